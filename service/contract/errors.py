@@ -1,0 +1,457 @@
+"""Every error that Paintjob raises on purpose, as one tree.
+
+PaintjobError
+├── BadRequest            the request could not be read at all
+│   ├── MalformedBody
+│   ├── NotAcceptable
+│   ├── LengthRequired
+│   ├── BodyTooLarge
+│   └── UnsupportedMediaType
+├── InvalidInput          the request was read, and breaks a rule
+│   ├── InvalidField · UnknownField · ConflictingFields
+│   ├── ImageTooLarge · ImageUndecodable
+│   ├── MaskUndecodable · MaskSizeMismatch · MaskEmpty · MaskFull
+│   ├── NoChange
+│   ├── MethodUnavailable · ModelUnavailable · ModelRequired
+│   ├── ParameterNotSupported · LicenceRefused
+│   └── IdempotencyConflict
+├── NotPermitted
+│   ├── Unauthorized · Forbidden
+├── MissingResource
+│   ├── NotFound · JobExpired
+├── WrongState
+│   ├── NotFinished · NoResult · AlreadyFinished
+├── Refused               try again later
+│   ├── RateLimited · TooManyJobs
+│   ├── QueueFull · NoWorker · BrokerUnavailable · StoreUnavailable · TooManyWaiters
+└── PaintingFailed        ends a job; travels in `job.error`, never as an HTTP status of a job
+document
+    ├── WorkerLost · RequeuedTooOften · Hung · DeadlineExceeded
+    ├── OutOfMemory · GpuOutOfMemory · ModelOutputInvalid · InputLost · Internal
+    └── KeptPixelsChanged
+
+No class knows an HTTP status: `service/problems.py` has the one table, and a test asks for a row
+per class.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One thing that is wrong with a request.
+
+    Attributes:
+        pointer: JSON pointer of the field (`/regions/0/left`) or the name of a header.
+        code: the error code of this fault alone.
+        message: what rule is broken, without echoing the input.
+        allowed: what would be accepted, when that can be listed.
+    """
+
+    pointer: str
+    code: str
+    message: str
+    allowed: tuple[str, ...] | None = None
+
+
+class PaintjobError(Exception):
+    """Base of all errors that callers may see.
+
+    Args:
+        detail: one or two sentences for the caller: what happened and what to do. Never the input
+            itself.
+        faults: the single faults, all at once.
+        retry_after_seconds: when a retry makes sense, if that is known.
+    """
+
+    code: ClassVar[str] = "internal"
+    title: ClassVar[str] = "Internal error"
+    retryable: ClassVar[bool] = False
+
+    def __init__(
+        self,
+        detail: str = "",
+        *,
+        faults: tuple[Fault, ...] = (),
+        retry_after_seconds: float | None = None,
+    ) -> None:
+        super().__init__(detail or self.title)
+        self.detail = detail or self.title
+        self.faults = faults
+        self.retry_after_seconds = retry_after_seconds
+
+
+class BadRequest(PaintjobError):
+    """The request could not be read."""
+
+
+class MalformedBody(BadRequest):
+    """Broken multipart or JSON."""
+
+    code = "malformed_body"
+    title = "The body could not be parsed"
+
+
+class NotAcceptable(BadRequest):
+    """`Accept` cannot be met."""
+
+    code = "not_acceptable"
+    title = "No representation matches the Accept header"
+
+
+class LengthRequired(BadRequest):
+    """A body came without Content-Length."""
+
+    code = "length_required"
+    title = "Content-Length is required"
+
+
+class BodyTooLarge(BadRequest):
+    """The body, or one part of it, is larger than the limit."""
+
+    code = "body_too_large"
+    title = "The body is too large"
+
+
+class UnsupportedMediaType(BadRequest):
+    """The body or the picture has a type that is not taken."""
+
+    code = "unsupported_media_type"
+    title = "The media type is not supported"
+
+
+class InvalidInput(PaintjobError):
+    """The request breaks a rule."""
+
+
+class InvalidField(InvalidInput):
+    """A field breaks its rule."""
+
+    code = "invalid_field"
+    title = "A field breaks its rule"
+
+
+class UnknownField(InvalidInput):
+    """A field that does not exist was sent."""
+
+    code = "unknown_field"
+    title = "Unknown field"
+
+
+class ConflictingFields(InvalidInput):
+    """Fields exclude each other."""
+
+    code = "conflicting_fields"
+    title = "Fields exclude each other"
+
+
+class ImageTooLarge(InvalidInput):
+    """The picture, as its header declares it, has too many pixels."""
+
+    code = "image_too_large"
+    title = "The picture is too large"
+
+
+class ImageUndecodable(InvalidInput):
+    """The picture is broken."""
+
+    code = "image_undecodable"
+    title = "The picture cannot be decoded"
+
+
+class MaskUndecodable(InvalidInput):
+    """The mask is broken."""
+
+    code = "mask_undecodable"
+    title = "The mask cannot be decoded"
+
+
+class MaskSizeMismatch(InvalidInput):
+    """Mask and picture differ in size."""
+
+    code = "mask_size_mismatch"
+    title = "Mask and picture differ in size"
+
+
+class MaskEmpty(InvalidInput):
+    """The mask marks nothing."""
+
+    code = "mask_empty"
+    title = "The mask marks nothing to repaint"
+
+
+class MaskFull(InvalidInput):
+    """The mask marks everything."""
+
+    code = "mask_full"
+    title = "The mask leaves nothing to keep"
+
+
+class NoChange(InvalidInput):
+    """The geometry asked for changes nothing."""
+
+    code = "no_change"
+    title = "The request changes nothing"
+
+
+class MethodUnavailable(InvalidInput):
+    """The method does not exist for this operation or in this deployment."""
+
+    code = "method_unavailable"
+    title = "The method is not available"
+
+
+class ModelUnavailable(InvalidInput):
+    """The model is not configured in this deployment."""
+
+    code = "model_unavailable"
+    title = "The model is not available"
+
+
+class ModelRequired(InvalidInput):
+    """What is asked needs a model, and none is configured."""
+
+    code = "model_required"
+    title = "A model is required"
+
+
+class ParameterNotSupported(InvalidInput):
+    """The chosen method cannot honour a parameter."""
+
+    code = "parameter_not_supported"
+    title = "The method does not support this parameter"
+
+
+class LicenceRefused(InvalidInput):
+    """The operator's policy refuses the model's licence."""
+
+    code = "licence_refused"
+    title = "The licence of the model is refused by policy"
+
+
+class IdempotencyConflict(InvalidInput):
+    """An idempotency key was used again with another body."""
+
+    code = "idempotency_conflict"
+    title = "The idempotency key was used with another request"
+
+
+class NotPermitted(PaintjobError):
+    """The caller may not do this."""
+
+
+class Unauthorized(NotPermitted):
+    """No key, or a bad one."""
+
+    code = "unauthorized"
+    title = "A valid API key is required"
+
+
+class Forbidden(NotPermitted):
+    """The key lacks the scope."""
+
+    code = "forbidden"
+    title = "The API key lacks the scope"
+
+
+class MissingResource(PaintjobError):
+    """There is nothing under this name."""
+
+
+class NotFound(MissingResource):
+    """Unknown job or path."""
+
+    code = "not_found"
+    title = "Not found"
+
+
+class JobExpired(MissingResource):
+    """The job was there and has been wiped."""
+
+    code = "job_expired"
+    title = "The job has been wiped"
+
+
+class WrongState(PaintjobError):
+    """The job is not in the state that this call needs."""
+
+
+class NotFinished(WrongState):
+    """The job has not ended yet."""
+
+    code = "not_finished"
+    title = "The job has not finished"
+    retryable = True
+
+
+class NoResult(WrongState):
+    """The job failed or was canceled and has no result."""
+
+    code = "no_result"
+    title = "The job has no result"
+
+
+class AlreadyFinished(WrongState):
+    """The job has ended otherwise."""
+
+    code = "already_finished"
+    title = "The job has already finished"
+
+
+class Refused(PaintjobError):
+    """Nothing was kept; try again later."""
+
+    retryable = True
+
+
+class RateLimited(Refused):
+    """Too many requests."""
+
+    code = "rate_limited"
+    title = "Too many requests"
+
+
+class TooManyJobs(Refused):
+    """The tenant has too many unfinished jobs."""
+
+    code = "too_many_jobs"
+    title = "Too many unfinished jobs"
+
+
+class QueueFull(Refused):
+    """The queue has reached its limit."""
+
+    code = "queue_full"
+    title = "The queue is full"
+
+
+class NoWorker(Refused):
+    """No worker that could serve the job has been seen for long."""
+
+    code = "no_worker"
+    title = "No worker serves this method"
+
+
+class BrokerUnavailable(Refused):
+    """Redis does not answer."""
+
+    code = "broker_unavailable"
+    title = "The broker does not answer"
+
+
+class StoreUnavailable(Refused):
+    """The blob store does not answer or is full."""
+
+    code = "store_unavailable"
+    title = "The blob store does not answer"
+
+
+class TooManyWaiters(Refused):
+    """This process holds as many waiting clients as it may."""
+
+    code = "too_many_waiters"
+    title = "Too many waiting clients"
+
+
+class PaintingFailed(PaintjobError):
+    """Ends a job as failed."""
+
+
+class WorkerLost(PaintingFailed):
+    """The worker died too often while it painted this job."""
+
+    code = "worker_lost"
+    title = "The worker was lost while painting"
+    retryable = True
+
+
+class RequeuedTooOften(PaintingFailed):
+    """The job went back to the queue too often."""
+
+    code = "requeued_too_often"
+    title = "The job was requeued too often"
+    retryable = True
+
+
+class Hung(PaintingFailed):
+    """The painting made no progress and was stopped."""
+
+    code = "hung"
+    title = "The painting hung"
+    retryable = True
+
+
+class DeadlineExceeded(PaintingFailed):
+    """One of the two deadlines passed."""
+
+    code = "deadline_exceeded"
+    title = "A deadline passed"
+
+
+class OutOfMemory(PaintingFailed):
+    """The worker ran out of memory on this job."""
+
+    code = "out_of_memory"
+    title = "The worker ran out of memory"
+
+
+class GpuOutOfMemory(PaintingFailed):
+    """The accelerator ran out of memory on this job."""
+
+    code = "gpu_out_of_memory"
+    title = "The accelerator ran out of memory"
+
+
+class ModelOutputInvalid(PaintingFailed):
+    """The engine returned something that is not a picture of the right size."""
+
+    code = "model_output_invalid"
+    title = "The model's output is invalid"
+    retryable = True
+
+
+class InputLost(PaintingFailed):
+    """An input blob is missing or differs from what was accepted."""
+
+    code = "input_lost"
+    title = "An input was lost"
+    retryable = True
+
+
+class Internal(PaintingFailed):
+    """Anything that was not foreseen."""
+
+    code = "internal"
+    title = "Internal error"
+    retryable = True
+
+
+class KeptPixelsChanged(PaintingFailed):
+    """A kept pixel came back changed; nothing was delivered."""
+
+    code = "kept_pixels_changed"
+    title = "Kept pixels would have changed"
+    retryable = True
+
+
+def iter_error_classes() -> Iterator[type[PaintjobError]]:
+    """Give every error class that has a code of its own, parents first."""
+    pending: list[type[PaintjobError]] = [PaintjobError]
+    while pending:
+        current = pending.pop(0)
+        pending.extend(current.__subclasses__())
+        if "code" in current.__dict__ and current is not PaintjobError:
+            yield current
+
+
+def get_error_class(code: str) -> type[PaintjobError]:
+    """Give the class of an error code.
+
+    Raises:
+        KeyError: there is no such code.
+    """
+    return {error.code: error for error in iter_error_classes()}[code]

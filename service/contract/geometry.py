@@ -1,0 +1,139 @@
+"""Boxes, and what an outpaint request comes to: the canvas and where the original lies on it."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Anchor = Literal[
+    "center",
+    "top",
+    "bottom",
+    "left",
+    "right",
+    "top_left",
+    "top_right",
+    "bottom_left",
+    "bottom_right",
+]
+
+
+class Box(BaseModel):
+    """A half-open box of pixels: `left` and `top` lie inside, `right` and `bottom` outside."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+
+    @property
+    def width(self) -> int:
+        """Width in pixels."""
+        return self.right - self.left
+
+    @property
+    def height(self) -> int:
+        """Height in pixels."""
+        return self.bottom - self.top
+
+    def as_list(self) -> list[int]:
+        """Give left, top, right, bottom: PIL's order."""
+        return [self.left, self.top, self.right, self.bottom]
+
+
+class Margins(BaseModel):
+    """Pixels added on each side, each >= 0."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    left: int = Field(ge=0)
+    top: int = Field(ge=0)
+    right: int = Field(ge=0)
+    bottom: int = Field(ge=0)
+
+
+class Geometry(BaseModel):
+    """What an outpaint request comes to.
+
+    Attributes:
+        width: width of the canvas in pixels.
+        height: height of the canvas in pixels.
+        original: where the original lies on the canvas.
+        margins: what is added on each side.
+        asked: which vocabulary the caller used.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    width: int
+    height: int
+    original: Box
+    margins: Margins
+    asked: Literal["margins", "aspect_ratio"]
+
+
+def plan_margins(width: int, height: int, margins: Margins) -> Geometry:
+    """Plan a canvas from margins in pixels."""
+    return _plan(width, height, margins, "margins")
+
+
+def plan_aspect_ratio(width: int, height: int, ratio: Fraction, anchor: Anchor) -> Geometry:
+    """Plan the smallest canvas of an aspect ratio that holds the whole original.
+
+    The side that grows is rounded up, so that the original always fits; the odd pixel of a split
+    goes
+    right or bottom.
+
+    Args:
+        width: width of the original in pixels.
+        height: height of the original in pixels.
+        ratio: width / height of the canvas, > 0.
+        anchor: where the original lies on the canvas.
+    """
+    # A canvas that already has the ratio to within a pixel is left alone: 1366x768 is what people
+    # call 16:9.
+    target_width = max(width, _rounded(height * ratio))
+    target_height = max(height, _rounded(width / ratio))
+    if target_width - width >= target_height - height:
+        target_height = height
+    else:
+        target_width = width
+    left, right = _split(target_width - width, anchor, before="left", after="right")
+    top, bottom = _split(target_height - height, anchor, before="top", after="bottom")
+    margins = Margins(left=left, top=top, right=right, bottom=bottom)
+    return _plan(width, height, margins, "aspect_ratio")
+
+
+def _rounded(value: Fraction) -> int:
+    return int(value + Fraction(1, 2))
+
+
+def _split(extra: int, anchor: Anchor, *, before: str, after: str) -> tuple[int, int]:
+    """Share out what is added on an axis: an original anchored left gets it all on the right."""
+    if before in anchor:
+        return 0, extra
+    if after in anchor:
+        return extra, 0
+    return extra // 2, extra - extra // 2
+
+
+def _plan(
+    width: int, height: int, margins: Margins, asked: Literal["margins", "aspect_ratio"]
+) -> Geometry:
+    original = Box(
+        left=margins.left,
+        top=margins.top,
+        right=margins.left + width,
+        bottom=margins.top + height,
+    )
+    return Geometry(
+        width=width + margins.left + margins.right,
+        height=height + margins.top + margins.bottom,
+        original=original,
+        margins=margins,
+        asked=asked,
+    )

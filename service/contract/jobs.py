@@ -1,0 +1,305 @@
+"""The job: what is asked (`JobSpec`), what happened (`JobRecord`), and the parts both are made of.
+
+A spec never changes once accepted. A record is one Redis hash that only the scripts in `scripts/`
+write;
+here it is read. Both carry a schema number: a worker claims only schemas it knows, and the API
+reads one
+version back, so that two releases can run side by side.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from service.contract.geometry import Geometry
+from service.contract.params import InpaintParams, Operation, OutpaintParams, Priority
+
+SCHEMA = 1
+"""Schema number that new jobs are written with."""
+
+KNOWN_SCHEMAS = (1,)
+"""Schema numbers that this release can read and claim."""
+
+MAX_CRASHES = 3
+MAX_REQUEUES = 10
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class JobStatus(StrEnum):
+    """Where a job stands. It only moves forward, but for `running → queued`."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELED = "canceled"
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether nothing can change the job any more."""
+        return self not in (JobStatus.QUEUED, JobStatus.RUNNING)
+
+
+class JobWarning(_Frozen):
+    """Something the caller should know that is no reason to refuse."""
+
+    code: str
+    detail: str
+
+
+class BlobRef(_Frozen):
+    """A picture in the blob store, as it was accepted.
+
+    Attributes:
+        path: blob path.
+        bytes: size of the file.
+        sha256: hex digest of the file; the horse refuses a blob that differs.
+        format: `png`, `jpeg` or `webp`, found by content.
+        width: pixels, before EXIF orientation is applied.
+        height: pixels, before EXIF orientation is applied.
+        mode: Pillow's mode as the header tells it.
+    """
+
+    path: str
+    bytes: int
+    sha256: str
+    format: str
+    width: int
+    height: int
+    mode: str
+
+
+class MaskAsked(_Frozen):
+    """The mask as the caller sent it: after polarity and threshold, before `grow`.
+
+    Attributes:
+        coverage: share of the picture to repaint, in (0, 1).
+        box: left, top, right, bottom of what is to be repainted, half-open pixels.
+    """
+
+    coverage: float
+    box: list[int]
+
+
+class MaskEffective(_Frozen):
+    """The mask that is painted: after `grow`. Posted by the horse before it paints.
+
+    Attributes:
+        coverage: share of the picture repainted.
+        box: left, top, right, bottom, half-open pixels.
+        components: number of 8-connected parts.
+    """
+
+    coverage: float
+    box: list[int]
+    components: int
+
+
+class JobSpec(_Frozen):
+    """One accepted request, complete: what a worker needs to paint it."""
+
+    schema_number: int = SCHEMA
+    job_id: str
+    tenant: str
+    operation: Operation
+    method: str
+    model: str | None = None
+    queue: str
+    priority: Priority = "normal"
+    batch_key: str = Field(
+        "", description="Jobs with the same non-empty key may share one engine call."
+    )
+    cost: float = Field(
+        1.0, gt=0, description="What a claim charges its tenant: output megapixels."
+    )
+    params: InpaintParams | OutpaintParams
+    image: BlobRef
+    mask: BlobRef | None = None
+    mask_asked: MaskAsked | None = None
+    geometry: Geometry | None = None
+    warnings: list[JobWarning] = []
+    request_id: str = ""
+
+
+class Proof(_Frozen):
+    """What was checked on the encoded output, after decoding it again.
+
+    Attributes:
+        kept_pixels: pixels outside the effective mask (outpaint: of the original).
+        kept_pixels_changed: how many of them differ from the decoded input in any channel.
+        max_difference: largest difference among them, 0..255.
+        touched_box: box around what was painted, half-open pixels.
+        band_pixels: kept pixels that blending was allowed to touch (`overlap`).
+    """
+
+    kept_pixels: int
+    kept_pixels_changed: int
+    max_difference: int
+    touched_box: list[int]
+    band_pixels: int = 0
+
+
+class Output(_Frozen):
+    """One painted picture in the blob store."""
+
+    index: int
+    path: str
+    format: str
+    width: int
+    height: int
+    bytes: int
+    sha256: str
+    seed: int
+    estimate: float | None = None
+    proof: Proof
+
+
+class Recipe(_Frozen):
+    """How a result was made, so that it can be made again."""
+
+    engine: str
+    model_revision: str | None = None
+    scheduler: str | None = None
+    dtype: str | None = None
+    batch_size: int = 1
+    versions: dict[str, str] = {}
+    details: dict[str, Any] = {}
+
+
+class Timings(_Frozen):
+    """Seconds that each part took; `None` for a part that did not happen."""
+
+    queued_seconds: float | None = None
+    load_seconds: float | None = None
+    paint_seconds: float | None = None
+    encode_seconds: float | None = None
+
+
+class Progress(_Frozen):
+    """How far a running job is.
+
+    Attributes:
+        stage: `load`, `decode`, `paint`, `encode`.
+        step: steps done in this stage.
+        steps: steps in this stage.
+        fraction: share of the whole job that is done, 0..1.
+    """
+
+    stage: str
+    step: int
+    steps: int
+    fraction: float
+    preview_path: str | None = None
+
+
+class JobFailure(_Frozen):
+    """Why a job failed. Holds no traceback and no prompt."""
+
+    code: str
+    title: str
+    detail: str
+    retryable: bool
+
+
+class Attempt(_Frozen):
+    """One claim of the job by a worker.
+
+    Attributes:
+        outcome: `succeeded`, `failed`, `canceled`, `crashed`, `hung`, `lease_expired`, `drained`,
+            or `None` while
+            it runs.
+    """
+
+    worker: str
+    started_at: datetime
+    ended_at: datetime | None = None
+    outcome: str | None = None
+
+
+class JobRecord(_Frozen):
+    """A job's record as read from Redis."""
+
+    spec: JobSpec
+    status: JobStatus
+    version: int
+    created_at: datetime
+    started_at: datetime | None
+    painting_at: datetime | None
+    finished_at: datetime | None
+    expires_at: datetime | None
+    start_by_at: datetime | None
+    finish_by_at: datetime
+    cancel_requested_at: datetime | None
+    attempt: int
+    crashes: int
+    requeues: int
+    solo: bool
+    worker: str | None
+    token: str | None
+    attempts: list[Attempt]
+    progress: Progress | None
+    mask_effective: MaskEffective | None
+    mask_path: str | None
+    warnings: list[JobWarning]
+    outputs: list[Output]
+    recipe: Recipe | None
+    timings: Timings | None
+    error: JobFailure | None
+
+    @property
+    def job_id(self) -> str:
+        """The job's id."""
+        return self.spec.job_id
+
+    @classmethod
+    def from_hash(cls, fields: Mapping[str, str]) -> JobRecord:
+        """Read a record from its Redis hash.
+
+        Raises:
+            pydantic.ValidationError: the hash is not a record of a known schema.
+        """
+        return cls.model_validate(
+            {
+                "spec": json.loads(fields["spec"]),
+                "status": fields["status"],
+                "version": int(fields["version"]),
+                **{name: _parse_time(fields.get(name)) for name in _TIMES},
+                **{name: int(fields.get(name, 0)) for name in ("attempt", "crashes", "requeues")},
+                "solo": fields.get("solo") == "1",
+                "worker": fields.get("worker") or None,
+                "token": fields.get("token") or None,
+                "mask_path": fields.get("mask_path") or None,
+                **{name: json.loads(fields[name]) if fields.get(name) else [] for name in _LISTS},
+                **{
+                    name: json.loads(fields[name]) if fields.get(name) else None
+                    for name in _OBJECTS
+                },
+            }
+        )
+
+
+_TIMES = (
+    "created_at",
+    "started_at",
+    "painting_at",
+    "finished_at",
+    "expires_at",
+    "start_by_at",
+    "finish_by_at",
+    "cancel_requested_at",
+)
+_LISTS = ("attempts", "warnings", "outputs")
+_OBJECTS = ("progress", "mask_effective", "recipe", "timings", "error")
+
+
+def _parse_time(milliseconds: str | None) -> datetime | None:
+    return datetime.fromtimestamp(int(milliseconds) / 1000, tz=UTC) if milliseconds else None

@@ -1,0 +1,88 @@
+"""Names that both processes and the broker use: queues, keys, blob paths, identifiers."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import time
+from collections.abc import MutableMapping
+
+RUN_JOB = "worker.tasks.run_job"
+"""What deliveries carry. Nothing is ever run by this name: workers claim from the record."""
+
+CPU_QUEUE = "paint-cpu"
+"""Queue of the weight-free methods."""
+
+DEFAULT_NAMESPACE = "{paintjob}"
+DEFAULT_TENANT = "default"
+
+_CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_JOB_ID = re.compile(r"job_[0-9A-HJKMNP-TV-Z]{26}")
+
+
+def gpu_queue(model_group: str) -> str:
+    """Give the queue of the models that one worker can hold together."""
+    return f"paint-gpu:{model_group}"
+
+
+def new_job_id() -> str:
+    """Draw a job id: `job_` and a ULID, so that ids sort by time.
+
+    Source: https://github.com/ulid/spec
+    """
+    value = (time.time_ns() // 1_000_000) << 80 | secrets.randbits(80)
+    return "job_" + "".join(_CROCKFORD[(value >> shift) & 31] for shift in range(125, -1, -5))
+
+
+def is_job_id(text: str) -> bool:
+    """Tell whether a text has the form of a job id."""
+    return _JOB_ID.fullmatch(text) is not None
+
+
+def new_token() -> str:
+    """Draw a claim's id; it fences the claim's writes and names its blobs."""
+    return secrets.token_hex(12)
+
+
+def rq_prefix(namespace: str) -> str:
+    """Give the prefix of RQ's own keys; it shares the hash tag, so that one slot holds all."""
+    return f"{namespace}:rq"
+
+
+def rq_list(namespace: str, queue: str) -> str:
+    """Give the key of the list that RQ keeps the deliveries of a queue in."""
+    return f"{rq_prefix(namespace)}:queue:{queue}"
+
+
+def export_rq_prefix(environ: MutableMapping[str, str] = os.environ) -> None:
+    """Set RQ's key prefix from the namespace; call it before rq is first imported.
+
+    RQ reads `RQ_KEY_PREFIX` once, at import, so an entry module calls this above its other imports.
+    """
+    environ["RQ_KEY_PREFIX"] = rq_prefix(environ.get("PAINTJOB_NAMESPACE", DEFAULT_NAMESPACE))
+
+
+def job_prefix(job_id: str) -> str:
+    """Give the blob prefix that holds all of a job, with the closing slash."""
+    return f"jobs/{job_id}/"
+
+
+def input_path(job_id: str, name: str) -> str:
+    """Give the blob path of an input (`image`, `mask`)."""
+    return f"{job_prefix(job_id)}input/{name}"
+
+
+def claim_prefix(job_id: str, token: str) -> str:
+    """Give the blob prefix of what one claim wrote, with the closing slash."""
+    return f"{job_prefix(job_id)}{token}/"
+
+
+def output_path(job_id: str, token: str, index: int, extension: str) -> str:
+    """Give the blob path of one output."""
+    return f"{claim_prefix(job_id, token)}{index}.{extension}"
+
+
+def mask_path(job_id: str, token: str) -> str:
+    """Give the blob path of the effective mask, a PNG."""
+    return f"{claim_prefix(job_id, token)}mask.png"

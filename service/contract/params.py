@@ -1,0 +1,178 @@
+"""What a caller may ask for: one frozen model an operation.
+
+The same model carries a request as asked (absent fields are `None`) and, once `submission` has
+filled the
+defaults in, the effective parameters that the job echoes. A worker reads only the effective ones.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from service.contract.geometry import Anchor
+
+Operation = Literal["inpaint", "outpaint"]
+Priority = Literal["high", "normal", "low"]
+OutputFormat = Literal["png", "jpeg", "webp"]
+MaskPolarity = Literal["white_repaints", "black_repaints"]
+
+MAX_SEED = 2**32 - 1
+MAX_TAGS = 16
+MAX_GROW_PIXELS = 256
+
+Tag = Annotated[str, Field(min_length=1, max_length=64)]
+
+
+class PaintParams(BaseModel):
+    """Parameters that both operations share."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    model: str | None = Field(
+        None,
+        min_length=1,
+        max_length=128,
+        description="Name of a configured model; `generate` only.",
+    )
+    prompt: str | None = Field(
+        None,
+        max_length=4000,
+        description="What to paint; `generate` only.",
+        examples=["a red door"],
+    )
+    negative_prompt: str | None = Field(
+        None, max_length=4000, description="What not to paint; `generate` only."
+    )
+    strength: float | None = Field(
+        None,
+        gt=0,
+        le=1,
+        description="Share of noise added; 1 ignores what the hole held; `generate` only.",
+    )
+    guidance_scale: float | None = Field(
+        None, ge=0, le=50, description="How closely the prompt is followed; `generate` only."
+    )
+    num_inference_steps: int | None = Field(
+        None, ge=1, le=200, description="Denoising steps; `generate` only."
+    )
+    seed: int | None = Field(
+        None,
+        ge=0,
+        le=MAX_SEED,
+        description="Drawn by the service when absent, and always returned.",
+    )
+    num_images: int | None = Field(
+        None,
+        ge=1,
+        le=8,
+        description="Variants to paint; more than 1 needs a method that draws (`generate`).",
+    )
+    output_format: OutputFormat | None = Field(
+        None, description="Format of the result; `png` by default, whatever came in."
+    )
+    output_quality: int | None = Field(
+        None,
+        ge=1,
+        le=100,
+        description="Quality of `jpeg` and `webp`; 95 by default. Refused for `png`.",
+    )
+    priority: Priority | None = Field(
+        None, description="Order among the caller's own jobs; `normal` by default."
+    )
+    tags: list[Tag] | None = Field(
+        None, max_length=MAX_TAGS, description="Short texts that the job echoes."
+    )
+    start_within_seconds: int | None = Field(
+        None, ge=1, le=86_400, description="Fail the job if no worker has claimed it by then."
+    )
+    finish_within_seconds: int | None = Field(
+        None,
+        ge=1,
+        le=86_400,
+        description="Fail the job if it has not ended by then; 3600 by default.",
+    )
+    ttl_seconds: int | None = Field(
+        None,
+        ge=1,
+        le=604_800,
+        description="How long the ended job and its pictures live; 86400 by default.",
+    )
+
+
+class InpaintParams(PaintParams):
+    """Parameters of `POST /inpaint`, without the pictures."""
+
+    method: Literal["auto", "patch", "generate"] | None = Field(
+        None, description="`auto` by default: `generate` if a model is the default, else `patch`."
+    )
+    mask_polarity: MaskPolarity | None = Field(
+        None, description="Which end of the mask is repainted; `white_repaints` by default."
+    )
+    mask_threshold: int | None = Field(
+        None,
+        ge=1,
+        le=255,
+        description="Luminance from which a mask pixel counts as white; 128 by default.",
+    )
+    grow: int | None = Field(
+        None,
+        ge=-MAX_GROW_PIXELS,
+        le=MAX_GROW_PIXELS,
+        description="Pixels to widen the mask by before painting; negative narrows; 0 by default.",
+    )
+
+
+MARGIN_FIELDS = ("left", "top", "right", "bottom")
+ASPECT_FIELDS = ("aspect_ratio", "anchor")
+
+Margin = Annotated[int | None, Field(ge=0, le=32_768)]
+
+
+class OutpaintParams(PaintParams):
+    """Parameters of `POST /outpaint`, without the picture: exactly one vocabulary says how far."""
+
+    method: Literal["auto", "mirror", "pattern", "generate"] | None = Field(
+        None, description="`auto` by default: `generate` if a model is the default, else `pattern`."
+    )
+    left: Margin = Field(None, description="Pixels to add on the left.")
+    top: Margin = Field(None, description="Pixels to add on top.")
+    right: Margin = Field(None, description="Pixels to add on the right.")
+    bottom: Margin = Field(None, description="Pixels to add at the bottom.")
+    aspect_ratio: str | float | None = Field(
+        None,
+        description='Width to height of the canvas: "16:9" or a number. Not together with margins.',
+        examples=["16:9"],
+    )
+    anchor: Anchor | None = Field(
+        None,
+        description="Where the original lies; `center` by default; only with `aspect_ratio`.",
+    )
+
+    @field_validator("aspect_ratio")
+    @classmethod
+    def _is_a_ratio(cls, value: str | float | None) -> str | float | None:
+        if value is not None:
+            parse_aspect_ratio(value)
+        return value
+
+
+def parse_aspect_ratio(value: str | float) -> Fraction:
+    """Read an aspect ratio: `"16:9"`, `"1.5"` or a number.
+
+    Raises:
+        ValueError: it is neither, or not between 1:16 and 16:1.
+    """
+    try:
+        if isinstance(value, str) and ":" in value:
+            width, _, height = value.partition(":")
+            ratio = Fraction(width.strip()) / Fraction(height.strip())
+        else:
+            ratio = Fraction(str(value).strip())
+    except (ValueError, ZeroDivisionError):
+        raise ValueError('must be "width:height" or a number') from None
+    if not Fraction(1, 16) <= ratio <= 16:
+        raise ValueError("must lie between 1:16 and 16:1")
+    return ratio

@@ -1,0 +1,113 @@
+"""Settings that all processes take, and how settings are read.
+
+They are frozen, read once from a mapping, and an unknown name is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from service.contract.names import DEFAULT_NAMESPACE
+
+PREFIX = "PAINTJOB_"
+
+BROKER_URL_FILE = "broker/url"
+"""Where, under the data directory, the embedded broker leaves its URL while it runs."""
+
+
+class SharedSettings(BaseModel):
+    """What the API, the courier and the workers must be told alike."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    redis_url: str = Field("", description="Empty: the embedded broker under the data directory.")
+    namespace: str = Field(DEFAULT_NAMESPACE, pattern=r"^\{[A-Za-z0-9_-]{1,64}\}$")
+    data_dir: Path = Path("paintjob-data")
+    blob_url: str = Field("", description="Empty: the folder `blobs` under the data directory.")
+    models_file: Path | None = None
+    lease_seconds: float = Field(10.0, ge=0.5, le=600)
+    max_image_pixels: int = Field(16_000_000, ge=64 * 64)
+    max_canvas_pixels: int = Field(32_000_000, ge=64 * 64)
+    log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
+
+    def resolved_blob_url(self) -> str:
+        """Give the blob store's URL, the default filled in."""
+        return self.blob_url or (self.data_dir.expanduser().absolute() / "blobs").as_uri()
+
+    def resolved_redis_url(self) -> str:
+        """Give the broker's URL: the one set, else that of the running embedded broker.
+
+        Raises:
+            ValueError: there is neither.
+        """
+        if self.redis_url:
+            return self.redis_url
+        url_file = self.data_dir.expanduser().absolute() / BROKER_URL_FILE
+        if url_file.exists():
+            return url_file.read_text().strip()
+        raise ValueError(
+            f"{PREFIX}REDIS_URL is not set and no embedded broker runs in {self.data_dir}; "
+            "`paintjob up` starts one"
+        )
+
+
+SettingsT = TypeVar("SettingsT", bound=BaseModel)
+
+
+def read_settings(model: type[SettingsT], environ: Mapping[str, str]) -> SettingsT:
+    """Read a settings model from the environment.
+
+    Empty values count as absent, so that `NAME=` in an env file means the default.
+
+    Raises:
+        ValueError: a value breaks its rule, or a name under the prefix is unknown to every process.
+    """
+    given = {
+        name.removeprefix(PREFIX).lower(): value
+        for name, value in environ.items()
+        if name.startswith(PREFIX) and value != ""
+    }
+    unknown = sorted(set(given) - set(model.model_fields) - ALL_FIELDS)
+    if unknown:
+        raise ValueError(f"unknown setting {PREFIX}{unknown[0].upper()}")
+    return model.model_validate({k: v for k, v in given.items() if k in model.model_fields})
+
+
+ALL_FIELDS = frozenset(
+    {
+        "redis_url",
+        "namespace",
+        "data_dir",
+        "blob_url",
+        "models_file",
+        "lease_seconds",
+        "max_image_pixels",
+        "max_canvas_pixels",
+        "log_level",
+        "host",
+        "port",
+        "public_url",
+        "queue_limit",
+        "tenant_job_limit",
+        "worker_absence_seconds",
+        "max_body_bytes",
+        "max_part_bytes",
+        "max_json_body_bytes",
+        "http_workers",
+        "http_threads",
+        "queue",
+        "worker_name",
+        "drain_seconds",
+        "load_hang_seconds",
+        "step_hang_seconds",
+        "abort_grace_seconds",
+        "engines",
+        "torch_threads",
+        "courier_interval_seconds",
+    }
+)
+"""Every setting of every process: one environment can serve all of them. A test compares."""

@@ -1,0 +1,40 @@
+"""Logging: one JSON line an event, with the request and the job it belongs to."""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+import structlog
+from structlog.typing import EventDict, WrappedLogger
+
+
+def configure_logging(level: str, process: str) -> None:
+    """Set up structured logging to standard error; called once, at a process's entry.
+
+    Args:
+        level: `DEBUG`, `INFO`, `WARNING` or `ERROR`.
+        process: `api`, `worker`, `horse` or `courier`, added to every line.
+    """
+
+    def add_process(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+        # Not a context variable: request threads start with an empty context.
+        event["process"] = process
+        return event
+
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            add_process,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            # As text: the structured form would show local variables, prompts among them.
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(sort_keys=True),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level)),
+        # PrintLogger tears lines when two processes share a file; one write a line does not.
+        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, force=True)
