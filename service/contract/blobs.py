@@ -1,0 +1,231 @@
+"""The blob store: pictures in, pictures out, one interface over a directory, S3 and memory.
+
+Type, size and SHA-256 of a blob are kept in the job record, never in the store's attributes, which
+a
+directory does not have.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import obstore
+from obstore.exceptions import BaseError, NotFoundError
+from obstore.store import LocalStore, MemoryStore, ObjectStore, from_url
+
+from service.contract.errors import InputLost, StoreUnavailable
+
+WRITE_BUFFER_BYTES = 5 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class StoredBlob:
+    """What was written: path, size and hex SHA-256."""
+
+    path: str
+    bytes: int
+    sha256: str
+
+
+class BlobStore:
+    """Blobs by path.
+
+    Args:
+        store: the object store.
+        directory: root of a directory store; its files are synced to disk before a write returns,
+            because
+            obstore renames atomically but never syncs.
+    """
+
+    def __init__(self, store: ObjectStore, directory: Path | None = None) -> None:
+        self._store = store
+        self._directory = directory
+
+    @classmethod
+    def open(cls, url: str) -> BlobStore:
+        """Open a store by URL: `file:///dir`, `s3://bucket/prefix` or `memory://`.
+
+        A directory is made if absent, with mode 0700. S3 takes its credentials and endpoint from
+        the usual `AWS_*` variables.
+
+        Raises:
+            ValueError: the URL names no store that is known.
+        """
+        parts = urlsplit(url)
+        if parts.scheme == "file":
+            directory = Path(parts.path)
+            directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+            return cls(LocalStore(directory), directory)
+        if parts.scheme == "memory":
+            return cls(MemoryStore())
+        if parts.scheme == "s3":
+            return cls(from_url(url))
+        raise ValueError(f"no blob store is known for the scheme {parts.scheme!r}")
+
+    def put(self, path: str, data: bytes) -> StoredBlob:
+        """Write a blob whole, durably.
+
+        Raises:
+            StoreUnavailable: the store does not take it.
+        """
+        try:
+            obstore.put(self._store, path, data)
+        except (BaseError, OSError) as error:
+            raise StoreUnavailable from error
+        self._sync(path)
+        return StoredBlob(path, len(data), hashlib.sha256(data).hexdigest())
+
+    def open_writer(self, path: str) -> BlobWriter:
+        """Open a blob to be written in pieces; nothing is visible before `close`."""
+        return BlobWriter(self, path)
+
+    def get(self, path: str) -> bytes:
+        """Read a blob whole.
+
+        Raises:
+            FileNotFoundError: there is none.
+            StoreUnavailable: the store does not answer.
+        """
+        try:
+            return bytes(obstore.get(self._store, path).bytes())
+        except (NotFoundError, FileNotFoundError):
+            raise FileNotFoundError(path) from None
+        except (BaseError, OSError) as error:
+            raise StoreUnavailable from error
+
+    def get_checked(self, path: str, sha256: str) -> bytes:
+        """Read a blob whole and check its digest.
+
+        Raises:
+            InputLost: it is missing or differs.
+            StoreUnavailable: the store does not answer.
+        """
+        try:
+            data = self.get(path)
+        except FileNotFoundError:
+            raise InputLost("an input is no longer in the blob store") from None
+        if hashlib.sha256(data).hexdigest() != sha256:
+            raise InputLost("an input differs from what was accepted")
+        return data
+
+    def stream(self, path: str, start: int = 0, end: int | None = None) -> Iterator[bytes]:
+        """Read a blob, or the half-open byte range of one, in pieces.
+
+        Raises:
+            FileNotFoundError: there is none; raised here, before the first piece.
+            StoreUnavailable: the store does not answer.
+        """
+        try:
+            if start == 0 and end is None:
+                return (bytes(chunk) for chunk in obstore.get(self._store, path).stream())
+            if end is None:
+                end = int(obstore.head(self._store, path)["size"])
+            return iter([bytes(obstore.get_range(self._store, path, start=start, end=end))])
+        except (NotFoundError, FileNotFoundError):
+            raise FileNotFoundError(path) from None
+        except (BaseError, OSError) as error:
+            raise StoreUnavailable from error
+
+    def list(self, prefix: str) -> list[str]:
+        """Give the paths under a prefix."""
+        try:
+            batches = obstore.list(self._store, prefix)
+            return [meta["path"] for batch in batches for meta in batch]
+        except (BaseError, OSError) as error:
+            raise StoreUnavailable from error
+
+    def delete_prefix(self, prefix: str) -> int:
+        """Delete every blob under a prefix; gives how many there were.
+
+        Raises:
+            ValueError: the prefix does not end in a slash, so that `jobs/a` can never take
+                `jobs/ab/` along.
+            StoreUnavailable: the store does not answer.
+        """
+        if not prefix.endswith("/") or prefix == "/":
+            raise ValueError("a prefix ends in a slash")
+        paths = self.list(prefix)
+        for path in paths:
+            try:
+                obstore.delete(self._store, path)
+            except (NotFoundError, FileNotFoundError):
+                continue
+            except (BaseError, OSError) as error:
+                raise StoreUnavailable from error
+        self._remove_folders(prefix)
+        return len(paths)
+
+    def check_ready(self) -> None:
+        """Check that the store answers.
+
+        Raises:
+            StoreUnavailable: it does not.
+        """
+        self.list("health/")
+
+    def _sync(self, path: str) -> None:
+        """Bring a file and its name to disk; other stores do it themselves."""
+        if self._directory is None:
+            return
+        file = self._directory / path
+        for target in (file, file.parent):
+            descriptor = os.open(target, os.O_RDONLY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+
+    def _remove_folders(self, prefix: str) -> None:
+        """Remove the empty folders that a directory store leaves under a deleted prefix."""
+        if self._directory is None:
+            return
+        root = self._directory / prefix
+        for folder in sorted(root.glob("**/"), reverse=True):
+            try:
+                folder.rmdir()
+            except OSError:
+                # Not empty: somebody writes there just now, and the next wipe will come.
+                continue
+
+
+class BlobWriter:
+    """Writes a blob in pieces and keeps its size, digest and first bytes."""
+
+    def __init__(self, blobs: BlobStore, path: str) -> None:
+        self._blobs = blobs
+        self._path = path
+        self._digest = hashlib.sha256()
+        self._writer = obstore.open_writer(blobs._store, path, buffer_size=WRITE_BUFFER_BYTES)
+        self.bytes = 0
+
+    def write(self, data: bytes) -> int:
+        """Take a piece.
+
+        Raises:
+            StoreUnavailable: the store does not take it.
+        """
+        self._digest.update(data)
+        self.bytes += len(data)
+        try:
+            self._writer.write(data)
+        except (BaseError, OSError) as error:
+            raise StoreUnavailable from error
+        return len(data)
+
+    def close(self) -> StoredBlob:
+        """Make the blob visible, durably.
+
+        Raises:
+            StoreUnavailable: the store does not take it.
+        """
+        try:
+            self._writer.close()
+        except (BaseError, OSError) as error:
+            raise StoreUnavailable from error
+        self._blobs._sync(self._path)
+        return StoredBlob(self._path, self.bytes, self._digest.hexdigest())

@@ -1,0 +1,202 @@
+-- Put before every script. KEYS[1] is a key of the namespace and routes the script in a cluster: all keys
+-- share one hash tag. ARGV[1] is the namespace, ARGV[2] the arguments as JSON.
+-- Every script is safe to run twice with the same arguments: a client repeats it when a reply is lost.
+local ns = ARGV[1]
+local a = cjson.decode(ARGV[2])
+
+local PRIORITIES = {'high', 'normal', 'low'}
+local LEVELS = {high = 2, normal = 1, low = 0}
+local AGING_MS = 60000
+local MAX_EVENTS = 500
+local MAX_ATTEMPTS_KEPT = 10
+
+local function key(...)
+  return ns .. ':' .. table.concat({...}, ':')
+end
+
+local function int(number)
+  return string.format('%d', number)
+end
+
+local function now_ms()
+  local time = redis.call('TIME')
+  return time[1] * 1000 + math.floor(time[2] / 1000)
+end
+
+local now = now_ms()
+
+local function job_key(id)
+  return key('job', id)
+end
+
+-- Fields of a record as a table; absent ones are empty strings, so that comparisons need no nil checks.
+local function read(id, ...)
+  local names = {...}
+  local values = redis.call('HMGET', job_key(id), unpack(names))
+  local record = {}
+  for index, name in ipairs(names) do
+    record[name] = values[index] or ''
+  end
+  return record
+end
+
+local function emit(id, kind, data)
+  local version = redis.call('HINCRBY', job_key(id), 'version', 1)
+  redis.call('XADD', key('events', id), 'MAXLEN', '~', MAX_EVENTS, '*',
+    'type', kind, 'version', version, 'at', int(now), 'data', data)
+end
+
+-- Ready index --------------------------------------------------------------------------------------
+
+local function ready_key(record)
+  return key('ready', record.queue, record.tenant, record.priority)
+end
+
+local function add_ready(id, record)
+  local tenants = key('tenants', record.queue)
+  redis.call('ZADD', key('ready', record.queue), record.seq, id)
+  redis.call('ZADD', ready_key(record), record.seq, id)
+  if not redis.call('ZSCORE', tenants, record.tenant) then
+    -- One that comes back starts beside the least served, neither ahead of nor behind everybody.
+    local least = redis.call('ZRANGE', tenants, 0, 0, 'WITHSCORES')
+    redis.call('ZADD', tenants, least[2] or 0, record.tenant)
+  end
+end
+
+local function tenant_is_idle(queue, tenant)
+  for _, priority in ipairs(PRIORITIES) do
+    if redis.call('EXISTS', key('ready', queue, tenant, priority)) == 1 then
+      return false
+    end
+  end
+  return true
+end
+
+local function remove_ready(id, record)
+  redis.call('ZREM', key('ready', record.queue), id)
+  redis.call('ZREM', ready_key(record), id)
+  if tenant_is_idle(record.queue, record.tenant) then
+    redis.call('ZREM', key('tenants', record.queue), record.tenant)
+  end
+end
+
+-- Attempts: the last ten claims, kept in the record --------------------------------------------------
+
+local function open_attempt(id, attempts, worker)
+  local list = attempts ~= '' and cjson.decode(attempts) or {}
+  table.insert(list, {worker = worker, started_at = now, ended_at = cjson.null, outcome = cjson.null})
+  while #list > MAX_ATTEMPTS_KEPT do
+    table.remove(list, 1)
+  end
+  redis.call('HSET', job_key(id), 'attempts', cjson.encode(list))
+end
+
+local function close_attempt(id, outcome)
+  local attempts = redis.call('HGET', job_key(id), 'attempts')
+  if not attempts or attempts == '' then
+    return
+  end
+  local list = cjson.decode(attempts)
+  if list[#list].outcome == cjson.null then
+    list[#list].ended_at = now
+    list[#list].outcome = outcome
+    redis.call('HSET', job_key(id), 'attempts', cjson.encode(list))
+  end
+end
+
+-- Transitions that several scripts share -------------------------------------------------------------
+
+-- Ends a job. `fields` are set along; `outcome` closes the running attempt.
+local function finish(id, status, outcome, fields)
+  local record = read(id, 'queue', 'tenant', 'priority', 'ttl_ms')
+  remove_ready(id, record)
+  redis.call('ZREM', key('leases'), id)
+  redis.call('ZREM', key('deadlines'), id)
+  redis.call('ZREM', key('active', record.tenant), id)
+  local expires_at = now + record.ttl_ms
+  redis.call('ZADD', key('expiry'), int(expires_at), id)
+  redis.call('HSET', job_key(id), 'status', status, 'finished_at', int(now), 'expires_at', int(expires_at))
+  for name, value in pairs(fields or {}) do
+    redis.call('HSET', job_key(id), name, value)
+  end
+  close_attempt(id, outcome)
+  emit(id, 'status', status)
+end
+
+local function fail(id, outcome, error)
+  finish(id, 'failed', outcome, {error = error})
+end
+
+local function is_late(record)
+  if tonumber(record.finish_by_at) <= now then
+    return true
+  end
+  return record.started_at == '' and record.start_by_at ~= '' and tonumber(record.start_by_at) <= now
+end
+
+-- When a waiting job fails by itself.
+local function watch_deadline(id, record)
+  local due = tonumber(record.finish_by_at)
+  if record.started_at == '' and record.start_by_at ~= '' then
+    due = math.min(due, tonumber(record.start_by_at))
+  end
+  redis.call('ZADD', key('deadlines'), int(due), id)
+end
+
+-- Takes a running job from its worker: it ends if it must, else it goes back to where it was in the queue.
+-- `errors` maps a code to the error document; `counts` tells whether this death counts as a crash.
+-- Gives what became of it: canceled, failed or queued.
+local function give_back(id, outcome, errors, counts, solo)
+  local record = read(id, 'queue', 'tenant', 'priority', 'seq', 'crashes', 'max_crashes', 'requeues',
+    'max_requeues', 'cancel_requested_at', 'finish_by_at', 'start_by_at', 'started_at')
+  if record.cancel_requested_at ~= '' then
+    finish(id, 'canceled', outcome)
+    return 'canceled'
+  end
+  if tonumber(record.finish_by_at) <= now then
+    fail(id, outcome, errors.deadline_exceeded)
+    return 'failed'
+  end
+  if counts and redis.call('HINCRBY', job_key(id), 'crashes', 1) >= tonumber(record.max_crashes) then
+    fail(id, outcome, outcome == 'hung' and errors.hung or errors.worker_lost)
+    return 'failed'
+  end
+  if redis.call('HINCRBY', job_key(id), 'requeues', 1) > tonumber(record.max_requeues) then
+    fail(id, outcome, errors.requeued_too_often)
+    return 'failed'
+  end
+  redis.call('HSET', job_key(id), 'status', 'queued', 'token', '', 'worker', '', 'painting_at', '', 'progress', '')
+  if solo then
+    redis.call('HSET', job_key(id), 'solo', '1')
+  end
+  redis.call('ZREM', key('leases'), id)
+  close_attempt(id, outcome)
+  add_ready(id, record)
+  watch_deadline(id, record)
+  emit(id, 'status', 'queued')
+  return 'queued'
+end
+
+-- Removes every trace of a job from Redis and puts its blobs on the wipe list: now, and again when no worker
+-- that still holds it can write any more.
+local function wipe(id, tombstone, tombstone_ms, again_ms)
+  local record = read(id, 'queue', 'tenant', 'priority', 'idempotency')
+  remove_ready(id, record)
+  redis.call('ZREM', key('leases'), id)
+  redis.call('ZREM', key('deadlines'), id)
+  redis.call('ZREM', key('expiry'), id)
+  redis.call('ZREM', key('active', record.tenant), id)
+  redis.call('DEL', job_key(id), key('events', id))
+  redis.call('SET', key('tombstone', id), cjson.encode({tenant = record.tenant, by = tombstone}), 'PX', int(tombstone_ms))
+  redis.call('ZADD', key('wipe'), int(now), id .. '#now', int(now + again_ms), id .. '#late')
+  return record
+end
+
+-- 'expired' when the job was there and its tombstone still stands, else 'missing'. Another tenant sees neither.
+local function why_missing(id, tenant)
+  local tombstone = redis.call('GET', key('tombstone', id))
+  if tombstone and cjson.decode(tombstone).tenant == tenant then
+    return 'expired'
+  end
+  return 'missing'
+end

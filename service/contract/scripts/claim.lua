@@ -1,0 +1,182 @@
+-- Gives a worker the next jobs of a queue by policy: first tenant by virtual time, its highest priority, its
+-- oldest; then batch mates. Every job taken is charged to its own tenant.
+-- Gives a list of {job id, spec}; the same list again for the same claim_id.
+local queue, claim_id = a.queue, a.claim_id
+local LOOK_AT_TENANTS = 16
+local LOOK_AT_JOBS = 16
+local PATIENCE_MS = 2000
+
+local function knows(schema)
+  for _, known in ipairs(a.schemas) do
+    if tostring(known) == schema then
+      return true
+    end
+  end
+  return false
+end
+
+local FIELDS = {'status', 'schema', 'queue', 'tenant', 'priority', 'seq', 'created_at', 'started_at',
+  'start_by_at', 'finish_by_at', 'batch_key', 'model', 'solo', 'cost', 'attempts'}
+
+-- The oldest job of one priority that can be claimed now; what is late ends here.
+local function head_of(tenant, priority)
+  for _, id in ipairs(redis.call('ZRANGE', key('ready', queue, tenant, priority), 0, LOOK_AT_JOBS - 1)) do
+    local record = read(id, unpack(FIELDS))
+    if record.status ~= 'queued' then
+      -- Never seen, and healed all the same: an index entry without a waiting job.
+      redis.call('ZREM', key('ready', queue), id)
+      redis.call('ZREM', key('ready', queue, tenant, priority), id)
+    elseif is_late(record) then
+      fail(id, nil, a.errors.deadline_exceeded)
+    elseif knows(record.schema) then
+      record.id = id
+      record.waited = now - record.created_at
+      return record
+    end
+  end
+  return nil
+end
+
+-- A low job gains a level for each minute waited, within its tenant.
+local function level_of(record)
+  local level = LEVELS[record.priority]
+  if record.priority == 'low' then
+    level = math.min(2, level + math.floor(record.waited / AGING_MS))
+  end
+  return level
+end
+
+local function best_head(tenant)
+  local best
+  for _, priority in ipairs(PRIORITIES) do
+    local head = head_of(tenant, priority)
+    if head then
+      head.level = level_of(head)
+      local older = best and head.level == best.level and tonumber(head.seq) < tonumber(best.seq)
+      if not best or head.level > best.level or older then
+        best = head
+      end
+    end
+  end
+  return best
+end
+
+-- The best job of each of the first tenants, in the order they would be served.
+local function find_heads(limit)
+  local heads = {}
+  local first = 0
+  while #heads < limit do
+    local tenants = redis.call('ZRANGE', key('tenants', queue), first, first + LOOK_AT_TENANTS - 1)
+    if #tenants == 0 then
+      break
+    end
+    for _, tenant in ipairs(tenants) do
+      local head = #heads < limit and best_head(tenant)
+      if head then
+        table.insert(heads, head)
+      elseif tenant_is_idle(queue, tenant) then
+        redis.call('ZREM', key('tenants', queue), tenant)
+      end
+    end
+    first = first + LOOK_AT_TENANTS
+  end
+  return heads
+end
+
+-- Whether someone has waited so long that nobody may be served before his turn.
+local function is_impatient(heads)
+  for _, head in ipairs(heads) do
+    if head.waited > PATIENCE_MS then
+      return true
+    end
+  end
+  return false
+end
+
+local function take(record)
+  local id = record.id
+  if redis.call('ZSCORE', key('tenants', queue), record.tenant) then
+    redis.call('ZINCRBY', key('tenants', queue), record.cost, record.tenant)
+  end
+  remove_ready(id, record)
+  redis.call('ZREM', key('deadlines'), id)
+  redis.call('ZADD', key('leases'), int(now + a.lease_ms), id)
+  redis.call('HINCRBY', job_key(id), 'attempt', 1)
+  redis.call('HSET', job_key(id), 'status', 'running', 'token', claim_id, 'worker', a.worker,
+    'painting_at', '', 'report', 0, 'batch', 1)
+  if record.started_at == '' then
+    redis.call('HSET', job_key(id), 'started_at', int(now))
+  end
+  open_attempt(id, record.attempts, a.worker)
+  redis.call('RPUSH', key('claim', claim_id), id)
+end
+
+local function pick_first(heads)
+  if a.warm_model ~= '' and not is_impatient(heads) then
+    for _, head in ipairs(heads) do
+      if head.model == a.warm_model then
+        return head
+      end
+    end
+  end
+  return heads[1]
+end
+
+local function pick_mate(first)
+  local heads = find_heads(LOOK_AT_TENANTS)
+  local candidates = is_impatient(heads) and {heads[1]} or heads
+  for _, head in ipairs(candidates) do
+    if head.batch_key == first.batch_key and head.solo ~= '1' then
+      return head
+    end
+  end
+  return nil
+end
+
+local function claim()
+  local wide = a.max_batch > 1 or a.warm_model ~= ''
+  local first = pick_first(find_heads(wide and LOOK_AT_TENANTS or 1))
+  if not first then
+    return {}
+  end
+  take(first)
+  local taken = {first.id}
+  while #taken < a.max_batch and first.batch_key ~= '' and first.solo ~= '1' do
+    local mate = pick_mate(first)
+    if not mate then
+      break
+    end
+    take(mate)
+    table.insert(taken, mate.id)
+  end
+  redis.call('PEXPIRE', key('claim', claim_id), int(a.claim_kept_ms))
+  for _, id in ipairs(taken) do
+    redis.call('HSET', job_key(id), 'batch', #taken)
+    emit(id, 'status', 'running')
+  end
+  return taken
+end
+
+-- What a replay still holds: a job that went on since belongs to somebody else.
+local function claimed_before()
+  local kept = {}
+  for _, id in ipairs(redis.call('LRANGE', key('claim', claim_id), 0, -1)) do
+    local record = read(id, 'status', 'token')
+    if record.status == 'running' and record.token == claim_id then
+      table.insert(kept, id)
+    end
+  end
+  return kept
+end
+
+local ids
+if redis.call('EXISTS', key('claim', claim_id)) == 1 then
+  ids = claimed_before()
+else
+  ids = claim()
+end
+local rows = {}
+for _, id in ipairs(ids) do
+  table.insert(rows, {id, redis.call('HGET', job_key(id), 'spec')})
+end
+return rows

@@ -1,0 +1,82 @@
+-- What any reaper does every second: expired leases, passed deadlines, expired results, missing deliveries.
+-- Gives JSON: {requeued = {queue = n}, ring = {queue = n}, ended = n, expired = n, held = bool}.
+local BATCH = 100
+local REST_MS = 3000
+local GUARD_MS = 2000
+local SHORT_FOR_MS = 900
+
+local report = {requeued = {}, ring = {}, ended = 0, expired = 0, held = false}
+local last = redis.call('GET', key('reaped_at'))
+if last and now - last < a.min_gap_ms then
+  return cjson.encode(report)
+end
+redis.call('SET', key('reaped_at'), int(now))
+if not last or now - last > REST_MS then
+  -- Nobody reaped for a while, so perhaps nobody could renew either: live workers come first.
+  redis.call('SET', key('hold_until'), int(now + 0.75 * a.lease_ms))
+end
+report.held = now < tonumber(redis.call('GET', key('hold_until')) or 0)
+
+local function due(index)
+  return redis.call('ZRANGEBYSCORE', key(index), '-inf', int(now), 'LIMIT', 0, BATCH)
+end
+
+local function reap_lease(id)
+  local record = read(id, 'status', 'queue', 'painting_at', 'batch')
+  if record.status ~= 'running' then
+    redis.call('ZREM', key('leases'), id)
+    return
+  end
+  local alone = record.batch == '1'
+  if give_back(id, 'lease_expired', a.errors, alone and record.painting_at ~= '', not alone) == 'queued' then
+    report.requeued[record.queue] = (report.requeued[record.queue] or 0) + 1
+  else
+    report.ended = report.ended + 1
+  end
+end
+
+local function reap_deadline(id)
+  if read(id, 'status').status == 'queued' then
+    fail(id, nil, a.errors.deadline_exceeded)
+    report.ended = report.ended + 1
+  end
+  redis.call('ZREM', key('deadlines'), id)
+end
+
+-- Deliveries may be lost (a reply cut, the list deleted): there must be one for each job that can be claimed.
+local function count_missing(queue)
+  local list = a.rq_prefix .. ':queue:' .. queue
+  -- What a worker took off the list and died with before it cleared it. Nothing reads it: bounded, no more.
+  redis.call('LTRIM', list .. ':intermediate', -256, -1)
+  local missing = redis.call('ZCARD', key('ready', queue)) - redis.call('LLEN', list)
+  if missing <= 0 then
+    redis.call('DEL', key('short', queue))
+    return 0
+  end
+  redis.call('SET', key('short', queue), int(now), 'NX')
+  if now - redis.call('GET', key('short', queue)) < SHORT_FOR_MS then
+    return 0
+  end
+  -- One reaper rings; the guard gives it time to.
+  return redis.call('SET', key('guard', queue), '1', 'NX', 'PX', GUARD_MS) and missing or 0
+end
+
+if not report.held then
+  for _, id in ipairs(due('leases')) do
+    reap_lease(id)
+  end
+end
+for _, id in ipairs(due('deadlines')) do
+  reap_deadline(id)
+end
+for _, id in ipairs(due('expiry')) do
+  wipe(id, 'expiry', a.tombstone_ms, a.again_ms)
+  report.expired = report.expired + 1
+end
+for _, queue in ipairs(redis.call('SMEMBERS', key('queues'))) do
+  local missing = count_missing(queue)
+  if missing > 0 then
+    report.ring[queue] = missing
+  end
+end
+return cjson.encode(report)

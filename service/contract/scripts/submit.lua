@@ -1,0 +1,78 @@
+-- Accepts a job: idempotency, limits, record, ready index and event in one step.
+-- Gives {verdict, job id, whether a worker of the queue is online}:
+-- created, replayed, conflict, gone, queue_full, too_many_jobs, no_worker, upload_lost.
+local id, queue, tenant = a.job_id, a.queue, a.tenant
+
+local function worker_is_online()
+  return redis.call('ZCOUNT', key('workers', queue), '(' .. int(now), '+inf') > 0
+end
+
+local function answer(verdict, job_id)
+  return {verdict, job_id or id, worker_is_online() and 1 or 0}
+end
+
+if redis.call('EXISTS', job_key(id)) == 1 then
+  return answer('created')
+end
+
+local idempotency = a.idempotency_key and key('idempotency', tenant, a.idempotency_key) or ''
+if idempotency ~= '' then
+  local kept = redis.call('HMGET', idempotency, 'job_id', 'fingerprint')
+  if kept[1] then
+    if kept[2] ~= a.fingerprint then
+      return answer('conflict')
+    end
+    local verdict = redis.call('EXISTS', job_key(kept[1])) == 1 and 'replayed' or 'gone'
+    return answer(verdict, kept[1])
+  end
+end
+
+-- Without its upload entry the wiper has taken the blobs already: accepting now would lose the inputs.
+if not redis.call('ZSCORE', key('wipe'), id .. '#upload') then
+  return answer('upload_lost')
+end
+
+local online = worker_is_online()
+if not online then
+  -- The absence is counted from when a worker was last seen, or first missed.
+  redis.call('SET', key('seen', queue), int(now), 'NX')
+  local absent_ms = now - redis.call('GET', key('seen', queue))
+  if a.absence_ms > 0 and absent_ms > a.absence_ms then
+    return answer('no_worker')
+  end
+end
+if redis.call('ZCARD', key('ready', queue)) >= a.queue_limit then
+  return answer('queue_full')
+end
+if redis.call('ZCARD', key('active', tenant)) >= a.tenant_limit then
+  return answer('too_many_jobs')
+end
+
+local record = {
+  queue = queue,
+  tenant = tenant,
+  priority = a.priority,
+  seq = int(redis.call('INCR', key('seq'))),
+  started_at = '',
+  start_by_at = a.start_within_ms and int(now + a.start_within_ms) or '',
+  finish_by_at = int(now + a.finish_within_ms),
+}
+redis.call('HSET', job_key(id),
+  'schema', a.schema, 'spec', a.spec, 'status', 'queued', 'version', 0,
+  'queue', queue, 'tenant', tenant, 'priority', a.priority, 'seq', record.seq,
+  'model', a.model, 'batch_key', a.batch_key, 'cost', a.cost, 'solo', '',
+  'created_at', int(now), 'started_at', '', 'start_by_at', record.start_by_at,
+  'finish_by_at', record.finish_by_at, 'ttl_ms', a.ttl_ms,
+  'attempt', 0, 'crashes', 0, 'requeues', 0, 'max_crashes', a.max_crashes, 'max_requeues', a.max_requeues,
+  'warnings', online and '' or a.offline_warnings, 'idempotency', idempotency)
+add_ready(id, record)
+watch_deadline(id, record)
+redis.call('ZADD', key('active', tenant), int(now), id)
+redis.call('SADD', key('queues'), queue)
+redis.call('ZREM', key('wipe'), id .. '#upload')
+if idempotency ~= '' then
+  redis.call('HSET', idempotency, 'job_id', id, 'fingerprint', a.fingerprint)
+  redis.call('PEXPIRE', idempotency, int(a.idempotency_ms))
+end
+emit(id, 'status', 'queued')
+return answer('created')
