@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image, ImageOps
+
+from service.contract.errors import ImageTooLarge, ImageUndecodable, UnsupportedMediaType
+from tests.support.pictures import encode, make_image, make_profile, make_rgb
+from worker.imaging.decoding import decode_picture
+
+LIMIT = 100_000
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "RGB", "RGBA"])
+def test_decode_picture_gives_every_channel_exactly(mode: str) -> None:
+    image = make_image(mode, 70, 50)
+    picture = decode_picture(encode(image), LIMIT)
+    expected = np.asarray(image.convert("L") if mode == "1" else image)
+    assert picture.mode == ("L" if mode == "1" else mode)
+    assert np.array_equal(picture.channels(), expected)
+
+
+def test_decode_picture_turns_palette_into_rgb() -> None:
+    image = make_image("P", 70, 50)
+    picture = decode_picture(encode(image), LIMIT)
+    assert picture.mode == "RGB"
+    assert np.array_equal(picture.color, np.asarray(image.convert("RGB")))
+
+
+def test_decode_picture_turns_palette_into_rgba_when_an_entry_is_transparent() -> None:
+    data = encode(make_image("P", 70, 50), transparency=bytes([0, 128]))
+    picture = decode_picture(data, LIMIT)
+    index = np.asarray(make_image("P", 70, 50))
+    assert picture.mode == "RGBA"
+    assert picture.alpha is not None
+    assert np.array_equal(picture.alpha, np.where(index == 0, 0, np.where(index == 1, 128, 255)))
+
+
+@pytest.mark.parametrize(("mode", "transparent"), [("L", 7), ("RGB", (9, 8, 7))])
+def test_decode_picture_adds_alpha_when_one_value_is_transparent(
+    mode: str, transparent: int | tuple[int, ...]
+) -> None:
+    image = make_image(mode, 70, 50)
+    image.putpixel((3, 4), transparent)
+    picture = decode_picture(encode(image, transparency=transparent), LIMIT)
+    assert picture.mode == mode + "A"
+    assert picture.alpha is not None
+    assert picture.alpha[4, 3] == 0
+    assert np.array_equal(picture.color, np.asarray(image))
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_decode_picture_applies_orientation(orientation: int) -> None:
+    image = make_image("RGB", 70, 50)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    picture = decode_picture(encode(image, exif=exif), LIMIT)
+    image.getexif()[0x0112] = orientation
+    assert np.array_equal(picture.color, np.asarray(ImageOps.exif_transpose(image)))
+
+
+@pytest.mark.parametrize("name", ["PNG", "JPEG", "WEBP"])
+def test_decode_picture_keeps_the_profile(name: str) -> None:
+    profile = make_profile()
+    data = encode(make_image("RGB", 70, 50), name, icc_profile=profile)
+    assert decode_picture(data, LIMIT).icc_profile == profile
+
+
+def test_decode_picture_gives_arrays_that_cannot_be_written() -> None:
+    picture = decode_picture(encode(make_image("RGBA", 70, 50)), LIMIT)
+    with pytest.raises(ValueError, match="read-only"):
+        picture.color[0, 0] = 0
+
+
+@pytest.mark.parametrize(("mode", "name"), [("I;16", "PNG"), ("CMYK", "JPEG")])
+def test_decode_picture_refuses_what_eight_bit_rgb_cannot_hold(mode: str, name: str) -> None:
+    with pytest.raises(UnsupportedMediaType):
+        decode_picture(encode(make_image(mode, 70, 50), name), LIMIT)
+
+
+def test_decode_picture_refuses_animation() -> None:
+    frames = [make_image("RGB", 70, 50, seed) for seed in (1, 2)]
+    data = encode(frames[0], "WEBP", save_all=True, append_images=frames[1:])
+    with pytest.raises(UnsupportedMediaType):
+        decode_picture(data, LIMIT)
+
+
+def test_decode_picture_refuses_by_header_when_too_large() -> None:
+    with pytest.raises(ImageTooLarge):
+        decode_picture(encode(make_image("L", 70, 50)), 70 * 50 - 1)
+
+
+def test_decode_picture_refuses_a_file_of_another_format() -> None:
+    with pytest.raises(UnsupportedMediaType):
+        decode_picture(encode(make_image("RGB", 70, 50), "BMP"), LIMIT)
+
+
+@pytest.mark.parametrize("name", ["PNG", "JPEG", "WEBP"])
+@given(share=st.floats(0.05, 0.9))
+def test_decode_picture_refuses_a_cut_file(name: str, share: float) -> None:
+    data = encode(make_rgb("texture", 70, 50), name)
+    with pytest.raises((ImageUndecodable, UnsupportedMediaType)):
+        decode_picture(data[: int(len(data) * share)], LIMIT)

@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from service.contract.blobs import BlobStore
+from service.contract.catalogue import Catalogue, ModelEntry
+from service.contract.geometry import Margins, plan_margins
+from service.contract.params import InpaintParams, OutpaintParams
+from tests.support.pictures import encode, make_box_mask, make_image
+from tests.support.tiny_pipeline import build_tiny_sd_inpaint
+from tests.unit.worker.operations.recording import RecordingReporter, inpaint_row, outpaint_row
+from worker.config import WorkerSettings
+from worker.engines.base import EngineRegistry
+from worker.engines.registry import build_engines
+from worker.imaging.decoding import decode_picture
+from worker.operations.paint import paint
+
+pytestmark = [
+    pytest.mark.slow,
+    # diffusers' schedulers still hand tensors to numpy by the old protocol.
+    pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
+]
+
+LIMIT = 1_000_000
+
+
+@pytest.fixture(scope="module")
+def tiny_engines(tmp_path_factory: pytest.TempPathFactory) -> EngineRegistry:
+    directory: Path = build_tiny_sd_inpaint(tmp_path_factory.mktemp("tiny"))
+    entry = ModelEntry(
+        name="tiny",
+        family="stable-diffusion-inpaint",
+        source=str(directory),
+        native_pixels=64 * 64,
+        max_batch=2,
+    )
+    settings = WorkerSettings(queue="paint-gpu:default", torch_threads=1)
+    return build_engines(settings, Catalogue(models=(entry,)))
+
+
+def test_generate_inpaints_a_batch_and_keeps_what_is_kept(
+    blobs: BlobStore, tiny_engines: EngineRegistry
+) -> None:
+    mask = make_box_mask(90, 70, (30, 20, 60, 50))
+    rows = [
+        inpaint_row(
+            blobs,
+            encode(make_image(mode, 90, 70, seed)),
+            encode(mask),
+            InpaintParams(seed=seed, num_images=2, num_inference_steps=2, prompt="a door"),
+            method="generate",
+            model="tiny",
+        )
+        for seed, mode in enumerate(("RGB", "RGBA", "L"))
+    ]
+    report = RecordingReporter()
+    paint(rows, blobs, tiny_engines, report, max_image_pixels=LIMIT)
+    assert not report.failures
+    for row in rows:
+        source = decode_picture(blobs.get(row.spec.image.path), LIMIT)
+        done = report.done_rows[row.job_id]
+        assert done.recipe.engine == "diffusers"
+        assert done.recipe.batch_size == 6
+        first, second = (decode_picture(blobs.get(o.path), LIMIT) for o in done.outputs)
+        assert not np.array_equal(first.color, second.color)
+        for result in (first, second):
+            assert np.array_equal(result.channels()[mask == 0], source.channels()[mask == 0])
+
+
+def test_generate_outpaints_to_the_exact_size(
+    blobs: BlobStore, tiny_engines: EngineRegistry
+) -> None:
+    row = outpaint_row(
+        blobs,
+        encode(make_image("RGB", 90, 70)),
+        plan_margins(90, 70, Margins(left=13, top=0, right=40, bottom=7)),
+        OutpaintParams(seed=3, num_inference_steps=2),
+        method="generate",
+        model="tiny",
+    )
+    report = RecordingReporter()
+    paint([row], blobs, tiny_engines, report, max_image_pixels=LIMIT)
+    [output] = report.done_rows[row.job_id].outputs
+    assert (output.width, output.height) == (143, 77)
+    assert output.proof.kept_pixels == 90 * 70
+    assert output.proof.kept_pixels_changed == 0

@@ -1,0 +1,1 @@
+"""The worker: a parent that claims, watches and commits, and a horse that paints."""

@@ -1,0 +1,37 @@
+"""Settings of a worker, read once at the entry."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from pydantic import Field
+
+from service.contract.names import CPU_QUEUE
+from service.contract.settings import SharedSettings, read_settings
+
+
+class WorkerSettings(SharedSettings):
+    """What a worker can be told, each from `PAINTJOB_` and the field's name in capitals."""
+
+    queue: str = Field(CPU_QUEUE, pattern=r"^(paint-cpu|paint-gpu:[a-z0-9][a-z0-9_-]{0,63})$")
+    worker_name: str = Field("", description="Empty: host name and process id.")
+    drain_seconds: float = Field(30.0, ge=0)
+    load_hang_seconds: float = Field(600.0, gt=0)
+    step_hang_seconds: float = Field(120.0, gt=0)
+    abort_grace_seconds: float = Field(2.0, ge=0)
+    engines: str = Field("worker.engines.registry:build_engines", pattern=r"^[\w.]+:\w+$")
+    torch_threads: int = Field(0, ge=0, description="0: leave it to torch.")
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str]) -> WorkerSettings:
+        """Read the settings.
+
+        Raises:
+            ValueError: a value breaks its rule, or a `PAINTJOB_` name is unknown.
+        """
+        return read_settings(cls, environ)
+
+    def data_dir_path(self) -> Path:
+        """Give the data directory, absolute."""
+        return self.data_dir.expanduser().absolute()

@@ -1,0 +1,1 @@
+"""Painting with diffusion models: the only place that imports torch and diffusers."""

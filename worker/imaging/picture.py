@@ -1,0 +1,79 @@
+"""A decoded picture: color, alpha and profile, kept apart so that each comes back untouched."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import cv2
+import numpy as np
+
+from worker.imaging import AlphaArray, ImageArray
+
+Mode = Literal["L", "LA", "RGB", "RGBA"]
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """A picture of 8 bits a channel, upright. Its arrays are read-only: what is kept cannot drift.
+
+    Attributes:
+        color: uint8, gray (H, W) or RGB (H, W, 3).
+        alpha: uint8 (H, W), 255 opaque; `None` for a picture without transparency.
+        icc_profile: color profile as it was embedded.
+    """
+
+    color: ImageArray
+    alpha: AlphaArray | None = None
+    icc_profile: bytes | None = None
+
+    def __post_init__(self) -> None:
+        self.color.flags.writeable = False
+        if self.alpha is not None:
+            self.alpha.flags.writeable = False
+
+    @property
+    def width(self) -> int:
+        """Width in pixels."""
+        return int(self.color.shape[1])
+
+    @property
+    def height(self) -> int:
+        """Height in pixels."""
+        return int(self.color.shape[0])
+
+    @property
+    def is_gray(self) -> bool:
+        """Whether the color is one channel."""
+        return self.color.ndim == 2
+
+    @property
+    def mode(self) -> Mode:
+        """The mode in Pillow's words."""
+        if self.alpha is None:
+            return "L" if self.is_gray else "RGB"
+        return "LA" if self.is_gray else "RGBA"
+
+    def rgb(self) -> ImageArray:
+        """Give the color as RGB (H, W, 3); a gray picture's channels are equal."""
+        if not self.is_gray:
+            return self.color
+        return to_uint8(cv2.cvtColor(self.color, cv2.COLOR_GRAY2RGB))
+
+    def channels(self) -> ImageArray:
+        """Give color and alpha in one array: (H, W) for `L`, else (H, W, 2..4)."""
+        if self.alpha is None:
+            return self.color
+        return np.dstack((self.color, self.alpha))
+
+
+def to_uint8(array: object) -> ImageArray:
+    """Give an array as uint8, checked: OpenCV's annotations leave the dtype open.
+
+    Raises:
+        TypeError: the array is not uint8.
+    """
+    result = np.asarray(array)
+    if result.dtype != np.uint8:
+        raise TypeError(f"expected uint8, got {result.dtype}")
+    return result

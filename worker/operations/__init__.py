@@ -1,0 +1,1 @@
+"""What is done with a job's pictures, from its blobs to its proven outputs."""

@@ -1,0 +1,74 @@
+"""Inpainting: a picture and a mask become a canvas."""
+
+from __future__ import annotations
+
+from service.contract.blobs import BlobStore
+from service.contract.errors import Internal, MaskSizeMismatch
+from service.contract.jobs import JobSpec, MaskEffective
+from service.contract.names import mask_path
+from service.contract.params import InpaintParams
+from worker.imaging import MaskArray
+from worker.imaging.decoding import decode_picture
+from worker.imaging.encoding import encode_png
+from worker.imaging.masks import (
+    bounding_box,
+    check_mask,
+    count_components,
+    coverage,
+    decode_mask,
+    grow_mask,
+)
+from worker.imaging.picture import Picture
+from worker.operations.preparation import Prepared, read_input
+from worker.reporting import Reporter, Row
+
+
+def prepare_inpaint(
+    row: Row, blobs: BlobStore, report: Reporter, max_image_pixels: int
+) -> Prepared:
+    """Decode picture and mask, and post the mask that will be painted.
+
+    Raises:
+        PaintjobError: an input is lost, broken or against the rules.
+    """
+    picture = decode_picture(read_input(blobs, row.spec.image), max_image_pixels)
+    mask = make_effective_mask(row.spec, blobs, picture, max_image_pixels)
+    path = mask_path(row.job_id, row.token)
+    blobs.put(path, encode_png(Picture(mask)))
+    report.mask_ready(row.job_id, measure_mask(mask), path)
+    return Prepared(row, picture, mask)
+
+
+def make_effective_mask(
+    spec: JobSpec, blobs: BlobStore, picture: Picture, max_image_pixels: int
+) -> MaskArray:
+    """Give the mask after polarity, threshold and `grow`: uint8 (H, W), 255 repaint.
+
+    Raises:
+        MaskSizeMismatch: it has another size than the picture.
+        MaskEmpty: `grow` leaves nothing to repaint.
+        MaskFull: `grow` leaves nothing to keep.
+    """
+    params = spec.params
+    if spec.mask is None or not isinstance(params, InpaintParams):
+        raise Internal("the job has no mask")
+    mask = decode_mask(
+        read_input(blobs, spec.mask),
+        max_image_pixels,
+        params.mask_polarity or "white_repaints",
+        params.mask_threshold or 128,
+    )
+    if mask.shape != (picture.height, picture.width):
+        raise MaskSizeMismatch("the mask must have the picture's size, both upright")
+    grown = grow_mask(mask, params.grow or 0)
+    check_mask(grown)
+    return grown
+
+
+def measure_mask(mask: MaskArray) -> MaskEffective:
+    """Give what the job tells about its effective mask."""
+    return MaskEffective(
+        coverage=coverage(mask),
+        box=bounding_box(mask).as_list(),
+        components=count_components(mask),
+    )

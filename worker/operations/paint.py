@@ -1,0 +1,218 @@
+"""The whole way of a batch: prepare each row, paint all in one call, finish each row.
+
+A row that fails does so alone. When the call as a whole fails, each row is tried by itself, so that
+one bad row does not take its mates along.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from service.contract.blobs import BlobStore
+from service.contract.errors import MethodUnavailable, ModelOutputInvalid
+from service.contract.jobs import Output, Recipe, Timings
+from worker.engines.base import Engine, EngineRegistry
+from worker.imaging import ImageArray
+from worker.operations.failures import describe_failure, log_failure
+from worker.operations.finishing import finish_output, output_warnings
+from worker.operations.inpaint import prepare_inpaint
+from worker.operations.outpaint import prepare_outpaint
+from worker.operations.preparation import Prepared
+from worker.reporting import Aborted, Reporter, Row
+
+
+@dataclass(frozen=True)
+class Painted:
+    """What one engine call gave for one row.
+
+    Attributes:
+        prepared: the row.
+        images: RGB uint8 (H, W, 3), one a picture asked for.
+        batch_size: canvases that the call held.
+        seconds: how long the call took.
+    """
+
+    prepared: Prepared
+    images: list[ImageArray]
+    batch_size: int
+    seconds: float
+
+
+class Batch:
+    """Paints rows that share an engine.
+
+    Args:
+        blobs: where inputs come from and outputs go to.
+        report: is told what becomes of each row.
+        max_image_pixels: width x height that an input may declare.
+    """
+
+    def __init__(self, blobs: BlobStore, report: Reporter, max_image_pixels: int) -> None:
+        self._blobs = blobs
+        self._report = report
+        self._max_image_pixels = max_image_pixels
+
+    def run(self, rows: Sequence[Row], get_engine: Callable[[], Engine]) -> None:
+        """Paint rows from blobs to proven outputs.
+
+        Raises:
+            Aborted: no row is wanted any more.
+        """
+        prepared = [ready for row in rows if (ready := self._prepare(row)) is not None]
+        if not prepared:
+            return
+        started = time.perf_counter()
+        try:
+            engine = get_engine()
+            recipe = engine.load()
+        except Exception as error:
+            self._fail([ready.row for ready in prepared], error)
+            return
+        load_seconds = time.perf_counter() - started
+        wanted = self._wanted(prepared)
+        if not wanted:
+            return
+        self._report.started([ready.row.job_id for ready in wanted])
+        for painted in self._paint(engine, wanted):
+            self._finish(painted, recipe, load_seconds)
+
+    def _prepare(self, row: Row) -> Prepared | None:
+        if self._report.is_aborted(row.job_id):
+            return None
+        try:
+            if row.spec.operation == "inpaint":
+                return prepare_inpaint(row, self._blobs, self._report, self._max_image_pixels)
+            return prepare_outpaint(row, self._blobs, self._max_image_pixels)
+        except Aborted:
+            raise
+        except Exception as error:
+            self._fail([row], error)
+            return None
+
+    def _paint(self, engine: Engine, rows: list[Prepared]) -> list[Painted]:
+        """Paint all rows in one call; one by one where that fails."""
+        try:
+            return self._call(engine, rows)
+        except Aborted:
+            raise
+        except Exception as error:
+            if len(rows) == 1:
+                self._fail([rows[0].row], error)
+                return []
+            log_failure(error, [ready.row for ready in rows])
+        return self._paint_singly(engine, rows)
+
+    def _paint_singly(self, engine: Engine, rows: list[Prepared]) -> list[Painted]:
+        painted: list[Painted] = []
+        for ready in rows:
+            if self._report.is_aborted(ready.row.job_id):
+                continue
+            try:
+                painted += self._paint(engine, [ready])
+            except Aborted:
+                # This row alone; its mates may still be wanted.
+                continue
+        return painted
+
+    def _call(self, engine: Engine, rows: list[Prepared]) -> list[Painted]:
+        job_ids = [ready.row.job_id for ready in rows]
+
+        def on_step(step: int, steps: int) -> None:
+            self._report.step(job_ids, "paint", step, steps)
+
+        canvases = [canvas for ready in rows for canvas in ready.canvases()]
+        started = time.perf_counter()
+        images = engine.paint(canvases, on_step)
+        seconds = time.perf_counter() - started
+        if len(images) != len(canvases):
+            raise ModelOutputInvalid("the engine gave another number of pictures than asked")
+        remaining = iter(images)
+        return [
+            Painted(ready, [next(remaining) for _ in range(ready.count)], len(canvases), seconds)
+            for ready in rows
+        ]
+
+    def _finish(self, painted: Painted, recipe: Recipe, load_seconds: float) -> None:
+        """Make a row's outputs and report them; an aborted row is dropped without a word."""
+        row = painted.prepared.row
+        started = time.perf_counter()
+        try:
+            outputs = self._finish_outputs(painted)
+        except Aborted:
+            return
+        except Exception as error:
+            self._fail([row], error)
+            return
+        timings = Timings(
+            load_seconds=round(load_seconds, 4),
+            paint_seconds=round(painted.seconds, 4),
+            encode_seconds=round(time.perf_counter() - started, 4),
+        )
+        done_recipe = recipe.model_copy(update={"batch_size": painted.batch_size})
+        warnings = output_warnings(painted.prepared)
+        self._report.done(row.job_id, outputs, done_recipe, timings, warnings)
+
+    def _finish_outputs(self, painted: Painted) -> list[Output]:
+        outputs: list[Output] = []
+        job_id = painted.prepared.row.job_id
+        for index, image in enumerate(painted.images):
+            if self._report.is_aborted(job_id):
+                raise Aborted
+            outputs.append(finish_output(painted.prepared, image, index, self._blobs))
+            self._report.step([job_id], "encode", index + 1, len(painted.images))
+        return outputs
+
+    def _wanted(self, rows: list[Prepared]) -> list[Prepared]:
+        return [ready for ready in rows if not self._report.is_aborted(ready.row.job_id)]
+
+    def _fail(self, rows: list[Row], error: Exception) -> None:
+        log_failure(error, rows)
+        for row in rows:
+            self._report.failed(row.job_id, describe_failure(error))
+
+
+def paint(
+    rows: Sequence[Row],
+    blobs: BlobStore,
+    engines: EngineRegistry,
+    report: Reporter,
+    *,
+    max_image_pixels: int,
+) -> None:
+    """Paint a batch of rows, from their blobs to their proven outputs.
+
+    Every row that is not aborted is reported exactly once, as done or as failed.
+
+    Args:
+        rows: jobs; those of one operation, method and model share an engine call.
+        blobs: where inputs come from and outputs go to.
+        engines: finds the engine.
+        report: is told what becomes of each row.
+        max_image_pixels: width x height that an input may declare.
+
+    Raises:
+        Aborted: no row is wanted any more; the engines can be used again.
+    """
+    groups: dict[tuple[str, str, str | None], list[Row]] = {}
+    for row in rows:
+        key = (str(row.spec.operation), row.spec.method, row.spec.model)
+        groups.setdefault(key, []).append(row)
+    batch = Batch(blobs, report, max_image_pixels)
+    for key, group in groups.items():
+        try:
+            batch.run(group, partial(_get_engine, engines, *key))
+        except Aborted:
+            if all(report.is_aborted(row.job_id) for row in rows):
+                raise
+
+
+def _get_engine(engines: EngineRegistry, operation: str, method: str, model: str | None) -> Engine:
+    try:
+        return engines.get(operation, method, model)
+    except KeyError:
+        raise MethodUnavailable(
+            "this worker does not paint by the job's method and model"
+        ) from None
