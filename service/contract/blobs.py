@@ -11,7 +11,9 @@ import hashlib
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import obstore
@@ -20,7 +22,15 @@ from obstore.store import LocalStore, MemoryStore, ObjectStore, from_url
 
 from service.contract.errors import InputLost, StoreUnavailable
 
+if TYPE_CHECKING:
+    from obstore.store import ClientConfig, RetryConfig
+
 WRITE_BUFFER_BYTES = 5 * 1024 * 1024
+
+# obstore's own defaults go on for three minutes, far longer than any client waits.
+# Plain HTTP is the endpoint's to choose: its URL says so.
+_S3_CLIENT: ClientConfig = {"connect_timeout": "2s", "timeout": "30s", "allow_http": True}
+_S3_RETRY: RetryConfig = {"max_retries": 3, "retry_timeout": timedelta(seconds=10)}
 
 
 @dataclass(frozen=True)
@@ -64,7 +74,7 @@ class BlobStore:
         if parts.scheme == "memory":
             return cls(MemoryStore())
         if parts.scheme == "s3":
-            return cls(from_url(url))
+            return cls(from_url(url, client_options=_S3_CLIENT, retry_config=_S3_RETRY))
         raise ValueError(f"no blob store is known for the scheme {parts.scheme!r}")
 
     def put(self, path: str, data: bytes) -> StoredBlob:

@@ -1,0 +1,1 @@
+"""The courier: reaps like every worker, and wipes blobs that nobody may keep."""

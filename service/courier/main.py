@@ -1,0 +1,71 @@
+"""Entry of the courier process: once a second reap, ring and wipe."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+
+import structlog
+
+from service.contract.names import export_rq_prefix
+
+export_rq_prefix(os.environ)
+
+from service.contract.blobs import BlobStore  # noqa: E402  RQ reads its prefix when it is imported
+from service.contract.errors import PaintjobError  # noqa: E402
+from service.contract.store import JobStore, connect  # noqa: E402
+from service.contract.telemetry import configure_logging  # noqa: E402
+from service.contract.wakeups import Wakeups  # noqa: E402
+from service.courier.config import CourierSettings  # noqa: E402
+from service.courier.wiping import wipe_due  # noqa: E402
+
+EXIT_BAD_SETTINGS = 2
+
+log = structlog.get_logger()
+
+
+def main() -> int:
+    """Run the courier until it is told to stop; gives the exit code."""
+    try:
+        settings = CourierSettings.from_env(os.environ)
+        url = settings.resolved_redis_url()
+        blobs = BlobStore.open(settings.resolved_blob_url())
+    except (ValueError, OSError) as error:
+        sys.stderr.write(f"paintjob courier: {error}\n")
+        return EXIT_BAD_SETTINGS
+    configure_logging(settings.log_level, "courier")
+    store = connect(url, namespace=settings.namespace, lease_seconds=settings.lease_seconds)
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    log.info("courier_ready")
+    run(
+        store, Wakeups(store.redis, store.namespace), blobs, stop, settings.courier_interval_seconds
+    )
+    return 0
+
+
+def run(
+    store: JobStore, wakeups: Wakeups, blobs: BlobStore, stop: threading.Event, interval: float
+) -> None:
+    """Do a round every `interval` seconds until `stop` is set; what fails is tried next round."""
+    is_silent = False
+    while not stop.is_set():
+        try:
+            round_once(store, wakeups, blobs)
+            is_silent = False
+        except PaintjobError as error:
+            if not is_silent:
+                log.warning("round_failed", code=error.code)
+            is_silent = True
+        stop.wait(interval)
+
+
+def round_once(store: JobStore, wakeups: Wakeups, blobs: BlobStore) -> None:
+    """Reap, ring for what is missing, wipe what is due."""
+    report = store.reap()
+    for queue, count in (*report.requeued.items(), *report.ring.items()):
+        wakeups.ring(queue, count)
+    wipe_due(store, blobs)

@@ -1,0 +1,288 @@
+"""A worker and its horse under kills, hangs, signals and a broken broker."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from service.broker import EmbeddedBroker
+from service.contract.jobs import JobStatus
+from service.contract.names import CPU_QUEUE, DEFAULT_NAMESPACE, output_path, rq_list
+from service.contract.wakeups import Wakeups
+from tests.support.stack import Stack, find_horse, wait_for
+
+pytestmark = pytest.mark.slow
+
+
+def test_worker_paints_and_proves(stack: Stack) -> None:
+    stack.start_worker()
+    record = stack.wait_ended(stack.submit())
+    assert record.status is JobStatus.SUCCEEDED, stack.logs()
+    assert record.outputs[0].proof.kept_pixels_changed == 0
+    assert record.mask_effective is not None
+    assert record.mask_effective.components == 1
+    assert record.attempts[0].outcome == "succeeded"
+    stack.blobs.get_checked(record.outputs[0].path, record.outputs[0].sha256)
+
+
+@pytest.mark.parametrize(
+    ("tag", "code"),
+    [
+        ("zoo:raise", "internal"),
+        ("zoo:memory", "out_of_memory"),
+        ("zoo:wrong_size", "model_output_invalid"),
+        ("zoo:wrong_type", "model_output_invalid"),
+    ],
+)
+def test_worker_fails_the_job_when_the_engine_misbehaves(stack: Stack, tag: str, code: str) -> None:
+    worker = stack.start_worker()
+    horse = find_horse(worker.pid)
+    record = stack.wait_ended(stack.submit(tag))
+    assert record.error is not None
+    assert record.error.code == code
+    assert "zoo was told" not in record.error.detail
+    assert stack.wait_ended(stack.submit()).status is JobStatus.SUCCEEDED
+    assert find_horse(worker.pid) == horse
+
+
+def test_killed_horse_is_replaced_and_its_job_painted_again(stack: Stack) -> None:
+    worker = stack.start_worker()
+    job_id = stack.submit("zoo:slow:8:0.1")
+    stack.wait_painting(job_id)
+    killed_at = time.monotonic()
+    os.kill(find_horse(worker.pid), signal.SIGKILL)
+    wait_for(lambda: stack.record(job_id).attempt == 2, 5, stack.logs)
+    assert time.monotonic() - killed_at < 2.5
+    record = stack.wait_ended(job_id)
+    assert record.status is JobStatus.SUCCEEDED
+    assert record.crashes == 1
+    assert [attempt.outcome for attempt in record.attempts] == ["crashed", "succeeded"]
+
+
+def test_poison_job_fails_after_three_crashes_and_the_worker_lives(stack: Stack) -> None:
+    worker = stack.start_worker()
+    record = stack.wait_ended(stack.submit("zoo:kill"))
+    assert record.error is not None
+    assert record.error.code == "worker_lost"
+    assert record.attempt == 3
+    assert stack.wait_ended(stack.submit()).status is JobStatus.SUCCEEDED
+    assert worker.poll() is None
+
+
+def test_killed_worker_is_outlived_by_its_job(stack: Stack) -> None:
+    workers = [stack.start_worker(), stack.start_worker()]
+    job_id = stack.submit("zoo:slow:8:0.1")
+    name = stack.wait_painting(job_id).worker
+    first = next(worker for worker in workers if str(name).endswith(f"-{worker.pid}"))
+    horse = find_horse(first.pid)
+    killed_at = time.monotonic()
+    first.kill()
+    first.wait()
+    wait_for(lambda: stack.record(job_id).attempt == 2, 10, stack.logs)
+    assert time.monotonic() - killed_at < stack.lease_seconds + 2
+    assert stack.wait_ended(job_id).status is JobStatus.SUCCEEDED
+    wait_for(lambda: not Path(f"/proc/{horse}").exists(), 2)
+
+
+def test_hung_horse_is_killed_and_its_job_fails_as_hung(stack: Stack) -> None:
+    stack.start_worker(step_hang_seconds="0.4")
+    record = stack.wait_ended(stack.submit("zoo:hang:30"))
+    assert record.error is not None
+    assert record.error.code == "hung"
+    assert [attempt.outcome for attempt in record.attempts] == ["hung"] * 3
+    assert stack.wait_ended(stack.submit()).status is JobStatus.SUCCEEDED
+
+
+def test_running_job_is_canceled_within_a_second(stack: Stack) -> None:
+    worker = stack.start_worker()
+    horse = find_horse(worker.pid)
+    job_id = stack.submit("zoo:slow:100:0.1")
+    stack.wait_painting(job_id)
+    asked_at = time.monotonic()
+    stack.store.cancel(job_id, "default")
+    record = stack.wait_ended(job_id)
+    assert time.monotonic() - asked_at < 1
+    assert record.status is JobStatus.CANCELED
+    assert record.outputs == []
+    # The engine looked between two steps, so its horse stays warm.
+    assert stack.wait_ended(stack.submit()).status is JobStatus.SUCCEEDED
+    assert find_horse(worker.pid) == horse
+
+
+def test_canceled_job_that_does_not_listen_costs_its_horse(stack: Stack) -> None:
+    worker = stack.start_worker(abort_grace_seconds="0.2")
+    horse = find_horse(worker.pid)
+    job_id = stack.submit("zoo:hang:30")
+    stack.wait_painting(job_id)
+    stack.store.cancel(job_id, "default")
+    assert stack.wait_ended(job_id, 2).status is JobStatus.CANCELED
+    assert stack.wait_ended(stack.submit(), 5).status is JobStatus.SUCCEEDED
+    assert find_horse(worker.pid) != horse
+
+
+def test_deleted_job_stops_and_leaves_no_blob(stack: Stack) -> None:
+    stack.start_worker()
+    stack.start("service.courier", courier_interval_seconds="0.2")
+    job_id = stack.submit("zoo:slow:20:0.1")
+    stack.wait_painting(job_id)
+    stack.store.delete(job_id, "default")
+    assert stack.wait_ended(stack.submit()).status is JobStatus.SUCCEEDED
+    wait_for(lambda: not stack.blobs.list(f"jobs/{job_id}/"), 8, stack.logs)
+    assert not stack.store.redis.keys(f"*{job_id}*") or stack.store.redis.keys(f"*{job_id}*") == [
+        f"{DEFAULT_NAMESPACE}:tombstone:{job_id}".encode()
+    ]
+
+
+def test_finish_deadline_stops_a_running_job(stack: Stack) -> None:
+    stack.start_worker()
+    job_id = stack.submit("zoo:slow:100:0.1", params={"finish_within_seconds": 1})
+    record = stack.wait_ended(job_id, 4)
+    assert record.error is not None
+    assert record.error.code == "deadline_exceeded"
+
+
+def test_idle_worker_exits_soon_on_sigterm(stack: Stack) -> None:
+    worker = stack.start_worker()
+    asked_at = time.monotonic()
+    worker.terminate()
+    assert worker.wait(5) == 0, stack.logs()
+    assert time.monotonic() - asked_at < 3
+    assert stack.store.workers() == []
+
+
+def test_sigterm_lets_the_job_finish_within_the_grace(stack: Stack) -> None:
+    worker = stack.start_worker()
+    job_id = stack.submit("zoo:slow:10:0.1")
+    stack.wait_painting(job_id)
+    worker.terminate()
+    assert worker.wait(10) == 0
+    record = stack.record(job_id)
+    assert record.status is JobStatus.SUCCEEDED
+    assert record.attempt == 1
+
+
+@pytest.mark.parametrize("signals", [1, 2])
+def test_sigterm_hands_back_what_does_not_fit(stack: Stack, signals: int) -> None:
+    worker = stack.start_worker(drain_seconds="0.3" if signals == 1 else "60")
+    job_id = stack.submit("zoo:slow:40:0.05")
+    stack.wait_painting(job_id)
+    for _ in range(signals):
+        worker.terminate()
+        time.sleep(0.05)
+    assert worker.wait(5) == 0
+    record = stack.record(job_id)
+    assert record.status is JobStatus.QUEUED
+    assert record.crashes == 0
+    stack.start_worker()
+    assert stack.wait_ended(job_id).status is JobStatus.SUCCEEDED
+
+
+def test_sigterm_storm_loses_no_job(stack: Stack) -> None:
+    stack.start("service.courier", courier_interval_seconds="0.2")
+    job_ids = [stack.submit("zoo:slow:1:0.02") for _ in range(60)]
+    for _ in range(5):
+        worker = stack.start_worker()
+        time.sleep(0.15)
+        worker.terminate()
+        assert worker.wait(5) == 0, stack.logs()
+    stack.start_worker()
+    records = [stack.wait_ended(job_id) for job_id in job_ids]
+    assert {record.status for record in records} == {JobStatus.SUCCEEDED}
+    assert all(record.crashes == 0 for record in records)
+
+
+def test_deleted_rq_list_is_rung_again(stack: Stack) -> None:
+    job_ids = [stack.submit(ring=False) for _ in range(5)]
+    stack.store.redis.delete(rq_list(DEFAULT_NAMESPACE, CPU_QUEUE))
+    stack.start_worker()
+    for job_id in job_ids:
+        assert stack.wait_ended(job_id).status is JobStatus.SUCCEEDED
+
+
+def test_forged_delivery_is_never_called(stack: Stack, tmp_path: Path) -> None:
+    from rq import Queue
+
+    proof = tmp_path / "forged"
+    queue = Queue(CPU_QUEUE, connection=stack.store.redis, serializer="json")
+    queue.enqueue("os.mkdir", str(proof))
+    stack.start_worker()
+    assert stack.wait_ended(stack.submit()).status is JobStatus.SUCCEEDED
+    wait_for(lambda: not stack.store.redis.llen(queue.key), 5)
+    assert not proof.exists()
+
+
+def test_worker_survives_a_broker_that_crashes_and_returns(
+    stack: Stack, private_broker: EmbeddedBroker
+) -> None:
+    stack.start_worker()
+    job_id = stack.submit("zoo:slow:20:0.1")
+    stack.wait_painting(job_id)
+    # The append-only file is synced once a second: what is younger may be lost with the power
+    # alone,
+    # never with the process.
+    private_broker.kill()
+    time.sleep(1.5)
+    private_broker.start()
+    record = stack.wait_ended(job_id)
+    assert record.status is JobStatus.SUCCEEDED
+    assert record.attempt == 1
+    assert stack.wait_ended(stack.submit()).status is JobStatus.SUCCEEDED
+
+
+def test_stopped_worker_that_wakes_up_late_commits_nothing(stack: Stack) -> None:
+    first = stack.start_worker()
+    job_id = stack.submit("zoo:slow:30:0.1")
+    stack.wait_painting(job_id)
+    horse = find_horse(first.pid)
+    os.kill(first.pid, signal.SIGSTOP)
+    os.kill(horse, signal.SIGSTOP)
+    stack.start_worker()
+    wait_for(lambda: stack.record(job_id).attempt == 2, 10, stack.logs)
+    os.kill(horse, signal.SIGCONT)
+    os.kill(first.pid, signal.SIGCONT)
+    record = stack.wait_ended(job_id)
+    assert record.status is JobStatus.SUCCEEDED
+    assert record.attempt == 2
+    assert record.token is not None
+    assert record.outputs[0].path == output_path(job_id, record.token, 0, "png")
+    # What the late one wrote is taken away again; what was committed stays.
+    wait_for(lambda: _claims_with_blobs(stack, job_id) == {record.token}, 8, stack.logs)
+
+
+def test_worker_gives_up_when_no_horse_lives(stack: Stack) -> None:
+    worker = stack.start("worker", engines="tests.support.engines:no_such_factory")
+    assert worker.wait(20) == 3, stack.logs()
+    assert [presence.state for presence in stack.store.workers()] == ["broken"]
+
+
+def test_progress_only_grows_and_every_event_is_told_once(stack: Stack) -> None:
+    stack.start_worker()
+    job_id = stack.submit("zoo:slow:10:0.1")
+    record = stack.wait_ended(job_id)
+    events = stack.store.redis.xrange(f"{DEFAULT_NAMESPACE}:events:{job_id}")
+    versions = [int(fields[b"version"]) for _, fields in events]
+    assert versions == list(range(1, record.version + 1))
+    kinds = [fields[b"type"] for _, fields in events]
+    assert kinds.count(b"progress") >= 4
+    fractions = [
+        float(fields[b"data"].split(b'"fraction":')[1].split(b",")[0])
+        for _, fields in events
+        if fields[b"type"] == b"progress"
+    ]
+    assert all(earlier <= later for earlier, later in pairwise(fractions))
+
+
+def test_ring_without_a_job_does_nothing(stack: Stack) -> None:
+    stack.start_worker()
+    Wakeups(stack.store.redis, DEFAULT_NAMESPACE).ring(CPU_QUEUE, 3)
+    wait_for(lambda: not stack.store.redis.llen(rq_list(DEFAULT_NAMESPACE, CPU_QUEUE)), 5)
+    assert stack.wait_ended(stack.submit()).status is JobStatus.SUCCEEDED
+
+
+def _claims_with_blobs(stack: Stack, job_id: str) -> set[str]:
+    return {path.split("/")[2] for path in stack.blobs.list(f"jobs/{job_id}/")} - {"input"}

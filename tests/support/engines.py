@@ -1,0 +1,127 @@
+"""The zoo: engines that misbehave, each in one way, chosen by a job's first tag.
+
+`PAINTJOB_ENGINES=tests.support.engines:build_engines` puts them into a real horse. Tags:
+`zoo:echo`, `zoo:slow:STEPS:SECONDS` (a step takes so long), `zoo:raise`, `zoo:memory`,
+`zoo:wrong_size`,
+`zoo:wrong_type`, `zoo:exit`, `zoo:kill`, `zoo:kill_once:FILE` (only while FILE is absent),
+`zoo:hang:SECONDS` (in one call, without a step).
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from service.contract.catalogue import METHODS, Catalogue
+from service.contract.jobs import Recipe
+from worker.config import WorkerSettings
+from worker.engines.base import Canvas, Engine, StepCallback
+from worker.imaging import ImageArray
+
+
+class Zoo:
+    """An engine that does what the first tag of each canvas says."""
+
+    def load(self) -> Recipe:
+        return Recipe(engine="zoo")
+
+    def paint(self, canvases: Sequence[Canvas], on_step: StepCallback) -> list[ImageArray]:
+        return [self._paint(canvas, on_step) for canvas in canvases]
+
+    def _paint(self, canvas: Canvas, on_step: StepCallback) -> ImageArray:
+        tag = (canvas.params.tags or ["zoo:echo"])[0]
+        _, kind, *arguments = tag.split(":")
+        return BEHAVIORS[kind](canvas, on_step, *arguments)
+
+
+def _echo(canvas: Canvas, on_step: StepCallback) -> ImageArray:
+    on_step(1, 1)
+    painted = canvas.image.copy()
+    painted[canvas.mask > 0] = canvas.seed % 256
+    return painted
+
+
+def _slow(canvas: Canvas, on_step: StepCallback, steps: str, seconds: str) -> ImageArray:
+    for step in range(int(steps)):
+        time.sleep(float(seconds))
+        on_step(step + 1, int(steps))
+    return _echo(canvas, on_step)
+
+
+def _raise(canvas: Canvas, on_step: StepCallback) -> ImageArray:
+    raise RuntimeError("the zoo was told to raise")
+
+
+def _memory(canvas: Canvas, on_step: StepCallback) -> ImageArray:
+    raise MemoryError
+
+
+def _wrong_size(canvas: Canvas, on_step: StepCallback) -> ImageArray:
+    return canvas.image[:-1]
+
+
+def _wrong_type(canvas: Canvas, on_step: StepCallback) -> ImageArray:
+    return canvas.image.astype(np.float32)  # type: ignore[return-value]
+
+
+def _exit(canvas: Canvas, on_step: StepCallback) -> ImageArray:
+    os._exit(7)
+
+
+def _kill(canvas: Canvas, on_step: StepCallback) -> ImageArray:
+    os.kill(os.getpid(), signal.SIGKILL)
+    return canvas.image
+
+
+def _kill_once(canvas: Canvas, on_step: StepCallback, file: str) -> ImageArray:
+    if not Path(file).exists():
+        Path(file).touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return _echo(canvas, on_step)
+
+
+def _hang(canvas: Canvas, on_step: StepCallback, seconds: str) -> ImageArray:
+    time.sleep(float(seconds))
+    return _echo(canvas, on_step)
+
+
+BEHAVIORS: dict[str, Callable[..., ImageArray]] = {
+    "echo": _echo,
+    "slow": _slow,
+    "raise": _raise,
+    "memory": _memory,
+    "wrong_size": _wrong_size,
+    "wrong_type": _wrong_type,
+    "exit": _exit,
+    "kill": _kill,
+    "kill_once": _kill_once,
+    "hang": _hang,
+}
+
+
+class ZooRegistry:
+    """Serves every method of the catalogue with the zoo."""
+
+    def __init__(self) -> None:
+        self._zoo = Zoo()
+
+    def get(self, operation: str, method: str, model: str | None) -> Engine:
+        return self._zoo
+
+    def methods(self) -> list[tuple[str, str]]:
+        return [(method.operation, method.name) for method in METHODS]
+
+    def models(self) -> list[str]:
+        return []
+
+    def warm(self) -> None:
+        self._zoo.load()
+
+
+def build_engines(settings: WorkerSettings, catalogue: Catalogue) -> ZooRegistry:
+    return ZooRegistry()

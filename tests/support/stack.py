@@ -1,0 +1,217 @@
+"""A worker side to test: real broker, real blob directory, real worker and courier processes."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from PIL import Image
+
+from service.contract.blobs import BlobStore
+from service.contract.jobs import BlobRef, JobRecord, JobSpec, JobStatus, MaskAsked
+from service.contract.names import CPU_QUEUE, DEFAULT_NAMESPACE, input_path, new_job_id
+from service.contract.params import InpaintParams
+from service.contract.store import JobStore, SubmitLimits, connect
+from service.contract.wakeups import Wakeups
+
+ROOT = Path(__file__).parents[2]
+LIMITS = SubmitLimits(queue=100_000, tenant=100_000, worker_absence_seconds=0)
+
+
+@dataclass
+class Stack:
+    """Everything of one deployment but the API.
+
+    Attributes:
+        lease_seconds: short, so that tests of recovery are.
+        environ: further settings of every process that is started.
+    """
+
+    broker_url: str
+    directory: Path
+    lease_seconds: float = 1.0
+    environ: dict[str, str] = field(default_factory=dict)
+    processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+    @property
+    def store(self) -> JobStore:
+        return connect(self.broker_url, lease_seconds=self.lease_seconds)
+
+    @property
+    def blobs(self) -> BlobStore:
+        return BlobStore.open((self.directory / "blobs").as_uri())
+
+    def start(self, module: str, **settings: str) -> subprocess.Popen[bytes]:
+        """Start `python -m module` with the stack's settings and these."""
+        environ = {
+            **{k: v for k, v in os.environ.items() if not k.startswith("PAINTJOB_")},
+            "PAINTJOB_REDIS_URL": self.broker_url,
+            "PAINTJOB_DATA_DIR": str(self.directory),
+            "PAINTJOB_LEASE_SECONDS": str(self.lease_seconds),
+            "PAINTJOB_ENGINES": "tests.support.engines:build_engines",
+            "PYTHONPATH": str(ROOT),
+            "PYTHONFAULTHANDLER": "1",
+            **self.environ,
+            **{f"PAINTJOB_{name.upper()}": value for name, value in settings.items()},
+        }
+        log = (self.directory / f"{module}-{len(self.processes)}.log").open("wb")
+        process = subprocess.Popen(
+            [sys.executable, "-m", module], env=environ, stdout=log, stderr=log, cwd=self.directory
+        )
+        log.close()
+        self.processes.append(process)
+        return process
+
+    def start_worker(self, **settings: str) -> subprocess.Popen[bytes]:
+        """Start a worker and wait until it says that it is idle."""
+        process = self.start("worker", **settings)
+        self.wait_ready(process)
+        return process
+
+    def wait_ready(self, process: subprocess.Popen[bytes]) -> None:
+        suffix = f"-{process.pid}"
+
+        def is_idle() -> bool:
+            assert process.poll() is None, self.logs()
+            found = self.store.workers()
+            return any(w.name.endswith(suffix) and w.state in ("idle", "busy") for w in found)
+
+        wait_for(is_idle, 20, self.logs)
+
+    def submit(self, tag: str = "zoo:echo", *, ring: bool = True, **overrides: object) -> str:
+        """Upload a small picture with a mask, submit and ring; gives the job's id."""
+        spec = self.make_spec(tag, **overrides)
+        store = self.store
+        store.submit(
+            spec,
+            start_within_seconds=spec.params.start_within_seconds,
+            finish_within_seconds=spec.params.finish_within_seconds or 600,
+            ttl_seconds=600,
+            limits=LIMITS,
+        )
+        if ring:
+            Wakeups(store.redis, DEFAULT_NAMESPACE).ring(spec.queue)
+        return spec.job_id
+
+    def make_spec(self, tag: str, **overrides: object) -> JobSpec:
+        """Upload the pictures of a job and give its spec, not yet submitted."""
+        job_id = new_job_id()
+        self.store.begin_upload(job_id)
+        params = {"method": "patch", "seed": 7, "num_images": 1, "output_format": "png", "grow": 0}
+        params |= {"mask_polarity": "white_repaints", "mask_threshold": 128, "tags": [tag]}
+        spec = {
+            "job_id": job_id,
+            "tenant": "default",
+            "operation": "inpaint",
+            "method": "patch",
+            "queue": CPU_QUEUE,
+            "params": InpaintParams.model_validate(params | dict(overrides.pop("params", {}))),  # type: ignore[call-overload]
+            "image": self._upload(job_id, "image", _picture(), "RGB"),
+            "mask": self._upload(job_id, "mask", _mask(), "L"),
+            "mask_asked": MaskAsked(coverage=0.25, box=[16, 16, 48, 48]),
+        }
+        return JobSpec.model_validate(spec | overrides)
+
+    def _upload(self, job_id: str, name: str, data: bytes, mode: str) -> BlobRef:
+        blob = self.blobs.put(input_path(job_id, name), data)
+        return BlobRef(
+            path=blob.path,
+            bytes=blob.bytes,
+            sha256=blob.sha256,
+            format="png",
+            width=64,
+            height=64,
+            mode=mode,
+        )
+
+    def record(self, job_id: str) -> JobRecord:
+        return self.store.load(job_id, "default").record
+
+    def wait_status(self, job_id: str, *wanted: JobStatus, seconds: float = 20) -> JobRecord:
+        """Wait until the job has one of these statuses."""
+        wait_for(lambda: self.record(job_id).status in wanted, seconds, self.logs)
+        return self.record(job_id)
+
+    def wait_ended(self, job_id: str, seconds: float = 20) -> JobRecord:
+        wait_for(lambda: self.record(job_id).status.is_terminal, seconds, self.logs)
+        return self.record(job_id)
+
+    def wait_painting(self, job_id: str, seconds: float = 20) -> JobRecord:
+        wait_for(lambda: self.record(job_id).painting_at is not None, seconds, self.logs)
+        return self.record(job_id)
+
+    def logs(self) -> str:
+        """What the processes wrote, for the message of a failed test."""
+        return "\n".join(
+            f"== {path.name}\n{path.read_text()[-3000:]}" for path in self.directory.glob("*.log")
+        )
+
+    def stop(self) -> None:
+        """End every process that is still there, by its own pid."""
+        for process in self.processes:
+            if process.poll() is None:
+                process.send_signal(signal.SIGCONT)
+                process.terminate()
+                # The second one hands the batch back at once.
+                process.terminate()
+        for process in self.processes:
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+@contextlib.contextmanager
+def running_stack(broker_url: str, directory: Path, **settings: object) -> Iterator[Stack]:
+    """Give a stack without processes; afterwards end those that the test started."""
+    stack = Stack(broker_url, directory, **settings)  # type: ignore[arg-type]
+    try:
+        yield stack
+    finally:
+        stack.stop()
+
+
+def find_horse(worker_pid: int) -> int:
+    """Give the process id of a worker's horse: its spawned child."""
+    for path in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            parent = (path / "stat").read_text().rpartition(")")[2].split()[1]
+            if int(parent) == worker_pid and b"spawn_main" in (path / "cmdline").read_bytes():
+                return int(path.name)
+    raise LookupError(f"worker {worker_pid} has no horse")
+
+
+def wait_for(
+    condition: Callable[[], bool], seconds: float, explain: Callable[[], str] = lambda: ""
+) -> None:
+    """Wait until a condition holds, looking often."""
+    give_up_at = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < give_up_at, f"not within {seconds} s\n{explain()}"
+        time.sleep(0.01)
+
+
+def _picture() -> bytes:
+    image = Image.linear_gradient("L").resize((64, 64)).convert("RGB")
+    return _png(image)
+
+
+def _mask() -> bytes:
+    mask = Image.new("L", (64, 64))
+    mask.paste(255, (16, 16, 48, 48))
+    return _png(mask)
+
+
+def _png(image: Image.Image) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG")
+    return buffer.getvalue()

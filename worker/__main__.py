@@ -1,0 +1,13 @@
+"""`python -m worker`: what starts a worker.
+
+Apart from `main`, because a spawned child imports its parent's main module again, unless that is a
+`__main__`:
+the horse must not load Redis and RQ.
+"""
+
+import sys
+
+from worker.main import main
+
+if __name__ == "__main__":
+    sys.exit(main())

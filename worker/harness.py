@@ -1,0 +1,151 @@
+"""The parent's grip on its horse: start it, talk to it, notice that it died, end it."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import time
+from collections.abc import Callable
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+
+import structlog
+
+from worker.config import WorkerSettings
+from worker.horse import run_horse
+from worker.messages import Ready, ToHorse, ToParent
+
+BROKEN_AFTER_DEATHS = 3
+YOUNG_SECONDS = 60.0
+"""Horses that die this soon, one after another, are the sign of a broken driver."""
+
+STOP_SECONDS = 1.0
+
+log = structlog.get_logger()
+
+
+class HorseBroken(Exception):
+    """Three horses died within a minute of their start: there is no use in starting another."""
+
+
+class Harness:
+    """One horse at a time.
+
+    Args:
+        settings: the worker's; handed on to the horse.
+        clock: seconds that only grow; tests replace it.
+    """
+
+    def __init__(
+        self, settings: WorkerSettings, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._process: BaseProcess | None = None
+        self._connection: Connection | None = None
+        self._started_at = 0.0
+        self._young_deaths = 0
+        self._last_victim = ""
+        self.ready: Ready | None = None
+        self.heard_at = 0.0
+
+    @property
+    def pid(self) -> int | None:
+        """The horse's process id, `None` without a horse."""
+        return self._process.pid if self._process else None
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether there is a horse and it runs."""
+        return self._process is not None and self._process.is_alive()
+
+    def start(self) -> None:
+        """Start a horse; it is of use once `ready` is set.
+
+        Call it from the main thread: the kernel ends the horse with the thread that started it.
+
+        Raises:
+            HorseBroken: the last three died young.
+        """
+        if self._young_deaths >= BROKEN_AFTER_DEATHS:
+            raise HorseBroken
+        ours, theirs = multiprocessing.Pipe()
+        # Spawned, not forked: an accelerator's context does not survive a fork.
+        process = multiprocessing.get_context("spawn").Process(
+            target=run_horse, args=(theirs, self._settings, os.getpid()), name="horse"
+        )
+        process.start()
+        theirs.close()
+        self._process, self._connection, self.ready = process, ours, None
+        self._started_at = self.heard_at = self._clock()
+
+    def send(self, message: ToHorse) -> None:
+        """Send a message; one that cannot be sent is lost with the horse."""
+        if self._connection is None:
+            return
+        try:
+            self._connection.send(message)
+        except OSError:
+            log.info("horse_gone", horse=self.pid)
+
+    def poll(self, timeout: float) -> list[ToParent]:
+        """Give what the horse has said, waiting up to `timeout` seconds for the first of it."""
+        if self._connection is None or self._process is None:
+            time.sleep(timeout)
+            return []
+        wait([self._connection, self._process.sentinel], timeout)
+        messages: list[ToParent] = []
+        try:
+            while self._connection.poll():
+                messages.append(self._connection.recv())
+        except (EOFError, OSError):
+            # It died; what it had said before is in `messages`.
+            pass
+        if messages:
+            self.heard_at = self._clock()
+        for message in messages:
+            if isinstance(message, Ready):
+                self.ready = message
+        return messages
+
+    def bury(self, victim: str = "") -> int | None:
+        """Clear away a dead horse, or kill a living one, and count deaths of the young.
+
+        Args:
+            victim: the job it died on. A job that kills one horse after another says nothing about
+                the driver,
+                so a death on the same job is counted once.
+
+        Returns:
+            The exit code: negative for a signal.
+        """
+        if self._process is None or self._connection is None:
+            return None
+        self._process.kill()
+        self._process.join()
+        code = self._process.exitcode
+        self._connection.close()
+        young = self._clock() - self._started_at < YOUNG_SECONDS
+        if not young:
+            self._young_deaths = 0
+        elif not victim or victim != self._last_victim:
+            self._young_deaths += 1
+        self._last_victim = victim
+        self._process, self._connection, self.ready = None, None, None
+        log.warning("horse_died", exit_code=code, young_deaths=self._young_deaths)
+        return code
+
+    def praise(self) -> None:
+        """Note that the horse did its work: earlier deaths no longer point to the driver."""
+        self._young_deaths = 0
+
+    def stop(self) -> None:
+        """End the horse: close the pipe, at which it exits; kill it if it does not."""
+        if self._process is None or self._connection is None:
+            return
+        self._connection.close()
+        self._process.join(STOP_SECONDS)
+        if self._process.is_alive():
+            self._process.kill()
+            self._process.join()
+        self._process, self._connection, self.ready = None, None, None

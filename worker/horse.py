@@ -1,0 +1,218 @@
+"""The child process that paints.
+
+It holds the engines warm from job to job; it knows blobs, and no Redis.
+It ignores SIGINT and SIGTERM, for its parent decides when it ends, and it exits when the pipe
+closes: a long
+call into C must not keep its memory after the parent is gone.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import signal
+import threading
+import time
+from collections.abc import Callable
+from importlib import import_module
+from multiprocessing.connection import Connection
+
+import structlog
+
+from service.contract.blobs import BlobStore
+from service.contract.catalogue import Catalogue, load_catalogue
+from service.contract.errors import PaintjobError
+from service.contract.jobs import (
+    JobFailure,
+    JobWarning,
+    MaskEffective,
+    Output,
+    Recipe,
+    Timings,
+)
+from service.contract.names import claim_prefix
+from service.contract.telemetry import configure_logging
+from worker.config import WorkerSettings
+from worker.engines.base import EngineRegistry
+from worker.messages import (
+    Abort,
+    Discard,
+    Done,
+    Failed,
+    Idle,
+    MaskReady,
+    Paint,
+    Ready,
+    Started,
+    Step,
+    ToHorse,
+    ToParent,
+)
+from worker.operations.paint import paint
+from worker.processes import die_with_parent
+from worker.reporting import Aborted
+
+MIN_STEP_GAP_SECONDS = 0.2
+"""Progress is told at most five times a second; more would only be written and never read."""
+
+STAGE_SHARES = {
+    "load": (0.0, 0.05),
+    "decode": (0.05, 0.1),
+    "paint": (0.1, 0.9),
+    "encode": (0.9, 1.0),
+}
+"""Which part of the whole each stage is taken to be, from and to."""
+
+Sender = Callable[[ToParent], None]
+
+log = structlog.get_logger()
+
+
+def run_horse(connection: Connection, settings: WorkerSettings, parent_pid: int) -> None:
+    """Run until the pipe closes. The target of the child process."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    die_with_parent(parent_pid)
+    configure_logging(settings.log_level, "horse")
+    horse = Horse(connection, BlobStore.open(settings.resolved_blob_url()), settings)
+    horse.run(build_engines(settings, load_catalogue(settings.models_file)))
+
+
+def build_engines(settings: WorkerSettings, catalogue: Catalogue) -> EngineRegistry:
+    """Call the engine factory that the settings name as `module:function`."""
+    module, _, function = settings.engines.partition(":")
+    registry: EngineRegistry = getattr(import_module(module), function)(settings, catalogue)
+    return registry
+
+
+class Horse:
+    """Takes messages from the pipe and paints.
+
+    Args:
+        connection: the child's end of the pipe.
+        blobs: where pictures come from and go to.
+        settings: the worker's.
+    """
+
+    def __init__(self, connection: Connection, blobs: BlobStore, settings: WorkerSettings) -> None:
+        self._connection = connection
+        self._blobs = blobs
+        self._settings = settings
+        self._inbox: queue.SimpleQueue[Paint | Discard] = queue.SimpleQueue()
+        self._aborted: set[Abort] = set()
+
+    def run(self, engines: EngineRegistry) -> None:
+        """Warm the engines, say so, then paint batch after batch; never returns."""
+        threading.Thread(target=self._read, name="pipe", daemon=True).start()
+        started = time.monotonic()
+        engines.warm()
+        self._send(
+            Ready(
+                methods=tuple(engines.methods()),
+                models=tuple(engines.models()),
+                load_seconds=time.monotonic() - started,
+            )
+        )
+        while True:
+            message = self._inbox.get()
+            if isinstance(message, Discard):
+                self._discard(message)
+            else:
+                self._paint(message, engines)
+
+    def _read(self) -> None:
+        """Sort what comes in; an abort must be seen while the main thread paints."""
+        while True:
+            try:
+                message: ToHorse = self._connection.recv()
+            except (EOFError, OSError):
+                os._exit(0)
+            if isinstance(message, Abort):
+                self._aborted.add(message)
+            else:
+                self._inbox.put(message)
+
+    def _paint(self, message: Paint, engines: EngineRegistry) -> None:
+        tokens = {row.job_id: row.token for row in message.rows}
+        reporter = PipeReporter(self._send, tokens, self._aborted)
+        structlog.contextvars.bind_contextvars(job_ids=[row.job_id for row in message.rows])
+        try:
+            paint(
+                message.rows,
+                self._blobs,
+                engines,
+                reporter,
+                max_image_pixels=self._settings.max_image_pixels,
+            )
+        except Aborted:
+            log.info("batch_aborted")
+        finally:
+            self._aborted.clear()
+            structlog.contextvars.clear_contextvars()
+        self._send(Idle())
+
+    def _discard(self, message: Discard) -> None:
+        try:
+            self._blobs.delete_prefix(claim_prefix(message.job_id, message.token))
+        except PaintjobError:
+            # The job's own end wipes them too.
+            log.warning("discard_failed", job_id=message.job_id)
+
+    def _send(self, message: ToParent) -> None:
+        self._connection.send(message)
+
+
+class PipeReporter:
+    """A `Reporter` that writes to the pipe.
+
+    Args:
+        send: writes a message.
+        tokens: the batch: token by job id.
+        aborted: what nobody wants any more; another thread adds to it.
+    """
+
+    def __init__(self, send: Sender, tokens: dict[str, str], aborted: set[Abort]) -> None:
+        self._send = send
+        self._tokens = tokens
+        self._aborted = aborted
+        self._last_step = time.monotonic()
+        self._fraction = 0.0
+
+    def is_aborted(self, job_id: str) -> bool:
+        """See `Reporter`."""
+        return Abort(job_id, self._tokens[job_id]) in self._aborted
+
+    def started(self, job_ids: list[str]) -> None:
+        """See `Reporter`."""
+        self._send(Started(tuple(job_ids)))
+
+    def mask_ready(self, job_id: str, mask: MaskEffective, path: str) -> None:
+        """See `Reporter`."""
+        self._send(MaskReady(job_id, mask, path))
+
+    def step(self, job_ids: list[str], stage: str, step: int, steps: int) -> None:
+        """See `Reporter`."""
+        if job_ids and all(self.is_aborted(job_id) for job_id in job_ids):
+            raise Aborted
+        now = time.monotonic()
+        if now - self._last_step < MIN_STEP_GAP_SECONDS:
+            return
+        self._last_step = now
+        low, high = STAGE_SHARES[stage]
+        self._fraction = max(self._fraction, low + (high - low) * step / max(steps, 1))
+        self._send(Step(tuple(job_ids), stage, step, steps, round(self._fraction, 4)))
+
+    def done(
+        self,
+        job_id: str,
+        outputs: list[Output],
+        recipe: Recipe,
+        timings: Timings,
+        warnings: list[JobWarning],
+    ) -> None:
+        """See `Reporter`."""
+        self._send(Done(job_id, tuple(outputs), recipe, timings, tuple(warnings)))
+
+    def failed(self, job_id: str, failure: JobFailure) -> None:
+        """See `Reporter`."""
+        self._send(Failed(job_id, failure))

@@ -1,0 +1,100 @@
+"""Entry of a worker process: settings, connections, signals, exit codes."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+
+import structlog
+from redis import Redis
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+from redis.retry import Retry
+
+from service.contract.names import export_rq_prefix
+
+export_rq_prefix(os.environ)
+
+from service.contract.catalogue import Catalogue, load_catalogue  # noqa: E402  RQ reads its prefix when imported
+from service.contract.names import CPU_QUEUE  # noqa: E402
+from service.contract.store import connect  # noqa: E402
+from service.contract.telemetry import configure_logging  # noqa: E402
+from worker.config import WorkerSettings  # noqa: E402
+from worker.harness import Harness  # noqa: E402
+from worker.worker import PaintWorker, StoppableBackoff  # noqa: E402
+
+RQ_SOCKET_SECONDS = 10.0
+"""Well above the second that RQ blocks for: a shorter one would cut BLMOVE short."""
+
+RQ_RETRIES = 10_000
+
+EXIT_BAD_SETTINGS = 2
+EXIT_BROKEN = 3
+EXIT_UNFORESEEN = 1
+"""RQ's loop ended by itself; its log says why."""
+
+log = structlog.get_logger()
+
+
+def main() -> int:
+    """Run a worker until it is told to stop; gives the exit code."""
+    try:
+        settings = WorkerSettings.from_env(os.environ)
+        url = settings.resolved_redis_url()
+        catalogue = load_catalogue(settings.models_file)
+        check_queue(settings.queue, catalogue)
+    except (ValueError, OSError) as error:
+        sys.stderr.write(f"paintjob worker: {error}\n")
+        return EXIT_BAD_SETTINGS
+    configure_logging(settings.log_level, "worker")
+    # Spinning OpenMP threads cost four times the time as soon as one core is shared.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    worker = make_worker(settings, url, catalogue)
+    worker.work(logging_level="WARNING")
+    worker.leave()
+    if worker.is_broken:
+        log.error("horse_broken")
+        return EXIT_BROKEN
+    return 0 if worker.is_draining else EXIT_UNFORESEEN
+
+
+def check_queue(queue: str, catalogue: Catalogue) -> None:
+    """Check that this deployment has the queue: a worker must be able to serve all of it.
+
+    Raises:
+        ValueError: it has not; says which there are.
+    """
+    if queue not in catalogue.queues():
+        raise ValueError(
+            f"the queue {queue} is not one of {', '.join(catalogue.queues())}: "
+            "its models are missing in PAINTJOB_MODELS_FILE"
+        )
+
+
+def make_worker(settings: WorkerSettings, url: str, catalogue: Catalogue) -> PaintWorker:
+    """Put a worker together; connects to Redis, waiting for it if need be."""
+    backoff = StoppableBackoff()
+    connection = Redis.from_url(
+        url,
+        socket_timeout=RQ_SOCKET_SECONDS,
+        retry=Retry(backoff, RQ_RETRIES),
+        retry_on_error=[RedisConnectionError, RedisTimeoutError],
+    )
+    return PaintWorker(
+        connection,
+        backoff,
+        connect(url, namespace=settings.namespace, lease_seconds=settings.lease_seconds),
+        Harness(settings),
+        settings,
+        settings.worker_name or f"{socket.gethostname()}-{os.getpid()}",
+        max_batch_of(settings.queue, catalogue),
+    )
+
+
+def max_batch_of(queue: str, catalogue: Catalogue) -> int:
+    """Give how many jobs every model of a queue can paint in one call."""
+    if queue == CPU_QUEUE:
+        return 1
+    group = queue.partition(":")[2]
+    return min(entry.max_batch for entry in catalogue.models if entry.group == group)

@@ -1,0 +1,98 @@
+"""What a worker does on the side: tell that it is there, reap, ring for what waits."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import structlog
+
+from service.contract.errors import BrokerUnavailable
+from service.contract.store import JobStore
+from service.contract.wakeups import Wakeups
+from worker.config import WorkerSettings
+from worker.harness import Harness
+
+REAP_SECONDS = 1.0
+
+log = structlog.get_logger()
+
+
+class Upkeep:
+    """Calls what is due; never waits longer than one answer of Redis may take.
+
+    Args:
+        store: the job records.
+        wakeups: rings for what was requeued.
+        harness: whose methods and models are announced.
+        settings: the worker's.
+        name: the worker's.
+    """
+
+    def __init__(
+        self,
+        store: JobStore,
+        wakeups: Wakeups,
+        harness: Harness,
+        settings: WorkerSettings,
+        name: str,
+    ) -> None:
+        self._store = store
+        self._wakeups = wakeups
+        self._harness = harness
+        self._settings = settings
+        self._name = name
+        self._announced_at = 0.0
+        self._reaped_at = 0.0
+        self._state = "starting"
+        self._is_silent = False
+
+    def set_state(self, state: str) -> None:
+        """Note what the worker does, and tell it at once if that changed its use to others."""
+        if state != self._state:
+            self._state = state
+            self._announced_at = 0.0
+
+    def run(self) -> None:
+        """Do what is due."""
+        now = time.monotonic()
+        if now - self._announced_at >= self._settings.lease_seconds / 2:
+            self._announced_at = now
+            self._guarded(self._announce)
+        if now - self._reaped_at >= REAP_SECONDS:
+            self._reaped_at = now
+            self._guarded(self._reap)
+
+    def leave(self) -> None:
+        """Tell that the worker is gone."""
+        self._guarded(lambda: self._store.leave(self._name, self._settings.queue))
+
+    def _announce(self) -> None:
+        ready = self._harness.ready
+        self._store.announce(
+            self._name,
+            self._settings.queue,
+            methods=ready.methods if ready else (),
+            models=ready.models if ready else (),
+            state=self._state,
+        )
+
+    def _reap(self) -> None:
+        report = self._store.reap()
+        for queue, count in (*report.requeued.items(), *report.ring.items()):
+            self._wakeups.ring(queue, count)
+        if report.requeued or report.ended:
+            log.info("reaped", requeued=report.requeued, ended=report.ended)
+
+    def _guarded(self, call: Callable[[], None]) -> None:
+        """Call; while Redis is silent say so once, not every second."""
+        try:
+            call()
+        except BrokerUnavailable:
+            if not self._is_silent:
+                log.warning("broker_silent")
+            self._is_silent = True
+        else:
+            if self._is_silent:
+                log.info("broker_back")
+            self._is_silent = False
