@@ -11,18 +11,15 @@ from redis import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 from redis.retry import Retry
+from rq.exceptions import StopRequested
 
-from service.contract.names import export_rq_prefix
-
-export_rq_prefix(os.environ)
-
-from service.contract.catalogue import Catalogue, load_catalogue  # noqa: E402  RQ reads its prefix when imported
-from service.contract.names import CPU_QUEUE  # noqa: E402
-from service.contract.store import connect  # noqa: E402
-from service.contract.telemetry import configure_logging  # noqa: E402
-from worker.config import WorkerSettings  # noqa: E402
-from worker.harness import Harness  # noqa: E402
-from worker.worker import PaintWorker, StoppableBackoff  # noqa: E402
+from service.contract.catalogue import Catalogue, load_catalogue
+from service.contract.names import CPU_QUEUE
+from service.contract.store import connect
+from service.contract.telemetry import configure_logging
+from worker.config import WorkerSettings
+from worker.harness import Harness
+from worker.worker import PaintWorker, StoppableBackoff
 
 RQ_SOCKET_SECONDS = 10.0
 """Well above the second that RQ blocks for: a shorter one would cut BLMOVE short."""
@@ -51,8 +48,14 @@ def main() -> int:
     # Spinning OpenMP threads cost four times the time as soon as one core is shared.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     worker = make_worker(settings, url, catalogue)
-    worker.work(logging_level="WARNING")
-    worker.leave()
+    try:
+        worker.work(logging_level="WARNING")
+    except StopRequested:
+        # Out of RQ's farewell to a Redis that does not answer: nobody waits for that.
+        log.warning("left_without_farewell")
+    finally:
+        # Above all the horse: as long as it lives, Python waits for it at the exit.
+        worker.leave()
     if worker.is_broken:
         log.error("horse_broken")
         return EXIT_BROKEN

@@ -48,6 +48,10 @@ class StoppableBackoff(ExponentialBackoff):
         super().__init__(cap=1.0, base=0.05)
         self.stopped = False
 
+    def __deepcopy__(self, memo: dict[int, object]) -> StoppableBackoff:
+        """Stay one: redis-py copies it into every connection, and all must see the stop."""
+        return self
+
     def compute(self, failures: int) -> float:
         """Give the seconds to wait.
 

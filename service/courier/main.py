@@ -9,17 +9,13 @@ import threading
 
 import structlog
 
-from service.contract.names import export_rq_prefix
-
-export_rq_prefix(os.environ)
-
-from service.contract.blobs import BlobStore  # noqa: E402  RQ reads its prefix when it is imported
-from service.contract.errors import PaintjobError  # noqa: E402
-from service.contract.store import JobStore, connect  # noqa: E402
-from service.contract.telemetry import configure_logging  # noqa: E402
-from service.contract.wakeups import Wakeups  # noqa: E402
-from service.courier.config import CourierSettings  # noqa: E402
-from service.courier.wiping import wipe_due  # noqa: E402
+from service.contract.blobs import BlobStore
+from service.contract.errors import PaintjobError
+from service.contract.store import JobStore, connect
+from service.contract.telemetry import configure_logging
+from service.contract.wakeups import Wakeups
+from service.courier.config import CourierSettings
+from service.courier.wiping import wipe_due
 
 EXIT_BAD_SETTINGS = 2
 

@@ -155,6 +155,18 @@ def test_idle_worker_exits_soon_on_sigterm(stack: Stack) -> None:
     assert stack.store.workers() == []
 
 
+def test_worker_exits_on_sigterm_when_the_broker_is_gone(
+    stack: Stack, private_broker: EmbeddedBroker
+) -> None:
+    worker = stack.start_worker()
+    horse = find_horse(worker.pid)
+    private_broker.kill()
+    time.sleep(0.5)
+    worker.terminate()
+    assert worker.wait(15) == 0, stack.logs()
+    assert not Path(f"/proc/{horse}").exists()
+
+
 def test_sigterm_lets_the_job_finish_within_the_grace(stack: Stack) -> None:
     worker = stack.start_worker()
     job_id = stack.submit("zoo:slow:10:0.1")

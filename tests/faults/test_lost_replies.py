@@ -1,0 +1,256 @@
+"""A script was executed and its reply lost: the call made again gives what the first would have."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from service.contract.errors import BrokerUnavailable
+from service.contract.names import CPU_QUEUE
+from service.contract.store import SCRIPTS, Idempotency, JobStore, connect
+from tests.support.interleave import FAILURE, MASK, PROGRESS, outcome
+from tests.support.proxy import ReplyCutter
+from tests.support.records import LIMITS, Clock, claim, load, make_spec, submit, succeed
+from tests.support.snapshots import check_rules, take_snapshot, timeless
+
+SPEC = make_spec(job_id="job_A")
+JOB = SPEC.job_id
+KEY = Idempotency("k", "f")
+
+
+def _uploaded(store: JobStore) -> None:
+    store.begin_upload(JOB)
+
+
+def _queued(store: JobStore) -> None:
+    submit(store, SPEC, idempotency=KEY)
+
+
+def _running(store: JobStore) -> None:
+    _queued(store)
+    claim(store)
+
+
+def _painting(store: JobStore) -> None:
+    _running(store)
+    store.report_started(JOB, "c1", 1)
+
+
+def _stopping(store: JobStore) -> None:
+    _painting(store)
+    store.cancel(JOB, "default")
+
+
+def _deleted(store: JobStore) -> None:
+    _painting(store)
+    store.delete(JOB, "default", delete_id="d1")
+
+
+def _submit_again(store: JobStore) -> str:
+    return submit(store, make_spec(job_id="job_B"), idempotency=KEY)
+
+
+def _submit(store: JobStore) -> Any:
+    return store.submit(
+        SPEC,
+        start_within_seconds=10,
+        finish_within_seconds=20,
+        ttl_seconds=30,
+        limits=LIMITS,
+        idempotency=KEY,
+    )
+
+
+@dataclass(frozen=True)
+class Case:
+    """One call that loses its reply.
+
+    Attributes:
+        what: the script whose reply is cut, or a command.
+        prepare: brings about the state before.
+        call: the call; its answer is compared.
+    """
+
+    what: str
+    prepare: Callable[[JobStore], None]
+    call: Callable[[JobStore], Any]
+
+
+CASES = {
+    "begin_upload": Case("begin_upload", lambda store: None, lambda s: s.begin_upload(JOB)),
+    "abandon_upload": Case("ZADD", _uploaded, lambda s: s.abandon_upload(JOB)),
+    "submit": Case("submit", _uploaded, _submit),
+    "submit_known": Case("submit", _queued, _submit_again),
+    "view": Case("view", _running, lambda s: load(s, JOB).status),
+    "claim": Case("claim", _queued, lambda s: claim(s, "c1")),
+    "claim_none": Case("claim", lambda store: None, lambda s: claim(s, "c1")),
+    "renew": Case("renew", _running, lambda s: s.renew([(JOB, "c1"), (JOB, "c0")])),
+    "report_started": Case("report", _running, lambda s: s.report_started(JOB, "c1", 1)),
+    "report_progress": Case(
+        "report", _painting, lambda s: s.report_progress(JOB, "c1", 2, PROGRESS)
+    ),
+    "report_mask": Case("report", _painting, lambda s: s.report_mask(JOB, "c1", 2, MASK, "p")),
+    "finish_succeeded": Case("finish", _painting, lambda s: succeed(s, JOB)),
+    "finish_failed": Case("finish", _painting, lambda s: s.finish_failed(JOB, "c1", FAILURE)),
+    "finish_canceled": Case("finish", _stopping, lambda s: succeed(s, JOB)),
+    "finish_deleted": Case("finish", _deleted, lambda s: succeed(s, JOB)),
+    "release_drained": Case("release", _painting, lambda s: s.release(JOB, "c1", "drained")),
+    "release_crashed": Case("release", _painting, lambda s: s.release(JOB, "c1", "crashed")),
+    "release_canceled": Case("release", _stopping, lambda s: s.release(JOB, "c1", "hung")),
+    "cancel_queued": Case("cancel", _queued, lambda s: s.cancel(JOB, "default").record.status),
+    "cancel_running": Case("cancel", _painting, lambda s: s.cancel(JOB, "default").record.status),
+    "delete": Case("delete", _painting, lambda s: s.delete(JOB, "default", delete_id="d1")),
+    "presence": Case(
+        "presence",
+        lambda store: None,
+        lambda s: s.announce("w", CPU_QUEUE, methods=[], models=[], state="idle"),
+    ),
+    "take_wipes": Case("take_wipes", _deleted, lambda s: s.take_wipes()),
+    "end_wipe": Case("ZREM", _deleted, lambda s: s.end_wipe(f"{JOB}#now")),
+}
+
+
+@pytest.fixture
+def store(broker_url: str) -> Iterator[JobStore]:
+    opened = connect(broker_url)
+    for script in opened._scripts.values():
+        # Or the first call would lose the reply that asks for the script's text.
+        opened.redis.script_load(script.script)
+    yield opened
+    opened.redis.close()
+
+
+@pytest.fixture
+def cutter(broker_url: str) -> Iterator[ReplyCutter]:
+    with ReplyCutter(broker_url) as running:
+        yield running
+
+
+def _state(store: JobStore) -> dict[str, Any]:
+    snapshot = take_snapshot(store.redis, store.namespace)
+    check_rules(snapshot)
+    return timeless(snapshot)
+
+
+def _text_of(store: JobStore, what: str) -> str:
+    return store._scripts[what].sha if what in SCRIPTS else what
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_call_repeated_after_a_lost_reply_gives_what_it_would_have_given(
+    store: JobStore, cutter: ReplyCutter, name: str
+) -> None:
+    case = CASES[name]
+    case.prepare(store)
+    expected = case.call(store)
+    expected_state = _state(store)
+
+    store.redis.flushdb()
+    case.prepare(store)
+    caller = connect(cutter.url)
+    caller.check_ready()
+    cutter.cut_next(_text_of(store, case.what))
+    with pytest.raises(BrokerUnavailable):
+        case.call(caller)
+    assert cutter.cuts == 1
+    assert _state(store) == expected_state, "it was executed"
+    assert case.call(caller) == expected
+    assert _state(store) == expected_state, "and changes nothing more"
+    caller.redis.close()
+
+
+def test_every_script_has_a_case() -> None:
+    assert {case.what for case in CASES.values()} >= set(SCRIPTS) - {"reap"}
+
+
+def test_reap_that_lost_its_reply_is_made_up_for_by_the_next(
+    store: JobStore, cutter: ReplyCutter
+) -> None:
+    clock = Clock(store)
+    _painting(store)
+    clock.run_out_lease(JOB)
+    clock.reaped(1)
+    caller = connect(cutter.url)
+    cutter.cut_next(_text_of(store, "reap"))
+    with pytest.raises(BrokerUnavailable):
+        caller.reap(min_gap_seconds=0)
+    assert load(store, JOB).status == "queued"
+    assert load(store, JOB).crashes == 1
+    # Nobody was told to ring: the missing delivery is found, and found again if that is lost too.
+    clock.short_for(CPU_QUEUE, 1)
+    cutter.cut_next(_text_of(store, "reap"))
+    with pytest.raises(BrokerUnavailable):
+        caller.reap(min_gap_seconds=0)
+    clock.short_for(CPU_QUEUE, 1)
+    assert caller.reap(min_gap_seconds=0).ring == {CPU_QUEUE: 1}
+    assert (load(store, JOB).crashes, load(store, JOB).requeues) == (1, 1)
+    caller.redis.close()
+
+
+# Many at once ---------------------------------------------------------------------------------------
+
+
+def _insist(call: Callable[[], Any]) -> Any:
+    while True:
+        try:
+            return call()
+        except BrokerUnavailable:
+            continue
+
+
+def _work(url: str, name: str, commits: dict[str, int]) -> None:
+    """A worker that repeats what got no answer, with the arguments it had."""
+    store = connect(url)
+    number = 0
+    while True:
+        number += 1
+        token = f"{name}-{number}"
+        ids = _insist(lambda token=token: claim(store, token, max_batch=3))
+        if not ids:
+            break
+        for place, job_id in enumerate(ids):
+            _insist(lambda j=job_id, t=token: store.report_started(j, t, 1))
+            if (number + place) % 4 == 0:
+                _insist(lambda j=job_id, t=token: store.release(j, t, "drained"))
+            elif _insist(lambda j=job_id, t=token: succeed(store, j, t)) == "succeeded":
+                commits[job_id] = commits.get(job_id, 0) + 1
+    store.redis.close()
+
+
+@pytest.mark.slow
+def test_every_job_ends_once_when_a_third_of_all_replies_is_lost(
+    store: JobStore, cutter: ReplyCutter
+) -> None:
+    caller = connect(cutter.url)
+    cutter.cut_often(0.33, seed=7)
+    ids = [_insist(lambda: submit(caller, batch_key="b")) for _ in range(40)]
+    commits: dict[str, int] = {}
+    threads = [
+        threading.Thread(target=_work, args=(cutter.url, name, commits)) for name in ("w1", "w2")
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    cutter.cut_nothing()
+    # A worker may have left while the other still gave jobs back.
+    _work(cutter.url, "w3", commits)
+    snapshot = take_snapshot(store.redis, store.namespace)
+    check_rules(snapshot)
+    assert {record["status"] for record in snapshot.jobs.values()} == {"succeeded"}
+    assert set(ids) <= set(snapshot.jobs)
+    assert commits == dict.fromkeys(snapshot.jobs, 1)
+    assert cutter.cuts > 40
+    caller.redis.close()
+
+
+def test_lost_reply_is_told_as_unavailable(store: JobStore, cutter: ReplyCutter) -> None:
+    caller = connect(cutter.url)
+    cutter.cut_next("PING")
+    assert outcome(caller.check_ready) == "broker_unavailable"
+    assert outcome(caller.check_ready) is None
+    caller.redis.close()
