@@ -7,6 +7,7 @@ defaults in, the effective parameters that the job echoes. A worker reads only t
 
 from __future__ import annotations
 
+import re
 from fractions import Fraction
 from typing import Annotated, Literal
 
@@ -22,6 +23,9 @@ MaskPolarity = Literal["white_repaints", "black_repaints"]
 MAX_SEED = 2**32 - 1
 MAX_TAGS = 16
 MAX_GROW_PIXELS = 256
+
+_NUMBER = r"[0-9]{1,6}(?:\.[0-9]{1,20})?"
+_ASPECT_RATIO = re.compile(rf"(?P<width>{_NUMBER})(?:\s*:\s*(?P<height>{_NUMBER}))?")
 
 Tag = Annotated[str, Field(min_length=1, max_length=64)]
 
@@ -165,12 +169,12 @@ def parse_aspect_ratio(value: str | float) -> Fraction:
     Raises:
         ValueError: it is neither, or not between 1:16 and 16:1.
     """
+    # Fraction alone would take "1e999999999" too, and spend minutes on it.
+    match = _ASPECT_RATIO.fullmatch(str(value).strip())
     try:
-        if isinstance(value, str) and ":" in value:
-            width, _, height = value.partition(":")
-            ratio = Fraction(width.strip()) / Fraction(height.strip())
-        else:
-            ratio = Fraction(str(value).strip())
+        if match is None:
+            raise ValueError
+        ratio = Fraction(match["width"]) / Fraction(match["height"] or 1)
     except (ValueError, ZeroDivisionError):
         raise ValueError('must be "width:height" or a number') from None
     if not Fraction(1, 16) <= ratio <= 16:

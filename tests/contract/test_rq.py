@@ -10,6 +10,7 @@ import rq
 from redis import Redis
 from rq import Queue, SimpleWorker
 from rq.job import Job
+from rq.utils import as_text
 
 from service.contract.names import CPU_QUEUE, DEFAULT_NAMESPACE, RUN_JOB, rq_list, rq_prefix
 from service.contract.wakeups import Wakeups
@@ -49,9 +50,7 @@ def test_name_of_deliveries_resolves_and_refuses_to_run() -> None:
 def test_ring_puts_one_anonymous_delivery_on_the_list(broker_url: str) -> None:
     redis = Redis.from_url(broker_url)
     Wakeups(redis, DEFAULT_NAMESPACE).ring(CPU_QUEUE, 2)
-    ids = [
-        delivery.decode() for delivery in redis.lrange(rq_list(DEFAULT_NAMESPACE, CPU_QUEUE), 0, -1)
-    ]
+    ids = [as_text(id_) for id_ in redis.lrange(rq_list(DEFAULT_NAMESPACE, CPU_QUEUE), 0, -1)]
     assert len(ids) == 2
     job = Job.fetch(ids[0], connection=redis, serializer="json")
     assert job.func_name == RUN_JOB

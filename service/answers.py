@@ -1,0 +1,115 @@
+"""The job's document, built from its record."""
+
+from __future__ import annotations
+
+from service.contract.jobs import (
+    MAX_CRASHES,
+    JobRecord,
+    JobStatus,
+    Output,
+    Progress,
+    Timings,
+)
+from service.contract.store import JobView
+from service.schemas import (
+    Job,
+    Links,
+    MaskAnswer,
+    OutputAnswer,
+    ProgressAnswer,
+    QueueAnswer,
+)
+
+
+def describe_job(view: JobView, base_url: str) -> Job:
+    """Build the document of a job.
+
+    Args:
+        view: the record and its place in the queue.
+        base_url: prefix of all URLs; empty for relative ones.
+    """
+    record, spec = view.record, view.record.spec
+    url = f"{base_url}/jobs/{spec.job_id}"
+    return Job(
+        id=spec.job_id,
+        version=record.version,
+        operation=spec.operation,
+        status=record.status,
+        method=spec.method,
+        model=spec.model,
+        created_at=record.created_at,
+        started_at=record.started_at,
+        finished_at=record.finished_at,
+        expires_at=record.expires_at,
+        start_by_at=record.start_by_at,
+        finish_by_at=record.finish_by_at,
+        cancel_requested_at=record.cancel_requested_at,
+        attempt=record.attempt,
+        crashes=record.crashes,
+        max_crashes=MAX_CRASHES,
+        attempts=record.attempts,
+        queue=QueueAnswer(position=view.position, eta_seconds=None),
+        progress=_describe_progress(record.progress),
+        params=spec.params,
+        mask=_describe_mask(record),
+        geometry=spec.geometry,
+        warnings=[*spec.warnings, *record.warnings],
+        outputs=[_describe_output(output, url) for output in record.outputs],
+        recipe=record.recipe,
+        timings=_describe_timings(record),
+        error=record.error,
+        tags=spec.params.tags or [],
+        links=_describe_links(record, url),
+    )
+
+
+def _describe_timings(record: JobRecord) -> Timings | None:
+    """Add the time in the queue, which the record knows and the horse does not."""
+    if record.timings is None or record.started_at is None:
+        return record.timings
+    queued = (record.started_at - record.created_at).total_seconds()
+    return record.timings.model_copy(update={"queued_seconds": queued})
+
+
+def _describe_progress(progress: Progress | None) -> ProgressAnswer | None:
+    if progress is None:
+        return None
+    return ProgressAnswer(
+        stage=progress.stage,
+        step=progress.step,
+        steps=progress.steps,
+        fraction=progress.fraction,
+        preview_url=None,
+    )
+
+
+def _describe_mask(record: JobRecord) -> MaskAnswer | None:
+    asked = record.spec.mask_asked
+    if asked is None:
+        return None
+    return MaskAnswer(coverage=asked.coverage, box=asked.box, effective=record.mask_effective)
+
+
+def _describe_output(output: Output, url: str) -> OutputAnswer:
+    return OutputAnswer(
+        index=output.index,
+        url=f"{url}/results/{output.index}",
+        format=output.format,
+        width=output.width,
+        height=output.height,
+        bytes=output.bytes,
+        sha256=output.sha256,
+        seed=output.seed,
+        estimate=output.estimate,
+        proof=output.proof,
+    )
+
+
+def _describe_links(record: JobRecord, url: str) -> Links:
+    return Links(
+        self=url,
+        result=f"{url}/result" if record.status is JobStatus.SUCCEEDED else None,
+        mask=f"{url}/mask" if record.mask_path else None,
+        events=None,
+        cancel=None if record.status.is_terminal else f"{url}/cancel",
+    )

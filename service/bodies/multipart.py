@@ -1,0 +1,124 @@
+"""Multipart bodies, part by part: pictures go straight to the intake, fields to memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from typing import IO, Any
+
+from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.sansio.multipart import Data, Epilogue, Field, File, MultipartDecoder, NeedData
+
+from service.bodies.fields import MAX_SHOWN_NAME, Fields
+from service.bodies.json_body import parse_object
+from service.contract.errors import BodyTooLarge, Fault, MalformedBody
+from service.uploads import Intake
+
+CHUNK_BYTES = 64 * 1024
+MAX_FIELD_BYTES = 500_000
+"""Limit for all fields together. The decoder buffers a chunk: with less it refuses every file."""
+
+MAX_PARTS = 64
+PARAMS_PART = "params"
+
+
+@dataclass
+class _Form:
+    """What has been read so far."""
+
+    intake: Intake
+    pictures: Collection[str]
+    texts: dict[str, bytearray] = field(default_factory=dict)
+    faults: list[Fault] = field(default_factory=list)
+    field_bytes: int = 0
+
+    def open_part(self, part: Field | File) -> Callable[[bytes], None]:
+        """Say where the bytes of a part go."""
+        name = part.name
+        if name is None:
+            raise MalformedBody("a part of the multipart body has no name")
+        shown = name[:MAX_SHOWN_NAME].replace("~", "~0").replace("/", "~1")
+        if name in self.texts or name in self.intake.pictures:
+            self.faults.append(Fault(f"/{shown}", "conflicting_fields", "was sent more than once"))
+            return _drop
+        if name in self.pictures:
+            return self.intake.open_picture(name).write
+        if isinstance(part, File) and name != PARAMS_PART:
+            self.faults.append(Fault(f"/{shown}", "unknown_field", "no file of this name is taken"))
+            return _drop
+        return self._keep(name)
+
+    def _keep(self, name: str) -> Callable[[bytes], None]:
+        text = self.texts.setdefault(name, bytearray())
+
+        def write(data: bytes) -> None:
+            self.field_bytes += len(data)
+            if self.field_bytes > MAX_FIELD_BYTES:
+                raise BodyTooLarge(f"the fields are larger than {MAX_FIELD_BYTES} bytes together")
+            text.extend(data)
+
+        return write
+
+    def close(self) -> Fields:
+        """Give the fields, once the body is over."""
+        for picture in self.intake.pictures.values():
+            picture.finish()
+        texts = {name: data.decode() for name, data in self.texts.items()}
+        params = texts.pop(PARAMS_PART, None)
+        if params is None:
+            return Fields(texts, True, tuple(self.faults))
+        if texts:
+            message = "send either form fields or one params part, not both"
+            self.faults.append(Fault("/params", "conflicting_fields", message))
+        return Fields(parse_object(params.encode()), False, tuple(self.faults))
+
+
+def read_multipart(
+    stream: IO[bytes], boundary: str, intake: Intake, pictures: Collection[str]
+) -> Fields:
+    """Read a multipart body.
+
+    Args:
+        stream: the body, already limited in length.
+        boundary: as the Content-Type says.
+        intake: where pictures go.
+        pictures: names of the fields that hold pictures, whether they come with a file name or not.
+
+    Raises:
+        MalformedBody: it is no well-formed multipart body.
+        BodyTooLarge: it has too many parts, or one is too large.
+    """
+    form = _Form(intake, pictures)
+    try:
+        decoder = MultipartDecoder(
+            boundary.encode("ascii"), max_form_memory_size=MAX_FIELD_BYTES, max_parts=MAX_PARTS
+        )
+        _feed(decoder, stream, form)
+        return form.close()
+    except RequestEntityTooLarge:
+        message = (
+            f"a body has at most {MAX_PARTS} parts, and headers of at most {MAX_FIELD_BYTES} bytes"
+        )
+        raise BodyTooLarge(message) from None
+    except ValueError as error:
+        raise MalformedBody("the multipart body is broken or cut short") from error
+
+
+def _feed(decoder: MultipartDecoder, stream: IO[bytes], form: _Form) -> None:
+    write: Callable[[bytes], Any] = _drop
+    while True:
+        chunk = stream.read(CHUNK_BYTES)
+        decoder.receive_data(chunk or None)
+        event = decoder.next_event()
+        while not isinstance(event, NeedData):
+            if isinstance(event, Epilogue):
+                return
+            if isinstance(event, Field | File):
+                write = form.open_part(event)
+            elif isinstance(event, Data) and event.data:
+                write(event.data)
+            event = decoder.next_event()
+
+
+def _drop(data: bytes) -> None:
+    """Take the bytes of a part that is refused."""

@@ -1,0 +1,116 @@
+"""A request's body, whatever its type, into what the use case takes."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from flask import Request
+
+from service.bodies.fields import Fields, parse_fields
+from service.bodies.json_body import read_json
+from service.bodies.multipart import read_multipart
+from service.config import ServiceSettings
+from service.contract.errors import (
+    BodyTooLarge,
+    Fault,
+    LengthRequired,
+    MalformedBody,
+    TooManyWaiters,
+    UnsupportedMediaType,
+)
+from service.contract.params import InpaintParams, Operation, OutpaintParams
+from service.uploads import Intake
+
+JSON_SLOTS = 4
+"""Large JSON bodies held at once: a picture of 25 MB takes 125 MB while it is parsed."""
+
+JSON_WAIT_SECONDS = 10.0
+SMALL_JSON_BYTES = 256 * 1024
+
+PICTURES: dict[Operation, tuple[str, ...]] = {"inpaint": ("image", "mask"), "outpaint": ("image",)}
+"""Fields that hold pictures; all of them are required."""
+
+MODELS: dict[Operation, type[InpaintParams | OutpaintParams]] = {
+    "inpaint": InpaintParams,
+    "outpaint": OutpaintParams,
+}
+
+
+@dataclass(frozen=True)
+class Body:
+    """Parameters as asked, `None` if they break a rule, and every fault of the body."""
+
+    params: InpaintParams | OutpaintParams | None
+    faults: tuple[Fault, ...]
+
+
+class BodyReader:
+    """Reads the bodies of `POST /inpaint` and `POST /outpaint`."""
+
+    def __init__(self, settings: ServiceSettings) -> None:
+        self._settings = settings
+        self._json_slots = threading.BoundedSemaphore(JSON_SLOTS)
+
+    def read(self, request: Request, operation: Operation, intake: Intake) -> Body:
+        """Read a body; pictures go to the intake.
+
+        Raises:
+            LengthRequired: the body came without its length.
+            BodyTooLarge: it, or a part of it, is too large.
+            UnsupportedMediaType: it is neither multipart nor JSON.
+            MalformedBody: it cannot be parsed.
+            TooManyWaiters: too many large JSON bodies are being read.
+        """
+        fields = self._read_fields(request, operation, intake)
+        params, faults = parse_fields(MODELS[operation], fields)
+        told = {fault.pointer for fault in fields.faults}
+        missing = [
+            Fault(f"/{name}", "invalid_field", "is required")
+            for name in PICTURES[operation]
+            if name not in intake.pictures and f"/{name}" not in told
+        ]
+        return Body(params, (*fields.faults, *missing, *faults))
+
+    def _read_fields(self, request: Request, operation: Operation, intake: Intake) -> Fields:
+        length, kind = request.content_length, request.mimetype
+        if length is None:
+            raise LengthRequired("send the body with Content-Length, not chunked")
+        if kind == "multipart/form-data":
+            _check_length(length, self._settings.max_body_bytes)
+            boundary = request.mimetype_params.get("boundary", "")
+            if not boundary:
+                raise MalformedBody("the Content-Type of a multipart body must name its boundary")
+            return read_multipart(request.stream, boundary, intake, PICTURES[operation])
+        if kind == "application/json":
+            _check_length(length, self._settings.max_json_body_bytes)
+            with self._json_slot(length):
+                return read_json(_read_all(request, length), intake, PICTURES[operation])
+        raise UnsupportedMediaType("the body must be multipart/form-data or application/json")
+
+    @contextmanager
+    def _json_slot(self, length: int) -> Iterator[None]:
+        if length <= SMALL_JSON_BYTES:
+            yield
+            return
+        if not self._json_slots.acquire(timeout=JSON_WAIT_SECONDS):
+            detail = "too many large JSON bodies are being read; multipart has no such limit"
+            raise TooManyWaiters(detail, retry_after_seconds=5)
+        try:
+            yield
+        finally:
+            self._json_slots.release()
+
+
+def _check_length(length: int, limit: int) -> None:
+    if length > limit:
+        raise BodyTooLarge(f"a body of this type may have {limit} bytes")
+
+
+def _read_all(request: Request, length: int) -> bytes:
+    data = request.stream.read()
+    if len(data) != length:
+        raise MalformedBody("the body is shorter than its Content-Length")
+    return data

@@ -1,0 +1,40 @@
+"""Settings of the API process, read once at the entry."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pydantic import Field
+
+from service.contract.settings import SharedSettings, read_settings
+
+
+class ServiceSettings(SharedSettings):
+    """What the API can be told, each from `PAINTJOB_` and the field's name in capitals."""
+
+    host: str = Field("127.0.0.1", min_length=1)
+    port: int = Field(8080, ge=0, le=65_535, description="0: a free port, which is printed.")
+    public_url: str = Field(
+        "",
+        pattern=r"^(https?://[^\s?#]*[^\s/?#])?$",
+        description="Where callers reach the service; empty: URLs in answers are relative.",
+    )
+    queue_limit: int = Field(1000, ge=1, description="Waiting jobs a queue holds before 503.")
+    tenant_job_limit: int = Field(1000, ge=1, description="Unfinished jobs a tenant may have.")
+    worker_absence_seconds: float = Field(
+        900.0, ge=0, description="Refuse when no worker was seen for so long; 0: never."
+    )
+    max_body_bytes: int = Field(70_000_000, ge=1024)
+    max_part_bytes: int = Field(25_000_000, ge=1024)
+    max_json_body_bytes: int = Field(20_000_000, ge=1024)
+    http_workers: int = Field(2, ge=1, le=64)
+    http_threads: int = Field(160, ge=1, le=1024)
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str]) -> ServiceSettings:
+        """Read the settings.
+
+        Raises:
+            ValueError: a value breaks its rule, or a `PAINTJOB_` name is unknown.
+        """
+        return read_settings(cls, environ)

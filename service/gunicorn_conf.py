@@ -1,0 +1,47 @@
+"""gunicorn's settings, in the form that gunicorn reads: names of a module.
+
+This is the one module where something happens at import, because gunicorn reads its settings so:
+`gunicorn --config python:service.gunicorn_conf service.wsgi:app`.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from service.config import ServiceSettings
+
+_settings = ServiceSettings.from_env(os.environ)
+_memory = Path("/dev/shm")  # noqa: S108 - gunicorn makes a file there that has no name
+
+bind = [f"{_settings.host}:{_settings.port}"]
+# Threads: a client that waits for its job or listens to its events holds one and does nothing.
+worker_class = "gthread"
+workers = _settings.http_workers
+threads = _settings.http_threads
+# Connections to Redis and obstore's threads do not survive a fork.
+preload_app = False
+# Accepted but not yet taken; more are refused by the kernel rather than kept waiting.
+backlog = 2048
+# A worker that cannot even beat for so long is stuck; requests have bounds of their own.
+timeout = 60
+# Longer than the longest `Prefer: wait`, 60 s, would keep a deployment waiting; those get a 202.
+graceful_timeout = 30
+keepalive = 15
+
+limit_request_line = 4094
+limit_request_fields = 64
+limit_request_field_size = 8190
+
+# The heartbeat is a file touched every second: on a disk it can block for long.
+worker_tmp_dir = str(_memory) if _memory.is_dir() else None
+# No leak is known. Recycling would cut the clients that are waiting.
+max_requests = 0
+# A control interface that nobody uses is an interface too many.
+control_socket_disable = True
+
+errorlog = "-"
+loglevel = _settings.log_level.lower()
+# Our own log has a line for each request, with its id.
+accesslog = None
+proc_name = "paintjob-api"

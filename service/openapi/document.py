@@ -1,0 +1,270 @@
+"""Builds the OpenAPI 3.1 document."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+import yaml
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+from service.contract.errors import get_error_class
+from service.openapi import bodies
+from service.openapi.operations import OPERATIONS, Operation, Reply
+from service.problems import HTTP_ONLY, MEDIA_TYPE, STATUS
+from service.schemas import Problem
+
+Schema = dict[str, Any]
+
+API_VERSION = "1.0.0"
+
+_REF = "#/components/schemas/{model}"
+
+_DESCRIPTION = """\
+Fills a part of a picture or extends it past its borders, and proves what it kept: wherever the mask
+is black, every pixel of a lossless result equals the input's, and `outputs[].proof` says so.
+
+Fields and enum values may be added at any time; clients ignore what they do not know.
+"""
+
+_TAGS = {
+    "paint": "Hand in work.",
+    "jobs": "Follow it, fetch what came of it, stop it, wipe it.",
+    "catalogue": "What this deployment offers.",
+    "operations": "For those who run the service.",
+}
+
+HEADERS: Mapping[str, Schema] = {
+    "X-Request-ID": {
+        "description": "The caller's own if it was sane, else drawn.",
+        "schema": {"type": "string"},
+    },
+    "Location": {
+        "description": "URL of the job.",
+        "schema": {"type": "string", "format": "uri-reference"},
+    },
+    "ETag": {"description": "Covers the whole body.", "schema": {"type": "string"}},
+    "Retry-After": {
+        "description": "Seconds until asking again makes sense.",
+        "schema": {"type": "integer", "minimum": 0},
+    },
+    "Idempotency-Replayed": {
+        "description": "`true` when the key was known.",
+        "schema": {"type": "string", "enum": ["true"]},
+    },
+    "Accept-Ranges": {"description": "`bytes`.", "schema": {"type": "string"}},
+    "Content-Range": {"description": "Which part this is.", "schema": {"type": "string"}},
+    "Content-Disposition": {"description": "A file name.", "schema": {"type": "string"}},
+    "Allow": {"description": "The methods of this path.", "schema": {"type": "string"}},
+}
+
+PARAMETERS: Mapping[str, Schema] = {
+    "job_id": {
+        "name": "job_id",
+        "in": "path",
+        "required": True,
+        "description": "As given in the job's `id`.",
+        "schema": {"type": "string", "minLength": 1, "example": "job_01KAQ3C8T6XW3V1Z0F9B2M4N5P"},
+    },
+    "index": {
+        "name": "index",
+        "in": "path",
+        "required": True,
+        "description": "Counted from 0.",
+        "schema": {"type": "integer", "minimum": 0, "maximum": 7},
+    },
+    "code": {
+        "name": "code",
+        "in": "path",
+        "required": True,
+        "description": "As given in a problem's `code`.",
+        "schema": {"type": "string", "minLength": 1, "example": "invalid_field"},
+    },
+    "Idempotency-Key": {
+        "name": "Idempotency-Key",
+        "in": "header",
+        "description": "Drawn by the client; a repeat with the same body gives the same job.",
+        "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[ -~]+$"},
+    },
+    "If-None-Match": {
+        "name": "If-None-Match",
+        "in": "header",
+        "description": "ETag of what the caller has.",
+        "schema": {"type": "string"},
+    },
+    "Range": {
+        "name": "Range",
+        "in": "header",
+        "description": "One range of bytes, such as `bytes=0-1023`.",
+        "schema": {"type": "string"},
+    },
+    "X-Request-ID": {
+        "name": "X-Request-ID",
+        "in": "header",
+        "description": "Echoed and logged, if it is 1 to 128 letters, digits, `.`, `_`, `-`.",
+        "schema": {"type": "string"},
+    },
+}
+
+
+class _PlainDumper(yaml.SafeDumper):
+    """Writes what is shared twice, rather than once with an alias."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+@cache
+def render_yaml() -> str:
+    """Give the document as YAML."""
+    document = build_document()
+    return yaml.dump(document, Dumper=_PlainDumper, sort_keys=False, allow_unicode=True, width=110)
+
+
+def build_document() -> Schema:
+    """Build the document."""
+    paths: Schema = {}
+    for operation in OPERATIONS:
+        paths.setdefault(operation.path, {})[operation.method] = _describe(operation)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Paintjob",
+            "version": API_VERSION,
+            "description": _DESCRIPTION,
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "servers": [{"url": "/"}],
+        "tags": [{"name": name, "description": text} for name, text in _TAGS.items()],
+        "paths": paths,
+        "components": {
+            "schemas": _build_schemas(),
+            "parameters": dict(PARAMETERS),
+            "headers": dict(HEADERS),
+            "examples": _build_examples(),
+        },
+    }
+
+
+def _describe(operation: Operation) -> Schema:
+    document: Schema = {
+        "operationId": operation.id,
+        "tags": [operation.tag],
+        "summary": operation.summary,
+    }
+    if operation.description:
+        document["description"] = operation.description
+    names = (*operation.parameters, "X-Request-ID")
+    document["parameters"] = [{"$ref": f"#/components/parameters/{name}"} for name in names]
+    if operation.body:
+        document["requestBody"] = bodies.build_request_body(operation.body)
+    replies = {str(status): _describe_reply(reply) for status, reply in operation.replies.items()}
+    if operation.body:
+        replies["202"]["links"] = _build_links()
+    document["responses"] = {**replies, **_describe_problems(operation)}
+    return document
+
+
+def _describe_reply(reply: Reply) -> Schema:
+    document: Schema = {
+        "description": reply.description,
+        "headers": _refer_headers(*reply.headers),
+    }
+    if reply.model is not None:
+        schema = {"$ref": _REF.format(model=reply.model.__name__)}
+        document["content"] = {"application/json": {"schema": schema}}
+    elif reply.media_types:
+        schema = {"type": "string", "format": "binary"}
+        document["content"] = {kind: {"schema": schema} for kind in reply.media_types}
+    return document
+
+
+def _describe_problems(operation: Operation) -> Schema:
+    """Describe what can go wrong: a response a status, an example a code."""
+    by_status: dict[int, list[str]] = {}
+    for code in (*operation.errors, "internal"):
+        by_status.setdefault(_status_of(code), []).append(code)
+    return {
+        str(status): {
+            "description": ", ".join(f"`{code}`" for code in codes),
+            "headers": _refer_headers(*(["Retry-After"] if status in (409, 429, 503) else [])),
+            "content": {
+                MEDIA_TYPE: {
+                    "schema": {"$ref": _REF.format(model="Problem")},
+                    "examples": {code: {"$ref": f"#/components/examples/{code}"} for code in codes},
+                }
+            },
+        }
+        for status, codes in sorted(by_status.items())
+    }
+
+
+def _build_examples() -> Schema:
+    codes = {"internal", *(code for operation in OPERATIONS for code in operation.errors)}
+    return {code: {"value": _example(code, _status_of(code))} for code in sorted(codes)}
+
+
+def _example(code: str, status: int) -> Schema:
+    title = _title_of(code)
+    return Problem(
+        type=f"/errors/{code}",
+        title=title,
+        status=status,
+        detail=title,
+        code=code,
+        retryable=code not in _HTTP_CODES and get_error_class(code).retryable,
+        request_id="5f1c0e5a3b",
+        errors=[],
+    ).model_dump()
+
+
+_HTTP_CODES = {code: (status, title) for status, (code, title, _) in HTTP_ONLY.items()}
+
+
+def _status_of(code: str) -> int:
+    return _HTTP_CODES[code][0] if code in _HTTP_CODES else STATUS[get_error_class(code)]
+
+
+def _title_of(code: str) -> str:
+    return _HTTP_CODES[code][1] if code in _HTTP_CODES else get_error_class(code).title
+
+
+def _refer_headers(*names: str) -> Schema:
+    return {name: {"$ref": f"#/components/headers/{name}"} for name in (*names, "X-Request-ID")}
+
+
+def _build_links() -> Schema:
+    """Say which calls the answer's id leads to."""
+    targets = ("getJob", "getResult", "getOutput", "getMask", "cancelJob", "deleteJob")
+    links: Schema = {
+        target: {"operationId": target, "parameters": {"job_id": "$response.body#/id"}}
+        for target in targets
+    }
+    links["getOutput"]["parameters"]["index"] = "0"
+    return links
+
+
+def _build_schemas() -> dict[str, Schema]:
+    models: set[type[BaseModel]] = {Problem}
+    for operation in OPERATIONS:
+        models |= {reply.model for reply in operation.replies.values() if reply.model}
+    ordered = sorted(models, key=lambda model: model.__name__)
+    _, document = models_json_schema(
+        [(model, "serialization") for model in ordered], ref_template=_REF
+    )
+    answers = {name: _open(schema) for name, schema in document["$defs"].items()}
+    return dict(sorted({**answers, **bodies.build_components()}.items()))
+
+
+def _open(schema: Schema) -> Schema:
+    """Say of an answer that every field is there, and that more may come."""
+    schema.pop("additionalProperties", None)
+    properties: Mapping[str, Schema] = schema.get("properties", {})
+    for prop in properties.values():
+        prop.pop("title", None)
+        prop.pop("default", None)
+    if properties:
+        schema["required"] = list(properties)
+    return schema

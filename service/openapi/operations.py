@@ -1,0 +1,246 @@
+"""The table of operations: what each takes, what it answers, which errors it can meet.
+
+A test holds it against the app's own routes, both ways.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from pydantic import BaseModel
+
+from service import schemas
+from service.contract.params import Operation as PaintOperation
+
+PICTURE_TYPES = ("image/png", "image/jpeg", "image/webp")
+
+_SUBMISSION_ERRORS = [
+    "malformed_body",
+    "length_required",
+    "body_too_large",
+    "image_too_large",
+    "unsupported_media_type",
+    "job_expired",
+    "invalid_field",
+    "unknown_field",
+    "conflicting_fields",
+    "image_undecodable",
+    "method_unavailable",
+    "model_unavailable",
+    "model_required",
+    "parameter_not_supported",
+    "idempotency_conflict",
+    "too_many_jobs",
+    "queue_full",
+    "no_worker",
+    "broker_unavailable",
+    "store_unavailable",
+    "too_many_waiters",
+]
+_JOB_ERRORS = ["not_found", "job_expired", "broker_unavailable"]
+
+
+@dataclass(frozen=True)
+class Reply:
+    """One way in which an operation succeeds.
+
+    Attributes:
+        description: one sentence.
+        model: the JSON document, if it is one.
+        media_types: what comes instead of JSON.
+        headers: names of headers, described in `document`.
+    """
+
+    description: str
+    model: type[BaseModel] | None = None
+    media_types: tuple[str, ...] = ()
+    headers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One call.
+
+    Attributes:
+        body: which paint request it takes.
+        parameters: names of parameters, described in `document`.
+        errors: codes it can meet, besides `internal`.
+    """
+
+    method: str
+    path: str
+    id: str
+    tag: str
+    summary: str
+    replies: Mapping[int, Reply]
+    description: str = ""
+    body: PaintOperation | None = None
+    parameters: tuple[str, ...] = ()
+    errors: list[str] = field(default_factory=list)
+
+
+def _submit(operation: PaintOperation, summary: str, description: str, errors: str) -> Operation:
+    headers = ("Location", "ETag", "Retry-After", "Idempotency-Replayed")
+    return Operation(
+        method="post",
+        path=f"/{operation}",
+        id=f"create{operation.capitalize()}",
+        tag="paint",
+        summary=summary,
+        description=description,
+        body=operation,
+        parameters=("Idempotency-Key",),
+        replies={202: Reply("The job is accepted.", schemas.Job, headers=headers)},
+        errors=[*_SUBMISSION_ERRORS, *errors.split()],
+    )
+
+
+def _get(path: str, operation_id: str, tag: str, summary: str, model: type[BaseModel]) -> Operation:
+    return Operation("get", path, operation_id, tag, summary, {200: Reply(summary, model)})
+
+
+def _picture(path: str, operation_id: str, summary: str, *parameters: str) -> Operation:
+    headers = ("ETag", "Accept-Ranges", "Content-Disposition")
+    return Operation(
+        method="get",
+        path=path,
+        id=operation_id,
+        tag="jobs",
+        summary=summary,
+        parameters=("job_id", *parameters, "If-None-Match", "Range"),
+        replies={
+            200: Reply("The picture.", media_types=PICTURE_TYPES, headers=headers),
+            206: Reply(
+                "The part asked for.",
+                media_types=PICTURE_TYPES,
+                headers=(*headers, "Content-Range"),
+            ),
+            304: Reply("The caller has it already.", headers=("ETag",)),
+        },
+        errors=[
+            *_JOB_ERRORS,
+            "not_finished",
+            "no_result",
+            "range_not_satisfiable",
+            "store_unavailable",
+        ],
+    )
+
+
+OPERATIONS: tuple[Operation, ...] = (
+    _submit(
+        "inpaint",
+        "Fill a part of a picture",
+        "Repaints where the mask is white (or black, see `mask_polarity`) and keeps every other "
+        "pixel bit for bit. Answers at once; poll `links.self`.",
+        "mask_undecodable mask_size_mismatch mask_empty mask_full",
+    ),
+    _submit(
+        "outpaint",
+        "Extend a picture past its borders",
+        "Say how far in exactly one vocabulary: margins in pixels (`left`, `top`, `right`, "
+        "`bottom`), or `aspect_ratio` with an optional `anchor`. The original is kept bit for bit.",
+        "no_change",
+    ),
+    Operation(
+        "get",
+        "/jobs/{job_id}",
+        "getJob",
+        "jobs",
+        "How a job stands",
+        {
+            200: Reply(
+                "The job, whatever its status.", schemas.Job, headers=("ETag", "Retry-After")
+            ),
+            304: Reply("The caller has it already.", headers=("ETag",)),
+        },
+        parameters=("job_id", "If-None-Match"),
+        errors=_JOB_ERRORS,
+    ),
+    Operation(
+        "delete",
+        "/jobs/{job_id}",
+        "deleteJob",
+        "jobs",
+        "Wipe a job: inputs, mask, outputs and record",
+        {204: Reply("The job is gone; if it was running, it is canceled.")},
+        parameters=("job_id",),
+        errors=_JOB_ERRORS,
+    ),
+    _picture("/jobs/{job_id}/result", "getResult", "A job's first picture"),
+    _picture("/jobs/{job_id}/results/{index}", "getOutput", "One of a job's pictures", "index"),
+    Operation(
+        "get",
+        "/jobs/{job_id}/mask",
+        "getMask",
+        "jobs",
+        "The mask that is painted, after `grow`; there before the painting starts",
+        {
+            200: Reply(
+                "The mask.", media_types=("image/png",), headers=("ETag", "Content-Disposition")
+            ),
+            304: Reply("The caller has it already.", headers=("ETag",)),
+        },
+        parameters=("job_id", "If-None-Match"),
+        errors=[*_JOB_ERRORS, "not_finished", "no_result", "store_unavailable"],
+    ),
+    Operation(
+        "post",
+        "/jobs/{job_id}/cancel",
+        "cancelJob",
+        "jobs",
+        "Cancel a job",
+        {
+            200: Reply("The job is canceled.", schemas.Job, headers=("ETag",)),
+            202: Reply("A worker is stopping it.", schemas.Job, headers=("ETag", "Retry-After")),
+        },
+        parameters=("job_id",),
+        errors=[*_JOB_ERRORS, "already_finished"],
+    ),
+    Operation(
+        "get",
+        "/methods",
+        "listMethods",
+        "catalogue",
+        "The methods, and who is online to serve them",
+        {200: Reply("The methods.", schemas.MethodList)},
+        errors=["broker_unavailable"],
+    ),
+    Operation(
+        "get",
+        "/models",
+        "listModels",
+        "catalogue",
+        "The models that are configured",
+        {200: Reply("The models.", schemas.ModelList)},
+        errors=["broker_unavailable"],
+    ),
+    _get(
+        "/limits", "getLimits", "catalogue", "What a request must stay under", schemas.LimitsAnswer
+    ),
+    _get("/errors", "listErrors", "catalogue", "Every error there is", schemas.ErrorTable),
+    Operation(
+        "get",
+        "/errors/{code}",
+        "getError",
+        "catalogue",
+        "What an error means",
+        {200: Reply("The error.", schemas.ErrorEntry)},
+        parameters=("code",),
+        errors=["not_found"],
+    ),
+    _get(
+        "/health/live", "getLiveness", "operations", "Whether this process answers", schemas.Health
+    ),
+    Operation(
+        "get",
+        "/health/ready",
+        "getReadiness",
+        "operations",
+        "Whether broker and blob store answer too",
+        {200: Reply("They do.", schemas.Health)},
+        errors=["broker_unavailable", "store_unavailable"],
+    ),
+    _get("/version", "getVersion", "operations", "Which version runs", schemas.VersionAnswer),
+)

@@ -1,0 +1,272 @@
+"""What a request comes to: method, model, effective parameters, canvas. No Flask, no store."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from service.contract.catalogue import (
+    BEST_WEIGHT_FREE,
+    GENERATE_FIELDS,
+    Catalogue,
+    MethodInfo,
+    ModelEntry,
+    find_method,
+)
+from service.contract.errors import (
+    Fault,
+    ImageTooLarge,
+    InvalidField,
+    MethodUnavailable,
+    ModelRequired,
+    ModelUnavailable,
+    NoChange,
+    PaintjobError,
+    get_error_class,
+)
+from service.contract.geometry import Geometry, Margins, plan_aspect_ratio, plan_margins
+from service.contract.images import MAX_ASPECT
+from service.contract.names import CPU_QUEUE, gpu_queue
+from service.contract.params import (
+    MARGIN_FIELDS,
+    MAX_SEED,
+    InpaintParams,
+    Operation,
+    OutpaintParams,
+    parse_aspect_ratio,
+)
+
+MAX_PAINTED_PIXELS = 64_000_000
+"""Limit for canvas times `num_images`."""
+
+MIN_COST = 0.1
+DEFAULT_FINISH_SECONDS = 3600
+DEFAULT_TTL_SECONDS = 86_400
+LOSSY_QUALITY = 95
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What paints: a method, and its model if it needs one."""
+
+    method: MethodInfo
+    model: ModelEntry | None
+
+    @property
+    def queue(self) -> str:
+        """The queue whose workers serve it."""
+        return gpu_queue(self.model.group) if self.model else CPU_QUEUE
+
+
+def choose(
+    operation: Operation, params: InpaintParams | OutpaintParams, catalogue: Catalogue
+) -> Choice:
+    """Choose what paints. `auto` follows configuration only, never what happens to be online.
+
+    Raises:
+        MethodUnavailable: the operation has no such method.
+        ModelRequired: what is asked needs a model, and none is configured or named.
+        ModelUnavailable: the model named is not configured.
+    """
+    name: str = params.method or "auto"
+    if name == "auto":
+        name = _resolve_auto(operation, params, catalogue)
+    method = find_method(operation, name)
+    if method is None:
+        raise MethodUnavailable(f"{operation} has no such method")
+    return Choice(method, _choose_model(params.model, catalogue) if method.needs_model else None)
+
+
+def _resolve_auto(
+    operation: Operation, params: InpaintParams | OutpaintParams, catalogue: Catalogue
+) -> str:
+    if catalogue.default_model is not None or (params.model and catalogue.models):
+        return "generate"
+    asked = [name for name in sorted(GENERATE_FIELDS) if getattr(params, name) is not None]
+    if not asked:
+        return BEST_WEIGHT_FREE[operation]
+    detail = f"{', '.join(asked)} can only be honoured by a model. {_how_to_name_one(catalogue)}"
+    faults = [Fault(f"/{name}", ModelRequired.code, "needs a model") for name in asked]
+    raise ModelRequired(detail, faults=tuple(faults))
+
+
+def _choose_model(name: str | None, catalogue: Catalogue) -> ModelEntry:
+    if name is None:
+        if catalogue.default_model is None:
+            raise ModelRequired(
+                _how_to_name_one(catalogue), faults=_model_fault(catalogue, ModelRequired)
+            )
+        return catalogue.default_model
+    found = catalogue.find_model(name)
+    if found is None:
+        detail = "this model is not configured here; GET /models lists those that are"
+        raise ModelUnavailable(detail, faults=_model_fault(catalogue, ModelUnavailable))
+    return found
+
+
+def _model_fault(catalogue: Catalogue, kind: type[PaintjobError]) -> tuple[Fault, ...]:
+    names = tuple(entry.name for entry in catalogue.models)
+    return (Fault("/model", kind.code, "must name a configured model", names),)
+
+
+def _how_to_name_one(catalogue: Catalogue) -> str:
+    if catalogue.models:
+        return "No model is the default here: name one in `model`; GET /models lists them."
+    return (
+        "No model is configured here: the operator adds one to the file that "
+        "PAINTJOB_MODELS_FILE names, with `default = true`."
+    )
+
+
+def find_unsupported(params: InpaintParams | OutpaintParams, method: MethodInfo) -> list[Fault]:
+    """Find every parameter that the method cannot honour: they are refused, not ignored."""
+    code = "parameter_not_supported"
+    faults = [
+        Fault(f"/{name}", code, f"method {method.name} cannot honour it")
+        for name in sorted(method.unsupported_fields)
+        if getattr(params, name) is not None
+    ]
+    if (params.num_images or 1) > 1 and not method.variants:
+        message = f"method {method.name} paints the same picture every time; only 1 makes sense"
+        faults.append(Fault("/num_images", code, message))
+    if params.output_quality is not None and (params.output_format or "png") == "png":
+        message = "png is lossless; output_quality goes with output_format jpeg or webp"
+        faults.append(Fault("/output_quality", "conflicting_fields", message))
+    return faults
+
+
+def find_vocabulary_faults(params: OutpaintParams) -> list[Fault]:
+    """Find what is wrong with how an outpaint request says how far: exactly one vocabulary does."""
+    margins = [name for name in MARGIN_FIELDS if getattr(params, name) is not None]
+    if margins and params.aspect_ratio is not None:
+        message = f"aspect_ratio and margins ({', '.join(margins)}) exclude each other"
+        return [Fault("/aspect_ratio", "conflicting_fields", message)]
+    if margins and params.anchor is not None:
+        message = "anchor goes with aspect_ratio; margins say where the original lies"
+        return [Fault("/anchor", "conflicting_fields", message)]
+    if not margins and params.aspect_ratio is None:
+        message = "say how far: margins in pixels, or aspect_ratio (with anchor, if not centered)"
+        return [Fault("", "invalid_field", message, (*MARGIN_FIELDS, "aspect_ratio"))]
+    return []
+
+
+def fill_defaults(
+    params: InpaintParams | OutpaintParams, choice: Choice
+) -> InpaintParams | OutpaintParams:
+    """Give the effective parameters: defaults in, seed drawn, what cannot be honoured left null."""
+    values: dict[str, Any] = {
+        "method": choice.method.name,
+        "num_images": 1,
+        "output_format": "png",
+        "priority": "normal",
+        "tags": [],
+        "finish_within_seconds": DEFAULT_FINISH_SECONDS,
+        "ttl_seconds": DEFAULT_TTL_SECONDS,
+    }
+    if params.output_format in ("jpeg", "webp"):
+        values["output_quality"] = LOSSY_QUALITY
+    if choice.model is not None:
+        values |= {"prompt": "", **choice.model.defaults.model_dump()}
+    values |= _operation_defaults(params)
+    asked = params.model_dump(exclude_none=True, exclude={"method"})
+    if params.seed is None:
+        values["seed"] = secrets.randbelow(MAX_SEED + 1)
+    model = {"model": choice.model.name} if choice.model else {}
+    return params.model_copy(update=values | asked | model)
+
+
+def _operation_defaults(params: InpaintParams | OutpaintParams) -> dict[str, Any]:
+    if isinstance(params, InpaintParams):
+        return {"mask_polarity": "white_repaints", "mask_threshold": 128, "grow": 0}
+    if params.aspect_ratio is not None:
+        return {"anchor": "center"}
+    return dict.fromkeys(MARGIN_FIELDS, 0)
+
+
+def plan_canvas(params: OutpaintParams, size: tuple[int, int], max_pixels: int) -> Geometry:
+    """Plan the canvas of an outpaint request.
+
+    Args:
+        params: as asked or effective, with one vocabulary.
+        size: width and height of the picture, upright.
+        max_pixels: limit for the canvas.
+
+    Raises:
+        NoChange: the canvas is the picture.
+        ImageTooLarge: the canvas has too many pixels.
+        InvalidField: one side of the canvas is too long for the other.
+    """
+    if params.aspect_ratio is not None:
+        ratio = parse_aspect_ratio(params.aspect_ratio)
+        geometry = plan_aspect_ratio(*size, ratio, params.anchor or "center")
+    else:
+        margins = {name: getattr(params, name) or 0 for name in MARGIN_FIELDS}
+        geometry = plan_margins(*size, Margins(**margins))
+    canvas = (geometry.width, geometry.height)
+    if canvas == size:
+        raise NoChange("the canvas would have the picture's own size; nothing would be painted")
+    if canvas[0] * canvas[1] > max_pixels:
+        raise ImageTooLarge(f"the canvas would have more than {max_pixels} pixels")
+    if max(canvas) > MAX_ASPECT * min(canvas):
+        limit = f"at most {MAX_ASPECT} times the shorter one"
+        raise InvalidField(f"the longer side of the canvas would have to be {limit}")
+    return geometry
+
+
+def check_painted_pixels(canvas: tuple[int, int], num_images: int) -> None:
+    """Check that a request does not ask for too much at once.
+
+    Raises:
+        ImageTooLarge: canvas times `num_images` passes the limit.
+    """
+    if canvas[0] * canvas[1] * num_images > MAX_PAINTED_PIXELS:
+        raise ImageTooLarge(
+            f"canvas times num_images may come to {MAX_PAINTED_PIXELS} pixels; ask for fewer images"
+        )
+
+
+def batch_key(
+    operation: Operation,
+    params: InpaintParams | OutpaintParams,
+    choice: Choice,
+    canvas: tuple[int, int],
+) -> str:
+    """Give the key that jobs share which one engine call can paint together; empty for none."""
+    if choice.model is None:
+        return ""
+    parts = (
+        choice.model.name,
+        params.num_inference_steps,
+        params.strength,
+        params.guidance_scale,
+        f"{canvas[0]}x{canvas[1]}",
+        operation,
+    )
+    return "|".join(str(part) for part in parts)
+
+
+def cost(canvas: tuple[int, int], num_images: int) -> float:
+    """Give what a claim charges its tenant: output megapixels, at least 0.1."""
+    return max(MIN_COST, canvas[0] * canvas[1] * num_images / 1_000_000)
+
+
+def fault_of(pointer: str, error: PaintjobError) -> Fault:
+    """Give an error as one fault of a request."""
+    return Fault(pointer, error.code, error.detail)
+
+
+def raise_faults(faults: Iterable[Fault]) -> None:
+    """Raise all faults at once, if there are any.
+
+    Raises:
+        PaintjobError: the class of the faults' code if they share one, else `InvalidField`.
+    """
+    found = tuple(faults)
+    if not found:
+        return
+    codes = {fault.code for fault in found}
+    kind = get_error_class(found[0].code) if len(codes) == 1 else InvalidField
+    detail = found[0].message if len(found) == 1 else f"{len(found)} rules are broken; see errors"
+    raise kind(detail, faults=found)

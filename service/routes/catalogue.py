@@ -1,0 +1,104 @@
+"""`/methods`, `/models` and `/limits`: what this deployment offers."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response
+
+from service.context import Context, get_context
+from service.contract.catalogue import BEST_WEIGHT_FREE, METHODS, MethodInfo
+from service.contract.images import MAX_ASPECT, MIN_SIDE_PIXELS
+from service.contract.names import CPU_QUEUE, gpu_queue
+from service.contract.params import PaintParams
+from service.contract.store import Presence
+from service.planning import MAX_PAINTED_PIXELS
+from service.routes.rendering import render
+from service.schemas import LimitsAnswer, MethodAnswer, MethodList, ModelAnswer, ModelList
+
+
+def build_blueprint() -> Blueprint:
+    """Give the routes that tell what there is."""
+    routes = Blueprint("catalogue", __name__)
+    routes.add_url_rule("/methods", view_func=list_methods, methods=["GET"])
+    routes.add_url_rule("/models", view_func=list_models, methods=["GET"])
+    routes.add_url_rule("/limits", view_func=get_limits, methods=["GET"])
+    return routes
+
+
+def list_methods() -> Response:
+    """Tell which methods there are, and who is online to serve them."""
+    context = get_context()
+    workers = context.store.workers()
+    return render(MethodList(methods=[_describe(context, method, workers) for method in METHODS]))
+
+
+def list_models() -> Response:
+    """Tell which models are configured, and who is online to serve them."""
+    context = get_context()
+    workers = context.store.workers()
+    default = context.catalogue.default_model
+    models = [
+        ModelAnswer(
+            name=entry.name,
+            family=entry.family,
+            revision=entry.revision,
+            dtype=entry.dtype,
+            licence=entry.licence,
+            is_default=entry is default,
+            size_multiple=entry.size_multiple,
+            native_pixels=entry.native_pixels,
+            max_batch=entry.max_batch,
+            defaults=entry.defaults,
+            workers_online=sum(worker.queue == gpu_queue(entry.group) for worker in workers),
+        )
+        for entry in context.catalogue.models
+    ]
+    return render(ModelList(models=models))
+
+
+def get_limits() -> Response:
+    """Tell what a request must stay under."""
+    settings = get_context().settings
+    return render(
+        LimitsAnswer(
+            max_body_bytes=settings.max_body_bytes,
+            max_json_body_bytes=settings.max_json_body_bytes,
+            max_part_bytes=settings.max_part_bytes,
+            min_side_pixels=MIN_SIDE_PIXELS,
+            max_image_pixels=settings.max_image_pixels,
+            max_canvas_pixels=settings.max_canvas_pixels,
+            max_painted_pixels=MAX_PAINTED_PIXELS,
+            max_aspect=MAX_ASPECT,
+            max_num_images=_upper_limit("num_images"),
+            max_queued_jobs=settings.queue_limit,
+            max_unfinished_jobs=settings.tenant_job_limit,
+            max_finish_within_seconds=_upper_limit("finish_within_seconds"),
+            max_ttl_seconds=_upper_limit("ttl_seconds"),
+        )
+    )
+
+
+def _describe(context: Context, method: MethodInfo, workers: list[Presence]) -> MethodAnswer:
+    catalogue = context.catalogue
+    chosen = "generate" if catalogue.default_model else BEST_WEIGHT_FREE[method.operation]
+    queues = {gpu_queue(entry.group) for entry in catalogue.models}
+    serving = queues if method.needs_model else {CPU_QUEUE}
+    return MethodAnswer(
+        name=method.name,
+        operation=method.operation,
+        summary=method.summary,
+        available=not method.needs_model or bool(catalogue.models),
+        is_default=method.name == chosen,
+        needs_model=method.needs_model,
+        variants=method.variants,
+        engine=method.engine,
+        unsupported_fields=sorted(method.unsupported_fields),
+        workers_online=sum(worker.queue in serving for worker in workers),
+    )
+
+
+def _upper_limit(field: str) -> int:
+    """Read a limit where it is set: on the parameter itself."""
+    for rule in PaintParams.model_fields[field].metadata:
+        if hasattr(rule, "le"):
+            return int(rule.le)
+    raise ValueError(f"{field} has no upper limit")

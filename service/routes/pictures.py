@@ -1,0 +1,88 @@
+"""Pictures out of the blob store, whole or by range."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from hashlib import blake2b
+
+from flask import Response, request
+from werkzeug.exceptions import RequestedRangeNotSatisfiable
+
+from service.context import get_context
+from service.contract.errors import JobExpired
+from service.contract.jobs import Output
+from service.routes.rendering import is_known, not_modified
+
+MEDIA_TYPES = {"png": "image/png", "jpeg": "image/jpeg", "webp": "image/webp"}
+EXTENSIONS = {"png": "png", "jpeg": "jpg", "webp": "webp"}
+
+
+def send_output(job_id: str, output: Output) -> Response:
+    """Send a result; its ETag is the SHA-256 of its bytes."""
+    name = f"{job_id}-{output.index}.{EXTENSIONS[output.format]}"
+    response = _head(MEDIA_TYPES[output.format], output.sha256, name)
+    if is_known(response):
+        return not_modified(response)
+    start, end = _find_range(output.bytes, output.sha256) or (0, output.bytes)
+    if (start, end) != (0, output.bytes) or _asks_range(output.sha256):
+        response.status_code = 206
+        response.headers["Content-Range"] = f"bytes {start}-{end - 1}/{output.bytes}"
+    if request.method != "HEAD":
+        whole = (start, end) == (0, output.bytes)
+        response.response = _stream(output.path, start, None if whole else end)
+    response.headers["Content-Length"] = str(end - start)
+    return response
+
+
+def send_mask(job_id: str, path: str) -> Response:
+    """Send an effective mask; every claim writes its own path, so the path tells masks apart."""
+    etag = blake2b(path.encode(), digest_size=16).hexdigest()
+    response = _head("image/png", etag, f"{job_id}-mask.png")
+    if is_known(response):
+        return not_modified(response)
+    response.set_data(b"".join(_stream(path, 0, None)))
+    response.headers.pop("Accept-Ranges")
+    return response
+
+
+def _head(media_type: str, etag: str, file_name: str) -> Response:
+    response = Response(mimetype=media_type)
+    response.set_etag(etag)
+    response.headers["Cache-Control"] = "private, no-cache"
+    response.headers["Content-Disposition"] = f'inline; filename="{file_name}"'
+    response.headers["Accept-Ranges"] = "bytes"
+    return response
+
+
+def _stream(path: str, start: int, end: int | None) -> Iterator[bytes]:
+    try:
+        return get_context().blobs.stream(path, start, end)
+    except FileNotFoundError:
+        # The record was read a moment ago: the job is being wiped right now.
+        raise JobExpired("the job is being wiped") from None
+
+
+def _asks_range(etag: str) -> bool:
+    """Tell whether one range of bytes is asked for, and of these very bytes."""
+    asked = request.range
+    if asked is None or asked.units != "bytes" or len(asked.ranges) != 1:
+        return False
+    condition = request.if_range
+    return condition.date is None and condition.etag in (None, etag)
+
+
+def _find_range(size: int, etag: str) -> tuple[int, int] | None:
+    """Give the half-open range that is asked for; several at once are answered with the whole.
+
+    Raises:
+        RequestedRangeNotSatisfiable: it lies outside.
+
+    Source: RFC 9110, section 14.
+    """
+    if not _asks_range(etag) or request.range is None:
+        return None
+    found = request.range.range_for_length(size)
+    if found is None:
+        raise RequestedRangeNotSatisfiable(length=size)
+    start, end = found
+    return start, end if end is not None else size

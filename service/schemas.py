@@ -1,0 +1,239 @@
+"""What the API answers: one frozen model a document, and the job's document built from its record.
+
+`Job` is the same object wherever a job is told of. Fields may be added to any answer at any time;
+none is renamed or removed.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from service.contract.catalogue import ModelDefaults
+from service.contract.geometry import Geometry
+from service.contract.jobs import (
+    Attempt,
+    JobFailure,
+    JobStatus,
+    JobWarning,
+    MaskEffective,
+    Proof,
+    Recipe,
+    Timings,
+)
+from service.contract.params import InpaintParams, Operation, OutpaintParams
+
+
+class Answer(BaseModel):
+    """Base of all answers."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class QueueAnswer(Answer):
+    """Where a waiting job stands."""
+
+    position: int | None = Field(
+        description="Jobs that would be claimed before this one if none came; null unless queued."
+    )
+    eta_seconds: float | None = Field(description="Estimated wait in seconds; null while unknown.")
+
+
+class ProgressAnswer(Answer):
+    """How far a running job is."""
+
+    stage: str = Field(description="`load`, `decode`, `paint` or `encode`.")
+    step: int
+    steps: int
+    fraction: float = Field(description="Share of the whole job that is done, 0..1.")
+    preview_url: str | None
+
+
+class MaskAnswer(Answer):
+    """The mask as asked, and as painted once a worker has widened it."""
+
+    coverage: float = Field(description="Share of the picture that was asked to be repainted.")
+    box: list[int] = Field(description="left, top, right, bottom; half-open pixels.")
+    effective: MaskEffective | None = Field(description="Null until a worker has posted it.")
+
+
+class OutputAnswer(Answer):
+    """One painted picture, with the proof of what was kept."""
+
+    index: int
+    url: str
+    format: str
+    width: int
+    height: int
+    bytes: int
+    sha256: str
+    seed: int
+    estimate: float | None = Field(description="The engine's own opinion of the result, 0..1.")
+    proof: Proof
+
+
+class Links(Answer):
+    """Where to go from here; null where there is nothing."""
+
+    self: str
+    result: str | None
+    mask: str | None
+    events: str | None
+    cancel: str | None
+
+
+class Job(Answer):
+    """One accepted request, and what became of it."""
+
+    id: str = Field(examples=["job_01KAQ3C8T6XW3V1Z0F9B2M4N5P"])
+    version: int = Field(description="Grows with every change of the job.")
+    operation: Operation
+    status: JobStatus
+    method: str = Field(description="What paints; never `auto`.")
+    model: str | None
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    expires_at: datetime | None = Field(
+        description="When job and pictures are wiped; null until it ends."
+    )
+    start_by_at: datetime | None
+    finish_by_at: datetime
+    cancel_requested_at: datetime | None
+    attempt: int = Field(description="How often a worker has claimed the job.")
+    crashes: int
+    max_crashes: int
+    attempts: list[Attempt] = Field(description="The last ten.")
+    queue: QueueAnswer
+    progress: ProgressAnswer | None
+    params: InpaintParams | OutpaintParams = Field(
+        description="Every effective parameter: defaults filled in, seed drawn. "
+        "Null where the method cannot honour it."
+    )
+    mask: MaskAnswer | None
+    geometry: Geometry | None
+    warnings: list[JobWarning]
+    outputs: list[OutputAnswer]
+    recipe: Recipe | None
+    timings: Timings | None
+    error: JobFailure | None
+    tags: list[str]
+    links: Links
+
+
+class ProblemFault(Answer):
+    """One thing that is wrong with a request."""
+
+    pointer: str = Field(description="JSON pointer of the field, or the name of a header.")
+    code: str
+    message: str
+    allowed: list[str] | None = Field(
+        description="What would be accepted, where that can be listed."
+    )
+
+
+class Problem(Answer):
+    """An error, as RFC 9457 has it. No input is echoed."""
+
+    type: str = Field(description="URL of a page about the code.")
+    title: str
+    status: int
+    detail: str
+    code: str
+    retryable: bool
+    request_id: str
+    errors: list[ProblemFault]
+
+
+class ErrorEntry(Answer):
+    """One row of the table of errors."""
+
+    code: str
+    title: str
+    status: int
+    retryable: bool
+    met_in: Literal["answer", "job"] = Field(description="`job`: travels in `job.error`.")
+    description: str
+
+
+class ErrorTable(Answer):
+    """Every error there is."""
+
+    errors: list[ErrorEntry]
+
+
+class MethodAnswer(Answer):
+    """One way to paint."""
+
+    name: str
+    operation: Operation
+    summary: str
+    available: bool = Field(description="Whether this deployment is configured for it.")
+    is_default: bool = Field(description="Whether `auto` chooses it.")
+    needs_model: bool
+    variants: bool = Field(description="Whether `num_images` may be more than 1.")
+    engine: str
+    unsupported_fields: list[str] = Field(description="Parameters that are refused with it.")
+    workers_online: int
+
+
+class MethodList(Answer):
+    """The methods, weight-free ones first."""
+
+    methods: list[MethodAnswer]
+
+
+class ModelAnswer(Answer):
+    """One configured model."""
+
+    name: str
+    family: str
+    revision: str | None
+    dtype: str
+    licence: str
+    is_default: bool
+    size_multiple: int = Field(description="Sides are brought to a multiple of this, in pixels.")
+    native_pixels: int = Field(description="Area in pixels that the model paints best.")
+    max_batch: int
+    defaults: ModelDefaults
+    workers_online: int
+
+
+class ModelList(Answer):
+    """The models that the operator has configured."""
+
+    models: list[ModelAnswer]
+
+
+class LimitsAnswer(Answer):
+    """What a request must stay under."""
+
+    max_body_bytes: int
+    max_json_body_bytes: int
+    max_part_bytes: int
+    min_side_pixels: int
+    max_image_pixels: int
+    max_canvas_pixels: int
+    max_painted_pixels: int = Field(description="Canvas times `num_images`.")
+    max_aspect: int
+    max_num_images: int
+    max_queued_jobs: int
+    max_unfinished_jobs: int
+    max_finish_within_seconds: int
+    max_ttl_seconds: int
+
+
+class Health(Answer):
+    """Whether this process does its work."""
+
+    status: Literal["ok"]
+
+
+class VersionAnswer(Answer):
+    """What runs here."""
+
+    name: Literal["paintjob"]
+    version: str
+    job_schema: int

@@ -1,0 +1,179 @@
+"""Pictures of one request on their way to the blob store.
+
+A small part stays in memory until the request has passed every check, so that most refusals cost no
+write; a large one is streamed to the store while it comes in, so that memory stays bounded.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Callable
+from typing import BinaryIO
+
+from service.contract.blobs import BlobStore, BlobWriter
+from service.contract.errors import BodyTooLarge, StoreUnavailable
+from service.contract.names import input_path
+
+MEMORY_PART_BYTES = 256 * 1024
+"""Larger parts go to the store as they come; 160 threads may each hold two smaller ones."""
+
+READ_BUFFER_BYTES = 1024 * 1024
+
+
+class Intake:
+    """The pictures of one request.
+
+    Args:
+        job_id: the job they will belong to.
+        blobs: where they go.
+        begin_upload: called once, before the first byte is written to the store.
+        max_part_bytes: limit for one picture.
+    """
+
+    def __init__(
+        self,
+        job_id: str,
+        blobs: BlobStore,
+        begin_upload: Callable[[str], None],
+        max_part_bytes: int,
+    ) -> None:
+        self.job_id = job_id
+        self.blobs = blobs
+        self.max_part_bytes = max_part_bytes
+        self.pictures: dict[str, PictureUpload] = {}
+        self.has_written = False
+        self._begin_upload = begin_upload
+
+    def open_picture(self, name: str) -> PictureUpload:
+        """Begin a picture; the name is that of its field."""
+        self.pictures[name] = PictureUpload(self, name)
+        return self.pictures[name]
+
+    def save(self) -> None:
+        """Write what is still in memory.
+
+        Raises:
+            BrokerUnavailable, StoreUnavailable: it cannot be written.
+        """
+        for picture in self.pictures.values():
+            picture.save()
+
+    def begin_write(self) -> None:
+        """Have the broker wipe what is written from now on, unless the job is accepted.
+
+        Raises:
+            BrokerUnavailable: it does not answer, so nothing may be written.
+        """
+        if not self.has_written:
+            self._begin_upload(self.job_id)
+            self.has_written = True
+
+
+class PictureUpload:
+    """One picture: written in pieces, then read for checks, then saved."""
+
+    def __init__(self, intake: Intake, name: str) -> None:
+        self.name = name
+        self.path = input_path(intake.job_id, name)
+        self.bytes = 0
+        self._intake = intake
+        self._digest = hashlib.sha256()
+        self._memory: bytearray | None = bytearray()
+        self._writer: BlobWriter | None = None
+
+    @property
+    def sha256(self) -> str:
+        """Hex digest of what has been written."""
+        return self._digest.hexdigest()
+
+    def write(self, data: bytes) -> None:
+        """Take a piece.
+
+        Raises:
+            BodyTooLarge: the picture is larger than the limit.
+            BrokerUnavailable, StoreUnavailable: it cannot be written.
+        """
+        self.bytes += len(data)
+        if self.bytes > self._intake.max_part_bytes:
+            limit = self._intake.max_part_bytes
+            raise BodyTooLarge(f"{self.name} is larger than {limit} bytes")
+        self._digest.update(data)
+        if self._memory is not None:
+            self._memory += data
+            if len(self._memory) > MEMORY_PART_BYTES:
+                self._spill(self._memory)
+        elif self._writer is not None:
+            self._writer.write(data)
+
+    def finish(self) -> None:
+        """Take it that all pieces are there.
+
+        Raises:
+            StoreUnavailable: the store does not take the picture.
+        """
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
+
+    def open(self) -> BinaryIO:
+        """Open the finished picture for reading."""
+        if self._memory is not None:
+            return io.BytesIO(self._memory)
+        reader = _BlobReader(self._intake.blobs, self.path, self.bytes)
+        return io.BufferedReader(reader, READ_BUFFER_BYTES)
+
+    def save(self) -> None:
+        """Write the finished picture to the store, if it is not there yet.
+
+        Raises:
+            BrokerUnavailable, StoreUnavailable: it cannot be written.
+        """
+        if self._memory is None:
+            return
+        self._intake.begin_write()
+        # A writer in pieces costs three times what one put does.
+        self._intake.blobs.put(self.path, bytes(self._memory))
+        self._memory = None
+
+    def _spill(self, memory: bytearray) -> None:
+        """Go on in the store."""
+        self._intake.begin_write()
+        self._writer, self._memory = self._intake.blobs.open_writer(self.path), None
+        self._writer.write(bytes(memory))
+
+
+class _BlobReader(io.RawIOBase):
+    """A blob as a seekable file, read by ranges."""
+
+    def __init__(self, blobs: BlobStore, path: str, size: int) -> None:
+        self._blobs, self._path, self._size = blobs, path, size
+        self._position = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._position
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
+        if base + offset < 0:
+            raise ValueError("negative seek position")
+        self._position = base + offset
+        return self._position
+
+    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
+        end = min(self._position + len(buffer), self._size)
+        if end <= self._position:
+            return 0
+        try:
+            data = b"".join(self._blobs.stream(self._path, self._position, end))
+        except FileNotFoundError as error:
+            raise StoreUnavailable("an upload was lost") from error
+        buffer[: len(data)] = data
+        self._position += len(data)
+        return len(data)

@@ -1,0 +1,133 @@
+"""`openapi.yaml` says what the app does: drift, validity, routes both ways, examples, clients."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+from flask import Flask
+from flask.testing import FlaskClient
+from openapi_spec_validator import validate
+
+from service.bodies.reader import MODELS
+from service.contract.errors import PaintingFailed, iter_error_classes
+from service.contract.params import Operation as PaintOperation
+from service.openapi.bodies import build_example
+from service.openapi.document import build_document, render_yaml
+from service.openapi.operations import OPERATIONS
+from service.schemas import Job, Problem
+from tests.support.http import post_inpaint, post_outpaint
+
+ROOT = Path(__file__).parents[2]
+UNDESCRIBED = {"/", "/openapi.yaml", "/docs/", "/docs/{path}"}
+"""Pages for people; a generated client has no use for them."""
+
+
+@pytest.fixture(scope="module")
+def document() -> dict[str, Any]:
+    return build_document()
+
+
+def _check(document: dict[str, Any], component: str, instance: Any) -> None:
+    schema = {"$ref": f"#/components/schemas/{component}", "components": document["components"]}
+    jsonschema.Draft202012Validator(schema).validate(instance)
+
+
+def test_committed_document_is_current() -> None:
+    assert (ROOT / "openapi.yaml").read_text() == render_yaml(), "run: make openapi"
+
+
+def test_document_is_valid_openapi(document: dict[str, Any]) -> None:
+    validate(document)
+
+
+def test_every_route_is_described_and_back(app: Flask, document: dict[str, Any]) -> None:
+    served = set()
+    for rule in app.url_map.iter_rules():
+        path = rule.rule.replace("<int:", "<").replace("<path:", "<")
+        path = path.replace("<", "{").replace(">", "}")
+        verbs = (rule.methods or set()) - {"HEAD", "OPTIONS"}
+        served |= {(verb.lower(), path) for verb in verbs if path not in UNDESCRIBED}
+    described = {(verb, path) for path, verbs in document["paths"].items() for verb in verbs}
+    assert served == described
+
+
+def test_operation_ids_are_unique_and_in_camel_case() -> None:
+    names = [operation.id for operation in OPERATIONS]
+    assert len(set(names)) == len(names)
+    assert all(name[0].islower() and name.isalnum() for name in names)
+
+
+def test_every_error_that_an_answer_can_have_is_described() -> None:
+    described = {code for operation in OPERATIONS for code in operation.errors}
+    later = {"unauthorized", "forbidden", "not_acceptable", "rate_limited", "licence_refused"}
+    expected = {
+        error.code for error in iter_error_classes() if not issubclass(error, PaintingFailed)
+    }
+    assert described - {"range_not_satisfiable"} == expected - later
+
+
+def test_every_problem_example_is_a_problem(document: dict[str, Any]) -> None:
+    for example in document["components"]["examples"].values():
+        Problem.model_validate(example["value"])
+
+
+@pytest.mark.parametrize("operation", ["inpaint", "outpaint"])
+def test_body_example_fits_its_schema_and_is_accepted(
+    client: FlaskClient, document: dict[str, Any], operation: str
+) -> None:
+    content = document["paths"][f"/{operation}"]["post"]["requestBody"]["content"]
+    example = content["application/json"]["examples"]["smallest"]["value"]
+    _check(document, f"{operation.capitalize()}Json", example)
+    assert client.post(f"/{operation}", json=example).status_code == 202
+
+
+@pytest.mark.parametrize("operation", MODELS)
+def test_property_examples_fit(document: dict[str, Any], operation: PaintOperation) -> None:
+    for kind in ("Form", "Json"):
+        schema = document["components"]["schemas"][operation.capitalize() + kind]
+        for prop in schema["properties"].values():
+            for example in prop.get("examples", []):
+                jsonschema.Draft202012Validator(prop).validate(example)
+    assert build_example(operation)["image"]
+
+
+def test_answers_fit_their_schemas(client: FlaskClient, document: dict[str, Any]) -> None:
+    for response in (post_inpaint(client), post_outpaint(client, right="8")):
+        _check(document, "Job", response.get_json())
+    _check(document, "Problem", post_inpaint(client, seed="x").get_json())
+    for operation in OPERATIONS:
+        model = operation.replies[200].model if 200 in operation.replies else None
+        if operation.method != "get" or model is None or model is Job:
+            continue
+        response = client.get(operation.path.replace("{code}", "hung"))
+        assert response.status_code == 200, response.text
+        _check(document, model.__name__, response.get_json())
+
+
+def test_job_schema_demands_every_field(document: dict[str, Any]) -> None:
+    schema = document["components"]["schemas"]["Job"]
+    assert set(schema["required"]) == set(Job.model_fields)
+    # Clients must ignore what they do not know, so the schema must not forbid it.
+    assert "additionalProperties" not in schema
+
+
+@pytest.mark.slow
+def test_client_is_generated_without_a_warning(tmp_path: Path) -> None:
+    config = tmp_path / "config.json"
+    # The generator knows one binary type only, and would run formatters that are not its own.
+    overrides = {f"image/{name}": "application/octet-stream" for name in ("png", "jpeg", "webp")}
+    config.write_text(json.dumps({"post_hooks": [], "content_type_overrides": overrides}))
+    program = Path(sys.executable).parent / "openapi-python-client"
+    options = ["--path", str(ROOT / "openapi.yaml"), "--meta", "none", "--fail-on-warning"]
+    where = ["--config", str(config), "--output-path", str(tmp_path / "client")]
+    done = subprocess.run([program, "generate", *options, *where], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (tmp_path / "client/api/paint/create_inpaint.py").exists()
+    yaml.safe_load((ROOT / "openapi.yaml").read_text())

@@ -1,0 +1,93 @@
+"""The pins are complete, fit `pyproject.toml`, and name one version of a thing."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).parents[2]
+FOLDER = ROOT / "deploy" / "requirements"
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+EXTRAS = PROJECT["optional-dependencies"]
+# Which accelerator's libraries torch asks for is a matter of its build, not of its version.
+BUILD_SPECIFIC = re.compile(r"(nvidia|cuda|triton)(-|$)")
+NEEDS: dict[str, list[str]] = {
+    "api": PROJECT["dependencies"],
+    "weightfree": [*PROJECT["dependencies"], *EXTRAS["paint"]],
+    "generate": [*PROJECT["dependencies"], *EXTRAS["paint"], *EXTRAS["generate"]],
+    "dev": [*PROJECT["dependencies"], *EXTRAS["paint"], *EXTRAS["generate"], *EXTRAS["dev"]],
+}
+
+
+def _read_pins(name: str) -> dict[str, str]:
+    pins: dict[str, str] = {}
+    for line in (FOLDER / f"{name}.txt").read_text().splitlines():
+        if line.startswith("-r "):
+            pins |= _read_pins(line.removeprefix("-r ").removesuffix(".txt"))
+        elif line and not line.startswith("#"):
+            requirement = Requirement(line)
+            [pin] = requirement.specifier
+            assert pin.operator == "==", line
+            assert canonicalize_name(requirement.name) not in pins, line
+            pins[canonicalize_name(requirement.name)] = pin.version
+    return pins
+
+
+def _wanted(requirement: Requirement, extras: set[str]) -> bool:
+    if requirement.marker is None:
+        return True
+    return any(requirement.marker.evaluate({"extra": extra}) for extra in {"", *extras})
+
+
+def _closure(needs: list[str]) -> dict[str, list[Requirement]]:
+    """Everything that is needed, by name, with all that is asked of it."""
+    found: dict[str, list[Requirement]] = {}
+    pending = [Requirement(text) for text in needs]
+    seen = set()
+    while pending:
+        requirement = pending.pop()
+        name = canonicalize_name(requirement.name)
+        if name == PROJECT["name"] or (name, frozenset(requirement.extras)) in seen:
+            continue
+        seen.add((name, frozenset(requirement.extras)))
+        found.setdefault(name, []).append(requirement)
+        try:
+            further = distribution(name).requires or []
+        except PackageNotFoundError:
+            continue
+        for text in further:
+            child = Requirement(text)
+            if _wanted(child, requirement.extras) and not BUILD_SPECIFIC.match(child.name):
+                pending.append(child)
+    return found
+
+
+@pytest.mark.parametrize("name", NEEDS)
+def test_pins_are_complete_and_fit_what_is_asked(name: str) -> None:
+    pins = _read_pins(name)
+    for package, requirements in _closure(NEEDS[name]).items():
+        # What needs another system than this one is not installed here.
+        assert package in pins, f"{package} is missing in {name}.txt"
+        for requirement in requirements:
+            assert requirement.specifier.contains(pins[package], prereleases=True), requirement
+
+
+def test_pins_hold_no_more_than_is_needed() -> None:
+    assert set(_read_pins("dev")) == set(_closure(NEEDS["dev"]))
+
+
+def test_weightfree_path_needs_no_weights() -> None:
+    pins = _read_pins("weightfree")
+    assert not {"torch", "diffusers", "transformers"} & set(pins)
+    assert not {"numpy", "opencv-python-headless"} & set(_read_pins("api"))
+
+
+def test_requirements_name_no_index() -> None:
+    for file in FOLDER.glob("*.txt"):
+        assert not re.search(r"index-url|find-links|https?://", file.read_text())

@@ -1,0 +1,90 @@
+"""The API as it is deployed: gunicorn in processes of its own, on a free port."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+ROOT = Path(__file__).parents[2]
+READY_SECONDS = 30.0
+
+
+@dataclass
+class RunningServer:
+    """A running API.
+
+    Attributes:
+        process: gunicorn's arbiter.
+        port: where it listens on the loopback interface.
+        log: what it has written to standard error.
+    """
+
+    process: subprocess.Popen[bytes]
+    port: int
+    log: Path
+
+    @property
+    def url(self) -> str:
+        """Base URL."""
+        return f"http://127.0.0.1:{self.port}"
+
+
+@contextmanager
+def running_server(broker_url: str, directory: Path, **settings: str) -> Iterator[RunningServer]:
+    """Run the API until the block ends.
+
+    Args:
+        broker_url: a real broker.
+        directory: for blobs and the log.
+        settings: further environment.
+    """
+    port = _find_free_port()
+    environ = {
+        **os.environ,
+        "PAINTJOB_REDIS_URL": broker_url,
+        "PAINTJOB_DATA_DIR": str(directory / "data"),
+        "PAINTJOB_PORT": str(port),
+        "PAINTJOB_QUEUE_LIMIT": "1000000",
+        "PAINTJOB_TENANT_JOB_LIMIT": "1000000",
+        **settings,
+    }
+    command = [sys.executable, "-m", "gunicorn", "--config", "python:service.gunicorn_conf"]
+    log = directory / "server.log"
+    with log.open("wb") as file:
+        process = subprocess.Popen(
+            [*command, "service.wsgi:app"], env=environ, cwd=ROOT, stderr=file
+        )
+    server = RunningServer(process, port, log)
+    try:
+        _wait_until_ready(server)
+        yield server
+    finally:
+        process.terminate()
+        process.wait(timeout=60)
+
+
+def _find_free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _wait_until_ready(server: RunningServer) -> None:
+    deadline = time.monotonic() + READY_SECONDS
+    while time.monotonic() < deadline and server.process.poll() is None:
+        try:
+            if httpx.get(f"{server.url}/health/ready").is_success:
+                return
+        except httpx.TransportError:
+            time.sleep(0.1)
+    raise TimeoutError(f"the server did not become ready:\n{server.log.read_text()}")

@@ -1,0 +1,102 @@
+"""The command line, run as a program."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from service import cli
+
+MODELS = """
+[[models]]
+name = "tiny"
+family = "stable-diffusion-inpaint"
+source = "/models/tiny"
+licence = "MIT"
+default = true
+"""
+
+
+def _paintjob(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "service.cli", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def _main(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
+    monkeypatch.setattr(sys, "argv", ["paintjob", *arguments])
+    with pytest.raises(SystemExit) as caught:
+        cli.main()
+    return int(caught.value.code or 0)
+
+
+def test_cli_shows_its_commands() -> None:
+    answer = _paintjob("--help")
+    assert answer.returncode == 0
+    for command in ("up", "serve", "worker", "courier", "submit", "models", "version"):
+        assert command in answer.stdout
+
+
+def test_cli_imports_none_of_the_programs_that_it_starts() -> None:
+    code = (
+        "import sys, service.cli; "
+        "print([name for name in ('flask', 'rq', 'worker', 'numpy', 'torch', 'service.app', "
+        "'service.courier', 'obstore') if name in sys.modules])"
+    )
+    answer = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert answer.stdout.strip() == "[]"
+
+
+def test_cli_lists_the_models_of_the_file(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "models.toml"
+    file.write_text(MODELS)
+    assert _main(monkeypatch, "models", "list", "--models-file", str(file)) == 0
+    assert capsys.readouterr().out.split() == ["tiny", "stable-diffusion-inpaint", "MIT", "default"]
+
+
+def test_cli_says_when_no_models_are_configured(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert _main(monkeypatch, "models", "list") == 0
+    assert "No models are configured" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("PAINTJOB_PORT", "70000", "PAINTJOB_PORT: "),
+        ("PAINTJOB_PROT", "8000", "unknown setting PAINTJOB_PROT"),
+    ],
+)
+def test_cli_names_the_setting_that_is_wrong(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    name: str,
+    value: str,
+    message: str,
+) -> None:
+    monkeypatch.setenv(name, value)
+    assert _main(monkeypatch, "up") == 1
+    error = capsys.readouterr().err
+    assert message in error
+    assert "Traceback" not in error
+
+
+def test_cli_refuses_a_result_of_no_known_format(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    picture = tmp_path / "a.png"
+    picture.write_bytes(b"x")
+    assert _main(monkeypatch, "submit", "outpaint", str(picture), "-o", "out.gif") == 2
+    assert "the suffix must be one of" in capsys.readouterr().err

@@ -1,0 +1,172 @@
+"""The client against a real HTTP server that answers by a script."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import httpx
+import pytest
+
+from service.client import ClientJob, PaintjobApiError, PaintjobClient
+
+JOB: dict[str, Any] = {
+    "id": "job_1",
+    "operation": "inpaint",
+    "status": "queued",
+    "method": "patch",
+    "a_field_of_tomorrow": 1,
+}
+DONE = {**JOB, "status": "succeeded"}
+
+
+@dataclass
+class Script:
+    """What the server answers, in order, and what it was asked."""
+
+    answers: list[tuple[int, dict[str, str], object]]
+    asked: list[tuple[str, str, dict[str, str], bytes]] = field(default_factory=list)
+    url: str = ""
+
+
+@contextmanager
+def _server(script: Script) -> Iterator[PaintjobClient]:
+    class Handler(BaseHTTPRequestHandler):
+        def _answer(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            script.asked.append((self.command, self.path, headers, body))
+            status, answer_headers, document = script.answers.pop(0)
+            if status == 0:
+                # As if the process had died after it did the work.
+                self.close_connection = True
+                return
+            content = document if isinstance(document, bytes) else json.dumps(document).encode()
+            self.send_response(status)
+            for name, value in answer_headers.items():
+                self.send_header(name, value)
+            if status != 304:
+                self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            if status != 304:
+                self.wfile.write(content)
+
+        do_GET = do_POST = do_DELETE = _answer  # noqa: N815 - the names that the base class calls
+
+        def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002
+            """Stay silent."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        script.url = f"http://127.0.0.1:{server.server_port}"
+        try:
+            with PaintjobClient(script.url) as client:
+                yield client
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def test_client_submits_pictures_and_fields() -> None:
+    script = Script([(202, {}, JOB)])
+    with _server(script) as client:
+        job = client.submit(
+            "inpaint", ("a.png", b"IMAGE"), ("m.png", b"MASK"), {"method": "patch", "seed": None}
+        )
+    assert job.id == "job_1"
+    method, path, _, body = script.asked[0]
+    assert (method, path) == ("POST", "/inpaint")
+    assert b"IMAGE" in body and b"MASK" in body and b'name="method"' in body
+    assert b"seed" not in body
+
+
+def test_client_repeats_a_submission_under_the_same_key_when_the_answer_is_lost() -> None:
+    script = Script([(0, {}, {}), (503, {"Retry-After": "0"}, {}), (202, {}, JOB)])
+    with _server(script) as client:
+        assert client.submit("outpaint", ("a.png", b"IMAGE"), params={"left": 8}).id == "job_1"
+    keys = {headers["idempotency-key"] for _, _, headers, _ in script.asked}
+    assert len(script.asked) == 3 and len(keys) == 1
+
+
+def test_client_draws_a_key_for_each_submission() -> None:
+    script = Script([(202, {}, JOB), (202, {}, JOB)])
+    with _server(script) as client:
+        client.submit("outpaint", ("a.png", b"IMAGE"))
+        client.submit("outpaint", ("a.png", b"IMAGE"))
+    assert len({headers["idempotency-key"] for _, _, headers, _ in script.asked}) == 2
+
+
+def test_client_raises_the_problem_document() -> None:
+    problem = {
+        "title": "A field breaks its rule",
+        "status": 422,
+        "detail": "see errors",
+        "code": "invalid_field",
+        "request_id": "r-1",
+        "errors": [{"pointer": "/seed", "code": "invalid_field", "message": "is negative"}],
+    }
+    with _server(Script([(422, {}, problem)])) as client, pytest.raises(PaintjobApiError) as caught:
+        client.submit("inpaint", ("a.png", b"IMAGE"))
+    assert (caught.value.status, caught.value.code) == (422, "invalid_field")
+    assert caught.value.request_id == "r-1"
+    assert "/seed: is negative" in str(caught.value)
+
+
+def test_client_survives_an_error_that_is_no_problem_document() -> None:
+    with (
+        _server(Script([(404, {}, b"<html>not ours</html>")])) as client,
+        pytest.raises(PaintjobApiError, match="HTTP 404"),
+    ):
+        client.get_job("job_1")
+
+
+def test_client_waits_with_etags_until_the_end() -> None:
+    soon = {"Retry-After": "0"}
+    script = Script(
+        [
+            (200, {**soon, "ETag": '"1"'}, JOB),
+            (304, soon, {}),
+            (200, {"ETag": '"2"'}, DONE),
+        ]
+    )
+    seen: list[ClientJob] = []
+    with _server(script) as client:
+        job = client.wait("job_1", seen.append)
+    assert job.status == "succeeded"
+    assert [job.status for job in seen] == ["queued", "succeeded"]
+    assert [headers.get("if-none-match") for _, _, headers, _ in script.asked] == [
+        None,
+        '"1"',
+        '"1"',
+    ]
+
+
+def test_client_stops_waiting_when_the_time_is_out() -> None:
+    script = Script([(200, {"Retry-After": "5"}, JOB)])
+    with _server(script) as client, pytest.raises(TimeoutError, match="job_1 has not ended"):
+        client.wait("job_1", timeout_seconds=1)
+
+
+def test_client_reads_results_cancels_and_deletes() -> None:
+    script = Script([(200, {}, b"PNG"), (202, {}, JOB), (204, {}, b"")])
+    with _server(script) as client:
+        assert client.get_result("job_1", 2) == b"PNG"
+        assert client.cancel("job_1").status == "queued"
+        client.delete("job_1")
+    assert [(method, path) for method, path, _, _ in script.asked] == [
+        ("GET", "/jobs/job_1/results/2"),
+        ("POST", "/jobs/job_1/cancel"),
+        ("DELETE", "/jobs/job_1"),
+    ]
+
+
+def test_client_gives_up_when_nobody_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("service.client.MAX_TRIES", 1)
+    with PaintjobClient("http://127.0.0.1:1") as client, pytest.raises(httpx.TransportError):
+        client.get_job("job_1")

@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from redis import Redis
+
+from service.config import ServiceSettings
+from service.contract.blobs import BlobStore
+from service.contract.catalogue import Catalogue
+from service.contract.errors import BrokerUnavailable, InvalidField
+from service.contract.names import CPU_QUEUE, DEFAULT_NAMESPACE
+from service.contract.params import InpaintParams
+from service.contract.store import JobStore, Submitted, connect
+from service.contract.wakeups import Wakeups
+from service.submission import Asked, Submitter, fingerprint
+from service.uploads import Intake
+from tests.support.http import mask, picture
+
+
+class ForgetfulStore(JobStore):
+    """A store that does as it is told, but whose first answer is lost on the way."""
+
+    lost = 0
+
+    def submit(self, *args: Any, **kwargs: Any) -> Submitted:
+        submitted = super().submit(*args, **kwargs)
+        if self.lost == 0:
+            self.lost = 1
+            raise BrokerUnavailable
+        return submitted
+
+
+@pytest.fixture
+def store(broker_url: str) -> JobStore:
+    return connect(broker_url)
+
+
+def _submitter(store: JobStore, folder: Path, wakeups: Wakeups | None = None) -> Submitter:
+    blobs = BlobStore.open(folder.as_uri())
+    wakeups = wakeups or Wakeups(store.redis, DEFAULT_NAMESPACE)
+    return Submitter(ServiceSettings(), Catalogue(), store, blobs, wakeups)
+
+
+def _asked(intake: Intake, key: str | None = None, **fields: Any) -> Asked:
+    for name, data in (("image", picture()), ("mask", mask())):
+        part = intake.open_picture(name)
+        part.write(data)
+        part.finish()
+    return Asked("inpaint", InpaintParams(**fields), intake, "default", "r-1", key)
+
+
+def test_submit_repeats_when_the_answer_is_lost(broker_url: str, tmp_path: Path) -> None:
+    store = ForgetfulStore(Redis.from_url(broker_url))
+    submitter = _submitter(store, tmp_path)
+    with submitter.open_intake() as intake:
+        accepted = submitter.submit(_asked(intake))
+    assert accepted.view.record.job_id == intake.job_id
+    assert not accepted.replayed
+    assert accepted.view.record.version == 1
+    assert store.take_wipes() == []
+
+
+def test_submit_accepts_although_nobody_can_be_rung(store: JobStore, tmp_path: Path) -> None:
+    dead = Wakeups(Redis.from_url("redis://127.0.0.1:1/0"), DEFAULT_NAMESPACE)
+    submitter = _submitter(store, tmp_path, dead)
+    with submitter.open_intake() as intake:
+        submitter.submit(_asked(intake))
+    (claimed,) = store.claim(CPU_QUEUE, worker="w", claim_id="c")
+    assert claimed.job_id == intake.job_id
+
+
+def test_submit_wipes_the_uploads_of_a_replay(store: JobStore, tmp_path: Path) -> None:
+    submitter = _submitter(store, tmp_path)
+    with submitter.open_intake() as first:
+        submitter.submit(_asked(first, "key", seed=1))
+    with submitter.open_intake() as second:
+        accepted = submitter.submit(_asked(second, "key", seed=1))
+    assert accepted.replayed
+    assert accepted.view.record.job_id == first.job_id
+    assert [member.split("#")[0] for member in store.take_wipes()] == [second.job_id]
+
+
+def test_submit_keeps_nothing_of_a_refused_request(store: JobStore, tmp_path: Path) -> None:
+    submitter = _submitter(store, tmp_path)
+    with pytest.raises(InvalidField), submitter.open_intake() as intake:
+        submitter.submit(_asked(intake, "k" * 256))
+    assert store.redis.keys("*") == []
+
+
+def test_fingerprint_covers_parameters_and_files(store: JobStore, tmp_path: Path) -> None:
+    submitter = _submitter(store, tmp_path)
+
+    def take(**fields: Any) -> str:
+        with submitter.open_intake() as intake:
+            return fingerprint(_asked(intake, **fields))
+
+    assert take(seed=1, grow=2) == take(grow=2, seed=1)
+    assert len({take(), take(seed=1), take(seed=2)}) == 3
+    with submitter.open_intake() as intake:
+        asked = _asked(intake)
+        before = fingerprint(asked)
+        intake.pictures["mask"].write(b"x")
+        assert fingerprint(asked) != before
