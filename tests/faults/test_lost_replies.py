@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pytest
@@ -12,9 +13,20 @@ import pytest
 from service.contract.errors import BrokerUnavailable
 from service.contract.names import CPU_QUEUE
 from service.contract.store import SCRIPTS, Idempotency, JobStore, connect
-from tests.support.interleave import FAILURE, MASK, PROGRESS, outcome
 from tests.support.proxy import ReplyCutter
-from tests.support.records import LIMITS, Clock, claim, load, make_spec, submit, succeed
+from tests.support.records import (
+    FAILURE,
+    LIMITS,
+    MASK,
+    PROGRESS,
+    Clock,
+    claim,
+    load,
+    make_spec,
+    outcome,
+    submit,
+    succeed,
+)
 from tests.support.snapshots import check_rules, take_snapshot, timeless
 
 SPEC = make_spec(job_id="job_A")
@@ -191,7 +203,7 @@ def test_reap_that_lost_its_reply_is_made_up_for_by_the_next(
     caller.redis.close()
 
 
-# Many at once ---------------------------------------------------------------------------------------
+# Many at once -------------------------------------------------------------------------------------
 
 
 def _insist(call: Callable[[], Any]) -> Any:
@@ -209,14 +221,14 @@ def _work(url: str, name: str, commits: dict[str, int]) -> None:
     while True:
         number += 1
         token = f"{name}-{number}"
-        ids = _insist(lambda token=token: claim(store, token, max_batch=3))
+        ids = _insist(partial(claim, store, token, max_batch=3))
         if not ids:
             break
         for place, job_id in enumerate(ids):
-            _insist(lambda j=job_id, t=token: store.report_started(j, t, 1))
+            _insist(partial(store.report_started, job_id, token, 1))
             if (number + place) % 4 == 0:
-                _insist(lambda j=job_id, t=token: store.release(j, t, "drained"))
-            elif _insist(lambda j=job_id, t=token: succeed(store, j, t)) == "succeeded":
+                _insist(partial(store.release, job_id, token, "drained"))
+            elif _insist(partial(succeed, store, job_id, token)) == "succeeded":
                 commits[job_id] = commits.get(job_id, 0) + 1
     store.redis.close()
 

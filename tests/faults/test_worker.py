@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import time
@@ -276,16 +277,11 @@ def test_progress_only_grows_and_every_event_is_told_once(stack: Stack) -> None:
     stack.start_worker()
     job_id = stack.submit("zoo:slow:10:0.1")
     record = stack.wait_ended(job_id)
-    events = stack.store.redis.xrange(f"{DEFAULT_NAMESPACE}:events:{job_id}")
-    versions = [int(fields[b"version"]) for _, fields in events]
-    assert versions == list(range(1, record.version + 1))
-    kinds = [fields[b"type"] for _, fields in events]
-    assert kinds.count(b"progress") >= 4
-    fractions = [
-        float(fields[b"data"].split(b'"fraction":')[1].split(b",")[0])
-        for _, fields in events
-        if fields[b"type"] == b"progress"
-    ]
+    events = stack.events(job_id)
+    assert [int(event["version"]) for event in events] == list(range(1, record.version + 1))
+    told = [json.loads(event["data"]) for event in events if event["type"] == "progress"]
+    assert len(told) >= 4
+    fractions = [progress["fraction"] for progress in told]
     assert all(earlier <= later for earlier, later in pairwise(fractions))
 
 

@@ -66,7 +66,7 @@ def _wrong_size(canvas: Canvas, on_step: StepCallback) -> ImageArray:
 
 
 def _wrong_type(canvas: Canvas, on_step: StepCallback) -> ImageArray:
-    return canvas.image.astype(np.float32)  # type: ignore[return-value]
+    return canvas.image.astype(np.float32)
 
 
 def _exit(canvas: Canvas, on_step: StepCallback) -> ImageArray:

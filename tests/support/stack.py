@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
 
@@ -147,6 +148,12 @@ class Stack:
     def wait_painting(self, job_id: str, seconds: float = 20) -> JobRecord:
         wait_for(lambda: self.record(job_id).painting_at is not None, seconds, self.logs)
         return self.record(job_id)
+
+    def events(self, job_id: str) -> list[dict[str, str]]:
+        """Everything that was told of the job, oldest first."""
+        redis: Any = self.store.redis
+        told = redis.xrange(f"{DEFAULT_NAMESPACE}:events:{job_id}")
+        return [{k.decode(): v.decode() for k, v in fields.items()} for _, fields in told]
 
     def logs(self) -> str:
         """What the processes wrote, for the message of a failed test."""

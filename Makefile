@@ -1,0 +1,69 @@
+# Everything a developer does, each as one word. `make help` lists them.
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-fast test-whole check format openapi cov bench clean
+
+# The first Python that is new enough; name another one with `make PYTHON=… demo`.
+PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
+	$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null \
+	&& echo $$python && break; done)
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+PINS := deploy/requirements
+# Two test processes share the cores; OpenMP's own threads would only spin against each other.
+QUIET_CORES := OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
+
+demo: .venv/weightfree.stamp ## start everything, paint real photos over HTTP, write demo-output/contact-sheet.png
+	@$(BIN)/python demo/demo.py
+
+test: .venv/dev.stamp test-fast test-whole ## run all tests
+
+test-fast: .venv/dev.stamp ## run the tests that start no whole service
+	$(QUIET_CORES) $(BIN)/pytest -n 2 tests/unit tests/contract tests/integration
+
+test-whole: .venv/dev.stamp ## run the tests of the whole service and of its faults, one after the other
+	$(QUIET_CORES) $(BIN)/pytest tests/system tests/faults
+
+check: .venv/dev.stamp ## check format, style, types, floors and deployment files
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/mypy demo
+	$(BIN)/lint-imports
+	$(BIN)/yamllint --strict deploy
+
+format: .venv/dev.stamp ## format the code and repair what can be repaired
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+openapi: .venv/dev.stamp ## write openapi.yaml from the models and routes
+	$(BIN)/python -m service.openapi
+
+cov: .venv/dev.stamp ## run all tests and report branch coverage
+	$(BIN)/coverage erase
+	$(QUIET_CORES) $(BIN)/pytest -n 2 --cov --cov-report= tests/unit tests/contract tests/integration
+	$(QUIET_CORES) $(BIN)/pytest --cov --cov-append --cov-report= tests/system tests/faults
+	$(BIN)/coverage report --skip-covered --fail-under=90
+
+bench: .venv/dev.stamp ## measure; see benchmarks/
+	@for name in $(basename $(notdir $(wildcard benchmarks/[a-z]*.py))); do \
+		echo "== $$name"; $(BIN)/python -m benchmarks.$$name || exit 1; done
+
+clean: ## remove what was built and painted, but not .venv
+	rm -rf demo-output build dist htmlcov .coverage* .pytest_cache .mypy_cache .ruff_cache
+
+# Each stamp is newer than the pins that were installed, so the second time nothing is asked of pip.
+.venv/bin/python:
+	@test -n "$(PYTHON)" || { echo "Paintjob needs Python 3.11, 3.12 or 3.13" >&2; exit 1; }
+	$(PYTHON) -m venv .venv
+
+.venv/weightfree.stamp: $(PINS)/weightfree.txt $(PINS)/api.txt pyproject.toml | .venv/bin/python
+	$(PIP) install --requirement $(PINS)/weightfree.txt
+	$(PIP) install --no-deps --editable .
+	@touch $@
+
+.venv/dev.stamp: $(PINS)/dev.txt $(PINS)/generate.txt .venv/weightfree.stamp
+	$(PIP) install --requirement $(PINS)/dev.txt
+	@touch $@

@@ -1,0 +1,177 @@
+"""The command line. It starts the other programs by `python -m …` and imports none of them."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import httpx
+import typer
+from pydantic import ValidationError
+
+from service.broker import BrokerError
+from service.client import PaintjobApiError, PaintjobClient
+from service.contract import store
+from service.contract.catalogue import load_catalogue
+from service.contract.errors import PaintjobError
+from service.contract.settings import PREFIX, SharedSettings, read_settings
+from service.submit_command import submit_app
+from service.up.deployment import UpOptions, run_up
+from service.up.settings import UpSettings
+from service.up.supervisor import StartError
+from service.version import get_version
+
+app = typer.Typer(
+    name="paintjob",
+    help="Fill part of a picture, or extend it past its borders; prove what was kept.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+models_app = typer.Typer(help="The models of a deployment.", no_args_is_help=True)
+app.add_typer(models_app, name="models")
+app.add_typer(submit_app, name="submit")
+
+DataDir = Annotated[
+    Path | None, typer.Option(help="Folder of blobs, broker and logs [PAINTJOB_DATA_DIR].")
+]
+ModelsFile = Annotated[
+    Path | None, typer.Option(help="TOML file of the models [PAINTJOB_MODELS_FILE].")
+]
+Host = Annotated[str | None, typer.Option(help="Address to listen on [PAINTJOB_HOST].")]
+Port = Annotated[int | None, typer.Option(help="Port; 0 takes a free one [PAINTJOB_PORT].")]
+
+
+_TOLD = (BrokerError, StartError, PaintjobError, PaintjobApiError)
+
+
+def main() -> None:
+    """Run the command line; what goes wrong is told in one line, with exit status 1."""
+    try:
+        app()
+    except ValidationError as error:
+        faults = [f"{_setting(fault['loc'])}: {fault['msg']}" for fault in error.errors()]
+        _fail("; ".join(faults))
+    except (*_TOLD, ValueError, OSError) as error:
+        _fail(str(error))
+    except httpx.TransportError as error:
+        _fail(f"the service does not answer: {error}")
+
+
+@app.command()
+def up(
+    workers: Annotated[int, typer.Option(min=1, help="Workers of the weight-free methods.")] = 1,
+    host: Host = None,
+    port: Port = None,
+    data_dir: DataDir = None,
+    models_file: ModelsFile = None,
+    verbose: Annotated[bool, typer.Option(help="Show the programs' output here.")] = False,
+) -> None:
+    """Run everything on this machine until Ctrl-C: broker, API, workers, courier.
+
+    A broker of its own is started unless PAINTJOB_REDIS_URL names one.
+    """
+    environ = _environ(host=host, port=port, data_dir=data_dir, models_file=models_file)
+    settings = UpSettings.from_env(environ)
+    run_up(settings, environ, UpOptions(workers=workers, verbose=verbose), _tell)
+
+
+@app.command()
+def serve(host: Host = None, port: Port = None, data_dir: DataDir = None) -> None:
+    """Run the HTTP API alone, under gunicorn."""
+    environ = _environ(host=host, port=port, data_dir=data_dir)
+    _become(["gunicorn", "--config", "python:service.gunicorn_conf", "service.wsgi:app"], environ)
+
+
+@app.command()
+def worker(
+    queue: Annotated[
+        str | None, typer.Option(help="Queue to serve; paint-cpu by default [PAINTJOB_QUEUE].")
+    ] = None,
+    data_dir: DataDir = None,
+    models_file: ModelsFile = None,
+) -> None:
+    """Run one worker."""
+    _become(["worker"], _environ(queue=queue, data_dir=data_dir, models_file=models_file))
+
+
+@app.command()
+def courier(data_dir: DataDir = None) -> None:
+    """Run the process that frees what dead workers held and wipes what has expired."""
+    _become(["service.courier"], _environ(data_dir=data_dir))
+
+
+@app.command()
+def workers(
+    name: Annotated[str, typer.Option(help="Only those whose name begins so.")] = "",
+    data_dir: DataDir = None,
+) -> None:
+    """List the workers that are online; exit status 1 when there is none."""
+    settings = read_settings(SharedSettings, _environ(data_dir=data_dir))
+    jobs = store.connect(settings.resolved_redis_url(), namespace=settings.namespace)
+    found = [worker for worker in jobs.workers() if worker.name.startswith(name)]
+    jobs.redis.close()
+    for worker in found:
+        typer.echo(f"{worker.name:<40} {worker.queue:<20} {worker.state:<9} {worker.seen_at:%X}")
+    if not any(worker.state != "broken" for worker in found):
+        raise ValueError("no worker is online")
+
+
+@models_app.command("list")
+def list_models(
+    url: Annotated[str | None, typer.Option(help="Ask a running service instead.")] = None,
+    models_file: ModelsFile = None,
+) -> None:
+    """List the models: of the models file, or of a running service."""
+    if url is None:
+        settings = read_settings(SharedSettings, _environ(models_file=models_file))
+        catalogue = load_catalogue(settings.models_file)
+        rows = [entry.model_dump(mode="json") for entry in catalogue.models]
+    else:
+        with PaintjobClient(url) as client:
+            rows = client.get_models()
+    if not rows:
+        typer.echo("No models are configured: patch, mirror and pattern need none.")
+    for row in rows:
+        mark = "default" if row.get("default") else ""
+        typer.echo(f"{row['name']:<32} {row.get('family', ''):<28} {row['licence']:<16} {mark}")
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    typer.echo(get_version())
+
+
+def _environ(**overrides: object) -> dict[str, str]:
+    """Give this process's environment, options of the command line laid over it."""
+    given = {
+        f"{PREFIX}{name.upper()}": str(value)
+        for name, value in overrides.items()
+        if value is not None
+    }
+    return {**os.environ, **given}
+
+
+def _become(module_and_arguments: list[str], environ: dict[str, str]) -> NoReturn:
+    """Go on as another program, so that signals reach it without a detour."""
+    argv = [sys.executable, "-m", *module_and_arguments]
+    os.execve(sys.executable, argv, environ)  # noqa: S606 - the command lines are our own
+
+
+_tell: Callable[[str], None] = typer.echo
+
+
+def _setting(location: tuple[int | str, ...]) -> str:
+    return f"{PREFIX}{'.'.join(str(part) for part in location).upper()}"
+
+
+def _fail(message: str) -> NoReturn:
+    typer.echo(f"paintjob: {message}", err=True)
+    raise SystemExit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,111 @@
+"""Jobs that are painted together, and the model that is warm."""
+
+from __future__ import annotations
+
+from service.contract.names import CPU_QUEUE
+from service.contract.store import JobStore
+from tests.support.records import (
+    Clock,
+    claim,
+    claim_all,
+    load,
+    submit,
+    submit_many,
+)
+from tests.support.snapshots import take_snapshot
+
+
+def test_claim_takes_mates_across_tenants(store: JobStore) -> None:
+    ids = [submit(store, tenant=f"t{number}", batch_key="b") for number in range(3)]
+    other = submit(store, tenant="t3", batch_key="c")
+    assert sorted(claim(store, max_batch=8)) == sorted(ids)
+    assert claim(store, "c2", max_batch=8) == [other]
+
+
+def test_claim_takes_no_more_mates_than_asked_for(store: JobStore) -> None:
+    submit_many(store, 5, batch_key="b")
+    assert [len(ids) for ids in claim_all(store, max_batch=2)] == [2, 2, 1]
+
+
+def test_claim_charges_every_mate_to_its_own_tenant(store: JobStore) -> None:
+    for tenant in ("a", "b"):
+        submit_many(store, 2, tenant=tenant, batch_key="k", cost=3)
+    claim(store, max_batch=2)
+    scores = take_snapshot(store.redis, store.namespace).zsets[f"tenants:{CPU_QUEUE}"]
+    assert scores == {"a": 3, "b": 3}
+
+
+def test_claim_makes_no_batch_of_jobs_without_a_key(store: JobStore) -> None:
+    submit_many(store, 3)
+    assert [len(ids) for ids in claim_all(store, max_batch=3)] == [1, 1, 1]
+
+
+def test_claim_looks_for_mates_among_the_heads_only(store: JobStore) -> None:
+    first = submit(store, tenant="a", batch_key="b")
+    submit(store, tenant="c", batch_key="x")
+    submit(store, tenant="c", batch_key="b")
+    assert claim(store, max_batch=4) == [first]
+
+
+def test_claim_skips_nobody_for_a_mate_when_one_has_waited(store: JobStore, clock: Clock) -> None:
+    first = submit(store, tenant="a", batch_key="b")
+    waiting = submit(store, tenant="b", batch_key="x")
+    mate = submit(store, tenant="c", batch_key="b")
+    clock.age(waiting, 3)
+    assert claim(store, max_batch=4) == [first]
+    assert claim(store, "c2", max_batch=4) == [waiting]
+    assert claim(store, "c3", max_batch=4) == [mate]
+
+
+def test_claim_takes_a_mate_whose_turn_it_is_though_jobs_have_waited(
+    store: JobStore, clock: Clock
+) -> None:
+    ids = [submit(store, tenant=name, batch_key="b") for name in ("a", "b")]
+    later = submit(store, tenant="c", batch_key="x")
+    for job_id in (*ids, later):
+        clock.age(job_id, 3)
+    assert claim(store, max_batch=4) == ids
+
+
+def test_claim_paints_jobs_alone_after_a_crash_together(store: JobStore) -> None:
+    ids = submit_many(store, 2, batch_key="b")
+    claim(store, max_batch=2)
+    for job_id in ids:
+        store.report_started(job_id, "c1", 1)
+        assert store.release(job_id, "c1", "crashed") == "queued"
+    fresh = submit(store, batch_key="b")
+    records = [load(store, job_id) for job_id in ids]
+    assert [(record.solo, record.crashes, record.requeues) for record in records] == [
+        (True, 0, 1),
+        (True, 0, 1),
+    ]
+    assert claim_all(store, max_batch=4) == [[ids[0]], [ids[1]], [fresh]]
+
+
+def test_claim_never_joins_a_job_that_must_be_alone(store: JobStore) -> None:
+    alone = submit_many(store, 2, batch_key="b", tenant="z")
+    claim(store, max_batch=2)
+    for job_id in alone:
+        store.release(job_id, "c1", "hung")
+    fresh = submit(store, batch_key="b", tenant="a")
+    taken = claim_all(store, max_batch=4)
+    assert sorted(taken) == sorted([[fresh], [alone[0]], [alone[1]]])
+
+
+# The warm model -----------------------------------------------------------------------------------
+
+
+def test_claim_prefers_the_warm_model_while_nobody_waits_long(
+    store: JobStore, clock: Clock
+) -> None:
+    cold = submit(store, tenant="a", model="cold", method="generate")
+    warm = submit(store, tenant="b", model="warm", method="generate")
+    assert claim(store, warm_model="warm") == [warm]
+    submit(store, tenant="b", model="warm", method="generate")
+    clock.age(cold, 3)
+    assert claim(store, "c2", warm_model="warm") == [cold]
+
+
+def test_claim_takes_what_there_is_when_nothing_fits_the_warm_model(store: JobStore) -> None:
+    cold = submit(store, model="cold", method="generate")
+    assert claim(store, warm_model="warm") == [cold]
