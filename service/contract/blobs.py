@@ -179,25 +179,36 @@ class BlobStore:
         self.list("health/")
 
     def _sync(self, path: str) -> None:
-        """Bring a file and its name to disk; other stores do it themselves."""
+        """Bring a file and its name to disk; other stores do it themselves.
+
+        Raises:
+            StoreUnavailable: it is not on disk.
+        """
         if self._directory is None:
             return
         file = self._directory / path
-        for target in (file, file.parent):
-            descriptor = os.open(target, os.O_RDONLY)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
+        try:
+            for target in (file, file.parent):
+                descriptor = os.open(target, os.O_RDONLY)
+                try:
+                    os.fsync(descriptor)
+                finally:
+                    os.close(descriptor)
+        except OSError as error:
+            # A full disk may show only here; a file that is gone was wiped meanwhile.
+            raise StoreUnavailable from error
 
     def _remove_folders(self, prefix: str) -> None:
-        """Remove the empty folders that a directory store leaves under a deleted prefix."""
+        """Remove what a directory store leaves under a deleted prefix: empty folders, and parts.
+
+        A writer that was killed leaves its part under a name that no listing shows.
+        """
         if self._directory is None:
             return
         root = self._directory / prefix
-        for folder in sorted(root.glob("**/"), reverse=True):
+        for path in (*sorted(root.rglob("*"), reverse=True), root):
             try:
-                folder.rmdir()
+                path.rmdir() if path.is_dir() else path.unlink()
             except OSError:
                 # Not empty: somebody writes there just now, and the next wipe will come.
                 continue

@@ -320,8 +320,14 @@ class JobStore:
             raise _absence(verdict)
         return self.load(job_id, tenant)
 
-    def delete(self, job_id: str, tenant: str) -> None:
+    def delete(self, job_id: str, tenant: str, *, delete_id: str | None = None) -> None:
         """Wipe a job, whatever its status: record, events, idempotency key, and its blobs soon.
+
+        Args:
+            job_id: the job.
+            tenant: whose it must be.
+            delete_id: drawn by a caller that may have to repeat the call: the same one again finds
+                its own work done.
 
         Raises:
             NotFound, JobExpired: as `load`.
@@ -330,7 +336,7 @@ class JobStore:
             "delete",
             job_id=job_id,
             tenant=tenant,
-            delete_id=secrets.token_hex(8),
+            delete_id=delete_id or secrets.token_hex(8),
             tombstone_ms=_ms(TOMBSTONE_SECONDS),
             again_ms=self._again_ms,
         ).decode()
@@ -494,12 +500,9 @@ class JobStore:
         for queue in sorted(queues):
             key = self._key("workers", queue.decode())
             names = self._guarded(lambda key=key: self.redis.zrange(key, 0, -1))
-            for name in names:
-                document = self._guarded(
-                    lambda name=name: self.redis.get(self._key("worker", name.decode()))
-                )
-                if document:
-                    found.append(_parse_presence(json.loads(document)))
+            keys = [self._key("worker", name.decode()) for name in names]
+            documents = self._guarded(lambda keys=keys: self.redis.mget(keys)) if keys else []
+            found += [_parse_presence(json.loads(document)) for document in documents if document]
         return found
 
     def check_ready(self) -> None:

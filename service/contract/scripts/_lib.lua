@@ -52,15 +52,39 @@ local function ready_key(record)
   return key('ready', record.queue, record.tenant, record.priority)
 end
 
+-- Puts a tenant in line. It starts beside the least served, neither ahead of nor behind everybody; but what it
+-- was served beyond that is remembered while it is away, or one who sends job after job would be first each time.
+local function enter_line(queue, tenant)
+  local line, served = key('tenants', queue), key('served', queue)
+  if redis.call('ZSCORE', line, tenant) then
+    return
+  end
+  local least = redis.call('ZRANGE', line, 0, 0, 'WITHSCORES')[2] or 0
+  local own = redis.call('ZSCORE', served, tenant) or 0
+  redis.call('ZADD', line, math.max(least, own), tenant)
+  redis.call('ZREM', served, tenant)
+  redis.call('ZREMRANGEBYSCORE', served, '-inf', least)
+end
+
+local function leave_line(queue, tenant)
+  local line, served = key('tenants', queue), key('served', queue)
+  local score = redis.call('ZSCORE', line, tenant)
+  if not score then
+    return
+  end
+  redis.call('ZREM', line, tenant)
+  if redis.call('EXISTS', line) == 1 then
+    redis.call('ZADD', served, score, tenant)
+  else
+    -- Nobody waits: all begin anew.
+    redis.call('DEL', served)
+  end
+end
+
 local function add_ready(id, record)
-  local tenants = key('tenants', record.queue)
   redis.call('ZADD', key('ready', record.queue), record.seq, id)
   redis.call('ZADD', ready_key(record), record.seq, id)
-  if not redis.call('ZSCORE', tenants, record.tenant) then
-    -- One that comes back starts beside the least served, neither ahead of nor behind everybody.
-    local least = redis.call('ZRANGE', tenants, 0, 0, 'WITHSCORES')
-    redis.call('ZADD', tenants, least[2] or 0, record.tenant)
-  end
+  enter_line(record.queue, record.tenant)
 end
 
 local function tenant_is_idle(queue, tenant)
@@ -76,7 +100,7 @@ local function remove_ready(id, record)
   redis.call('ZREM', key('ready', record.queue), id)
   redis.call('ZREM', ready_key(record), id)
   if tenant_is_idle(record.queue, record.tenant) then
-    redis.call('ZREM', key('tenants', record.queue), record.tenant)
+    leave_line(record.queue, record.tenant)
   end
 end
 
@@ -165,7 +189,8 @@ local function give_back(id, outcome, errors, counts, solo)
     fail(id, outcome, errors.requeued_too_often)
     return 'failed'
   end
-  redis.call('HSET', job_key(id), 'status', 'queued', 'token', '', 'worker', '', 'painting_at', '', 'progress', '')
+  redis.call('HSET', job_key(id), 'status', 'queued', 'token', '', 'worker', '', 'painting_at', '', 'progress', '',
+    'mask_effective', '', 'mask_path', '')
   if solo then
     redis.call('HSET', job_key(id), 'solo', '1')
   end

@@ -3,8 +3,10 @@
 -- Gives a list of {job id, spec}; the same list again for the same claim_id.
 local queue, claim_id = a.queue, a.claim_id
 local LOOK_AT_TENANTS = 16
-local LOOK_AT_JOBS = 16
+local LOOK_AT_UNKNOWN = 64
 local PATIENCE_MS = 2000
+-- How many late jobs one call may end: a script holds up everybody.
+local ends_left = 500
 
 local function knows(schema)
   for _, known in ipairs(a.schemas) do
@@ -20,18 +22,27 @@ local FIELDS = {'status', 'schema', 'queue', 'tenant', 'priority', 'seq', 'creat
 
 -- The oldest job of one priority that can be claimed now; what is late ends here.
 local function head_of(tenant, priority)
-  for _, id in ipairs(redis.call('ZRANGE', key('ready', queue, tenant, priority), 0, LOOK_AT_JOBS - 1)) do
+  local index = key('ready', queue, tenant, priority)
+  local unknown = 0
+  while ends_left > 0 and unknown < LOOK_AT_UNKNOWN do
+    local id = redis.call('ZRANGE', index, unknown, unknown)[1]
+    if not id then
+      return nil
+    end
     local record = read(id, unpack(FIELDS))
     if record.status ~= 'queued' then
       -- Never seen, and healed all the same: an index entry without a waiting job.
       redis.call('ZREM', key('ready', queue), id)
-      redis.call('ZREM', key('ready', queue, tenant, priority), id)
+      redis.call('ZREM', index, id)
     elseif is_late(record) then
       fail(id, nil, a.errors.deadline_exceeded)
+      ends_left = ends_left - 1
     elseif knows(record.schema) then
       record.id = id
       record.waited = now - record.created_at
       return record
+    else
+      unknown = unknown + 1
     end
   end
   return nil
@@ -64,21 +75,22 @@ end
 -- The best job of each of the first tenants, in the order they would be served.
 local function find_heads(limit)
   local heads = {}
-  local first = 0
-  while #heads < limit do
-    local tenants = redis.call('ZRANGE', key('tenants', queue), first, first + LOOK_AT_TENANTS - 1)
-    if #tenants == 0 then
+  local place = 0
+  while #heads < limit and ends_left > 0 do
+    local tenant = redis.call('ZRANGE', key('tenants', queue), place, place)[1]
+    if not tenant then
       break
     end
-    for _, tenant in ipairs(tenants) do
-      local head = #heads < limit and best_head(tenant)
-      if head then
-        table.insert(heads, head)
-      elseif tenant_is_idle(queue, tenant) then
-        redis.call('ZREM', key('tenants', queue), tenant)
-      end
+    local head = best_head(tenant)
+    if head then
+      table.insert(heads, head)
     end
-    first = first + LOOK_AT_TENANTS
+    if not head and tenant_is_idle(queue, tenant) then
+      -- All it had was late. The next one has moved up to this place.
+      leave_line(queue, tenant)
+    else
+      place = place + 1
+    end
   end
   return heads
 end

@@ -7,7 +7,8 @@ if record.status == '' or record.tenant ~= a.tenant then
   end
   return why_missing(a.job_id, a.tenant)
 end
-if record.idempotency ~= '' then
+-- The key may have run out and belong to another job by now.
+if record.idempotency ~= '' and redis.call('HGET', record.idempotency, 'job_id') == a.job_id then
   redis.call('DEL', record.idempotency)
 end
 wipe(a.job_id, a.delete_id, a.tombstone_ms, a.again_ms)

@@ -4,14 +4,17 @@ local BATCH = 100
 local REST_MS = 3000
 local GUARD_MS = 2000
 local SHORT_FOR_MS = 900
+local SURPLUS = 1000
 
 local report = {requeued = {}, ring = {}, ended = 0, expired = 0, held = false}
 local last = redis.call('GET', key('reaped_at'))
-if last and now - last < a.min_gap_ms then
+-- The clock may have been set back: a last pass in the future must not keep all reapers still until then.
+local since = last and math.abs(now - last)
+if since and since < a.min_gap_ms then
   return cjson.encode(report)
 end
 redis.call('SET', key('reaped_at'), int(now))
-if not last or now - last > REST_MS then
+if not since or since > REST_MS then
   -- Nobody reaped for a while, so perhaps nobody could renew either: live workers come first.
   redis.call('SET', key('hold_until'), int(now + 0.75 * a.lease_ms))
 end
@@ -48,13 +51,16 @@ local function count_missing(queue)
   local list = a.rq_prefix .. ':queue:' .. queue
   -- What a worker took off the list and died with before it cleared it. Nothing reads it: bounded, no more.
   redis.call('LTRIM', list .. ':intermediate', -256, -1)
-  local missing = redis.call('ZCARD', key('ready', queue)) - redis.call('LLEN', list)
+  local waiting = redis.call('ZCARD', key('ready', queue))
+  local missing = waiting - redis.call('LLEN', list)
   if missing <= 0 then
     redis.call('DEL', key('short', queue))
+    -- Deliveries of jobs that were canceled or late pile up while no worker is there to take them.
+    redis.call('LTRIM', list, 0, waiting + SURPLUS - 1)
     return 0
   end
   redis.call('SET', key('short', queue), int(now), 'NX')
-  if now - redis.call('GET', key('short', queue)) < SHORT_FOR_MS then
+  if math.abs(now - redis.call('GET', key('short', queue))) < SHORT_FOR_MS then
     return 0
   end
   -- One reaper rings; the guard gives it time to.
