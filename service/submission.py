@@ -30,7 +30,14 @@ from service.contract.jobs import BlobRef, JobSpec
 from service.contract.masks import MaskFindings, inspect_mask
 from service.contract.names import new_job_id
 from service.contract.params import InpaintParams, Operation, OutpaintParams
-from service.contract.store import Idempotency, JobStore, JobView, SubmitLimits, Submitted
+from service.contract.store import (
+    Idempotency,
+    JobStore,
+    JobView,
+    SubmitLimits,
+    Submitted,
+    try_twice,
+)
 from service.contract.wakeups import Wakeups
 from service.planning import (
     Choice,
@@ -140,13 +147,15 @@ class Submitter:
         """
         spec = self._plan(asked)
         asked.intake.save()
-        submitted = self._write_record(spec, self._idempotency(asked))
+        idempotency = self._idempotency(asked)
+        submitted = try_twice(lambda: self._submit(spec, idempotency))
         if submitted.replayed:
             self._abandon(asked.intake)
         else:
             self._ring(spec.queue)
         log.info("job_accepted", job_id=submitted.job_id, replayed=submitted.replayed)
-        return Accepted(self._store.load(submitted.job_id, asked.tenant), submitted.replayed)
+        view = try_twice(lambda: self._store.load(submitted.job_id, asked.tenant))
+        return Accepted(view, submitted.replayed)
 
     def _plan(self, asked: Asked) -> JobSpec:
         found = _Findings([*asked.faults, *_find_key_faults(asked.idempotency_key)])
@@ -198,13 +207,6 @@ class Submitter:
         if canvas is not None:
             with found.at("/num_images"):
                 check_painted_pixels(canvas, params.num_images or 1)
-
-    def _write_record(self, spec: JobSpec, idempotency: Idempotency | None) -> Submitted:
-        """Submit, and once more if no answer came: the script is safe to run twice."""
-        try:
-            return self._submit(spec, idempotency)
-        except BrokerUnavailable:
-            return self._submit(spec, idempotency)
 
     def _submit(self, spec: JobSpec, idempotency: Idempotency | None) -> Submitted:
         params, settings = spec.params, self._settings

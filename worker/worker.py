@@ -18,6 +18,7 @@ from redis.exceptions import RedisError
 from rq import Queue, SimpleWorker
 from rq.exceptions import StopRequested
 from rq.job import Job
+from rq.worker_registration import clean_worker_registry
 
 from service.contract.errors import BrokerUnavailable, Internal
 from service.contract.jobs import JobSpec
@@ -106,6 +107,9 @@ class PaintWorker(SimpleWorker):
         self._upkeep = Upkeep(store, self._wakeups, harness, settings, name)
         self._drain = Drain.NO
         self._beaten_at = 0.0
+        # RQ's own cleaning belongs to the maintenance that is overridden: workers that were killed
+        # would stay in its register for ever.
+        clean_worker_registry(self.queues[0])
         self._warm_model = ""
         self.is_broken = False
 

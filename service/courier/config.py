@@ -12,7 +12,9 @@ from service.contract.settings import SharedSettings, read_settings
 class CourierSettings(SharedSettings):
     """What the courier can be told, each from `PAINTJOB_` and the field's name in capitals."""
 
-    courier_interval_seconds: float = Field(1.0, gt=0, le=60)
+    courier_interval_seconds: float = Field(
+        1.0, gt=0, le=2, description="Above 3 s every pass would be taken for the end of an outage."
+    )
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> CourierSettings:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import structlog
 
 from service.contract.blobs import BlobStore
+from service.contract.errors import StoreUnavailable
 from service.contract.names import job_prefix
 from service.contract.store import JobStore, wiped_job_id
 
@@ -14,17 +15,21 @@ log = structlog.get_logger()
 def wipe_due(store: JobStore, blobs: BlobStore) -> int:
     """Delete what is due; gives how many entries were done.
 
-    An entry leaves the list only after its blobs are gone, so that a crash in between repeats the
-    work.
+    An entry leaves the list only after its blobs are gone, so a crash in between repeats the work.
+    One whose blobs cannot be deleted is put off, so that it holds up no other.
 
     Raises:
         BrokerUnavailable: Redis does not answer.
-        StoreUnavailable: the blob store does not answer.
+        StoreUnavailable: the blob store did not delete; the rest waits for the next round.
     """
     members = store.take_wipes()
     for member in members:
         job_id = wiped_job_id(member)
-        count = blobs.delete_prefix(job_prefix(job_id))
+        try:
+            count = blobs.delete_prefix(job_prefix(job_id))
+        except StoreUnavailable:
+            store.put_off_wipe(member)
+            raise
         store.end_wipe(member)
         if count:
             log.info("wiped", job_id=job_id, blobs=count)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import secrets
+
 from flask import Blueprint, Response
 
 from service.context import get_context
 from service.contract.errors import NoResult, NotFinished, NotFound
 from service.contract.jobs import JobRecord, JobStatus, Output
 from service.contract.names import DEFAULT_TENANT, is_job_id
-from service.contract.store import JobView
+from service.contract.store import JobView, try_twice
 from service.routes.pictures import send_mask, send_output
 from service.routes.rendering import RETRY_AFTER_SECONDS, is_known, not_modified, render_job
 
@@ -34,7 +36,8 @@ def get_job(job_id: str) -> Response:
 def delete_job(job_id: str) -> Response:
     """Wipe a job: inputs, mask, outputs and record."""
     _check_id(job_id)
-    get_context().store.delete(job_id, DEFAULT_TENANT)
+    delete_id = secrets.token_hex(8)
+    try_twice(lambda: get_context().store.delete(job_id, DEFAULT_TENANT, delete_id=delete_id))
     return Response(status=204)
 
 

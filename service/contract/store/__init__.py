@@ -1,0 +1,83 @@
+"""The job records in Redis, and the only code that touches them.
+
+The record decides what happens to a job; RQ only wakes workers. Every change is one Lua script
+(`scripts/`) that checks the old status and the claim's token first, and is safe to run twice with
+the same arguments. All keys share one hash tag, so that they lie in one slot of a cluster. Times
+come from Redis' clock.
+"""
+
+from __future__ import annotations
+
+from redis import Redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from service.contract.names import DEFAULT_NAMESPACE
+from service.contract.store.claims import (
+    Claimed,
+    Claims,
+    FinishVerdict,
+    Outcome,
+    ReleaseVerdict,
+    RenewVerdict,
+)
+from service.contract.store.runner import SCRIPTS, try_twice
+from service.contract.store.submissions import (
+    Idempotency,
+    JobView,
+    Submissions,
+    SubmitLimits,
+    Submitted,
+)
+from service.contract.store.upkeep import Presence, ReapReport, Upkeep, wiped_job_id
+from service.contract.store.verdicts import failure_of
+
+__all__ = [
+    "SCRIPTS",
+    "Claimed",
+    "FinishVerdict",
+    "Idempotency",
+    "JobStore",
+    "JobView",
+    "Outcome",
+    "Presence",
+    "ReapReport",
+    "ReleaseVerdict",
+    "RenewVerdict",
+    "SubmitLimits",
+    "Submitted",
+    "connect",
+    "failure_of",
+    "try_twice",
+    "wiped_job_id",
+]
+
+
+class JobStore(Submissions, Claims, Upkeep):
+    """Job records by id: all that the API, workers and reapers do with them.
+
+    Every method raises `BrokerUnavailable` when Redis does not answer or refuses to write; whether
+    the change was made is then unknown, and the call may be repeated with the same arguments.
+    """
+
+
+def connect(
+    url: str,
+    *,
+    namespace: str = DEFAULT_NAMESPACE,
+    lease_seconds: float = 10.0,
+    socket_timeout: float = 1.0,
+    max_connections: int | None = None,
+) -> JobStore:
+    """Open the store at a Redis URL; connects at the first call.
+
+    The client neither waits long nor repeats: whoever calls decides whether to call again.
+    """
+    redis = Redis.from_url(
+        url,
+        socket_timeout=socket_timeout,
+        socket_connect_timeout=socket_timeout,
+        retry=Retry(NoBackoff(), 0),
+        max_connections=max_connections,
+    )
+    return JobStore(redis, namespace, lease_seconds)

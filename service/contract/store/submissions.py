@@ -1,0 +1,194 @@
+"""What the API asks of the records: accept, read, cancel, wipe."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+from dataclasses import dataclass
+
+from service.contract.errors import AlreadyFinished
+from service.contract.jobs import MAX_CRASHES, MAX_REQUEUES, JobRecord, JobSpec, JobWarning
+from service.contract.store.runner import ScriptRunner, milliseconds
+from service.contract.store.verdicts import absence_of, refusal_of
+
+UPLOAD_SECONDS = 3600
+IDEMPOTENCY_SECONDS = 86_400
+TOMBSTONE_SECONDS = 86_400
+AGAIN_LEASES = 2
+"""A wiped job's blobs are deleted again after so many leases: no claim writes any more then."""
+
+_OFFLINE = json.dumps(
+    [
+        JobWarning(
+            code="no_worker_online",
+            detail="no worker that serves this method is online; the job waits for one",
+        ).model_dump()
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Idempotency:
+    """A client's key, and the fingerprint of what it was sent with."""
+
+    key: str
+    fingerprint: str
+
+
+@dataclass(frozen=True)
+class SubmitLimits:
+    """What a submission must stay under.
+
+    Attributes:
+        queue: waiting jobs in the queue.
+        tenant: unfinished jobs of the tenant.
+        worker_absence_seconds: refuse when no worker of the queue was seen for so long; 0 never
+            refuses.
+    """
+
+    queue: int
+    tenant: int
+    worker_absence_seconds: float
+
+
+@dataclass(frozen=True)
+class Submitted:
+    """What a submission came to.
+
+    Attributes:
+        job_id: the new job, or the one that the idempotency key belongs to.
+        replayed: whether the key was known.
+        worker_seen: whether a worker of the queue is online now.
+    """
+
+    job_id: str
+    replayed: bool
+    worker_seen: bool
+
+
+@dataclass(frozen=True)
+class JobView:
+    """A record, and how many jobs would be claimed before it; `None` unless it waits."""
+
+    record: JobRecord
+    position: int | None
+
+
+class Submissions(ScriptRunner):
+    """The records as the API sees them."""
+
+    def begin_upload(self, job_id: str) -> None:
+        """Have the job's blobs wiped unless it is submitted; call before the first byte."""
+        self._run("begin_upload", job_id=job_id, due_ms=milliseconds(UPLOAD_SECONDS))
+
+    def abandon_upload(self, job_id: str) -> None:
+        """Have the blobs of a job that was refused or replayed wiped soon."""
+        self._guarded(lambda: self.redis.zadd(self._key("wipe"), {f"{job_id}#upload": 0}, xx=True))
+
+    def submit(
+        self,
+        spec: JobSpec,
+        *,
+        start_within_seconds: float | None,
+        finish_within_seconds: float,
+        ttl_seconds: float,
+        limits: SubmitLimits,
+        idempotency: Idempotency | None = None,
+    ) -> Submitted:
+        """Accept a job, or find the one that its idempotency key belongs to.
+
+        Raises:
+            IdempotencyConflict: the key was used with another request.
+            JobExpired: the key's job has been wiped.
+            QueueFull, TooManyJobs, NoWorker: a limit is reached.
+            StoreUnavailable: the upload took so long that its blobs were wiped.
+        """
+        kept_seconds = max(IDEMPOTENCY_SECONDS, finish_within_seconds + ttl_seconds)
+        verdict, job_id, online = self._run(
+            "submit",
+            job_id=spec.job_id,
+            queue=spec.queue,
+            tenant=spec.tenant,
+            priority=spec.priority,
+            model=spec.model or "",
+            batch_key=spec.batch_key,
+            cost=spec.cost,
+            schema=spec.schema_number,
+            spec=spec.model_dump_json(),
+            start_within_ms=None
+            if start_within_seconds is None
+            else milliseconds(start_within_seconds),
+            finish_within_ms=milliseconds(finish_within_seconds),
+            ttl_ms=milliseconds(ttl_seconds),
+            queue_limit=limits.queue,
+            tenant_limit=limits.tenant,
+            absence_ms=milliseconds(limits.worker_absence_seconds),
+            max_crashes=MAX_CRASHES,
+            max_requeues=MAX_REQUEUES,
+            offline_warnings=_OFFLINE,
+            idempotency_key=_digest(idempotency.key) if idempotency else None,
+            fingerprint=idempotency.fingerprint if idempotency else None,
+            idempotency_ms=milliseconds(kept_seconds),
+        )
+        outcome = verdict.decode()
+        if outcome not in ("created", "replayed"):
+            raise refusal_of(outcome)
+        return Submitted(job_id.decode(), outcome == "replayed", bool(online))
+
+    def load(self, job_id: str, tenant: str) -> JobView:
+        """Read a job.
+
+        Raises:
+            NotFound: there is none, or it is another tenant's.
+            JobExpired: it has been wiped.
+        """
+        verdict, flat, position = self._run("view", job_id=job_id, tenant=tenant)
+        if verdict != b"found":
+            raise absence_of(verdict.decode())
+        fields = {
+            name.decode(): value.decode() for name, value in zip(flat[::2], flat[1::2], strict=True)
+        }
+        return JobView(JobRecord.from_hash(fields), position if position >= 0 else None)
+
+    def cancel(self, job_id: str, tenant: str) -> JobView:
+        """Cancel a job: at once while it waits, by a flag while it runs.
+
+        Raises:
+            NotFound, JobExpired: as `load`.
+            AlreadyFinished: it has succeeded or failed.
+        """
+        verdict = self._run("cancel", job_id=job_id, tenant=tenant).decode()
+        if verdict == "finished":
+            raise AlreadyFinished("the job has succeeded or failed and cannot be canceled")
+        if verdict in ("missing", "expired"):
+            raise absence_of(verdict)
+        return self.load(job_id, tenant)
+
+    def delete(self, job_id: str, tenant: str, *, delete_id: str | None = None) -> None:
+        """Wipe a job, whatever its status: record, events, idempotency key, and its blobs soon.
+
+        Args:
+            job_id: the job.
+            tenant: whose it must be.
+            delete_id: drawn by a caller that may have to repeat the call: the same one again finds
+                its own work done.
+
+        Raises:
+            NotFound, JobExpired: as `load`.
+        """
+        verdict = self._run(
+            "delete",
+            job_id=job_id,
+            tenant=tenant,
+            delete_id=delete_id or secrets.token_hex(8),
+            tombstone_ms=milliseconds(TOMBSTONE_SECONDS),
+            again_ms=milliseconds(AGAIN_LEASES * self.lease_seconds),
+        ).decode()
+        if verdict != "deleted":
+            raise absence_of(verdict)
+
+
+def _digest(text: str) -> str:
+    """Hash what a client chose, so that no client's text becomes part of a key."""
+    return hashlib.sha256(text.encode()).hexdigest()
