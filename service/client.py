@@ -15,6 +15,7 @@ from typing import Any, Self
 import httpx
 from pydantic import BaseModel, ConfigDict
 
+FIRST_WAIT_SECONDS = 0.1
 MAX_TRIES = 6
 MAX_DELAY_SECONDS = 30.0
 RETRIED_STATUSES = frozenset({429, 502, 503, 504})
@@ -192,7 +193,8 @@ class PaintjobClient:
     ) -> ClientJob:
         """Wait until a job has ended, however it ended.
 
-        Asks as often as the service's `Retry-After` allows; when nothing changed it answers 304.
+        Asks soon at first, for many jobs are short, then as often as the service's `Retry-After`
+        says; when nothing changed it answers 304.
 
         Args:
             job_id: the job.
@@ -206,6 +208,7 @@ class PaintjobClient:
         """
         deadline = time.monotonic() + timeout_seconds
         headers: dict[str, str] = {}
+        patience = FIRST_WAIT_SECONDS
         while True:
             answer = self._send("GET", f"/jobs/{job_id}", headers=headers)
             if answer.status_code == httpx.codes.OK:
@@ -215,7 +218,8 @@ class PaintjobClient:
                     on_change(job)
                 if job.is_finished:
                     return job
-            delay = _retry_after(answer, 1.0)
+            delay = min(_retry_after(answer, 1.0), patience)
+            patience *= 2
             if time.monotonic() + delay > deadline:
                 raise TimeoutError(f"{job_id} has not ended after {timeout_seconds:g} seconds")
             time.sleep(delay)

@@ -29,6 +29,9 @@ class ServiceSettings(SharedSettings):
     max_json_body_bytes: int = Field(20_000_000, ge=1024)
     http_workers: int = Field(2, ge=1, le=64)
     http_threads: int = Field(160, ge=1, le=1024)
+    client_silence_seconds: float = Field(
+        60.0, gt=0, description="A client that neither sends nor takes for so long is cut off."
+    )
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> ServiceSettings:

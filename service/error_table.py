@@ -4,10 +4,43 @@ from __future__ import annotations
 
 import inspect
 from functools import cache
+from typing import Literal
 
-from service.contract.errors import PaintingFailed, iter_error_classes
+from service.contract.errors import (
+    ImageTooLarge,
+    ImageUndecodable,
+    InvalidField,
+    MaskEmpty,
+    MaskFull,
+    MaskSizeMismatch,
+    MaskUndecodable,
+    MethodUnavailable,
+    ModelUnavailable,
+    PaintingFailed,
+    PaintjobError,
+    StoreUnavailable,
+    UnsupportedMediaType,
+    iter_error_classes,
+)
 from service.problems import HTTP_ONLY, STATUS
 from service.schemas import ErrorEntry, ErrorTable
+
+JOB_ERRORS = frozenset(
+    {
+        ImageTooLarge,
+        ImageUndecodable,
+        InvalidField,
+        MaskEmpty,
+        MaskFull,
+        MaskSizeMismatch,
+        MaskUndecodable,
+        MethodUnavailable,
+        ModelUnavailable,
+        StoreUnavailable,
+        UnsupportedMediaType,
+    }
+)
+"""Refusals that a job may end with too, when only its worker can see what is wrong."""
 
 
 @cache
@@ -19,7 +52,7 @@ def build_error_table() -> ErrorTable:
             title=error.title,
             status=STATUS[error],
             retryable=error.retryable,
-            met_in="job" if issubclass(error, PaintingFailed) else "answer",
+            met_in=_met_in(error),
             description=inspect.getdoc(error) or error.title,
         )
         for error in iter_error_classes()
@@ -36,3 +69,9 @@ def build_error_table() -> ErrorTable:
         for status, (code, title, detail) in HTTP_ONLY.items()
     ]
     return ErrorTable(errors=sorted(entries, key=lambda entry: (entry.status, entry.code)))
+
+
+def _met_in(error: type[PaintjobError]) -> Literal["answer", "job", "both"]:
+    if issubclass(error, PaintingFailed):
+        return "job"
+    return "both" if error in JOB_ERRORS else "answer"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 from service.config import ServiceSettings
 
@@ -45,3 +46,11 @@ loglevel = _settings.log_level.lower()
 # Our own log has a line for each request, with its id.
 accesslog = None
 proc_name = "paintjob-api"
+
+
+def pre_request(worker: Any, request: Any) -> None:
+    """Bound how long a client may be silent: else stalled uploads hold every thread for good.
+
+    A read that times out counts as a client that left, which ends the request.
+    """
+    request.unreader.sock.settimeout(_settings.client_silence_seconds)

@@ -19,6 +19,9 @@ log = structlog.get_logger()
 
 MEDIA_TYPE = "application/problem+json"
 
+DEFAULT_RETRY_SECONDS = 5
+"""When to ask again after a 503 that knows no better."""
+
 STATUS: Mapping[type[PaintjobError], int] = {
     errors.MalformedBody: 400,
     errors.Unauthorized: 401,
@@ -132,8 +135,11 @@ def install(app: Flask, base_url: str) -> None:
         if type(error) not in STATUS:
             return on_unknown(error)
         response = _respond(build_problem(error, g.get("request_id", ""), base_url))
-        if error.retry_after_seconds is not None:
-            response.headers["Retry-After"] = str(math.ceil(error.retry_after_seconds))
+        seconds = error.retry_after_seconds
+        if seconds is None and response.status_code == 503:
+            seconds = DEFAULT_RETRY_SECONDS
+        if seconds is not None:
+            response.headers["Retry-After"] = str(math.ceil(seconds))
         return response
 
     def on_http(error: HTTPException) -> Response | HTTPException:

@@ -154,7 +154,9 @@ class ErrorEntry(Answer):
     title: str
     status: int
     retryable: bool
-    met_in: Literal["answer", "job"] = Field(description="`job`: travels in `job.error`.")
+    met_in: Literal["answer", "job", "both"] = Field(
+        description="`answer`: refuses a request; `job`: travels in `job.error`."
+    )
     description: str
 
 

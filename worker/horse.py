@@ -49,6 +49,7 @@ from worker.messages import (
     ToParent,
 )
 from worker.operations.paint import paint
+from worker.patience import PatientBlobs
 from worker.processes import die_with_parent
 from worker.reporting import Aborted
 
@@ -74,7 +75,7 @@ def run_horse(connection: Connection, settings: WorkerSettings, parent_pid: int)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     die_with_parent(parent_pid)
     configure_logging(settings.log_level, "horse")
-    horse = Horse(connection, BlobStore.open(settings.resolved_blob_url()), settings)
+    horse = Horse(connection, PatientBlobs.open(settings.resolved_blob_url()), settings)
     horse.run(build_engines(settings, load_catalogue(settings.models_file)))
 
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 from urllib.parse import urlsplit
 
 import obstore
@@ -57,7 +57,7 @@ class BlobStore:
         self._directory = directory
 
     @classmethod
-    def open(cls, url: str) -> BlobStore:
+    def open(cls, url: str) -> Self:
         """Open a store by URL: `file:///dir`, `s3://bucket/prefix` or `memory://`.
 
         A directory is made if absent, with mode 0700. S3 takes its credentials and endpoint from

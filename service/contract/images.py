@@ -1,14 +1,8 @@
-"""What a picture's file says of itself, and whether it is whole, without decoding it in full.
-
-The header is read here and not by Pillow, because Pillow's WebP reader allocates the whole canvas
-before anybody can look at its size, and because it cuts a 16-bit PNG to 8 bits in silence.
-"""
+"""Whether a file is one whole picture that Paintjob takes, found out without a full decode."""
 
 from __future__ import annotations
 
-import struct
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -18,17 +12,13 @@ from service.contract.errors import (
     ImageTooLarge,
     ImageUndecodable,
     InvalidField,
-    InvalidInput,
-    PaintjobError,
     UnsupportedMediaType,
 )
+from service.contract.picture_headers import PictureHeader, decoding, read_header
 
 MIN_SIDE_PIXELS = 64
 MAX_ASPECT = 16
 """The longer side may be so many times the shorter one."""
-
-MAX_PNG_CHUNKS = 65_536
-"""A 25 MB file with chunks of 8 kB has 3,000; millions of empty ones only cost time."""
 
 ORIENTATION_TAG = 0x0112
 _MODES = frozenset({"1", "L", "LA", "P", "RGB", "RGBA"})
@@ -37,29 +27,6 @@ _OPENERS: Mapping[str, Callable[[BinaryIO], Image.Image]] = {
     "jpeg": JpegImagePlugin.JpegImageFile,
     "webp": WebPImagePlugin.WebPImageFile,
 }
-
-
-@dataclass(frozen=True)
-class PictureHeader:
-    """What the first bytes of a file declare.
-
-    Attributes:
-        format: `png`, `jpeg` or `webp`.
-        width: pixels, before EXIF orientation.
-        height: pixels, before EXIF orientation.
-        depth: bits a channel.
-        channels: 4 in a JPEG means CMYK; 0 where it does not matter.
-        animated: whether the file holds more than one frame.
-        late_exif: EXIF that a PNG carries after its pixels.
-    """
-
-    format: str
-    width: int
-    height: int
-    depth: int = 8
-    channels: int = 0
-    animated: bool = False
-    late_exif: bytes | None = None
 
 
 @dataclass(frozen=True)
@@ -161,20 +128,6 @@ def describe_picture(image: Image.Image, header: PictureHeader) -> PictureInfo:
     return PictureInfo(header.format, image.mode, header.width, header.height, orientation or 1)
 
 
-@contextmanager
-def decoding(error: InvalidInput) -> Iterator[None]:
-    """Turn whatever a decoder raises into one error; want of memory is not the picture's fault."""
-    try:
-        yield
-    except (PaintjobError, MemoryError):
-        raise
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise ImageTooLarge("the picture declares too many pixels") from None
-    # Decoders raise nearly anything on hostile bytes: OSError, SyntaxError, struct.error, ...
-    except Exception:
-        raise error from None
-
-
 def _check_shape(header: PictureHeader) -> None:
     short, long = sorted((header.width, header.height))
     if short < MIN_SIDE_PIXELS:
@@ -191,87 +144,3 @@ def _check_structure(image: Image.Image, header: PictureHeader) -> None:
         # The whole stream is read, but only one coefficient in 64 is turned into a pixel.
         image.draft(image.mode, (header.width // 8, header.height // 8))
         image.load()
-
-
-def read_header(file: BinaryIO) -> PictureHeader:
-    """Read what a file declares, by its content and never by its name.
-
-    Raises:
-        UnsupportedMediaType: it is no PNG, JPEG or WebP.
-        ImageUndecodable: its header is broken.
-    """
-    file.seek(0)
-    start = file.read(32)
-    if start.startswith(b"\x89PNG\r\n\x1a\n"):
-        read = _read_png_header
-    elif start.startswith(b"\xff\xd8\xff"):
-        read = _read_jpeg_header
-    elif start.startswith(b"RIFF") and start[8:12] == b"WEBP":
-        read = _read_webp_header
-    else:
-        raise UnsupportedMediaType("the picture must be PNG, JPEG or WebP; it is judged by content")
-    with decoding(ImageUndecodable("the picture's header is broken")):
-        header = read(file)
-        if header.width and header.height:
-            return header
-    raise ImageUndecodable("the picture has no pixels")
-
-
-def _read_png_header(file: BinaryIO) -> PictureHeader:
-    """Walk the chunks of a PNG. Source: PNG specification, third edition, sections 5 and 11."""
-    file.seek(8)
-    length, kind, width, height, depth = struct.unpack(">I4sIIB", file.read(17))
-    if kind != b"IHDR" or length != 13:
-        raise ImageUndecodable("the PNG does not begin with its header")
-    animated, late_exif, pixels_seen = False, None, False
-    position = 33
-    for _ in range(MAX_PNG_CHUNKS):
-        file.seek(position)
-        length, kind = struct.unpack(">I4s", file.read(8))
-        if kind == b"IEND":
-            return PictureHeader("png", width, height, depth, 0, animated, late_exif)
-        animated = animated or kind == b"acTL"
-        pixels_seen = pixels_seen or kind == b"IDAT"
-        if kind == b"eXIf" and pixels_seen and length < 65_536:
-            late_exif = file.read(length)
-        position += length + 12
-    raise ImageUndecodable("the PNG has too many chunks")
-
-
-def _read_jpeg_header(file: BinaryIO) -> PictureHeader:
-    """Find the frame header of a JPEG. Source: ITU-T T.81, annex B."""
-    position = 2
-    while True:
-        file.seek(position)
-        prefix, marker = file.read(2)
-        if prefix != 0xFF:
-            raise ImageUndecodable("the JPEG's markers are broken")
-        if marker == 0xFF:  # fill byte
-            position += 1
-        elif marker == 0x01 or 0xD0 <= marker <= 0xD8:  # markers without a body
-            position += 2
-        elif 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
-            depth, height, width, channels = struct.unpack(">xxBHHB", file.read(8))
-            return PictureHeader("jpeg", width, height, depth, channels)
-        elif marker in (0xD9, 0xDA):
-            raise ImageUndecodable("the JPEG has no frame header")
-        else:
-            position += 2 + struct.unpack(">H", file.read(2))[0]
-
-
-def _read_webp_header(file: BinaryIO) -> PictureHeader:
-    """Read the first chunk of a WebP. Source: RFC 9649, section 2, and RFC 6386, section 9.1."""
-    file.seek(12)
-    start = file.read(18)
-    kind, body = start[:4], start[8:]
-    if kind == b"VP8X":
-        flags, width, height = body[0], body[4:7], body[7:10]
-        across, down = (int.from_bytes(side, "little") + 1 for side in (width, height))
-        return PictureHeader("webp", across, down, animated=bool(flags & 0x02))
-    if kind == b"VP8L" and body[0] == 0x2F:
-        bits = int.from_bytes(body[1:5], "little")
-        return PictureHeader("webp", (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1)
-    if kind == b"VP8 " and body[3:6] == b"\x9d\x01\x2a":
-        width, height = struct.unpack("<HH", body[6:10])
-        return PictureHeader("webp", width & 0x3FFF, height & 0x3FFF)
-    raise ImageUndecodable("the WebP does not begin with a picture")

@@ -19,13 +19,12 @@ from service.contract.images import (
     PictureInfo,
     check_kind,
     check_pixels,
-    decoding,
     describe_picture,
     open_picture,
-    read_header,
 )
 from service.contract.jobs import JobWarning, MaskAsked
 from service.contract.params import MaskPolarity
+from service.contract.picture_headers import decoding, read_header
 
 INVERTED_COVERAGE = 0.6
 """Above this share of repainted pixels a mask looks inverted."""

@@ -99,6 +99,7 @@ ALL_FIELDS = frozenset(
         "max_json_body_bytes",
         "http_workers",
         "http_threads",
+        "client_silence_seconds",
         "queue",
         "worker_name",
         "drain_seconds",

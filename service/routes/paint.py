@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, Response, g, request
 
 from service.context import get_context
+from service.contract.errors import Fault
 from service.contract.names import DEFAULT_TENANT
 from service.contract.params import Operation
 from service.routes.rendering import render_job
@@ -40,7 +41,7 @@ def _create(operation: Operation) -> Response:
             tenant=DEFAULT_TENANT,
             request_id=g.request_id,
             idempotency_key=request.headers.get("Idempotency-Key"),
-            faults=body.faults,
+            faults=(*_find_query_faults(), *body.faults),
         )
         accepted = context.submitter.submit(asked)
     response = render_job(accepted.view, 202)
@@ -49,3 +50,10 @@ def _create(operation: Operation) -> Response:
     if accepted.replayed:
         response.headers["Idempotency-Replayed"] = "true"
     return response
+
+
+def _find_query_faults() -> list[Fault]:
+    """Refuse a query: a parameter put there would be ignored, and the job painted without it."""
+    if not request.args:
+        return []
+    return [Fault("", "unknown_field", "the URL takes no query; parameters belong into the body")]

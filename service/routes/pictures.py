@@ -68,7 +68,9 @@ def _asks_range(etag: str) -> bool:
     if asked is None or asked.units != "bytes" or len(asked.ranges) != 1:
         return False
     condition = request.if_range
-    return condition.date is None and condition.etag in (None, etag)
+    # Weak validators must not match here, and the parser drops what tells them.
+    is_weak = request.headers.get("If-Range", "").lstrip().startswith("W/")
+    return not is_weak and condition.date is None and condition.etag in (None, etag)
 
 
 def _find_range(size: int, etag: str) -> tuple[int, int] | None:
@@ -81,6 +83,9 @@ def _find_range(size: int, etag: str) -> tuple[int, int] | None:
     """
     if not _asks_range(etag) or request.range is None:
         return None
+    first, last = request.range.ranges[0]
+    if last is None and -first > size:
+        return 0, size  # a suffix longer than the picture is the whole picture
     found = request.range.range_for_length(size)
     if found is None:
         raise RequestedRangeNotSatisfiable(length=size)

@@ -124,11 +124,23 @@ def test_range_outside_is_416(app: Flask, client: FlaskClient) -> None:
     assert response.headers["Content-Range"] == f"bytes */{len(picture())}"
 
 
+def test_suffix_longer_than_the_picture_gives_the_whole(app: Flask, client: FlaskClient) -> None:
+    post_inpaint(client)
+    data = picture()
+    response = client.get(
+        f"/jobs/{finish_job(app, data)}/result", headers={"Range": "bytes=-9999999"}
+    )
+    assert (response.status_code, response.data) == (206, data)
+    assert response.headers["Content-Range"] == f"bytes 0-{len(data) - 1}/{len(data)}"
+
+
 def test_range_of_another_version_gives_the_whole(app: Flask, client: FlaskClient) -> None:
     post_inpaint(client)
     url = f"/jobs/{finish_job(app, picture())}/result"
-    headers = {"Range": "bytes=0-9", "If-Range": '"other"'}
-    assert client.get(url, headers=headers).status_code == 200
+    etag = client.head(url).headers["ETag"]
+    for known, status in ((etag, 206), ('"other"', 200), (f"W/{etag}", 200)):
+        headers = {"Range": "bytes=0-9", "If-Range": known}
+        assert client.get(url, headers=headers).status_code == status
 
 
 def test_result_is_409_before_the_end(client: FlaskClient) -> None:

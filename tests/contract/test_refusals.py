@@ -296,6 +296,13 @@ def test_refused_request_has_its_streamed_picture_wiped_soon(
     assert member.startswith(path.split("/")[1])
 
 
+@pytest.mark.parametrize("query", ["seed=1", "dry_run=true"])
+def test_query_is_refused_rather_than_ignored(client: FlaskClient, query: str) -> None:
+    data = {"image": (io.BytesIO(picture()), "a.png"), "mask": (io.BytesIO(mask()), "b.png")}
+    response = client.post(f"/inpaint?{query}", data=data)
+    _assert_problem(response, 422, "unknown_field")
+
+
 def test_full_queue_is_told_with_retry_after(broker_url: str, tmp_path: Path) -> None:
     client = build_app(broker_url, tmp_path, queue_limit=1).test_client()
     assert post_inpaint(client).status_code == 202
@@ -321,6 +328,16 @@ def test_unknown_broker_is_told(tmp_path: Path) -> None:
     client = build_app("", tmp_path).test_client()
     _assert_problem(post_inpaint(client), 503, "broker_unavailable")
     assert client.get("/health/live").status_code == 200
+
+
+def test_store_that_takes_nothing_is_told_with_retry_after(app: Flask, client: FlaskClient) -> None:
+    url = context_of(app).settings.resolved_blob_url()
+    folder = Path(url.removeprefix("file://"))
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "jobs").write_text("a file where the folder should be")
+    response = post_inpaint(client)
+    _assert_problem(response, 503, "store_unavailable")
+    assert int(response.headers["Retry-After"]) > 0
 
 
 def test_unknown_path_and_method_are_problems(client: FlaskClient) -> None:

@@ -108,3 +108,21 @@ def test_log_lines_are_json_without_what_was_sent(server: RunningServer) -> None
     events = [json.loads(line) for line in text.splitlines() if line.startswith("{")]
     (ended,) = [event for event in events if event.get("request_id") == "r-1"]
     assert (ended["event"], ended["status"], ended["process"]) == ("request_ended", 422, "api")
+
+
+def test_client_that_falls_silent_does_not_hold_a_thread(broker_url: str, tmp_path: Path) -> None:
+    settings = {
+        "PAINTJOB_HTTP_WORKERS": "1",
+        "PAINTJOB_HTTP_THREADS": "2",
+        "PAINTJOB_CLIENT_SILENCE_SECONDS": "1",
+    }
+    head = "POST /inpaint HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=x\r\n"
+    stalled = f"{head}Content-Length: 9000\r\n\r\n--x\r\n".encode()
+    with running_server(broker_url, tmp_path, **settings) as server:
+        connections = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(2)]
+        for connection in connections:
+            connection.sendall(stalled)
+        assert httpx.get(f"{server.url}/health/live", timeout=10).is_success
+        for connection in connections:
+            assert connection.recv(1024).startswith(b"HTTP/1.1 400")
+            connection.close()

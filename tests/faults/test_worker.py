@@ -294,3 +294,19 @@ def test_ring_without_a_job_does_nothing(stack: Stack) -> None:
 
 def _claims_with_blobs(stack: Stack, job_id: str) -> set[str]:
     return {path.split("/")[2] for path in stack.blobs.list(f"jobs/{job_id}/")} - {"input"}
+
+
+def test_store_that_is_away_for_a_while_costs_no_job(stack: Stack) -> None:
+    stack.start_worker()
+    job_id = stack.submit("zoo:slow:10:0.1")
+    stack.wait_painting(job_id)
+    blobs = stack.directory / "blobs"
+    blobs.rename(stack.directory / "away")
+    blobs.write_text("no folder")
+    time.sleep(2)
+    assert stack.record(job_id).status is JobStatus.RUNNING
+    blobs.unlink()
+    (stack.directory / "away").rename(blobs)
+    record = stack.wait_ended(job_id)
+    assert record.status is JobStatus.SUCCEEDED
+    assert record.attempt == 1

@@ -24,7 +24,8 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from service.contract.errors import ImageUndecodable
-from service.contract.images import check_kind, check_pixels, decoding, open_picture, read_header
+from service.contract.images import check_kind, check_pixels, open_picture
+from service.contract.picture_headers import decoding, read_header
 from worker.imaging import AlphaArray, ImageArray
 from worker.imaging.picture import Picture
 

@@ -148,7 +148,7 @@ def test_client_waits_with_etags_until_the_end() -> None:
 
 
 def test_client_stops_waiting_when_the_time_is_out() -> None:
-    script = Script([(200, {"Retry-After": "5"}, JOB)])
+    script = Script([(200, {"Retry-After": "5"}, JOB)] * 10)
     with _server(script) as client, pytest.raises(TimeoutError, match="job_1 has not ended"):
         client.wait("job_1", timeout_seconds=1)
 

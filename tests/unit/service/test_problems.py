@@ -52,7 +52,9 @@ def test_documented_table_is_the_one_in_code() -> None:
     documented = {code: (where.strip(), retryable != "no") for code, where, retryable in rows}
     expected = {
         entry.code: (
-            str(entry.status) if entry.met_in == "answer" else f"job ({entry.status})",
+            {"answer": "{}", "job": "job ({})", "both": "{}, job"}[entry.met_in].format(
+                entry.status
+            ),
             entry.retryable,
         )
         for entry in build_error_table().errors

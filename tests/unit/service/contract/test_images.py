@@ -15,7 +15,8 @@ from service.contract.errors import (
     PaintjobError,
     UnsupportedMediaType,
 )
-from service.contract.images import check_picture, read_header
+from service.contract.images import check_picture
+from service.contract.picture_headers import read_header
 from tests.support.http import encode, picture
 
 LIMIT = 16_000_000
@@ -100,6 +101,30 @@ def test_check_picture_takes_the_first_picture_of_a_phone_jpeg() -> None:
     data = encode(frames[0], "MPO", save_all=True, append_images=frames[1:])
     info = check_picture(io.BytesIO(data), LIMIT)
     assert (info.format, info.width) == ("jpeg", 120)
+
+
+def test_check_picture_refuses_a_jpeg_with_endless_scans() -> None:
+    data = WHOLE["jpeg progressive"]
+    start = data.rindex(b"\xff\xda")
+    bomb = data[:start] + data[start:-2] * 100 + data[-2:]
+    with pytest.raises(ImageUndecodable, match="scans"):
+        check_picture(io.BytesIO(bomb), LIMIT)
+    hidden = data[:start] + (b"\xff\xfe\x00\x04\xff\xd9" + data[start:-2]) * 100 + data[-2:]
+    with pytest.raises(ImageUndecodable, match="scans"):
+        check_picture(io.BytesIO(hidden), LIMIT)
+
+
+@pytest.mark.parametrize("filler", [b"\xff", b"\xff\xd0", b"\xff\xfe\x00\x02"])
+def test_check_picture_refuses_a_jpeg_with_endless_segments(filler: bytes) -> None:
+    data = WHOLE["jpeg"]
+    for place in (2, data.index(b"\xff\xda")):
+        with pytest.raises(ImageUndecodable, match="segments"):
+            check_picture(io.BytesIO(data[:place] + filler * 5000 + data[place:]), LIMIT)
+
+
+def test_check_picture_takes_a_jpeg_with_other_data_behind_its_end() -> None:
+    data = WHOLE["jpeg"] + b"\xff\xda\x00\x02" * 5000
+    assert check_picture(io.BytesIO(data), LIMIT).width == 120
 
 
 @pytest.mark.parametrize("name", WHOLE)
