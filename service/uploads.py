@@ -56,8 +56,14 @@ class Intake:
         Raises:
             BrokerUnavailable, StoreUnavailable: it cannot be written.
         """
-        for picture in self.pictures.values():
-            picture.save()
+        held = [picture for picture in self.pictures.values() if picture.memory is not None]
+        if not held:
+            return
+        self.begin_write()
+        # A writer in pieces costs three times what one put does.
+        self.blobs.put_all({picture.path: bytes(picture.memory or b"") for picture in held})
+        for picture in held:
+            picture.memory = None
 
     def begin_write(self) -> None:
         """Have the broker wipe what is written from now on, unless the job is accepted.
@@ -71,7 +77,11 @@ class Intake:
 
 
 class PictureUpload:
-    """One picture: written in pieces, then read for checks, then saved."""
+    """One picture: written in pieces, then read for checks, then saved by its intake.
+
+    Attributes:
+        memory: what has been written, until it goes to the store.
+    """
 
     def __init__(self, intake: Intake, name: str) -> None:
         self.name = name
@@ -79,7 +89,7 @@ class PictureUpload:
         self.bytes = 0
         self._intake = intake
         self._digest = hashlib.sha256()
-        self._memory: bytearray | None = bytearray()
+        self.memory: bytearray | None = bytearray()
         self._writer: BlobWriter | None = None
 
     @property
@@ -99,10 +109,10 @@ class PictureUpload:
             limit = self._intake.max_part_bytes
             raise BodyTooLarge(f"{self.name} is larger than {limit} bytes")
         self._digest.update(data)
-        if self._memory is not None:
-            self._memory += data
-            if len(self._memory) > MEMORY_PART_BYTES:
-                self._spill(self._memory)
+        if self.memory is not None:
+            self.memory += data
+            if len(self.memory) > MEMORY_PART_BYTES:
+                self._spill(self.memory)
         elif self._writer is not None:
             self._writer.write(data)
 
@@ -118,28 +128,15 @@ class PictureUpload:
 
     def open(self) -> BinaryIO:
         """Open the finished picture for reading."""
-        if self._memory is not None:
-            return io.BytesIO(self._memory)
+        if self.memory is not None:
+            return io.BytesIO(self.memory)
         reader = _BlobReader(self._intake.blobs, self.path, self.bytes)
         return io.BufferedReader(reader, READ_BUFFER_BYTES)
-
-    def save(self) -> None:
-        """Write the finished picture to the store, if it is not there yet.
-
-        Raises:
-            BrokerUnavailable, StoreUnavailable: it cannot be written.
-        """
-        if self._memory is None:
-            return
-        self._intake.begin_write()
-        # A writer in pieces costs three times what one put does.
-        self._intake.blobs.put(self.path, bytes(self._memory))
-        self._memory = None
 
     def _spill(self, memory: bytearray) -> None:
         """Go on in the store."""
         self._intake.begin_write()
-        self._writer, self._memory = self._intake.blobs.open_writer(self.path), None
+        self._writer, self.memory = self._intake.blobs.open_writer(self.path), None
         self._writer.write(bytes(memory))
 
 

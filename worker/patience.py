@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 import structlog
 
-from service.contract.blobs import BlobStore, StoredBlob
+from service.contract.blobs import BlobStore
 from service.contract.errors import StoreUnavailable
 
 Answer = TypeVar("Answer")
@@ -27,9 +27,9 @@ class PatientBlobs(BlobStore):
 
     patience_seconds = 60.0
 
-    def put(self, path: str, data: bytes) -> StoredBlob:
+    def put_all(self, blobs: Mapping[str, bytes]) -> None:
         """See `BlobStore`; raises only when the patience is at its end."""
-        return self._patiently(lambda: super(PatientBlobs, self).put(path, data))
+        self._patiently(lambda: super(PatientBlobs, self).put_all(blobs))
 
     def get(self, path: str) -> bytes:
         """See `BlobStore`; raises only when the patience is at its end."""
