@@ -1,6 +1,6 @@
 # Everything a developer does, each as one word. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast test-whole check format openapi cov bench clean
+.PHONY: help demo test test-fast test-whole check format openapi cov bench bench-weightfree clean
 
 # The first Python that is new enough; name another one with `make PYTHON=… demo`.
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
@@ -51,6 +51,9 @@ bench: .venv/dev.stamp ## measure; see benchmarks/
 	@for name in $(basename $(notdir $(wildcard benchmarks/[a-z]*.py))); do \
 		echo "== $$name"; $(BIN)/python -m benchmarks.$$name || exit 1; done
 
+bench-weightfree: .venv/benchmarks.stamp ## compare the weight-free methods with their peers
+	OMP_WAIT_POLICY=passive $(BIN)/python -m benchmarks.weightfree --out docs/benchmarks
+
 clean: ## remove what was built and painted, but not .venv
 	rm -rf demo-output build dist htmlcov .coverage* .pytest_cache .mypy_cache .ruff_cache
 
@@ -66,4 +69,8 @@ clean: ## remove what was built and painted, but not .venv
 
 .venv/dev.stamp: $(PINS)/dev.txt $(PINS)/generate.txt .venv/weightfree.stamp
 	$(PIP) install --requirement $(PINS)/dev.txt
+	@touch $@
+
+.venv/benchmarks.stamp: $(PINS)/benchmarks.txt .venv/dev.stamp
+	$(PIP) install --requirement $(PINS)/benchmarks.txt
 	@touch $@

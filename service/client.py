@@ -157,6 +157,8 @@ class PaintjobClient:
         image: Picture,
         mask: Picture | None = None,
         params: Mapping[str, object] | None = None,
+        *,
+        source_mask: Picture | None = None,
     ) -> ClientJob:
         """Submit a picture.
 
@@ -165,12 +167,14 @@ class PaintjobClient:
             image: the picture.
             mask: what to repaint, for `inpaint`.
             params: the other fields; None counts as absent.
+            source_mask: where `patch` may copy from.
 
         Raises:
             PaintjobApiError: the service refused.
             httpx.TransportError: it could not be reached.
         """
-        files = {"image": image} if mask is None else {"image": image, "mask": mask}
+        pictures = {"image": image, "mask": mask, "source_mask": source_mask}
+        files = {name: picture for name, picture in pictures.items() if picture is not None}
         fields = {key: str(value) for key, value in (params or {}).items() if value is not None}
         headers = {"Idempotency-Key": str(uuid.uuid4())}
         answer = self._send("POST", f"/{operation}", files=files, data=fields, headers=headers)

@@ -45,6 +45,8 @@ MIN_COST = 0.1
 DEFAULT_FINISH_SECONDS = 3600
 DEFAULT_TTL_SECONDS = 86_400
 LOSSY_QUALITY = 95
+DEFAULTS = {"quality": "balanced", "mirror_style": "guided"}
+"""What a method takes that can honor the parameter."""
 
 
 @dataclass(frozen=True)
@@ -126,9 +128,10 @@ def find_unsupported(params: InpaintParams | OutpaintParams, method: MethodInfo)
     faults = [
         Fault(f"/{name}", code, f"method {method.name} cannot honour it")
         for name in sorted(method.unsupported_fields)
-        if getattr(params, name) is not None
+        if getattr(params, name, None) is not None
     ]
-    if (params.num_images or 1) > 1 and not method.variants:
+    is_exact = isinstance(params, OutpaintParams) and params.mirror_style == "exact"
+    if (params.num_images or 1) > 1 and (is_exact or not method.variants):
         message = f"method {method.name} paints the same picture every time; only 1 makes sense"
         faults.append(Fault("/num_images", code, message))
     if params.output_quality is not None and (params.output_format or "png") == "png":
@@ -167,6 +170,7 @@ def fill_defaults(
     }
     if params.output_format in ("jpeg", "webp"):
         values["output_quality"] = LOSSY_QUALITY
+    values |= {name: DEFAULTS[name] for name in DEFAULTS if name in choice.method.honors}
     if choice.model is not None:
         values |= {"prompt": "", **choice.model.defaults.model_dump()}
     values |= _operation_defaults(params)

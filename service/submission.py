@@ -23,11 +23,12 @@ from service.contract.errors import (
     MaskEmpty,
     MaskFull,
     PaintjobError,
+    ParameterNotSupported,
 )
 from service.contract.geometry import Geometry
 from service.contract.images import PictureInfo, check_picture
 from service.contract.jobs import BlobRef, JobSpec
-from service.contract.masks import MaskFindings, inspect_mask
+from service.contract.masks import MaskFindings, inspect_mask, inspect_source_mask
 from service.contract.names import new_job_id
 from service.contract.params import InpaintParams, Operation, OutpaintParams
 from service.contract.store import (
@@ -97,6 +98,7 @@ class _Findings:
     choice: Choice | None = None
     picture: PictureInfo | None = None
     mask: MaskFindings | None = None
+    source_mask: PictureInfo | None = None
     geometry: Geometry | None = None
 
     @contextmanager
@@ -163,6 +165,7 @@ class Submitter:
             self._check_pictures(asked, found)
         if asked.params is not None:
             self._check_params(asked.params, asked.operation, found)
+            found.faults += _find_unsupported_pictures(asked.intake, found.choice)
         raise_faults(found.faults)
         return _build_spec(asked, found)
 
@@ -182,6 +185,9 @@ class Submitter:
                 polarity=known.mask_polarity or "white_repaints",
                 threshold=known.mask_threshold or 128,
             )
+        if "source_mask" in pictures:
+            with found.at("/source_mask"), pictures["source_mask"].open() as file:
+                found.source_mask = inspect_source_mask(file, found.picture.upright_size, limit)
         if asked.params is None:
             # Polarity and threshold are not known, so neither is whether the mask is empty or full.
             unsure = (MaskEmpty.code, MaskFull.code)
@@ -254,6 +260,15 @@ def fingerprint(asked: Asked) -> str:
     return hashlib.sha256(document.encode()).hexdigest()
 
 
+def _find_unsupported_pictures(intake: Intake, choice: Choice | None) -> list[Fault]:
+    """Find every picture that the method cannot honor."""
+    if choice is None:
+        return []
+    message = f"method {choice.method.name} cannot honor it"
+    names = sorted(choice.method.unsupported_fields & set(intake.pictures))
+    return [Fault(f"/{name}", ParameterNotSupported.code, message) for name in names]
+
+
 def _find_key_faults(key: str | None) -> list[Fault]:
     if key is None:
         return []
@@ -284,6 +299,9 @@ def _build_spec(asked: Asked, found: _Findings) -> JobSpec:
         params=params,
         image=_describe_blob(pictures["image"], found.picture),
         mask=_describe_blob(pictures["mask"], mask.info) if mask else None,
+        source_mask=_describe_blob(pictures["source_mask"], found.source_mask)
+        if found.source_mask
+        else None,
         mask_asked=mask.asked if mask else None,
         geometry=geometry,
         warnings=mask.warnings if mask else [],

@@ -25,6 +25,7 @@ Method = Annotated[str | None, typer.Option(help="How to paint; see GET /methods
 Model = Annotated[str | None, typer.Option(help="Name of a configured model.")]
 Prompt = Annotated[str | None, typer.Option(help="What to paint; generate only.")]
 Seed = Annotated[int | None, typer.Option(help="Same seed, same picture.")]
+Quality = Annotated[str | None, typer.Option(help="fast, balanced or best; weight-free methods.")]
 Margin = Annotated[int | None, typer.Option(help="Pixels to add on this side.")]
 
 _FORMATS = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".webp": "webp"}
@@ -42,11 +43,25 @@ def inpaint(
     model: Model = None,
     prompt: Prompt = None,
     seed: Seed = None,
+    quality: Quality = None,
     grow: Annotated[int | None, typer.Option(help="Pixels to widen the mask by.")] = None,
+    source_mask: Annotated[
+        Path | None,
+        typer.Option(help="White may be copied from; patch only.", exists=True, dir_okay=False),
+    ] = None,
 ) -> None:
     """Repaint what the mask marks."""
-    params = {"method": method, "model": model, "prompt": prompt, "seed": seed, "grow": grow}
-    _submit("inpaint", url, image, mask, params, output)
+    params = {
+        "method": method,
+        "model": model,
+        "prompt": prompt,
+        "seed": seed,
+        "quality": quality,
+        "grow": grow,
+    }
+    _submit(
+        "inpaint", url, {"image": image, "mask": mask, "source_mask": source_mask}, params, output
+    )
 
 
 @submit_app.command()
@@ -64,6 +79,8 @@ def outpaint(
     bottom: Margin = None,
     aspect_ratio: Annotated[str | None, typer.Option(help="Such as 16:9.")] = None,
     anchor: Annotated[str | None, typer.Option(help="Where the original lies.")] = None,
+    quality: Quality = None,
+    mirror_style: Annotated[str | None, typer.Option(help="exact or guided; mirror only.")] = None,
 ) -> None:
     """Extend the picture past its borders: by margins, or to an aspect ratio."""
     params = {
@@ -77,8 +94,10 @@ def outpaint(
         "bottom": bottom,
         "aspect_ratio": aspect_ratio,
         "anchor": anchor,
+        "quality": quality,
+        "mirror_style": mirror_style,
     }
-    _submit("outpaint", url, image, None, params, output)
+    _submit("outpaint", url, {"image": image}, params, output)
 
 
 def describe_proof(job: ClientJob) -> str:
@@ -94,8 +113,7 @@ def describe_proof(job: ClientJob) -> str:
 def _submit(
     operation: str,
     url: str,
-    image: Path,
-    mask: Path | None,
+    pictures: Mapping[str, Path | None],
     params: Mapping[str, object],
     output: Path,
 ) -> None:
@@ -103,12 +121,8 @@ def _submit(
     if output_format is None:
         raise typer.BadParameter(f"the suffix must be one of {', '.join(_FORMATS)}")
     with PaintjobClient(url) as client:
-        job = client.submit(
-            operation,
-            _read_picture(image),
-            _read_picture(mask) if mask else None,
-            {**params, "output_format": output_format},
-        )
+        read = {name: _read_picture(path) for name, path in pictures.items() if path is not None}
+        job = client.submit(operation, **read, params={**params, "output_format": output_format})
         job = _watch(client, job)
         for warning in job.warnings:
             typer.echo(f"warning: {warning.code}: {warning.detail}", err=True)

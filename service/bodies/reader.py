@@ -30,8 +30,15 @@ JSON_SLOTS = 4
 JSON_WAIT_SECONDS = 10.0
 SMALL_JSON_BYTES = 256 * 1024
 
-PICTURES: dict[Operation, tuple[str, ...]] = {"inpaint": ("image", "mask"), "outpaint": ("image",)}
-"""Fields that hold pictures; all of them are required."""
+REQUIRED_PICTURES: dict[Operation, tuple[str, ...]] = {
+    "inpaint": ("image", "mask"),
+    "outpaint": ("image",),
+}
+PICTURES: dict[Operation, tuple[str, ...]] = {
+    "inpaint": (*REQUIRED_PICTURES["inpaint"], "source_mask"),
+    "outpaint": REQUIRED_PICTURES["outpaint"],
+}
+"""Fields that hold pictures."""
 
 MODELS: dict[Operation, type[InpaintParams | OutpaintParams]] = {
     "inpaint": InpaintParams,
@@ -69,7 +76,7 @@ class BodyReader:
         told = {fault.pointer for fault in fields.faults}
         missing = [
             Fault(f"/{name}", "invalid_field", "is required")
-            for name in PICTURES[operation]
+            for name in REQUIRED_PICTURES[operation]
             if name not in intake.pictures and f"/{name}" not in told
         ]
         return Body(params, (*fields.faults, *missing, *faults))

@@ -20,6 +20,9 @@ GENERATE_FIELDS = frozenset(
 )
 """Parameters that only `generate` can honour."""
 
+METHOD_FIELDS = GENERATE_FIELDS | {"quality", "mirror_style", "source_mask"}
+"""Parameters and pictures that some methods can honour and others cannot."""
+
 
 class MethodInfo(BaseModel):
     """One way to paint.
@@ -30,7 +33,8 @@ class MethodInfo(BaseModel):
         summary: one sentence for people.
         needs_model: whether a model must be configured.
         variants: whether another seed gives another picture, so that `num_images` > 1 makes sense.
-        engine: what paints today, as the recipe names it.
+        engine: what paints, as the recipe names it.
+        honors: which of `METHOD_FIELDS` it can honor.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -41,19 +45,22 @@ class MethodInfo(BaseModel):
     needs_model: bool = False
     variants: bool = False
     engine: str
+    honors: frozenset[str]
 
     @property
     def unsupported_fields(self) -> frozenset[str]:
-        """Parameters that are refused with this method."""
-        return frozenset() if self.needs_model else GENERATE_FIELDS
+        """Parameters and pictures that are refused with this method."""
+        return METHOD_FIELDS - self.honors
 
 
 METHODS: tuple[MethodInfo, ...] = (
     MethodInfo(
         name="patch",
         operation="inpaint",
-        summary="Fills the hole from the rest of the picture, without weights.",
-        engine="opencv-telea",
+        summary="Fills the hole with similar parts of the picture, without weights.",
+        variants=True,
+        engine="patch",
+        honors=frozenset({"quality", "source_mask"}),
     ),
     MethodInfo(
         name="generate",
@@ -62,18 +69,23 @@ METHODS: tuple[MethodInfo, ...] = (
         needs_model=True,
         variants=True,
         engine="diffusers",
+        honors=GENERATE_FIELDS,
     ),
     MethodInfo(
         name="mirror",
         operation="outpaint",
         summary="Reflects the picture past its border.",
+        variants=True,
         engine="mirror",
+        honors=frozenset({"quality", "mirror_style"}),
     ),
     MethodInfo(
         name="pattern",
         operation="outpaint",
-        summary="Carries what lies at the border on past it, without weights.",
-        engine="opencv-telea",
+        summary="Carries the pattern at the border on past it, without weights.",
+        variants=True,
+        engine="pattern",
+        honors=frozenset({"quality"}),
     ),
     MethodInfo(
         name="generate",
@@ -82,6 +94,7 @@ METHODS: tuple[MethodInfo, ...] = (
         needs_model=True,
         variants=True,
         engine="diffusers",
+        honors=GENERATE_FIELDS,
     ),
 )
 

@@ -124,6 +124,7 @@ class JobSpec(_Frozen):
     params: InpaintParams | OutpaintParams
     image: BlobRef
     mask: BlobRef | None = None
+    source_mask: BlobRef | None = None
     mask_asked: MaskAsked | None = None
     geometry: Geometry | None = None
     warnings: list[JobWarning] = []

@@ -26,6 +26,9 @@ from service.contract.jobs import JobWarning, MaskAsked
 from service.contract.params import MaskPolarity
 from service.contract.picture_headers import decoding, read_header
 
+SOURCE_THRESHOLD = 128
+"""Luminance from which a pixel of a source mask counts as white."""
+
 INVERTED_COVERAGE = 0.6
 """Above this share of repainted pixels a mask looks inverted."""
 
@@ -75,6 +78,29 @@ def inspect_mask(
         raise MaskUndecodable("the mask is broken or cut short") from error
     asked = measure_mask(binarize(luminance, polarity, threshold), polarity, threshold)
     return MaskFindings(info, asked, find_oddities(asked, size))
+
+
+def inspect_source_mask(file: BinaryIO, size: tuple[int, int], max_pixels: int) -> PictureInfo:
+    """Decode a mask of where may be copied from: white, from the middle luminance up.
+
+    Args:
+        file: seekable; read from its start.
+        size: width and height of the picture, upright.
+        max_pixels: limit for the declared size.
+
+    Raises:
+        UnsupportedMediaType, ImageTooLarge: as for pictures.
+        MaskUndecodable: it is broken or cut.
+        MaskSizeMismatch: its size, once upright, is not the picture's.
+        MaskEmpty: there is nowhere to copy from.
+    """
+    try:
+        info, luminance = _read_mask(file, size, max_pixels)
+    except ImageUndecodable as error:
+        raise MaskUndecodable("the source mask is broken or cut short") from error
+    if not any(luminance.histogram()[SOURCE_THRESHOLD:]):
+        raise MaskEmpty("no pixel of the source mask is white: there is nowhere to copy from")
+    return info
 
 
 def _read_mask(

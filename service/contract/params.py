@@ -18,6 +18,8 @@ from service.contract.geometry import Anchor
 Operation = Literal["inpaint", "outpaint"]
 Priority = Literal["high", "normal", "low"]
 OutputFormat = Literal["png", "jpeg", "webp"]
+Quality = Literal["fast", "balanced", "best"]
+MirrorStyle = Literal["exact", "guided"]
 MaskPolarity = Literal["white_repaints", "black_repaints"]
 
 MAX_SEED = 2**32 - 1
@@ -73,6 +75,10 @@ class PaintParams(BaseModel):
         ge=1,
         le=8,
         description="Variants to paint; more than 1 needs a method that draws (`generate`).",
+    )
+    quality: Quality | None = Field(
+        None,
+        description="How much time a weight-free method takes; `balanced` by default.",
     )
     output_format: OutputFormat | None = Field(
         None, description="Format of the result; `png` by default, whatever came in."
@@ -153,6 +159,12 @@ class OutpaintParams(PaintParams):
     anchor: Anchor | None = Field(
         None,
         description="Where the original lies; `center` by default; only with `aspect_ratio`.",
+    )
+
+    mirror_style: MirrorStyle | None = Field(
+        None,
+        description="`guided` by default: the reflection is where `mirror` starts, and the visible "
+        "axis goes; `exact` is the bare reflection.",
     )
 
     @field_validator("aspect_ratio")

@@ -6,7 +6,7 @@ from copy import deepcopy
 from typing import Any
 
 from service.bodies.fields import list_fields
-from service.bodies.reader import MODELS, PICTURES
+from service.bodies.reader import MODELS, PICTURES, REQUIRED_PICTURES
 from service.contract.params import Operation
 
 Schema = dict[str, Any]
@@ -16,6 +16,7 @@ PICTURE_FORMAT = "x-picture"
 _PICTURE_NOTES = {
     "image": "The picture: PNG, JPEG or WebP, one frame, 8 bits a channel.",
     "mask": "As large as the picture; white is repainted. Read by luminance, not by transparency.",
+    "source_mask": "As large as the picture; `patch` copies only from where it is white.",
 }
 # Gray, 64x64; and black with a white square of 16x16.
 _SAMPLES = {
@@ -28,6 +29,9 @@ _SAMPLES = {
         "2mNgGL7g/38GBgYmGG9gGcMVAADoVwIdTCJ3EgAAAABJRU5ErkJggg=="
     ),
 }
+
+
+_SAMPLES["source_mask"] = _SAMPLES["mask"]
 
 
 def component_name(operation: Operation, kind: str) -> str:
@@ -66,7 +70,7 @@ def build_request_body(operation: Operation) -> Schema:
 
 def build_example(operation: Operation) -> Schema:
     """Give the smallest JSON body that is accepted."""
-    pictures = {name: _SAMPLES[name] for name in PICTURES[operation]}
+    pictures = {name: _SAMPLES[name] for name in REQUIRED_PICTURES[operation]}
     return pictures if operation == "inpaint" else {**pictures, "right": 32}
 
 
@@ -107,7 +111,7 @@ def _base(operation: Operation) -> Schema:
     model = MODELS[operation]
     schema = deepcopy(model.model_json_schema(mode="validation"))
     schema["description"] = f"What `POST /{operation}` takes."
-    schema["required"] = list(PICTURES[operation])
+    schema["required"] = list(REQUIRED_PICTURES[operation])
     schema.pop("title", None)
     for prop in schema["properties"].values():
         prop.pop("title", None)

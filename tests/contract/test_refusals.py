@@ -125,7 +125,6 @@ def test_mask_by_transparency_is_refused_and_not_read_as_black(client: FlaskClie
         ({"method": "generate"}, "model_required", "/model"),
         ({"method": "generate", "model": "x"}, "model_unavailable", "/model"),
         ({"method": "patch", "prompt": "a door"}, "parameter_not_supported", "/prompt"),
-        ({"num_images": "2"}, "parameter_not_supported", "/num_images"),
         ({"output_quality": "80"}, "conflicting_fields", "/output_quality"),
         ({"tags": "plain"}, "invalid_field", "/tags"),
         ({"tags": '["' + "x" * 65 + '"]'}, "invalid_field", "/tags/0"),

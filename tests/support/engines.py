@@ -20,7 +20,7 @@ import numpy as np
 from service.contract.catalogue import METHODS, Catalogue
 from service.contract.jobs import Recipe
 from worker.config import WorkerSettings
-from worker.engines.base import Canvas, Engine, StepCallback
+from worker.engines.base import Canvas, Engine, Painted, StepCallback
 from worker.imaging import ImageArray
 
 
@@ -30,8 +30,8 @@ class Zoo:
     def load(self) -> Recipe:
         return Recipe(engine="zoo")
 
-    def paint(self, canvases: Sequence[Canvas], on_step: StepCallback) -> list[ImageArray]:
-        return [self._paint(canvas, on_step) for canvas in canvases]
+    def paint(self, canvases: Sequence[Canvas], on_step: StepCallback) -> list[Painted]:
+        return [Painted(self._paint(canvas, on_step)) for canvas in canvases]
 
     def _paint(self, canvas: Canvas, on_step: StepCallback) -> ImageArray:
         tag = (canvas.params.tags or ["zoo:echo"])[0]

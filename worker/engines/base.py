@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 from service.contract.geometry import Geometry
-from service.contract.jobs import Recipe
+from service.contract.jobs import JobWarning, Recipe
 from service.contract.params import InpaintParams, OutpaintParams
 from worker.imaging import ImageArray, MaskArray
 
@@ -25,6 +25,7 @@ class Canvas:
         params: the effective parameters.
         seed: 0 .. 2**32 - 1.
         geometry: where the original lies, in outpainting.
+        source_mask: uint8 (H, W); 255 may be copied from, 0 may not; `None` for everywhere.
     """
 
     image: ImageArray
@@ -32,6 +33,24 @@ class Canvas:
     params: InpaintParams | OutpaintParams
     seed: int
     geometry: Geometry | None = None
+    source_mask: MaskArray | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Painted:
+    """What an engine made of one canvas.
+
+    Attributes:
+        image: RGB uint8 of the canvas' (H, W, 3).
+        estimate: how well it went by the engine's own measure, 0 .. 1; `None` where it has none.
+        details: how it was made, for the recipe; values that JSON knows.
+        warnings: what the caller should know.
+    """
+
+    image: ImageArray
+    estimate: float | None = None
+    details: Mapping[str, Any] = field(default_factory=dict)
+    warnings: tuple[JobWarning, ...] = ()
 
 
 class Engine(Protocol):
@@ -44,11 +63,8 @@ class Engine(Protocol):
         """
         ...
 
-    def paint(self, canvases: Sequence[Canvas], on_step: StepCallback) -> list[ImageArray]:
+    def paint(self, canvases: Sequence[Canvas], on_step: StepCallback) -> list[Painted]:
         """Paint every canvas; may change kept pixels, which the caller puts back.
-
-        Returns:
-            For each canvas RGB uint8 of its own (H, W, 3).
 
         Raises:
             PaintingFailed: with a code of its own; anything else becomes `internal`.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from service.contract.blobs import BlobStore
 from service.contract.errors import Internal, MaskSizeMismatch
 from service.contract.jobs import JobSpec, MaskEffective
+from service.contract.masks import SOURCE_THRESHOLD
 from service.contract.names import mask_path
 from service.contract.params import InpaintParams
 from worker.imaging import MaskArray
@@ -36,7 +37,8 @@ def prepare_inpaint(
     path = mask_path(row.job_id, row.token)
     blobs.put(path, encode_png(Picture(mask)))
     report.mask_ready(row.job_id, measure_mask(mask), path)
-    return Prepared(row, picture, mask)
+    source_mask = read_source_mask(row.spec, blobs, picture, max_image_pixels)
+    return Prepared(row, picture, mask, source_mask=source_mask)
 
 
 def make_effective_mask(
@@ -63,6 +65,23 @@ def make_effective_mask(
     grown = grow_mask(mask, params.grow or 0)
     check_mask(grown)
     return grown
+
+
+def read_source_mask(
+    spec: JobSpec, blobs: BlobStore, picture: Picture, max_image_pixels: int
+) -> MaskArray | None:
+    """Give where may be copied from: uint8 (H, W), 255 may; `None` for everywhere.
+
+    Raises:
+        MaskSizeMismatch: it has another size than the picture.
+    """
+    if spec.source_mask is None:
+        return None
+    data = read_input(blobs, spec.source_mask)
+    mask = decode_mask(data, max_image_pixels, "white_repaints", SOURCE_THRESHOLD)
+    if mask.shape != (picture.height, picture.width):
+        raise MaskSizeMismatch("the source mask must have the picture's size, both upright")
+    return mask
 
 
 def measure_mask(mask: MaskArray) -> MaskEffective:

@@ -14,8 +14,7 @@ from functools import partial
 from service.contract.blobs import BlobStore
 from service.contract.errors import MethodUnavailable, ModelOutputInvalid
 from service.contract.jobs import Output, Recipe, Timings
-from worker.engines.base import Engine, EngineRegistry
-from worker.imaging import ImageArray
+from worker.engines.base import Engine, EngineRegistry, Painted
 from worker.operations.failures import describe_failure, log_failure
 from worker.operations.finishing import finish_output, output_warnings
 from worker.operations.inpaint import prepare_inpaint
@@ -25,18 +24,18 @@ from worker.reporting import Aborted, Reporter, Row
 
 
 @dataclass(frozen=True)
-class Painted:
+class PaintedRow:
     """What one engine call gave for one row.
 
     Attributes:
         prepared: the row.
-        images: RGB uint8 (H, W, 3), one a picture asked for.
+        pictures: one a picture asked for.
         batch_size: canvases that the call held.
         seconds: how long the call took.
     """
 
     prepared: Prepared
-    images: list[ImageArray]
+    pictures: list[Painted]
     batch_size: int
     seconds: float
 
@@ -92,7 +91,7 @@ class Batch:
             self._fail([row], error)
             return None
 
-    def _paint(self, engine: Engine, rows: list[Prepared]) -> list[Painted]:
+    def _paint(self, engine: Engine, rows: list[Prepared]) -> list[PaintedRow]:
         """Paint all rows in one call; one by one where that fails."""
         try:
             return self._call(engine, rows)
@@ -105,8 +104,8 @@ class Batch:
             log_failure(error, [ready.row for ready in rows])
         return self._paint_singly(engine, rows)
 
-    def _paint_singly(self, engine: Engine, rows: list[Prepared]) -> list[Painted]:
-        painted: list[Painted] = []
+    def _paint_singly(self, engine: Engine, rows: list[Prepared]) -> list[PaintedRow]:
+        painted: list[PaintedRow] = []
         for ready in rows:
             if self._report.is_aborted(ready.row.job_id):
                 continue
@@ -117,7 +116,7 @@ class Batch:
                 continue
         return painted
 
-    def _call(self, engine: Engine, rows: list[Prepared]) -> list[Painted]:
+    def _call(self, engine: Engine, rows: list[Prepared]) -> list[PaintedRow]:
         job_ids = [ready.row.job_id for ready in rows]
 
         def on_step(step: int, steps: int) -> None:
@@ -125,17 +124,17 @@ class Batch:
 
         canvases = [canvas for ready in rows for canvas in ready.canvases()]
         started = time.perf_counter()
-        images = engine.paint(canvases, on_step)
+        pictures = engine.paint(canvases, on_step)
         seconds = time.perf_counter() - started
-        if len(images) != len(canvases):
+        if len(pictures) != len(canvases):
             raise ModelOutputInvalid("the engine gave another number of pictures than asked")
-        remaining = iter(images)
+        remaining = iter(pictures)
         return [
-            Painted(ready, [next(remaining) for _ in range(ready.count)], len(canvases), seconds)
+            PaintedRow(ready, [next(remaining) for _ in range(ready.count)], len(canvases), seconds)
             for ready in rows
         ]
 
-    def _finish(self, painted: Painted, recipe: Recipe, load_seconds: float) -> None:
+    def _finish(self, painted: PaintedRow, recipe: Recipe, load_seconds: float) -> None:
         """Make a row's outputs and report them; an aborted row is dropped without a word."""
         row = painted.prepared.row
         started = time.perf_counter()
@@ -151,18 +150,24 @@ class Batch:
             paint_seconds=round(painted.seconds, 4),
             encode_seconds=round(time.perf_counter() - started, 4),
         )
-        done_recipe = recipe.model_copy(update={"batch_size": painted.batch_size})
-        warnings = output_warnings(painted.prepared)
+        # All variants of a row are made the same way: the first speaks for them.
+        details = recipe.details | dict(painted.pictures[0].details)
+        update = {"batch_size": painted.batch_size, "details": details}
+        done_recipe = recipe.model_copy(update=update)
+        warnings = [
+            *painted.prepared.warnings,
+            *output_warnings(painted.prepared, painted.pictures),
+        ]
         self._report.done(row.job_id, outputs, done_recipe, timings, warnings)
 
-    def _finish_outputs(self, painted: Painted) -> list[Output]:
+    def _finish_outputs(self, painted: PaintedRow) -> list[Output]:
         outputs: list[Output] = []
         job_id = painted.prepared.row.job_id
-        for index, image in enumerate(painted.images):
+        for index, picture in enumerate(painted.pictures):
             if self._report.is_aborted(job_id):
                 raise Aborted
-            outputs.append(finish_output(painted.prepared, image, index, self._blobs))
-            self._report.step([job_id], "encode", index + 1, len(painted.images))
+            outputs.append(finish_output(painted.prepared, picture, index, self._blobs))
+            self._report.step([job_id], "encode", index + 1, len(painted.pictures))
         return outputs
 
     def _wanted(self, rows: list[Prepared]) -> list[Prepared]:

@@ -23,12 +23,14 @@ class Prepared:
         picture: what is kept; in outpainting, the original on its canvas.
         mask: uint8 (H, W) of the same size, 255 repaint.
         warnings: what the caller should know.
+        source_mask: uint8 (H, W), 255 where may be copied from; `None` for everywhere.
     """
 
     row: Row
     picture: Picture
     mask: MaskArray
     warnings: tuple[JobWarning, ...] = ()
+    source_mask: MaskArray | None = None
 
     @property
     def seeds(self) -> list[int]:
@@ -53,7 +55,10 @@ class Prepared:
         image.flags.writeable = False
         self.mask.flags.writeable = False
         spec = self.row.spec
-        return [Canvas(image, self.mask, spec.params, seed, spec.geometry) for seed in self.seeds]
+        return [
+            Canvas(image, self.mask, spec.params, seed, spec.geometry, self.source_mask)
+            for seed in self.seeds
+        ]
 
 
 def read_input(blobs: BlobStore, reference: BlobRef) -> bytes:

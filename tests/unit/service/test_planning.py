@@ -74,9 +74,11 @@ def test_choose_lists_the_models_there_are() -> None:
 
 
 def test_find_unsupported_tells_every_field_at_once() -> None:
-    method = find_method("inpaint", "patch")
+    method = find_method("outpaint", "mirror")
     assert method is not None
-    params = InpaintParams(prompt="x", strength=1, num_images=2, output_quality=5)
+    params = OutpaintParams(
+        prompt="x", strength=1, num_images=2, output_quality=5, mirror_style="exact"
+    )
     pointers = [fault.pointer for fault in find_unsupported(params, method)]
     assert pointers == ["/prompt", "/strength", "/num_images", "/output_quality"]
 

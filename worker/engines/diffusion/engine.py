@@ -14,7 +14,7 @@ from PIL import Image
 from service.contract.catalogue import ModelEntry
 from service.contract.errors import GpuOutOfMemory, InvalidField, ModelOutputInvalid
 from service.contract.jobs import Recipe
-from worker.engines.base import Canvas, StepCallback
+from worker.engines.base import Canvas, Painted, StepCallback
 from worker.engines.diffusion.framing import Frame, frame_canvas, resize
 from worker.engines.diffusion.loading import choose_device, load_pipeline, versions
 from worker.imaging import ImageArray
@@ -92,15 +92,12 @@ class DiffusionEngine:
             },
         )
 
-    def paint(self, canvases: Sequence[Canvas], on_step: StepCallback) -> list[ImageArray]:
+    def paint(self, canvases: Sequence[Canvas], on_step: StepCallback) -> list[Painted]:
         """Paint every canvas; rows that agree in size and steps share a call, up to `max_batch`.
 
         Args:
             canvases: what to paint, each with its own prompt and seed.
             on_step: called after every denoising step, over all calls.
-
-        Returns:
-            For each canvas RGB uint8 of its own (H, W, 3).
 
         Raises:
             InvalidField: strength and steps leave no step to run.
@@ -123,7 +120,7 @@ class DiffusionEngine:
                 height, width = canvases[index].mask.shape
                 painted[index] = resize(image, width, height)
             done += call.key.steps_run
-        return [painted[index] for index in range(len(canvases))]
+        return [Painted(painted[index]) for index in range(len(canvases))]
 
     def _plan(self, canvases: Sequence[Canvas]) -> list[Call]:
         groups: dict[CallKey, list[tuple[int, Frame]]] = {}

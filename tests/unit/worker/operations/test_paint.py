@@ -15,7 +15,7 @@ from structlog.testing import capture_logs
 from service.contract.blobs import BlobStore
 from service.contract.errors import GpuOutOfMemory, ModelUnavailable, StoreUnavailable
 from service.contract.geometry import Geometry, Margins, plan_margins
-from service.contract.jobs import Recipe
+from service.contract.jobs import JobWarning, Recipe
 from service.contract.params import InpaintParams, OutpaintParams
 from tests.support.pictures import (
     encode,
@@ -31,7 +31,7 @@ from tests.unit.worker.operations.recording import (
     inpaint_row,
     outpaint_row,
 )
-from worker.engines.base import Canvas, Engine, EngineRegistry, StepCallback
+from worker.engines.base import Canvas, Engine, EngineRegistry, Painted, StepCallback
 from worker.engines.registry import QueueEngines
 from worker.imaging.decoding import decode_picture
 from worker.operations.paint import paint
@@ -53,9 +53,10 @@ class ScriptedEngine:
     def load(self) -> Recipe:
         return Recipe(engine="scripted")
 
-    def paint(self, canvases: Sequence[Canvas], on_step: StepCallback) -> Any:
+    def paint(self, canvases: Sequence[Canvas], on_step: StepCallback) -> list[Painted]:
         self.calls.append([canvas.seed for canvas in canvases])
-        return self.script(canvases, on_step)
+        images = self.script(canvases, on_step)
+        return [image if isinstance(image, Painted) else Painted(image) for image in images]
 
 
 def serve(engine: Engine) -> EngineRegistry:
@@ -104,7 +105,7 @@ def test_paint_inpaints_every_mode(blobs: BlobStore, engines: EngineRegistry, mo
     assert output.bytes == len(encoded)
     assert output.sha256 == hashlib.sha256(encoded).hexdigest()
     assert output.proof.kept_pixels == 70 * 50 - 400
-    assert done.recipe.engine == "opencv-telea"
+    assert done.recipe.engine == "patch"
     assert done.timings.paint_seconds is not None
 
 
@@ -191,6 +192,38 @@ def test_paint_warns_when_jpeg_drops_transparency(
     assert [warning.code for warning in only_done(run(row, blobs, engines)).warnings] == [
         "alpha_dropped"
     ]
+
+
+def test_paint_tells_what_the_engine_makes_of_its_work(blobs: BlobStore) -> None:
+    def script(canvases: Sequence[Canvas], _on_step: StepCallback) -> list[Painted]:
+        warning = JobWarning(code="smaller_patches", detail="the hole left little to copy from")
+        return [
+            Painted(canvas.image, 0.1 * (1 + canvas.seed), {"levels": 3}, (warning,))
+            for canvas in canvases
+        ]
+
+    done = only_done(run(row_of(blobs, seed=0, num_images=2), blobs, serve(ScriptedEngine(script))))
+    assert [output.estimate for output in done.outputs] == [0.1, 0.2]
+    assert done.recipe.details["levels"] == 3
+    assert [warning.code for warning in done.warnings] == ["smaller_patches", "low_confidence"]
+    assert "0.10" in done.warnings[1].detail
+
+
+def test_paint_hands_the_source_mask_to_the_engine(blobs: BlobStore) -> None:
+    seen: list[Any] = []
+
+    def script(canvases: Sequence[Canvas], _on_step: StepCallback) -> list[Any]:
+        seen.append(canvases[0].source_mask)
+        return [canvas.image for canvas in canvases]
+
+    source = make_box_mask(70, 50, (0, 0, 70, 10))
+    row = row_of(blobs)
+    stored = blobs.put(f"jobs/{row.job_id}/input/source_mask", encode(source))
+    assert row.spec.mask is not None
+    reference = row.spec.mask.model_copy(update={"path": stored.path, "sha256": stored.sha256})
+    row = replace(row, spec=row.spec.model_copy(update={"source_mask": reference}))
+    only_done(run(row, blobs, serve(ScriptedEngine(script))))
+    assert np.array_equal(seen[0], source)
 
 
 def test_paint_counts_seeds_up_and_around(blobs: BlobStore) -> None:

@@ -17,7 +17,7 @@ from service.contract.errors import (
 from service.contract.params import InpaintParams
 from tests.support.pictures import make_box_mask, make_rgb
 from worker.config import WorkerSettings
-from worker.engines.base import Canvas
+from worker.engines.base import Canvas, StepCallback
 from worker.engines.diffusion.engine import DiffusionEngine
 from worker.engines.registry import build_engines
 from worker.imaging import ImageArray
@@ -40,6 +40,12 @@ def ignore(_step: int, _steps: int) -> None:
     pass
 
 
+def paint(
+    engine: DiffusionEngine, canvases: list[Canvas], on_step: StepCallback = ignore
+) -> list[ImageArray]:
+    return [painted.image for painted in engine.paint(canvases, on_step)]
+
+
 def largest_difference(first: ImageArray, second: ImageArray) -> int:
     return int(np.abs(first.astype(int) - second).max())
 
@@ -60,16 +66,16 @@ def test_load_refuses_when_there_are_no_weights(tiny_entry: ModelEntry) -> None:
 
 
 def test_paint_gives_pictures_of_the_canvas_size(tiny_engine: DiffusionEngine) -> None:
-    images = tiny_engine.paint([canvas_of(0, 90, 61), canvas_of(1, 64, 201)], ignore)
+    images = paint(tiny_engine, [canvas_of(0, 90, 61), canvas_of(1, 64, 201)])
     assert [image.shape for image in images] == [(61, 90, 3), (201, 64, 3)]
     assert all(image.dtype == np.uint8 for image in images)
 
 
 def test_paint_gives_each_row_of_a_batch_what_it_gets_alone(tiny_engine: DiffusionEngine) -> None:
     canvases = [canvas_of(seed) for seed in range(5)]
-    together = tiny_engine.paint(canvases, ignore)
+    together = paint(tiny_engine, canvases)
     for canvas, image in zip(canvases, together, strict=True):
-        assert largest_difference(tiny_engine.paint([canvas], ignore)[0], image) <= 1
+        assert largest_difference(paint(tiny_engine, [canvas])[0], image) <= 1
 
 
 def test_paint_keeps_the_order_when_rows_need_calls_of_their_own(
@@ -83,14 +89,14 @@ def test_paint_keeps_the_order_when_rows_need_calls_of_their_own(
         canvas_of(4, strength=0.5, num_inference_steps=4),
         canvas_of(5),
     ]
-    together = tiny_engine.paint(canvases, ignore)
+    together = paint(tiny_engine, canvases)
     for canvas, image in zip(canvases, together, strict=True):
-        assert largest_difference(tiny_engine.paint([canvas], ignore)[0], image) <= 1
+        assert largest_difference(paint(tiny_engine, [canvas])[0], image) <= 1
 
 
 def test_paint_gives_the_same_for_the_same_seed(tiny_engine: DiffusionEngine) -> None:
-    first = tiny_engine.paint([canvas_of(7)], ignore)[0]
-    assert np.array_equal(tiny_engine.paint([canvas_of(7)], ignore)[0], first)
+    first = paint(tiny_engine, [canvas_of(7)])[0]
+    assert np.array_equal(paint(tiny_engine, [canvas_of(7)])[0], first)
 
 
 @pytest.mark.parametrize("changed", [{"seed": 8}, {"params": InpaintParams(prompt="x" * 70)}])
@@ -99,7 +105,7 @@ def test_paint_gives_another_picture_for_another_seed_or_prompt(
 ) -> None:
     canvas = canvas_of(7)
     other = replace(canvas, **changed)  # type: ignore[arg-type]
-    first, second = tiny_engine.paint([canvas, other], ignore)
+    first, second = paint(tiny_engine, [canvas, other])
     assert largest_difference(first, second) > 0
 
 
@@ -109,33 +115,33 @@ def test_paint_does_not_see_under_the_mask(tiny_engine: DiffusionEngine) -> None
     # The whole cells of the latents are hidden, so what is taken away must lie well inside.
     image[20:30, 25:40] = 255
     hidden = replace(canvas, image=image)
-    first, second = tiny_engine.paint([canvas, hidden], ignore)
+    first, second = paint(tiny_engine, [canvas, hidden])
     assert largest_difference(first, second) <= 1
 
 
 def test_paint_tells_every_step_over_all_calls(tiny_engine: DiffusionEngine) -> None:
     steps: list[tuple[int, int]] = []
     canvases = [canvas_of(0), canvas_of(1, num_inference_steps=4, strength=0.5)]
-    tiny_engine.paint(canvases, lambda step, total: steps.append((step, total)))
+    paint(tiny_engine, canvases, lambda step, total: steps.append((step, total)))
     assert steps == [(1, 5), (2, 5), (3, 5), (4, 5), (5, 5)]
 
 
 def test_paint_is_the_same_after_an_abort_in_the_middle(tiny_engine: DiffusionEngine) -> None:
     canvas = canvas_of(2)
-    before = tiny_engine.paint([canvas], ignore)[0]
+    before = paint(tiny_engine, [canvas])[0]
 
     def abort_at_two(step: int, _steps: int) -> None:
         if step == 2:
             raise Aborted
 
     with pytest.raises(Aborted):
-        tiny_engine.paint([canvas], abort_at_two)
-    assert np.array_equal(tiny_engine.paint([canvas], ignore)[0], before)
+        paint(tiny_engine, [canvas], abort_at_two)
+    assert np.array_equal(paint(tiny_engine, [canvas])[0], before)
 
 
 def test_paint_refuses_when_strength_leaves_no_step(tiny_engine: DiffusionEngine) -> None:
     with pytest.raises(InvalidField):
-        tiny_engine.paint([canvas_of(0, num_inference_steps=2, strength=0.3)], ignore)
+        paint(tiny_engine, [canvas_of(0, num_inference_steps=2, strength=0.3)])
 
 
 def test_paint_tells_when_the_accelerator_is_full(tiny_engine: DiffusionEngine) -> None:
@@ -143,7 +149,7 @@ def test_paint_tells_when_the_accelerator_is_full(tiny_engine: DiffusionEngine) 
         raise torch.OutOfMemoryError
 
     with pytest.raises(GpuOutOfMemory):
-        tiny_engine.paint([canvas_of(0)], fill_up)
+        paint(tiny_engine, [canvas_of(0)], fill_up)
 
 
 def test_paint_refuses_values_that_are_no_numbers(tiny_entry: ModelEntry) -> None:
@@ -152,7 +158,7 @@ def test_paint_refuses_values_that_are_no_numbers(tiny_entry: ModelEntry) -> Non
     with torch.no_grad():
         next(engine._pipeline.vae.decoder.parameters()).fill_(float("nan"))
     with pytest.raises(ModelOutputInvalid), np.errstate(invalid="ignore"):
-        engine.paint([canvas_of(0)], ignore)
+        paint(engine, [canvas_of(0)])
 
 
 def test_paint_logs_no_prompt_when_it_is_too_long(
@@ -161,7 +167,7 @@ def test_paint_logs_no_prompt_when_it_is_too_long(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     with caplog.at_level(logging.DEBUG):
-        tiny_engine.paint([canvas_of(0, prompt="secret " * 40)], ignore)
+        paint(tiny_engine, [canvas_of(0, prompt="secret " * 40)])
     captured = capfd.readouterr()
     assert "secret" not in captured.err + captured.out + caplog.text
 

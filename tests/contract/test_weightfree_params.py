@@ -1,0 +1,71 @@
+"""What the weight-free methods can be told, and what each of them refuses."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from tests.support.http import context_of, mask, post_inpaint, post_outpaint
+
+SOURCE = (0, 0, 96, 12)
+
+
+def test_quality_and_mirror_style_have_defaults(client: FlaskClient) -> None:
+    assert post_inpaint(client).get_json()["params"]["quality"] == "balanced"
+    params = post_outpaint(client, left=20, method="mirror").get_json()["params"]
+    assert (params["quality"], params["mirror_style"]) == ("balanced", "guided")
+    assert post_outpaint(client, left=20).get_json()["params"]["mirror_style"] is None
+
+
+def test_source_mask_travels_with_the_job(app: Flask, client: FlaskClient) -> None:
+    source = (mask(box=SOURCE), "source.png", "image/png")
+    response = post_inpaint(client, source_mask=source)
+    assert response.status_code == 202
+    context = context_of(app)
+    spec = context.store.load(response.get_json()["id"], "default").record.spec
+    assert spec.source_mask is not None
+    context.blobs.get_checked(spec.source_mask.path, spec.source_mask.sha256)
+
+
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [
+        (mask(80, 64), "mask_size_mismatch"),
+        (mask(box=SOURCE)[:60], "mask_undecodable"),
+        (b"text", "unsupported_media_type"),
+    ],
+)
+def test_bad_source_mask_is_refused(client: FlaskClient, data: bytes, code: str) -> None:
+    answer = post_inpaint(client, source_mask=(data, "source.png", "image/png")).get_json()
+    assert [(fault["pointer"], fault["code"]) for fault in answer["errors"]] == [
+        ("/source_mask", code)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("fields", "pointer"),
+    [
+        ({"method": "pattern", "mirror_style": "exact"}, "/mirror_style"),
+        ({"method": "mirror", "mirror_style": "exact", "num_images": 2}, "/num_images"),
+        ({"method": "pattern", "prompt": "sea"}, "/prompt"),
+    ],
+)
+def test_method_refuses_what_it_cannot_honor(
+    client: FlaskClient, fields: dict[str, Any], pointer: str
+) -> None:
+    answer = post_outpaint(client, left=20, **fields).get_json()
+    assert answer["code"] == "parameter_not_supported"
+    assert [fault["pointer"] for fault in answer["errors"]] == [pointer]
+
+
+def test_variants_of_patch_are_accepted(client: FlaskClient) -> None:
+    assert post_inpaint(client, num_images=3).status_code == 202
+
+
+def test_source_mask_of_an_outpaint_is_an_unknown_field(client: FlaskClient) -> None:
+    source = (mask(), "source.png", "image/png")
+    answer = post_outpaint(client, left=20, source_mask=source).get_json()
+    assert answer["code"] == "unknown_field"

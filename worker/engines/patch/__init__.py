@@ -1,0 +1,17 @@
+"""Completion of holes from the picture's own patches, without weights.
+
+`complete` does the work and `PatchEngine` is its adapter; `Start` lets other methods begin it with
+a picture or with offsets of their own. One idea a file: `windows` (where), `plan` (how),
+`pyramid` and `features` (what is compared), `grid`, `distance` and `search` (likenesses), `vote`,
+`peel` (the first guess), `blend` (the last picture), `levels` (the loop), `estimate`.
+"""
+
+from __future__ import annotations
+
+from worker.engines.patch.completion import Completion, complete
+from worker.engines.patch.engine import PatchEngine
+from worker.engines.patch.levels import Start
+from worker.engines.patch.plan import Quality
+from worker.engines.patch.warming import versions, warm
+
+__all__ = ["Completion", "PatchEngine", "Quality", "Start", "complete", "versions", "warm"]

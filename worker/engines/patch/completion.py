@@ -1,0 +1,177 @@
+"""Completing a picture from its own patches: windows, fallbacks, and how well it went."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from worker.engines.base import StepCallback
+from worker.engines.patch.estimate import Evidence, estimate_quality
+from worker.engines.patch.fallback import fill_plainly
+from worker.engines.patch.levels import Solution, Start, solve
+from worker.engines.patch.plan import Plan, Quality, make_plan
+from worker.engines.patch.strips import Workers
+from worker.engines.patch.windows import find_windows
+from worker.imaging import ImageArray, MaskArray
+
+
+@dataclass(frozen=True, eq=False)
+class Completion:
+    """A completed picture.
+
+    Attributes:
+        image: RGB uint8 (H, W, 3); outside the mask equal to what was given.
+        estimate: how well it went, 0 .. 1.
+        reason: why something simpler than the full patches was used; `None` where it was not.
+        levels: scales of the pyramid above the finest, the most that any window had.
+        windows: parts of the picture that were worked on.
+    """
+
+    image: ImageArray
+    estimate: float
+    reason: str | None
+    levels: int
+    windows: int
+
+
+class Progress:
+    """Counts rounds over all windows.
+
+    Args:
+        on_step: is told rounds done and rounds in all; may raise to stop.
+        rounds: rounds in all.
+    """
+
+    def __init__(self, on_step: StepCallback, rounds: int) -> None:
+        self._on_step = on_step
+        self._rounds = max(rounds, 1)
+        self._done = 0
+
+    def check(self) -> None:
+        """Tell again what is done, so that the callback can stop the work."""
+        self._on_step(self._done, self._rounds)
+
+    def advance(self) -> None:
+        """Count one round."""
+        self._done = min(self._done + 1, self._rounds)
+        self.check()
+
+    def finish(self) -> None:
+        """Tell that all is done, where some rounds turned out not to be needed."""
+        if self._done < self._rounds:
+            self._done = self._rounds
+            self.check()
+
+
+@dataclass(frozen=True, eq=False)
+class _Part:
+    """One window and how it is to be done."""
+
+    rows: slice
+    columns: slice
+    own: MaskArray
+    sources: MaskArray
+    plan: Plan | None
+
+
+def complete(
+    image: ImageArray,
+    mask: MaskArray,
+    *,
+    seed: int,
+    quality: Quality = "balanced",
+    source_mask: MaskArray | None = None,
+    start: Start | None = None,
+    on_step: StepCallback,
+    threads: int | None = None,
+) -> Completion:
+    """Fill the mask with what lies elsewhere in the picture.
+
+    Each hole is completed at several scales, from coarse to fine: every patch that touches it
+    looks for its likeness in the known part, and the likenesses vote on each pixel. Where no patch
+    can be copied from, smaller ones are tried, then a smooth fill, then the mean color; `reason`
+    says so.
+
+    Args:
+        image: RGB uint8 (H, W, 3); what lies under the mask is not read.
+        mask: uint8 (H, W), 255 = repaint.
+        seed: 0 .. 2**32 - 1; the same seed gives the same bytes on any number of threads.
+        quality: how much time to take.
+        source_mask: uint8 (H, W), 255 where may be copied from; `None` for everywhere.
+        start: what to begin with instead of a guess from the hole's border.
+        on_step: called with rounds done and rounds in all, at least every 0.1 s or so of work;
+            what it raises ends the work and passes through.
+        threads: how many run at once; `None` for as many as the process may use.
+
+    Returns:
+        The completed picture and how well it went.
+
+    Source: Y. Wexler, E. Shechtman, M. Irani, "Space-Time Completion of Video", PAMI 29(3), 2007;
+        A. Newson et al., "Video Inpainting of Complex Scenes", SIAM J. Imaging Sciences 7(4), 2014.
+    """
+    if not mask.any():
+        return Completion(image.copy(), 1.0, None, 0, 0)
+    parts = _plan_parts(image, mask, quality, source_mask, start)
+    progress = Progress(on_step, sum(part.plan.rounds if part.plan else 1 for part in parts))
+    progress.check()
+    result, left = image.copy(), mask.copy()
+    solutions = []
+    with Workers(progress.check, threads) as workers:
+        for part in parts:
+            window = np.ascontiguousarray(result[part.rows, part.columns])
+            hole = np.ascontiguousarray(left[part.rows, part.columns])
+            solution = _complete_part(window, hole, part, seed, start, workers, progress.advance)
+            own = part.own != 0
+            np.copyto(result[part.rows, part.columns], solution.image, where=own[..., None])
+            left[part.rows, part.columns][own] = 0
+            solutions.append(solution)
+    progress.finish()
+    return Completion(
+        result,
+        estimate_quality([solution.evidence for solution in solutions]),
+        next((solution.reason for solution in solutions if solution.reason), None),
+        max(solution.levels for solution in solutions),
+        len(parts),
+    )
+
+
+def _plan_parts(
+    image: ImageArray,
+    mask: MaskArray,
+    quality: Quality,
+    source_mask: MaskArray | None,
+    start: Start | None,
+) -> list[_Part]:
+    # A start may point anywhere in the picture, a user's sources may lie anywhere.
+    whole = source_mask is not None or start is not None
+    parts = []
+    for window in find_windows(mask, whole=whole):
+        box = window.box
+        rows, columns = slice(box.top, box.bottom), slice(box.left, box.right)
+        hole = np.ascontiguousarray(mask[rows, columns])
+        sources = (hole == 0).astype(np.uint8) * 255
+        if source_mask is not None:
+            sources &= source_mask[rows, columns]
+        plan = make_plan(hole, sources, quality, start_level=start.level if start else None)
+        parts.append(_Part(rows, columns, window.own, sources, plan))
+    return parts
+
+
+def _complete_part(
+    window: ImageArray,
+    hole: MaskArray,
+    part: _Part,
+    seed: int,
+    start: Start | None,
+    workers: Workers,
+    advance: Callable[[], None],
+) -> Solution:
+    if part.plan is None:
+        image, reason = fill_plainly(window, hole)
+        advance()
+        return Solution(image, Evidence(int(np.count_nonzero(hole)), is_plain=True), reason, 0)
+    run = partial(solve, window, hole, part.sources, part.plan, seed=seed, start=start)
+    return run(workers=workers, advance=advance)

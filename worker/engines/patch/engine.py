@@ -1,0 +1,47 @@
+"""The weight-free completion as an engine."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from service.contract.jobs import Recipe
+from worker.engines.base import Canvas, Painted, StepCallback
+from worker.engines.patch.completion import complete
+from worker.engines.patch.warming import versions, warm
+from worker.engines.progress import STEPS, share_of
+from worker.engines.warning import warn_simpler
+
+
+class PatchEngine:
+    """Fills the hole with what lies elsewhere in the picture."""
+
+    def load(self) -> Recipe:
+        """Compile what is not on disk yet, once; gives the recipe."""
+        warm()
+        return Recipe(engine="patch", versions=versions())
+
+    def paint(self, canvases: Sequence[Canvas], on_step: StepCallback) -> list[Painted]:
+        """Complete every canvas.
+
+        Args:
+            canvases: what to complete; prompts do not matter.
+            on_step: called with thousandths done of each canvas, and of all.
+        """
+        count = len(canvases)
+        return [
+            _paint(canvas, share_of(on_step, index / count, (index + 1) / count, STEPS * count))
+            for index, canvas in enumerate(canvases)
+        ]
+
+
+def _paint(canvas: Canvas, on_step: StepCallback) -> Painted:
+    done = complete(
+        canvas.image,
+        canvas.mask,
+        seed=canvas.seed,
+        quality=canvas.params.quality or "balanced",
+        source_mask=canvas.source_mask,
+        on_step=on_step,
+    )
+    details = {"levels": done.levels, "windows": done.windows}
+    return Painted(done.image, done.estimate, details, warn_simpler(done.reason))

@@ -1,0 +1,92 @@
+"""The picture at every scale, made from known pixels alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from worker.engines.patch.features import Planes
+from worker.imaging import ImageArray, MaskArray
+
+
+@dataclass(frozen=True, eq=False)
+class Scale:
+    """One scale.
+
+    Attributes:
+        planes: uint8 (H, W, 5); under the hole a smooth guess from coarser scales.
+        hole: uint8 (H, W), 255 = hole.
+        sources: uint8 (H, W), 255 where may be copied from.
+    """
+
+    planes: Planes
+    hole: MaskArray
+    sources: MaskArray
+
+
+def build_pyramid(scale: Scale, levels: int) -> list[Scale]:
+    """Give the scales, finest first, each half the size of the one before.
+
+    A coarse pixel is known when at least half of what it averages is.
+    """
+    scales = [scale]
+    for _ in range(levels):
+        scales.append(halve(scales[-1]))
+    return scales
+
+
+def halve(scale: Scale) -> Scale:
+    """Give the next coarser scale."""
+    known = (scale.hole == 0).astype(np.float32)
+    weight = np.asarray(cv2.pyrDown(known))
+    planes = np.empty((*weight.shape, scale.planes.shape[2]), np.uint8)
+    for channel in range(planes.shape[2]):
+        # Plane by plane: floats of all of them at once are what the memory peak was made of.
+        total = cv2.pyrDown(scale.planes[..., channel] * known)
+        planes[..., channel] = np.rint(np.asarray(total) / np.maximum(weight, 1e-6))
+    hole = np.where(weight < 0.5, 255, 0).astype(np.uint8)
+    free = np.asarray(cv2.pyrDown((scale.sources != 0).astype(np.float32)))
+    sources = np.where((free >= 0.5) & (hole == 0), 255, 0).astype(np.uint8)
+    return Scale(planes, hole, sources)
+
+
+def halve_image(image: ImageArray, levels: int) -> ImageArray:
+    """Give a picture at a coarser scale of the pyramid."""
+    for _ in range(levels):
+        image = np.asarray(cv2.pyrDown(image), np.uint8)
+    return image
+
+
+def fill_smoothly(planes: Planes, hole: MaskArray) -> Planes:
+    """Give the planes with the hole filled by ever wider means of what is known.
+
+    Source: S. Gortler et al., "The Lumigraph", SIGGRAPH 1996, section 3.4 (pull-push).
+    """
+    known = (hole == 0).astype(np.float32)
+    values = planes.astype(np.float32) * known[..., None]
+    filled = _pull_push(values, known)
+    result = planes.copy()
+    np.copyto(result, np.rint(filled).clip(0, 255).astype(np.uint8), where=hole[..., None] != 0)
+    return result
+
+
+def _pull_push(values: NDArray[np.float32], weight: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Fill by what is known; `values` are multiplied by their weights of 0 to 1."""
+    if min(weight.shape) <= 2:
+        total = max(float(weight.sum()), 1e-6)
+        return np.broadcast_to(values.sum(axis=(0, 1)) / total, values.shape).astype(np.float32)
+    half_weight = np.asarray(cv2.pyrDown(weight))
+    half_values = np.asarray(cv2.pyrDown(values))
+    # Saturate: what is known well enough is not diluted by what is not.
+    gain = np.minimum(4 * half_weight, 1) / np.maximum(half_weight, 1e-6)
+    coarse = _pull_push(
+        np.asarray(half_values * gain[..., None], np.float32),
+        np.asarray(half_weight * gain, np.float32),
+    )
+    size = (weight.shape[1], weight.shape[0])
+    up = np.asarray(cv2.pyrUp(coarse, dstsize=size))
+    rest = (1 - weight)[..., None]
+    return np.asarray(values + rest * up, np.float32)

@@ -1,0 +1,182 @@
+"""Extending a picture by its pattern where it has one, by patches where it has none."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.contract.geometry import Geometry
+from worker.engines.base import StepCallback
+from worker.engines.patch import Quality, Start, complete
+from worker.engines.pattern.estimate import estimate_growth, estimate_lattice
+from worker.engines.pattern.forecast import Forecast, find_light, foretell_rim
+from worker.engines.pattern.growth import grow
+from worker.engines.pattern.lattice import Sheet, lay, places
+from worker.engines.pattern.period import Period, find_period
+from worker.engines.progress import share_of
+from worker.imaging import ImageArray
+from worker.imaging.picture import to_uint8
+
+MIN_SCORE: Final = 0.4
+"""Correlation one period away below which no forecast is made: most photos end here."""
+
+MIN_FORECAST: Final = 0.6
+"""Correlation of the rim with its forecast from which a pattern is carried on.
+
+Photos without a pattern reach 0.57, rows of unlike coins 0.61, lattices of equal motifs 0.84 and
+more. On tiles that were bent, tinted and made noisy, the pattern scored no worse than patches from
+about 0.45 on."""
+
+SURE: Final = 0.9
+"""Forecast from which pieces are copied as they are; below it their seams are worked over."""
+
+SEARCHED: Final = 0.1
+FORETOLD: Final = 0.3
+LAID: Final = 0.4
+"""Shares of the time after which the period is found, the rim foretold, the pattern laid."""
+
+
+@dataclass(frozen=True, eq=False)
+class Extension:
+    """An extended picture.
+
+    Attributes:
+        image: RGB uint8 (H, W, 3).
+        estimate: how well it went, 0 .. 1.
+        details: which way was taken, for the recipe.
+        reason: why something simpler was used; `None` where it was not.
+    """
+
+    image: ImageArray
+    estimate: float
+    details: dict[str, Any]
+    reason: str | None
+
+
+@dataclass(frozen=True, eq=False)
+class _Pattern:
+    period: Period
+    forecast: Forecast
+
+
+def extend(
+    image: ImageArray,
+    geometry: Geometry,
+    *,
+    seed: int,
+    quality: Quality,
+    on_step: StepCallback,
+) -> Extension:
+    """Extend a picture to its canvas.
+
+    Args:
+        image: the canvas, RGB uint8 (H, W, 3); only the original's part is read.
+        geometry: where the original lies.
+        seed: 0 .. 2**32 - 1; the same seed gives the same bytes.
+        quality: how much time to take.
+        on_step: called often with parts done and parts in all; may raise to stop.
+    """
+    on_step(0, 1)
+    pattern = _find_pattern(image, geometry, on_step)
+    if pattern is not None:
+        return _carry_on(image, geometry, pattern, seed, quality, on_step)
+    growth = grow(
+        image,
+        geometry.original,
+        seed=seed,
+        quality=quality,
+        on_step=share_of(on_step, FORETOLD, 1),
+    )
+    on_step(1, 1)
+    estimate = estimate_growth(growth.estimate, geometry)
+    return Extension(growth.image, estimate, {"pattern": "patches"}, growth.reason)
+
+
+def _find_pattern(image: ImageArray, geometry: Geometry, on_step: StepCallback) -> _Pattern | None:
+    """Give the pattern of the original if its own rim follows from it."""
+    box = geometry.original
+    original = np.ascontiguousarray(image[box.top : box.bottom, box.left : box.right])
+    period = find_period(original, lambda: on_step(0, 1))
+
+    def check() -> None:
+        on_step(int(SEARCHED * 100), 100)
+
+    check()
+    if period is None or period.score < MIN_SCORE:
+        return None
+    forecast = foretell_rim(original, geometry.margins, period, check)
+    on_step(int(FORETOLD * 100), 100)
+    return _Pattern(period, forecast) if forecast.correlation >= MIN_FORECAST else None
+
+
+def _carry_on(
+    image: ImageArray,
+    geometry: Geometry,
+    pattern: _Pattern,
+    seed: int,
+    quality: Quality,
+    on_step: StepCallback,
+) -> Extension:
+    box = geometry.original
+    original = np.ascontiguousarray(image[box.top : box.bottom, box.left : box.right])
+    light = find_light(original, pattern.period, pattern.forecast.terms)
+    gain = light.gain(geometry.height, geometry.width, box.left, box.top)[..., None]
+
+    def check() -> None:
+        on_step(int(FORETOLD * 100), 100)
+
+    check()
+    sheet = Sheet.of(image / gain, box)
+    lay(sheet, box, pattern.period, check)
+    reason = _work_over(
+        sheet,
+        geometry,
+        seed=seed,
+        quality=quality,
+        is_sure=pattern.forecast.correlation >= SURE,
+        on_step=share_of(on_step, LAID, 1),
+    )
+    result = to_uint8(np.rint(sheet.values * gain).clip(0, 255).astype(np.uint8))
+    result[box.top : box.bottom, box.left : box.right] = original
+    on_step(1, 1)
+    steps = [[round(float(way), 1) for way in step] for step in pattern.period.steps]
+    estimate = estimate_lattice(pattern.forecast.correlation, geometry)
+    return Extension(result, estimate, {"pattern": "period", "period": steps}, reason)
+
+
+def _work_over(
+    sheet: Sheet,
+    geometry: Geometry,
+    *,
+    seed: int,
+    quality: Quality,
+    is_sure: bool,
+    on_step: StepCallback,
+) -> str | None:
+    """Fill what the lattice did not reach, and where it is not sure, search around its steps.
+
+    In place; gives why something simpler was used.
+    """
+    bare = sheet.rest.copy()
+    if is_sure and not bare.any():
+        return None
+    box = geometry.original
+    mask = bare
+    start = None
+    if not is_sure:
+        mask = np.full_like(bare, 255)
+        mask[box.top : box.bottom, box.left : box.right] = 0
+        start = Start(level=0, offsets=_offsets(sheet))
+    # Without light, values can lie past white; for the patches they are darkened alike.
+    scale = 255 / max(255.0, float(sheet.values[mask == 0].max()))
+    flat = np.rint(sheet.values * scale).clip(0, 255).astype(np.uint8)
+    done = complete(flat, mask, seed=seed, quality=quality, start=start, on_step=on_step)
+    np.copyto(sheet.values, done.image.astype(np.float32) / scale, where=mask[..., None] != 0)
+    return done.reason
+
+
+def _offsets(sheet: Sheet) -> NDArray[np.int32]:
+    return np.asarray(sheet.origins - places(*sheet.rest.shape), np.int32)

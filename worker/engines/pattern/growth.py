@@ -1,0 +1,113 @@
+"""Growing a picture past its border by patches, ring after ring."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from service.contract.geometry import Box
+from worker.engines.base import StepCallback
+from worker.engines.patch import Completion, Quality, complete
+from worker.engines.progress import share_of
+from worker.imaging import ImageArray, MaskArray
+from worker.imaging.geometry import widen_box
+
+RING: Final = 8
+"""Part of the longest side that a ring is wide. On eight pictures extended by 64 to 128 px, MS-SSIM
+and the sliced Wasserstein distance were 0.39 and 0.90 with one ring, 0.415 and 0.87 with rings of
+an eighth, 0.42 and 1.24 with a twelfth: narrow rings follow what is beside them, and blur."""
+
+MIN_RING: Final = 24
+"""Pixels; a narrower ring would be taken for a scratch and filled smoothly."""
+
+MIN_OWN: Final = 48
+"""Pixels that the original's shorter side must have to be copied from alone."""
+
+
+@dataclass(frozen=True, eq=False)
+class Growth:
+    """A picture grown to its canvas.
+
+    Attributes:
+        image: RGB uint8 (H, W, 3).
+        estimate: how well the patches fit, 0 .. 1.
+        reason: why something simpler was used; `None` where it was not.
+    """
+
+    image: ImageArray
+    estimate: float
+    reason: str | None
+
+
+def grow(
+    image: ImageArray, box: Box, *, seed: int, quality: Quality, on_step: StepCallback
+) -> Growth:
+    """Fill a canvas around a box from the border outwards, each ring from the ones before.
+
+    Args:
+        image: RGB uint8 (H, W, 3); only the box is read.
+        box: what is known, not empty.
+        seed: 0 .. 2**32 - 1.
+        quality: how much time to take.
+        on_step: called often; may raise to stop.
+    """
+    height, width = image.shape[:2]
+    result = image.copy()
+    rings = list(plan_rings(box, height, width))
+    parts: list[tuple[int, Completion]] = []
+    known = box
+    for index, ring in enumerate(rings):
+        tell = share_of(on_step, index / len(rings), (index + 1) / len(rings))
+        inside = np.s_[ring.top : ring.bottom, ring.left : ring.right]
+        window = np.ascontiguousarray(result[inside])
+        part = complete(
+            window,
+            _mask_around(known, ring),
+            # The seeds of neighbors must not meet: rings of one picture, variants of another.
+            seed=(seed + 0x9E3779B1 * index) % 2**32,
+            quality=quality,
+            source_mask=_sources(box, ring, len(rings)),
+            on_step=tell,
+        )
+        result[inside] = part.image
+        parts.append((ring.width * ring.height - known.width * known.height, part))
+        known = ring
+    return _sum_up(result, parts)
+
+
+def plan_rings(box: Box, height: int, width: int) -> Iterator[Box]:
+    """Give the boxes that a picture grows to, the last one the canvas.
+
+    Each grows by a part of its own size, so that their number stays small on the widest canvas.
+    """
+    while box.width < width or box.height < height:
+        pixels = max(max(box.width, box.height) // RING, MIN_RING)
+        gap = max(box.left, box.top, width - box.right, height - box.bottom)
+        # No last ring of a few pixels.
+        box = widen_box(box, gap if 2 * gap <= 3 * pixels else pixels, width, height)
+        yield box
+
+
+def _mask_around(known: Box, ring: Box) -> MaskArray:
+    """Give the mask of a ring around what is known: uint8, 255 = to be filled."""
+    mask = np.full((ring.height, ring.width), 255, np.uint8)
+    rows = slice(known.top - ring.top, known.bottom - ring.top)
+    mask[rows, known.left - ring.left : known.right - ring.left] = 0
+    return mask
+
+
+def _sources(box: Box, ring: Box, rings: int) -> MaskArray | None:
+    """Give where may be copied from: the original alone, where it is large enough."""
+    if rings == 1 or min(box.width, box.height) < MIN_OWN:
+        return None
+    return np.asarray(255 - _mask_around(box, ring), np.uint8)
+
+
+def _sum_up(image: ImageArray, parts: list[tuple[int, Completion]]) -> Growth:
+    total = sum(pixels for pixels, _ in parts)
+    estimate = sum(pixels * part.estimate for pixels, part in parts) / max(total, 1)
+    reason = next((part.reason for _, part in parts if part.reason), None)
+    return Growth(image, estimate if parts else 1.0, reason)

@@ -1,0 +1,27 @@
+"""Progress of work in parts: each part tells its own, the caller sees one."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from worker.engines.base import StepCallback
+
+STEPS: Final = 1000
+"""What progress of one canvas is told in: canvases of a batch differ in their rounds."""
+
+
+def share_of(on_step: StepCallback, first: float, last: float, steps: int = STEPS) -> StepCallback:
+    """Give a callback that tells a part's progress as that of the whole.
+
+    Args:
+        on_step: of the whole; what it raises passes through.
+        first: where the part begins, 0 .. 1 of the whole.
+        last: where it ends.
+        steps: that the whole is told in.
+    """
+
+    def tell(step: int, total: int) -> None:
+        done = first + (last - first) * step / max(total, 1)
+        on_step(min(int(done * steps + 1e-9), steps), steps)
+
+    return tell
