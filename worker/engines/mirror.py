@@ -14,7 +14,7 @@ from service.contract.jobs import Recipe
 from service.contract.params import OutpaintParams
 from worker.engines.base import Canvas, Painted, StepCallback
 from worker.engines.patch import Start, complete, versions, warm
-from worker.engines.progress import STEPS, share_of
+from worker.engines.progress import paint_each
 from worker.engines.warning import warn_simpler
 from worker.imaging import ImageArray, MaskArray
 from worker.imaging.picture import to_uint8
@@ -55,11 +55,7 @@ class MirrorEngine:
         Raises:
             Internal: a canvas has no geometry.
         """
-        count = len(canvases)
-        return [
-            _paint(canvas, share_of(on_step, index / count, (index + 1) / count, STEPS * count))
-            for index, canvas in enumerate(canvases)
-        ]
+        return paint_each(canvases, on_step, _paint)
 
 
 def _paint(canvas: Canvas, on_step: StepCallback) -> Painted:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Final
 
-from worker.engines.base import StepCallback
+from worker.engines.base import Canvas, Painted, StepCallback
 
 STEPS: Final = 1000
 """What progress of one canvas is told in: canvases of a batch differ in their rounds."""
@@ -25,3 +26,22 @@ def share_of(on_step: StepCallback, first: float, last: float, steps: int = STEP
         on_step(min(int(done * steps + 1e-9), steps), steps)
 
     return tell
+
+
+def paint_each(
+    canvases: Sequence[Canvas],
+    on_step: StepCallback,
+    paint_one: Callable[[Canvas, StepCallback], Painted],
+) -> list[Painted]:
+    """Paint one canvas after the other.
+
+    Args:
+        canvases: what to paint.
+        on_step: is told thousandths done of each canvas, and of all.
+        paint_one: paints one, telling its own progress.
+    """
+    count = len(canvases)
+    return [
+        paint_one(canvas, share_of(on_step, index / count, (index + 1) / count, STEPS * count))
+        for index, canvas in enumerate(canvases)
+    ]

@@ -8,7 +8,7 @@ from service.contract.jobs import Recipe
 from worker.engines.base import Canvas, Painted, StepCallback
 from worker.engines.patch.completion import complete
 from worker.engines.patch.warming import versions, warm
-from worker.engines.progress import STEPS, share_of
+from worker.engines.progress import paint_each
 from worker.engines.warning import warn_simpler
 
 
@@ -27,11 +27,7 @@ class PatchEngine:
             canvases: what to complete; prompts do not matter.
             on_step: called with thousandths done of each canvas, and of all.
         """
-        count = len(canvases)
-        return [
-            _paint(canvas, share_of(on_step, index / count, (index + 1) / count, STEPS * count))
-            for index, canvas in enumerate(canvases)
-        ]
+        return paint_each(canvases, on_step, _paint)
 
 
 def _paint(canvas: Canvas, on_step: StepCallback) -> Painted:

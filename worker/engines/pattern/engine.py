@@ -9,7 +9,7 @@ from service.contract.jobs import Recipe
 from worker.engines.base import Canvas, Painted, StepCallback
 from worker.engines.patch import versions, warm
 from worker.engines.pattern.extension import extend
-from worker.engines.progress import STEPS, share_of
+from worker.engines.progress import paint_each
 from worker.engines.warning import warn_simpler
 
 
@@ -37,11 +37,7 @@ class PatternEngine:
         Raises:
             Internal: a canvas has no geometry.
         """
-        count = len(canvases)
-        return [
-            _paint(canvas, share_of(on_step, index / count, (index + 1) / count, STEPS * count))
-            for index, canvas in enumerate(canvases)
-        ]
+        return paint_each(canvases, on_step, _paint)
 
 
 def _paint(canvas: Canvas, on_step: StepCallback) -> Painted:
