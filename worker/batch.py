@@ -283,7 +283,7 @@ class BatchRun:
             return
         self._unwanted_since = self._unwanted_since or time.monotonic()
         if time.monotonic() - self._unwanted_since > self._settings.abort_grace_seconds:
-            self._harness.bury(self._victim())
+            self._harness.bury(sacrificed=True)
 
     def _victim(self) -> str:
         return next(iter(self._live))

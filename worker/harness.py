@@ -108,13 +108,13 @@ class Harness:
                 self.ready = message
         return messages
 
-    def bury(self, victim: str = "") -> int | None:
+    def bury(self, victim: str = "", *, sacrificed: bool = False) -> int | None:
         """Clear away a dead horse, or kill a living one, and count deaths of the young.
 
         Args:
             victim: the job it died on. A job that kills one horse after another says nothing about
-                the driver,
-                so a death on the same job is counted once.
+                the driver, so a death on the same job is counted once.
+            sacrificed: whether it was healthy and only painted what nobody wanted any more.
 
         Returns:
             The exit code: negative for a signal.
@@ -125,15 +125,18 @@ class Harness:
         self._process.join()
         code = self._process.exitcode
         self._connection.close()
-        young = self._clock() - self._started_at < YOUNG_SECONDS
-        if not young:
+        if not sacrificed:
+            self._count_death(victim)
+        self._process, self._connection, self.ready = None, None, None
+        log.warning("horse_died", exit_code=code, young_deaths=self._young_deaths)
+        return code
+
+    def _count_death(self, victim: str) -> None:
+        if self._clock() - self._started_at >= YOUNG_SECONDS:
             self._young_deaths = 0
         elif not victim or victim != self._last_victim:
             self._young_deaths += 1
         self._last_victim = victim
-        self._process, self._connection, self.ready = None, None, None
-        log.warning("horse_died", exit_code=code, young_deaths=self._young_deaths)
-        return code
 
     def praise(self) -> None:
         """Note that the horse did its work: earlier deaths no longer point to the driver."""

@@ -126,6 +126,17 @@ def test_canceled_job_that_does_not_listen_costs_its_horse(stack: Stack) -> None
     assert find_horse(worker.pid) != horse
 
 
+def test_horses_killed_for_canceled_jobs_do_not_make_the_worker_give_up(stack: Stack) -> None:
+    worker = stack.start_worker(abort_grace_seconds="0.1")
+    for _ in range(4):
+        job_id = stack.submit("zoo:hang:30")
+        stack.wait_painting(job_id)
+        stack.store.cancel(job_id, "default")
+        assert stack.wait_ended(job_id, 2).status is JobStatus.CANCELED
+    assert stack.wait_ended(stack.submit()).status is JobStatus.SUCCEEDED
+    assert worker.poll() is None
+
+
 def test_deleted_job_stops_and_leaves_no_blob(stack: Stack) -> None:
     stack.start_worker()
     stack.start("service.courier", courier_interval_seconds="0.2")
