@@ -13,7 +13,10 @@ class CourierSettings(SharedSettings):
     """What the courier can be told, each from `PAINTJOB_` and the field's name in capitals."""
 
     courier_interval_seconds: float = Field(
-        1.0, gt=0, le=2, description="Above 3 s every pass would be taken for the end of an outage."
+        1.0,
+        gt=0,
+        le=2,
+        description="A longer rest would be taken for an outage, after which nothing is reaped for a while.",
     )
 
     @classmethod

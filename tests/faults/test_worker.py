@@ -246,9 +246,8 @@ def test_worker_survives_a_broker_that_crashes_and_returns(
     stack.start_worker()
     job_id = stack.submit("zoo:slow:20:0.1")
     stack.wait_painting(job_id)
-    # The append-only file is synced once a second: what is younger may be lost with the power
-    # alone,
-    # never with the process.
+    # The outage outlasts the lease; still nothing is reaped before the worker could renew. What the
+    # broker wrote is younger than its last sync, which only a loss of power would take away.
     private_broker.kill()
     time.sleep(1.5)
     private_broker.start()

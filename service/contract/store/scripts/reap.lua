@@ -1,7 +1,9 @@
 -- What any reaper does every second: expired leases, passed deadlines, expired results, missing deliveries.
 -- Gives JSON: {requeued = {queue = n}, ring = {queue = n}, ended = n, expired = n, held = bool}.
 local BATCH = 100
-local REST_MS = 3000
+-- A pause shorter than this has cost no lease: they are renewed several times within it. Not below what lies
+-- between two passes of one reaper.
+local REST_MS = math.max(1500, 0.3 * a.lease_ms)
 local GUARD_MS = 2000
 local SHORT_FOR_MS = 900
 local SURPLUS = 1000
