@@ -16,7 +16,7 @@ class CourierSettings(SharedSettings):
         1.0,
         gt=0,
         le=2,
-        description="A longer rest would be taken for an outage, after which nothing is reaped for a while.",
+        description="Seconds between rounds; a longer rest would be taken for an outage.",
     )
 
     @classmethod
