@@ -12,7 +12,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.routing import RoutingException
 
 from service.contract import errors
-from service.contract.errors import PaintjobError, iter_error_classes
+from service.contract.errors import PaintjobError
 from service.schemas import Problem, ProblemFault
 
 log = structlog.get_logger()
@@ -71,11 +71,6 @@ STATUS: Mapping[type[PaintjobError], int] = {
     errors.Internal: 500,
 }
 """Every error class that has a code of its own; a test asks for a row for each."""
-
-JOB_ONLY = frozenset(
-    error.code for error in iter_error_classes() if issubclass(error, errors.PaintingFailed)
-) - {"internal"}
-"""Codes that are met in `job.error`."""
 
 HTTP_ONLY: Mapping[int, tuple[str, str, str]] = {
     405: ("method_not_allowed", "The method is not allowed here", "see the Allow header"),

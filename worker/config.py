@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 
 from pydantic import Field
 
@@ -31,7 +30,3 @@ class WorkerSettings(SharedSettings):
             ValueError: a value breaks its rule, or a `PAINTJOB_` name is unknown.
         """
         return read_settings(cls, environ)
-
-    def data_dir_path(self) -> Path:
-        """Give the data directory, absolute."""
-        return self.data_dir.expanduser().absolute()

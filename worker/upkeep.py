@@ -79,8 +79,7 @@ class Upkeep:
 
     def _reap(self) -> None:
         report = self._store.reap()
-        for queue, count in (*report.requeued.items(), *report.ring.items()):
-            self._wakeups.ring(queue, count)
+        self._wakeups.ring_for(report)
         if report.requeued or report.ended:
             log.info("reaped", requeued=report.requeued, ended=report.ended)
 

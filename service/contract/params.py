@@ -136,7 +136,6 @@ class InpaintParams(PaintParams):
 
 
 MARGIN_FIELDS = ("left", "top", "right", "bottom")
-ASPECT_FIELDS = ("aspect_ratio", "anchor")
 
 Margin = Annotated[int | None, Field(ge=0, le=32_768)]
 

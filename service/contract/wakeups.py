@@ -16,6 +16,7 @@ from rq import Queue
 
 from service.contract.errors import BrokerUnavailable
 from service.contract.names import RUN_JOB, rq_prefix
+from service.contract.store import ReapReport
 
 DELIVERY_SECONDS = 86_400
 """A delivery that nobody took for so long goes; the reaper rings again if a job still waits."""
@@ -55,6 +56,15 @@ class Wakeups:
             target.enqueue_many([self._delivery() for _ in range(count)])
         except RedisError as error:
             raise BrokerUnavailable("the broker does not answer", retry_after_seconds=2) from error
+
+    def ring_for(self, report: ReapReport) -> None:
+        """Wake as many claims as a pass of the reaper has found to be owed.
+
+        Raises:
+            BrokerUnavailable: Redis does not answer; the next pass finds what is still missing.
+        """
+        for queue, count in (*report.requeued.items(), *report.ring.items()):
+            self.ring(queue, count)
 
     def _delivery(self) -> rq.queue.EnqueueData:
         return Queue.prepare_data(

@@ -61,7 +61,5 @@ def run(
 
 def round_once(store: JobStore, wakeups: Wakeups, blobs: BlobStore) -> None:
     """Reap, ring for what is missing, wipe what is due."""
-    report = store.reap()
-    for queue, count in (*report.requeued.items(), *report.ring.items()):
-        wakeups.ring(queue, count)
+    wakeups.ring_for(store.reap())
     wipe_due(store, blobs)

@@ -7,6 +7,7 @@ import numpy as np
 
 from service.contract.errors import ImageUndecodable, MaskEmpty, MaskFull, MaskUndecodable
 from service.contract.geometry import Box
+from service.contract.masks import binarize
 from service.contract.params import MaskPolarity
 from worker.imaging import MaskArray
 from worker.imaging.decoding import load_upright
@@ -36,9 +37,8 @@ def decode_mask(
     if upright.has_transparency_data:
         # The colors as they are, not laid on black.
         upright = upright.convert("RGBA")
-    is_white = np.asarray(upright.convert("L")) >= threshold
-    repaint = is_white if polarity == "white_repaints" else ~is_white
-    return repaint.astype(np.uint8) * 255
+    # By the API's own function: what it judged and what is painted must be the same mask.
+    return np.array(binarize(upright.convert("L"), polarity, threshold))
 
 
 def grow_mask(mask: MaskArray, pixels: int) -> MaskArray:

@@ -67,7 +67,6 @@ def connect(
     namespace: str = DEFAULT_NAMESPACE,
     lease_seconds: float = 10.0,
     socket_timeout: float = 1.0,
-    max_connections: int | None = None,
 ) -> JobStore:
     """Open the store at a Redis URL; connects at the first call.
 
@@ -78,6 +77,5 @@ def connect(
         socket_timeout=socket_timeout,
         socket_connect_timeout=socket_timeout,
         retry=Retry(NoBackoff(), 0),
-        max_connections=max_connections,
     )
     return JobStore(redis, namespace, lease_seconds)
