@@ -1,19 +1,24 @@
-"""How long PNG encoders take and how large their files are, on a photo and on flat graphics.
+"""What PNG encoders cost, and how large their files are: photo, graphics, noise, transparency.
 
 Run it from the root of the repository:
 
-    python -m benchmarks.png_encode [--side 1024] [--repeats 5] [--image FILE ...]
+    python -m benchmarks.png_encode [--side 512 --side 2048] [--repeats 5] [--image FILE ...]
+
+Encoders that are not installed are left out; `deploy/requirements/benchmarks.txt` has them all.
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib
 import statistics
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
+from importlib.util import find_spec
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -25,12 +30,8 @@ from worker.imaging.picture import Picture, to_uint8
 
 Encoder = Callable[[ImageArray], bytes]
 
-STRATEGIES = {
-    "default": cv2.IMWRITE_PNG_STRATEGY_DEFAULT,
-    "filtered": cv2.IMWRITE_PNG_STRATEGY_FILTERED,
-    "huffman": cv2.IMWRITE_PNG_STRATEGY_HUFFMAN_ONLY,
-    "rle": cv2.IMWRITE_PNG_STRATEGY_RLE,
-}
+_STRATEGIES = {"default": 0, "filtered": 1, "huffman": 2, "rle": 3}
+"""zlib's strategies by number, as libpng and all who bind it take them."""
 
 
 def make_photo(side: int) -> ImageArray:
@@ -63,6 +64,25 @@ def make_graphics(side: int) -> ImageArray:
     return picture
 
 
+def make_noise(side: int) -> ImageArray:
+    """Give what no encoder can make smaller."""
+    return np.random.default_rng(0).integers(0, 256, (side, side, 3), np.uint8)
+
+
+def make_transparent(side: int) -> ImageArray:
+    """Give a photo-like RGBA picture with a soft disc of alpha."""
+    rows, columns = np.mgrid[0:side, 0:side]
+    distance = np.hypot(rows - side / 2, columns - side / 2)
+    alpha = ((side * 0.45 - distance) * 8).clip(0, 255).astype(np.uint8)
+    return np.dstack((make_photo(side), alpha))
+
+
+def make_gray_transparent(side: int) -> ImageArray:
+    """Give the same in gray with alpha."""
+    rgba = make_transparent(side)
+    return np.ascontiguousarray(rgba[..., [1, 3]])
+
+
 def encode_with_pillow(image: ImageArray, level: int) -> bytes:
     """Encode with Pillow at a compression level."""
     buffer = BytesIO()
@@ -70,20 +90,73 @@ def encode_with_pillow(image: ImageArray, level: int) -> bytes:
     return buffer.getvalue()
 
 
-def encode_with_opencv(image: ImageArray, level: int, strategy: int) -> bytes:
-    """Encode with OpenCV at a compression level, by a strategy of zlib's."""
+def encode_with_opencv(image: ImageArray, level: int, strategy: int, row_filter: int = 0) -> bytes:
+    """Encode with OpenCV at a level, by a strategy of zlib's; 0 leaves the filter to OpenCV."""
     options = [cv2.IMWRITE_PNG_COMPRESSION, level, cv2.IMWRITE_PNG_STRATEGY, strategy]
-    _, encoded = cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), options)
+    if row_filter:
+        options += [cv2.IMWRITE_PNG_FILTER, row_filter]
+    code = cv2.COLOR_RGB2BGR if image.shape[2] == 3 else cv2.COLOR_RGBA2BGRA
+    _, encoded = cv2.imencode(".png", cv2.cvtColor(image, code), options)
     return encoded.tobytes()
 
 
-def list_encoders() -> Iterator[tuple[str, Encoder]]:
-    """Give every encoder measured, with its name; the one in use last."""
+def encode_with_vips(module: Any, image: ImageArray, level: int, row_filter: str) -> bytes:
+    """Encode with libvips."""
+    picture = module.Image.new_from_array(image, interpretation="srgb")
+    return bytes(picture.write_to_buffer(".png", compression=level, filter=row_filter))
+
+
+def encode_with_fpng(module: Any, image: ImageArray) -> bytes:
+    """Encode with fpng, which trades size for speed."""
+    return bytes(module.from_ndarray(image))
+
+
+def list_encoders(channels: int) -> Iterator[tuple[str, Encoder]]:
+    """Give every encoder that is installed and takes so many channels; the one in use last."""
     for level in (1, 3, 6):
-        yield f"Pillow level {level}", partial(encode_with_pillow, level=level)
-    for name, strategy in STRATEGIES.items():
-        yield f"OpenCV level 1 {name}", partial(encode_with_opencv, level=1, strategy=strategy)
-    yield "in use (encode_png)", lambda image: encode_png(Picture(image.copy()))
+        yield f"Pillow, level {level}", partial(encode_with_pillow, level=level)
+    if channels != 2:
+        yield from _list_opencv()
+        yield from _list_vips()
+    yield from _list_imagecodecs()
+    if channels != 2 and find_spec("fpng"):
+        yield "fpng", partial(encode_with_fpng, importlib.import_module("fpng"))
+    yield "in use", _encode_as_the_worker
+
+
+def _list_opencv() -> Iterator[tuple[str, Encoder]]:
+    for name, strategy in _STRATEGIES.items():
+        yield f"OpenCV, level 1, {name}", partial(encode_with_opencv, level=1, strategy=strategy)
+    for name, row_filter in {"up": 32, "paeth": 128, "fast": 56}.items():
+        encoder = partial(encode_with_opencv, level=1, strategy=3, row_filter=row_filter)
+        yield f"OpenCV, level 1, rle, {name}", encoder
+    yield "OpenCV, level 3, filtered", partial(encode_with_opencv, level=3, strategy=1)
+
+
+def _list_vips() -> Iterator[tuple[str, Encoder]]:
+    if not find_spec("pyvips"):
+        return
+    module = importlib.import_module("pyvips")
+    for level, row_filter in ((1, "none"), (1, "sub"), (6, "none")):
+        encoder = partial(encode_with_vips, module, level=level, row_filter=row_filter)
+        yield f"libvips, level {level}, {row_filter}", encoder
+
+
+def _list_imagecodecs() -> Iterator[tuple[str, Encoder]]:
+    if not find_spec("imagecodecs"):
+        return
+    codecs = importlib.import_module("imagecodecs")
+    for level in (1, 3):
+        yield f"libspng, level {level}", partial(codecs.spng_encode, level=level)
+    yield "libpng, level 1, rle, sub", partial(codecs.png_encode, level=1, strategy=3, filter=16)
+
+
+def _encode_as_the_worker(image: ImageArray) -> bytes:
+    channels = image.shape[2]
+    if channels == 3:
+        return encode_png(Picture(image.copy()))
+    color = image[..., 0] if channels == 2 else image[..., :3]
+    return encode_png(Picture(np.ascontiguousarray(color), image[..., -1].copy()))
 
 
 def measure(encoder: Encoder, image: ImageArray, repeats: int) -> tuple[float, int]:
@@ -103,27 +176,35 @@ def measure(encoder: Encoder, image: ImageArray, repeats: int) -> tuple[float, i
 
 
 def print_table(title: str, image: ImageArray, repeats: int) -> None:
-    """Measure every encoder on one picture and print a table."""
-    print(f"\n{title}, {image.shape[1]}x{image.shape[0]}")
-    print(f"{'encoder':<24}{'CPU ms':>10}{'kB':>10}{'ns/pixel':>10}")
-    for name, encoder in list_encoders():
+    """Measure every encoder on one picture and print a table in Markdown."""
+    print(f"\n{title}, {image.shape[1]}x{image.shape[0]}\n")
+    print("| encoder | CPU ms | kB | ns a pixel |\n|---|---|---|---|")
+    for name, encoder in list_encoders(image.shape[2]):
         milliseconds, size = measure(encoder, image, repeats)
         per_pixel = milliseconds * 1e6 / (image.shape[0] * image.shape[1])
-        print(f"{name:<24}{milliseconds:>10.1f}{size / 1000:>10.0f}{per_pixel:>10.1f}")
+        print(f"| {name} | {milliseconds:.1f} | {size / 1000:.0f} | {per_pixel:.1f} |")
 
 
 def main() -> None:
     """Read the arguments and print the tables."""
     parser = argparse.ArgumentParser(description="Measure PNG encoders.")
-    parser.add_argument("--side", type=int, default=1024, help="pixels a side of the made pictures")
+    parser.add_argument("--side", type=int, action="append", help="pixels a side of made pictures")
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument(
         "--image", type=Path, action="append", default=[], help="a picture of yours"
     )
     arguments = parser.parse_args()
     cv2.setNumThreads(1)
-    print_table("photo-like", make_photo(arguments.side), arguments.repeats)
-    print_table("flat graphics", make_graphics(arguments.side), arguments.repeats)
+    makers = {
+        "photo-like": make_photo,
+        "flat graphics": make_graphics,
+        "noise": make_noise,
+        "photo-like with alpha": make_transparent,
+        "gray with alpha": make_gray_transparent,
+    }
+    for side in arguments.side or [512, 2048]:
+        for title, make in makers.items():
+            print_table(title, make(side), arguments.repeats)
     for path in arguments.image:
         with Image.open(path) as image:
             print_table(path.name, np.asarray(image.convert("RGB")), arguments.repeats)

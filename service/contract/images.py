@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import BinaryIO
 
 from PIL import Image, JpegImagePlugin, PngImagePlugin, WebPImagePlugin
 
+from service.contract.containers.png import check_sums
+from service.contract.containers.splice import splice
 from service.contract.errors import (
     ImageTooLarge,
     ImageUndecodable,
@@ -20,7 +23,6 @@ MIN_SIDE_PIXELS = 64
 MAX_ASPECT = 16
 """The longer side may be so many times the shorter one."""
 
-ORIENTATION_TAG = 0x0112
 _MODES = frozenset({"1", "L", "LA", "P", "RGB", "RGBA"})
 _OPENERS: Mapping[str, Callable[[BinaryIO], Image.Image]] = {
     "png": PngImagePlugin.PngImageFile,
@@ -64,7 +66,8 @@ def check_picture(file: BinaryIO, max_pixels: int) -> PictureInfo:
     Raises:
         UnsupportedMediaType: it is no PNG, JPEG or WebP, is animated, CMYK or deeper than 8 bits.
         ImageTooLarge: the header declares too many pixels.
-        InvalidField: a side is too short, or one is too long for the other.
+        InvalidField: a side is too short, one is too long for the other, or the color profile or
+            the EXIF is too large.
         ImageUndecodable: it is broken or cut.
     """
     header = read_header(file)
@@ -72,10 +75,8 @@ def check_picture(file: BinaryIO, max_pixels: int) -> PictureInfo:
     check_pixels(header, max_pixels)
     _check_shape(header)
     with decoding(ImageUndecodable("the picture is broken or cut short")):
-        image = open_picture(file, header)
-        info = describe_picture(image, header)
-        _check_structure(image, header)
-    return info
+        _check_structure(file, header)
+    return PictureInfo(header.format, header.mode, header.width, header.height, header.orientation)
 
 
 def check_kind(header: PictureHeader) -> None:
@@ -105,27 +106,44 @@ def check_pixels(header: PictureHeader, max_pixels: int) -> None:
 def open_picture(file: BinaryIO, header: PictureHeader) -> Image.Image:
     """Open a picture with Pillow, by its own reader; no pixel is decoded.
 
+    Pillow is shown the pixels' part of the file alone, so that it cannot unpack texts and profiles.
+    A transparent value is in `info` as it is decoded; the picture is not turned upright.
+
     Call it inside `decoding`, after `check_pixels`.
 
     Raises:
         ImageUndecodable: Pillow sees another size than the header declares.
+        UnsupportedMediaType: Pillow sees a mode that is not taken.
     """
-    file.seek(0)
-    image = _OPENERS[header.format](file)
+    image = _OPENERS[header.format](splice(file, header.pixels))
     if image.size != (header.width, header.height):
         raise ImageUndecodable("the picture contradicts its own header")
     if image.mode not in _MODES:
         raise UnsupportedMediaType(f"pictures of mode {image.mode} are not taken; send 8-bit RGB")
+    if "transparency" in image.info and image.mode != "P":
+        image.info["transparency"] = transparent_value(header)
     return image
 
 
-def describe_picture(image: Image.Image, header: PictureHeader) -> PictureInfo:
-    """Tell format, mode, size and orientation of an opened picture, without decoding it."""
-    if header.late_exif is not None:
-        image.info.setdefault("exif", header.late_exif)
-    # PngImageFile.getexif would decode all pixels to look for EXIF behind them.
-    orientation = Image.Image.getexif(image).get(ORIENTATION_TAG, 1)
-    return PictureInfo(header.format, image.mode, header.width, header.height, orientation or 1)
+def transparent_value(header: PictureHeader) -> int | tuple[int, ...] | None:
+    """Give the transparent value of a PNG without palette, in the 8 bits that it is decoded to.
+
+    Pillow gives the value as stored, which in a picture of 2 or 4 bits is another color.
+
+    Returns:
+        One value for gray, three for RGB; `None` if there is none.
+
+    Source: PNG specification, third edition, 11.3.1.1 and 13.12.
+    """
+    if header.transparency is None or header.palette is not None:
+        return None
+    top = 2**header.depth - 1
+    values = struct.unpack(f">{len(header.transparency) // 2}H", header.transparency)
+    # Bits above the depth do not count. Of 16 bits, the high ones are what is decoded.
+    scaled = tuple(
+        value >> 8 if header.depth == 16 else (value & top) * 255 // top for value in values
+    )
+    return scaled if len(scaled) == 3 else scaled[0]
 
 
 def _check_shape(header: PictureHeader) -> None:
@@ -136,11 +154,16 @@ def _check_shape(header: PictureHeader) -> None:
         raise InvalidField(f"the longer side may be at most {MAX_ASPECT} times the shorter one")
 
 
-def _check_structure(image: Image.Image, header: PictureHeader) -> None:
-    """Find truncation and broken structure cheaply; a WebP has been checked by opening it."""
+def _check_structure(file: BinaryIO, header: PictureHeader) -> None:
+    """Find broken structure cheaply, in memory that the number of pixels does not decide.
+
+    That a file is whole has been found out with its header: each format says where it ends.
+    """
     if header.format == "png":
-        image.verify()
-    elif header.format == "jpeg":
-        # The whole stream is read, but only one coefficient in 64 is turned into a pixel.
+        check_sums(file)
+    elif header.format == "jpeg" and not header.progressive:
+        # The whole stream is read, but only one coefficient in 64 is turned into a pixel. Of a
+        # progressive one all coefficients would be held at once: 96 MB at 16 megapixels.
+        image = open_picture(file, header)
         image.draft(image.mode, (header.width // 8, header.height // 8))
         image.load()

@@ -13,8 +13,8 @@ from service.contract.errors import JobExpired
 from service.contract.jobs import Output
 from service.routes.rendering import is_known, not_modified
 
-MEDIA_TYPES = {"png": "image/png", "jpeg": "image/jpeg", "webp": "image/webp"}
-EXTENSIONS = {"png": "png", "jpeg": "jpg", "webp": "webp"}
+MEDIA_TYPES = {"png": "image/png", "jpeg": "image/jpeg", "webp": "image/webp", "avif": "image/avif"}
+EXTENSIONS = {"png": "png", "jpeg": "jpg", "webp": "webp", "avif": "avif"}
 
 
 def send_output(job_id: str, output: Output) -> Response:

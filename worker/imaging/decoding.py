@@ -1,91 +1,88 @@
-"""Bytes to pictures.
-
-Which mode a file comes back in:
-
-| file | picture |
-|---|---|
-| gray, 1 or 8 bits | `L` |
-| gray with alpha, or with one transparent value | `LA` |
-| RGB, YCbCr | `RGB` |
-| RGBA, or RGB with one transparent color | `RGBA` |
-| palette | `RGB`; `RGBA` if an entry is transparent |
-| 16 bits a channel, CMYK, anything else | refused |
-
-Sixteen bits and CMYK are refused because every way to eight bits of RGB changes the pixels that are
-to be kept.
-"""
+"""Bytes to pictures. `docs/pictures.md` has the rule for every mode and format."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from io import BytesIO
 from typing import Final
 
+import cv2
 import numpy as np
-from PIL import Image, ImageOps
 
 from service.contract.errors import ImageUndecodable
-from service.contract.images import check_kind, check_pixels, open_picture
-from service.contract.picture_headers import decoding, read_header
-from worker.imaging import AlphaArray, ImageArray
-from worker.imaging.picture import Picture
+from service.contract.images import check_kind, check_pixels
+from service.contract.picture_headers import PictureHeader, decoding, read_header
+from worker.imaging import ImageArray
+from worker.imaging.exif import strip_exif
+from worker.imaging.picture import Picture, to_uint8
+from worker.imaging.pixels import Pixels, decode_jpeg, decode_png, decode_webp
 
-_TARGETS: Final = {
-    "1": ("L", "LA"),
-    "L": ("L", "LA"),
-    "LA": ("LA", "LA"),
-    "P": ("RGB", "RGBA"),
-    "RGB": ("RGB", "RGBA"),
-    "RGBA": ("RGBA", "RGBA"),
+_DECODERS: Final[dict[str, Callable[[bytes, PictureHeader], Pixels]]] = {
+    "png": decode_png,
+    "jpeg": decode_jpeg,
+    "webp": decode_webp,
 }
-"""For each mode of Pillow's: what it becomes without and with a transparent value in the header."""
+
+TURNING: Final = frozenset({5, 6, 7, 8})
+"""EXIF orientations by which width and height change places."""
 
 
-def decode_picture(data: bytes, max_pixels: int) -> Picture:
+def decode_picture(data: bytes, max_pixels: int, *, keep_metadata: bool = False) -> Picture:
     """Decode a PNG, JPEG or WebP file; EXIF orientation is applied, the color profile kept.
 
     Args:
         data: the file.
         max_pixels: width x height that the header may declare.
+        keep_metadata: whether EXIF is kept, less orientation and thumbnail.
 
     Raises:
         ImageTooLarge: the header declares more; nothing was decoded.
         UnsupportedMediaType: another format, animated, 16 bits a channel, or CMYK.
+        InvalidField: the color profile or the EXIF is too large.
         ImageUndecodable: the file is broken.
     """
-    upright = load_upright(data, max_pixels)
-    target = _TARGETS[upright.mode]["transparency" in upright.info]
-    color, alpha = _split(np.asarray(upright.convert(target)))
-    return Picture(color, alpha, upright.info.get("icc_profile") or None)
-
-
-def load_upright(data: bytes, max_pixels: int) -> Image.Image:
-    """Decode all pixels, in the file's own mode, and apply the EXIF orientation.
-
-    Raises:
-        ImageTooLarge: the header declares more pixels; nothing was decoded.
-        UnsupportedMediaType: another format, animated, 16 bits a channel, or CMYK.
-        ImageUndecodable: the file is broken.
-    """
-    file = BytesIO(data)
-    header = read_header(file)
+    header = read_header(BytesIO(data))
     check_kind(header)
     check_pixels(header, max_pixels)
-    with decoding(ImageUndecodable("the picture's header is broken")):
-        image = open_picture(file, header)
-    try:
-        image.load()
-        return ImageOps.exif_transpose(image)
-    except MemoryError:
-        # Not the file's fault, and told as what it is.
-        raise
-    # Decoders raise nearly anything on broken data: OSError, SyntaxError, struct.error, ...
-    except Exception:
-        raise ImageUndecodable("the picture's data is broken or ends too early") from None
+    with decoding(ImageUndecodable("the picture's data is broken or ends too early")):
+        color, alpha = _DECODERS[header.format](data, header)
+    if color.shape[:2] != (header.height, header.width):
+        raise ImageUndecodable("the picture's data has another size than its header declares")
+    is_turned = header.orientation in TURNING
+    resolution = header.resolution
+    return Picture(
+        turn(color, header.orientation),
+        None if alpha is None else turn(alpha, header.orientation),
+        header.profile,
+        resolution.turned() if resolution and is_turned else resolution,
+        strip_exif(header.exif, is_turned=is_turned) if keep_metadata and header.exif else None,
+        header.color_space,
+    )
 
 
-def _split(pixels: ImageArray) -> tuple[ImageArray, AlphaArray | None]:
-    """Take color and alpha apart, as copies that share nothing with Pillow's memory."""
-    if pixels.ndim == 2 or pixels.shape[2] == 3:
-        return pixels.copy(), None
-    color = pixels[..., 0] if pixels.shape[2] == 2 else pixels[..., :3]
-    return np.ascontiguousarray(color), np.ascontiguousarray(pixels[..., -1])
+def turn(pixels: ImageArray, orientation: int) -> ImageArray:
+    """Turn pixels upright; every one comes back as it was.
+
+    Args:
+        pixels: uint8 (H, W) or (H, W, C).
+        orientation: EXIF's, 1..8.
+
+    Source: EXIF 2.32, 4.6.4 A, Orientation.
+    """
+    match orientation:
+        case 2:
+            return to_uint8(cv2.flip(pixels, 1))
+        case 3:
+            return to_uint8(cv2.rotate(pixels, cv2.ROTATE_180))
+        case 4:
+            return to_uint8(cv2.flip(pixels, 0))
+        case 5:
+            return to_uint8(cv2.transpose(pixels))
+        case 6:
+            return to_uint8(cv2.rotate(pixels, cv2.ROTATE_90_CLOCKWISE))
+        case 7:
+            return to_uint8(cv2.transpose(np.ascontiguousarray(pixels[::-1, ::-1])))
+        case 8:
+            return to_uint8(cv2.rotate(pixels, cv2.ROTATE_90_COUNTERCLOCKWISE))
+        case _:
+            return pixels

@@ -2,85 +2,151 @@
 
 from __future__ import annotations
 
+import struct
 from io import BytesIO
-from typing import Final
+from typing import Any, Final
 
 import cv2
 import numpy as np
-from PIL import Image
+from PIL import Image, features
 
 from service.contract.errors import InvalidField, PaintingFailed
 from service.contract.params import OutputFormat
+from service.contract.picture_headers import Resolution
 from worker.imaging import ImageArray
 from worker.imaging.picture import Picture, to_uint8
-from worker.imaging.png_profile import insert_profile
+from worker.imaging.png_chunks import (
+    color_space_chunks,
+    exif_chunk,
+    insert_chunks,
+    pair_channels,
+    profile_chunk,
+    resolution_chunk,
+)
 
 LOSSLESS: Final = frozenset({"png"})
 """Formats in which every kept pixel must come back equal."""
 
-MAX_SIDE: Final = {"png": 2**31 - 1, "jpeg": 65_500, "webp": 16_383}
-"""Longest side in pixels that each format can hold."""
+MAX_SIDE: Final = {"png": 1_000_000, "jpeg": 65_500, "webp": 16_383, "avif": 32_768}
+"""Longest side in pixels that each format can hold and common decoders take."""
 
-EXTENSIONS: Final = {"png": "png", "jpeg": "jpg", "webp": "webp"}
+EXTENSIONS: Final = {"png": "png", "jpeg": "jpg", "webp": "webp", "avif": "avif"}
 
-# Measured by benchmarks/png_encode.py: the fastest setting on photos, and smaller than the default.
+MAX_JPEG_EXIF_BYTES: Final = 65_527
+"""What one segment holds beside its length and the word Exif."""
+
+# Measured by benchmarks/png_encode.py: docs/adr/0013-png-encoder.md. The filter is also what
+# `pair_channels` builds on: it does not know how many channels there are.
 _PNG_OPTIONS: Final = (
     cv2.IMWRITE_PNG_COMPRESSION,
     1,
     cv2.IMWRITE_PNG_STRATEGY,
     cv2.IMWRITE_PNG_STRATEGY_RLE,
+    cv2.IMWRITE_PNG_FILTER,
+    cv2.IMWRITE_PNG_FILTER_UP,
 )
 
+_AVIF_SPEED: Final = 9
+"""Of 0..10. Measured: 8 takes four times as long for photos 8 % smaller, 10 saves nothing more."""
 
-def encode_picture(picture: Picture, output_format: OutputFormat, quality: int = 95) -> bytes:
-    """Encode a picture in its own mode, with its color profile.
+_WEBP_LOSSLESS: Final = {"lossless": True, "quality": 20, "method": 1}
+"""Measured: method 4, the default, takes five times as long for photos 6 % smaller."""
 
-    JPEG has no alpha: a transparent picture is laid on white. WebP stores gray as RGB.
+_BAND_ROWS: Final = 256
+_JFIF: Final = b"\xff\xd8\xff\xe0\x00\x10JFIF\0"
+_DENSITY_AT: Final = 13
+"""Where a JFIF header tells unit and density."""
+
+
+def is_lossless(output_format: OutputFormat, lossless: bool = False) -> bool:
+    """Tell whether every pixel comes back from a format.
+
+    Args:
+        output_format: the format.
+        lossless: what was asked for `webp`, which alone has a choice.
+    """
+    return output_format == "png" or (output_format == "webp" and lossless)
+
+
+def encode_picture(
+    picture: Picture, output_format: OutputFormat, quality: int = 95, lossless: bool = False
+) -> bytes:
+    """Encode a picture in its own mode, with its color profile, resolution and EXIF.
+
+    JPEG has no alpha: a transparent picture is laid on white. WebP and AVIF store gray as color
+    where there is alpha, WebP always. They tell no resolution but by EXIF.
 
     Args:
         picture: what to encode.
-        output_format: `png` (lossless), `jpeg` or `webp` (both lossy).
-        quality: 1..100, of the lossy formats.
+        output_format: `png` (lossless), `jpeg`, `webp` (either) or `avif`.
+        quality: 1..100, of what is lossy.
+        lossless: whether `webp` keeps every pixel; what is transparent keeps its color too.
 
     Raises:
-        InvalidField: the format cannot hold a side this long.
+        InvalidField: the format cannot hold a side or the EXIF, or is not there.
     """
-    if max(picture.width, picture.height) > MAX_SIDE[output_format]:
-        raise InvalidField(
-            f"{output_format} holds at most {MAX_SIDE[output_format]} pixels a side; ask for png"
-        )
+    _check_limits(picture, output_format)
     if output_format == "png":
         return encode_png(picture)
     if output_format == "jpeg":
         return _encode_jpeg(picture, quality)
-    return _encode_webp(picture, quality)
+    if output_format == "webp":
+        # `exact` keeps the color under transparent pixels, which WebP otherwise throws away.
+        options = _WEBP_LOSSLESS if lossless else {"quality": quality}
+        return _encode_with_pillow(picture, "WEBP", exact=True, **options)
+    return _encode_avif(picture, quality)
 
 
 def encode_png(picture: Picture) -> bytes:
     """Encode losslessly, the cheapest way measured."""
     if picture.mode == "LA":
-        # OpenCV has no gray with alpha and would make it RGBA.
-        return _encode_with_pillow(picture, "PNG", compress_level=1)
-    encoded = _encode_with_opencv(_to_opencv_order(picture))
-    return insert_profile(encoded, picture.icc_profile) if picture.icc_profile else encoded
+        # OpenCV has no gray with alpha: gray of twice the width is stored the same way.
+        pairs = picture.channels().reshape(picture.height, 2 * picture.width)
+        encoded = pair_channels(_encode_with_opencv(pairs))
+    else:
+        encoded = _encode_with_opencv(_to_opencv_order(picture))
+    return insert_chunks(
+        encoded,
+        color_space_chunks(picture.color_space),
+        profile_chunk(picture.icc_profile),
+        resolution_chunk(picture.resolution),
+        exif_chunk(picture.exif),
+    )
 
 
 def lay_on_white(picture: Picture) -> Picture:
     """Give the picture without alpha, as it looks on white."""
     if picture.alpha is None:
         return picture
-    weight = picture.alpha.astype(np.uint16)
-    if not picture.is_gray:
-        weight = weight[..., None]
-    blended = (picture.color * weight + 255 * (255 - weight) + 127) // 255
-    return Picture(blended.astype(np.uint8), None, picture.icc_profile)
+    color = np.empty_like(picture.color)
+    # By bands: the products take two bytes, and more than one of them is held.
+    for top in range(0, picture.height, _BAND_ROWS):
+        rows = slice(top, top + _BAND_ROWS)
+        weight = picture.alpha[rows].astype(np.uint16)
+        if not picture.is_gray:
+            weight = weight[..., None]
+        color[rows] = (picture.color[rows] * weight + 255 * (255 - weight) + 127) // 255
+    return picture.with_pixels(color, None)
+
+
+def _check_limits(picture: Picture, output_format: OutputFormat) -> None:
+    limit = MAX_SIDE[output_format]
+    if max(picture.width, picture.height) > limit:
+        raise InvalidField(f"{output_format} holds at most {limit} pixels a side; ask for png")
+    if output_format == "jpeg" and len(picture.exif or b"") > MAX_JPEG_EXIF_BYTES:
+        raise InvalidField("the EXIF is too large for jpeg; ask for png, or do not keep metadata")
+    if output_format == "avif" and not features.check("avif"):
+        raise InvalidField("this worker cannot write avif; ask for png, jpeg or webp")
 
 
 def _to_opencv_order(picture: Picture) -> ImageArray:
     if picture.is_gray:
         return picture.color
-    code = cv2.COLOR_RGB2BGR if picture.alpha is None else cv2.COLOR_RGBA2BGRA
-    return to_uint8(cv2.cvtColor(picture.channels(), code))
+    if picture.alpha is None:
+        return to_uint8(cv2.cvtColor(picture.color, cv2.COLOR_RGB2BGR))
+    pixels = np.empty((picture.height, picture.width, 4), np.uint8)
+    cv2.mixChannels([picture.color, picture.alpha], [pixels], [0, 2, 1, 1, 2, 0, 3, 3])
+    return pixels
 
 
 def _encode_with_opencv(pixels: ImageArray) -> bytes:
@@ -92,16 +158,40 @@ def _encode_with_opencv(pixels: ImageArray) -> bytes:
 
 def _encode_jpeg(picture: Picture, quality: int) -> bytes:
     # Chroma at full resolution: halving it would smear color over the edge of the mask.
-    return _encode_with_pillow(lay_on_white(picture), "JPEG", quality=quality, subsampling=0)
+    encoded = _encode_with_pillow(lay_on_white(picture), "JPEG", quality=quality, subsampling=0)
+    return _set_density(encoded, picture.resolution)
 
 
-def _encode_webp(picture: Picture, quality: int) -> bytes:
-    # `exact` keeps the color under transparent pixels, which WebP otherwise throws away.
-    return _encode_with_pillow(picture, "WEBP", quality=quality, exact=True)
+def _encode_avif(picture: Picture, quality: int) -> bytes:
+    return _encode_with_pillow(
+        picture, "AVIF", quality=quality, subsampling="4:4:4", speed=_AVIF_SPEED
+    )
 
 
-def _encode_with_pillow(picture: Picture, name: str, **options: int | bool) -> bytes:
+def _encode_with_pillow(picture: Picture, name: str, **options: Any) -> bytes:
     buffer = BytesIO()
     image = Image.fromarray(picture.channels())
-    image.save(buffer, name, icc_profile=picture.icc_profile, **options)
+    if picture.exif is not None:
+        options["exif"] = b"Exif\0\0" + picture.exif
+    try:
+        image.save(buffer, name, icc_profile=picture.icc_profile, **options)
+    except (ValueError, OSError, RuntimeError):
+        # WebP gives up on some large pictures full of detail: its first partition has 512 kB.
+        raise InvalidField(f"{name.lower()} cannot hold this picture; ask for png") from None
     return buffer.getvalue()
+
+
+def _set_density(jpeg: bytes, resolution: Resolution | None) -> bytes:
+    """Give the JPEG with a resolution; one too large for the format is left out.
+
+    By hand, because Pillow knows inches only. Source: ITU-T T.871 (JFIF), 10.1.
+    """
+    if resolution is None or not jpeg.startswith(_JFIF):
+        return jpeg
+    x, y, unit = resolution.x, resolution.y, {"none": 0, "inch": 1, "centimeter": 2}
+    if resolution.per == "meter":
+        x, y = (round(side * 0.0254) for side in (x, y))
+    if not 0 < min(x, y) <= max(x, y) <= 0xFFFF:
+        return jpeg
+    density = struct.pack(">BHH", unit.get(resolution.per, 1), x, y)
+    return jpeg[:_DENSITY_AT] + density + jpeg[_DENSITY_AT + len(density) :]

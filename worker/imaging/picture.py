@@ -1,13 +1,14 @@
-"""A decoded picture: color, alpha and profile, kept apart so that each comes back untouched."""
+"""A decoded picture: color, alpha and what belongs to them, kept apart so that each comes back."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import cv2
 import numpy as np
 
+from service.contract.picture_headers import Resolution
 from worker.imaging import AlphaArray, ImageArray
 
 Mode = Literal["L", "LA", "RGB", "RGBA"]
@@ -21,11 +22,18 @@ class Picture:
         color: uint8, gray (H, W) or RGB (H, W, 3).
         alpha: uint8 (H, W), 255 opaque; `None` for a picture without transparency.
         icc_profile: color profile as it was embedded.
+        resolution: pixels per unit of length, as the file said it.
+        exif: EXIF without orientation and thumbnail, beginning with its byte order; `None` unless
+            metadata is to be kept.
+        color_space: what a PNG said of its colors beside a profile: kind and data of chunks.
     """
 
     color: ImageArray
     alpha: AlphaArray | None = None
     icc_profile: bytes | None = None
+    resolution: Resolution | None = None
+    exif: bytes | None = None
+    color_space: tuple[tuple[bytes, bytes], ...] = ()
 
     def __post_init__(self) -> None:
         self.color.flags.writeable = False
@@ -53,6 +61,15 @@ class Picture:
         if self.alpha is None:
             return "L" if self.is_gray else "RGB"
         return "LA" if self.is_gray else "RGBA"
+
+    def with_pixels(self, color: ImageArray, alpha: AlphaArray | None) -> Picture:
+        """Give a picture of other pixels, with all else from this one.
+
+        Args:
+            color: uint8, gray (H, W) or RGB (H, W, 3); made read-only.
+            alpha: uint8 (H, W), 255 opaque; made read-only.
+        """
+        return replace(self, color=color, alpha=alpha)
 
     def rgb(self) -> ImageArray:
         """Give the color as RGB (H, W, 3); a gray picture's channels are equal."""

@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
 from service.contract.errors import ImageTooLarge, ImageUndecodable, UnsupportedMediaType
+from tests.support.corpus import see_with_pillow
 from tests.support.pictures import encode, make_image, make_profile, make_rgb
-from worker.imaging.decoding import decode_picture
+from worker.imaging.decoding import decode_picture, turn
 
 LIMIT = 100_000
 
@@ -61,10 +62,42 @@ def test_decode_picture_applies_orientation(orientation: int) -> None:
     assert np.array_equal(picture.color, np.asarray(ImageOps.exif_transpose(image)))
 
 
+@pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_decode_picture_turns_alpha_as_it_turns_color(mode: str, orientation: int) -> None:
+    image = make_image(mode, 70, 50)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    image.info["exif"] = exif.tobytes()
+    picture = decode_picture(encode(image, exif=exif), LIMIT)
+    assert np.array_equal(picture.channels(), np.asarray(ImageOps.exif_transpose(image)))
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_turn_gives_back_every_pixel(orientation: int) -> None:
+    pixels = make_rgb("texture", 7, 5)
+    turned = turn(pixels, orientation)
+    assert sorted(map(tuple, turned.reshape(-1, 3))) == sorted(map(tuple, pixels.reshape(-1, 3)))
+    assert turned.flags.c_contiguous
+
+
 @pytest.mark.parametrize("name", ["PNG", "JPEG", "WEBP"])
 def test_decode_picture_keeps_the_profile(name: str) -> None:
     profile = make_profile()
     data = encode(make_image("RGB", 70, 50), name, icc_profile=profile)
+    assert decode_picture(data, LIMIT).icc_profile == profile
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "P", "RGBA"])
+def test_decode_picture_keeps_the_profile_of_every_mode(mode: str) -> None:
+    profile = make_profile()
+    data = encode(make_image(mode, 70, 50), icc_profile=profile)
+    assert decode_picture(data, LIMIT).icc_profile == profile
+
+
+def test_decode_picture_joins_a_profile_in_many_segments() -> None:
+    profile = np.random.default_rng(0).bytes(300_000)
+    data = encode(make_image("RGB", 70, 50), "JPEG", icc_profile=profile)
     assert decode_picture(data, LIMIT).icc_profile == profile
 
 
@@ -103,3 +136,28 @@ def test_decode_picture_refuses_a_cut_file(name: str, share: float) -> None:
     data = encode(make_rgb("texture", 70, 50), name)
     with pytest.raises((ImageUndecodable, UnsupportedMediaType)):
         decode_picture(data[: int(len(data) * share)], LIMIT)
+
+
+@given(
+    width=st.integers(1, 70),
+    height=st.integers(1, 600),
+    seed=st.integers(0, 9),
+    mode=st.sampled_from(["L", "LA", "RGB", "RGBA"]),
+    way=st.sampled_from(["png", "jpeg", "progressive", "4:2:0", "webp", "lossless"]),
+)
+def test_decode_picture_sees_what_pillow_sees(
+    width: int, height: int, seed: int, mode: str, way: str
+) -> None:
+    image = make_image(mode, width, height, seed)
+    ways: dict[str, tuple[str, dict[str, int]]] = {
+        "png": ("PNG", {}),
+        "jpeg": ("JPEG", {"subsampling": 0}),
+        "progressive": ("JPEG", {"progressive": True}),
+        "4:2:0": ("JPEG", {"subsampling": 2, "quality": 60}),
+        "webp": ("WEBP", {"quality": 60, "exact": True}),
+        "lossless": ("WEBP", {"lossless": True, "exact": True}),
+    }
+    name, options = ways[way]
+    opaque = image.convert(mode.removesuffix("A"))
+    data = encode(opaque if name == "JPEG" else image, name, **options)
+    assert np.array_equal(decode_picture(data, LIMIT).channels(), see_with_pillow(data))
