@@ -1,11 +1,14 @@
-"""The job's document, built from its record."""
+"""The job's document, built from its record, and the plan's, built from what would be a job."""
 
 from __future__ import annotations
 
 from service.contract.jobs import (
     MAX_CRASHES,
     JobRecord,
+    JobSpec,
     JobStatus,
+    MaskAsked,
+    MaskEffective,
     Output,
     Progress,
     Timings,
@@ -16,6 +19,7 @@ from service.schemas import (
     Links,
     MaskAnswer,
     OutputAnswer,
+    Plan,
     ProgressAnswer,
     QueueAnswer,
 )
@@ -51,7 +55,7 @@ def describe_job(view: JobView, base_url: str) -> Job:
         queue=QueueAnswer(position=view.position, eta_seconds=None),
         progress=_describe_progress(record.progress),
         params=spec.params,
-        mask=_describe_mask(record),
+        mask=_describe_mask(spec.mask_asked, record.mask_effective),
         geometry=spec.geometry,
         warnings=[*spec.warnings, *record.warnings],
         outputs=[_describe_output(output, url) for output in record.outputs],
@@ -60,6 +64,29 @@ def describe_job(view: JobView, base_url: str) -> Job:
         error=record.error,
         tags=spec.params.tags or [],
         links=_describe_links(record, url),
+    )
+
+
+def describe_plan(spec: JobSpec, canvas: tuple[int, int]) -> Plan:
+    """Build the document of what a request would become.
+
+    Args:
+        spec: the job that it would become.
+        canvas: width and height of each result.
+    """
+    width, height = canvas
+    return Plan(
+        operation=spec.operation,
+        method=spec.method,
+        model=spec.model,
+        params=spec.params,
+        mask=_describe_mask(spec.mask_asked, None),
+        geometry=spec.geometry,
+        warnings=spec.warnings,
+        width=width,
+        height=height,
+        megapixels=width * height * (spec.params.num_images or 1) / 1_000_000,
+        cost=spec.cost,
     )
 
 
@@ -83,11 +110,12 @@ def _describe_progress(progress: Progress | None) -> ProgressAnswer | None:
     )
 
 
-def _describe_mask(record: JobRecord) -> MaskAnswer | None:
-    asked = record.spec.mask_asked
+def _describe_mask(asked: MaskAsked | None, effective: MaskEffective | None) -> MaskAnswer | None:
     if asked is None:
         return None
-    return MaskAnswer(coverage=asked.coverage, box=asked.box, effective=record.mask_effective)
+    return MaskAnswer(
+        coverage=asked.coverage, box=asked.box, source=asked.source, effective=effective
+    )
 
 
 def _describe_output(output: Output, url: str) -> OutputAnswer:

@@ -6,6 +6,7 @@ one whose answer got lost is not painted twice.
 
 from __future__ import annotations
 
+import json
 import time
 import uuid
 from collections.abc import Callable, Mapping
@@ -100,6 +101,22 @@ class ClientJob(_Answer):
         return self.status in ("succeeded", "failed", "canceled")
 
 
+class ClientPlan(_Answer):
+    """What a request would become, as the service tells it; nothing of it was kept."""
+
+    operation: str
+    method: str
+    model: str | None = None
+    params: dict[str, Any]
+    mask: dict[str, Any] | None = None
+    geometry: dict[str, Any] | None = None
+    warnings: tuple[ClientWarning, ...] = ()
+    width: int
+    height: int
+    megapixels: float
+    cost: float
+
+
 class PaintjobApiError(Exception):
     """The service refused, with the fields of its problem document.
 
@@ -165,20 +182,36 @@ class PaintjobClient:
         Args:
             operation: `inpaint` or `outpaint`.
             image: the picture.
-            mask: what to repaint, for `inpaint`.
-            params: the other fields; None counts as absent.
+            mask: what to repaint, for `inpaint`; absent where `params` says it otherwise.
+            params: the other fields; None counts as absent, lists and objects go as JSON.
             source_mask: where `patch` may copy from.
 
         Raises:
             PaintjobApiError: the service refused.
             httpx.TransportError: it could not be reached.
         """
-        pictures = {"image": image, "mask": mask, "source_mask": source_mask}
-        files = {name: picture for name, picture in pictures.items() if picture is not None}
-        fields = {key: str(value) for key, value in (params or {}).items() if value is not None}
-        headers = {"Idempotency-Key": str(uuid.uuid4())}
-        answer = self._send("POST", f"/{operation}", files=files, data=fields, headers=headers)
-        return ClientJob.model_validate(answer.json())
+        request = _build_request(image, mask, source_mask, params)
+        request["headers"] = {"Idempotency-Key": str(uuid.uuid4())}
+        return ClientJob.model_validate(self._send("POST", f"/{operation}", **request).json())
+
+    def plan(
+        self,
+        operation: str,
+        image: Picture,
+        mask: Picture | None = None,
+        params: Mapping[str, object] | None = None,
+        *,
+        source_mask: Picture | None = None,
+    ) -> ClientPlan:
+        """Ask what a picture would come to, without submitting it; arguments as in `submit`.
+
+        Raises:
+            PaintjobApiError: the service refused, as it would refuse the job.
+            httpx.TransportError: it could not be reached.
+        """
+        request = _build_request(image, mask, source_mask, params)
+        answer = self._send("POST", f"/{operation}", params={"dry_run": "true"}, **request)
+        return ClientPlan.model_validate(answer.json())
 
     def get_job(self, job_id: str) -> ClientJob:
         """Give a job as it is now.
@@ -279,6 +312,25 @@ class PaintjobClient:
                 delay = _retry_after(answer, delay)
             time.sleep(delay)
         raise AssertionError("the last try returns or raises")
+
+
+def _build_request(
+    image: Picture,
+    mask: Picture | None,
+    source_mask: Picture | None,
+    params: Mapping[str, object] | None,
+) -> dict[str, Any]:
+    """Build the form of a request, as httpx takes it."""
+    pictures = {"image": image, "mask": mask, "source_mask": source_mask}
+    files = {name: picture for name, picture in pictures.items() if picture is not None}
+    given = {name: value for name, value in (params or {}).items() if value is not None}
+    return {"files": files, "data": {name: _write_field(value) for name, value in given.items()}}
+
+
+def _write_field(value: object) -> str:
+    """Write a form field: text and numbers as they are, all else as JSON."""
+    is_plain = isinstance(value, str | int | float) and not isinstance(value, bool)
+    return str(value) if is_plain else json.dumps(value)
 
 
 def _retry_after(answer: httpx.Response, default_seconds: float) -> float:

@@ -1,11 +1,13 @@
-"""What a request comes to: method, model, effective parameters, canvas. No Flask, no store."""
+"""What a request comes to: method, model, effective parameters, cost. No Flask, no store."""
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from PIL import features
 
 from service.contract.catalogue import (
     BEST_WEIGHT_FREE,
@@ -22,20 +24,19 @@ from service.contract.errors import (
     MethodUnavailable,
     ModelRequired,
     ModelUnavailable,
-    NoChange,
     PaintjobError,
     get_error_class,
 )
-from service.contract.geometry import Geometry, Margins, plan_aspect_ratio, plan_margins
-from service.contract.images import MAX_ASPECT
+from service.contract.masks import DEFAULT_THRESHOLD
 from service.contract.names import CPU_QUEUE, gpu_queue
 from service.contract.params import (
     MARGIN_FIELDS,
     MAX_SEED,
+    PERCENT_FIELDS,
     InpaintParams,
     Operation,
     OutpaintParams,
-    parse_aspect_ratio,
+    OutputFormat,
 )
 
 MAX_PAINTED_PIXELS = 64_000_000
@@ -45,7 +46,18 @@ MIN_COST = 0.1
 DEFAULT_FINISH_SECONDS = 3600
 DEFAULT_TTL_SECONDS = 86_400
 LOSSY_QUALITY = 95
-DEFAULTS = {"quality": "balanced", "mirror_style": "guided"}
+LONGEST_SIDES: Mapping[OutputFormat, int] = {
+    "png": 1_000_000,
+    "jpeg": 65_500,
+    "webp": 16_383,
+    "avif": 32_768,
+}
+"""Pixels that a side of a result may have; workers refuse more, and a test compares."""
+
+LOSSY_FORMATS = ("jpeg", "webp", "avif")
+"""Formats that have a quality; `webp` may be lossless instead."""
+
+DEFAULTS: Mapping[str, str | int] = {"quality": "balanced", "mirror_style": "guided", "overlap": 0}
 """What a method takes that can honor the parameter."""
 
 
@@ -134,25 +146,56 @@ def find_unsupported(params: InpaintParams | OutpaintParams, method: MethodInfo)
     if (params.num_images or 1) > 1 and (is_exact or not method.variants):
         message = f"method {method.name} paints the same picture every time; only 1 makes sense"
         faults.append(Fault("/num_images", code, message))
-    if params.output_quality is not None and (params.output_format or "png") == "png":
-        message = "png is lossless; output_quality goes with output_format jpeg or webp"
-        faults.append(Fault("/output_quality", "conflicting_fields", message))
     return faults
 
 
-def find_vocabulary_faults(params: OutpaintParams) -> list[Fault]:
-    """Find what is wrong with how an outpaint request says how far: exactly one vocabulary does."""
-    margins = [name for name in MARGIN_FIELDS if getattr(params, name) is not None]
-    if margins and params.aspect_ratio is not None:
-        message = f"aspect_ratio and margins ({', '.join(margins)}) exclude each other"
-        return [Fault("/aspect_ratio", "conflicting_fields", message)]
-    if margins and params.anchor is not None:
-        message = "anchor goes with aspect_ratio; margins say where the original lies"
-        return [Fault("/anchor", "conflicting_fields", message)]
-    if not margins and params.aspect_ratio is None:
-        message = "say how far: margins in pixels, or aspect_ratio (with anchor, if not centered)"
-        return [Fault("", "invalid_field", message, (*MARGIN_FIELDS, "aspect_ratio"))]
-    return []
+def list_output_formats() -> tuple[OutputFormat, ...]:
+    """Give the formats that results can have here: not every Pillow is built with AVIF."""
+    return ("png", "jpeg", "webp", "avif") if features.check("avif") else ("png", "jpeg", "webp")
+
+
+def find_format_faults(params: InpaintParams | OutpaintParams) -> list[Fault]:
+    """Find what is wrong with how the result is to be written."""
+    faults = []
+    output_format, formats = params.output_format or "png", list_output_formats()
+    if output_format not in formats:
+        message = f"this deployment cannot write {output_format}"
+        faults.append(Fault("/output_format", "invalid_field", message, formats))
+    if params.output_lossless is not None and output_format != "webp":
+        always = "always" if output_format == "png" else "never"
+        message = f"{output_format} is {always} lossless; only webp can be told"
+        faults.append(Fault("/output_lossless", "conflicting_fields", message))
+    if params.output_quality is not None:
+        if output_format not in LOSSY_FORMATS:
+            message = f"{output_format} is lossless; output_quality goes with jpeg, webp and avif"
+            faults.append(Fault("/output_quality", "conflicting_fields", message))
+        elif output_format == "webp" and params.output_lossless:
+            message = "output_quality and output_lossless exclude each other"
+            faults.append(Fault("/output_quality", "conflicting_fields", message))
+    return faults
+
+
+def check_format_holds(canvas: tuple[int, int], output_format: OutputFormat) -> None:
+    """Check that a format can hold a result of this size.
+
+    Raises:
+        InvalidField: it cannot.
+    """
+    limit = LONGEST_SIDES[output_format]
+    if max(canvas) > limit:
+        raise InvalidField(f"{output_format} holds at most {limit} pixels a side; choose another")
+
+
+def find_mask_faults(params: InpaintParams) -> list[Fault]:
+    """Find what is said of a mask that cannot mean anything for its source."""
+    found = []
+    if params.regions is not None and params.mask_threshold is not None:
+        message = "regions have no shades that a threshold could divide"
+        found.append(Fault("/mask_threshold", "conflicting_fields", message))
+    if params.mask_source == "alpha" and params.feather:
+        message = "what was there is transparent: fading into it would leave a transparent rim"
+        found.append(Fault("/feather", "conflicting_fields", message))
+    return found
 
 
 def fill_defaults(
@@ -163,60 +206,43 @@ def fill_defaults(
         "method": choice.method.name,
         "num_images": 1,
         "output_format": "png",
+        "keep_metadata": False,
         "priority": "normal",
         "tags": [],
         "finish_within_seconds": DEFAULT_FINISH_SECONDS,
         "ttl_seconds": DEFAULT_TTL_SECONDS,
     }
-    if params.output_format in ("jpeg", "webp"):
-        values["output_quality"] = LOSSY_QUALITY
+    values |= _format_defaults(params)
     values |= {name: DEFAULTS[name] for name in DEFAULTS if name in choice.method.honors}
     if choice.model is not None:
         values |= {"prompt": "", **choice.model.defaults.model_dump()}
     values |= _operation_defaults(params)
-    asked = params.model_dump(exclude_none=True, exclude={"method"})
+    asked = params.model_dump(exclude_none=True, exclude={"method", "regions"})
     if params.seed is None:
         values["seed"] = secrets.randbelow(MAX_SEED + 1)
     model = {"model": choice.model.name} if choice.model else {}
     return params.model_copy(update=values | asked | model)
 
 
+def _format_defaults(params: InpaintParams | OutpaintParams) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    if params.output_format in LOSSY_FORMATS and not params.output_lossless:
+        values["output_quality"] = LOSSY_QUALITY
+    if params.output_format == "webp":
+        values["output_lossless"] = False
+    return values
+
+
 def _operation_defaults(params: InpaintParams | OutpaintParams) -> dict[str, Any]:
     if isinstance(params, InpaintParams):
-        return {"mask_polarity": "white_repaints", "mask_threshold": 128, "grow": 0}
-    if params.aspect_ratio is not None:
-        return {"anchor": "center"}
-    return dict.fromkeys(MARGIN_FIELDS, 0)
-
-
-def plan_canvas(params: OutpaintParams, size: tuple[int, int], max_pixels: int) -> Geometry:
-    """Plan the canvas of an outpaint request.
-
-    Args:
-        params: as asked or effective, with one vocabulary.
-        size: width and height of the picture, upright.
-        max_pixels: limit for the canvas.
-
-    Raises:
-        NoChange: the canvas is the picture.
-        ImageTooLarge: the canvas has too many pixels.
-        InvalidField: one side of the canvas is too long for the other.
-    """
-    if params.aspect_ratio is not None:
-        ratio = parse_aspect_ratio(params.aspect_ratio)
-        geometry = plan_aspect_ratio(*size, ratio, params.anchor or "center")
-    else:
-        margins = {name: getattr(params, name) or 0 for name in MARGIN_FIELDS}
-        geometry = plan_margins(*size, Margins(**margins))
-    canvas = (geometry.width, geometry.height)
-    if canvas == size:
-        raise NoChange("the canvas would have the picture's own size; nothing would be painted")
-    if canvas[0] * canvas[1] > max_pixels:
-        raise ImageTooLarge(f"the canvas would have more than {max_pixels} pixels")
-    if max(canvas) > MAX_ASPECT * min(canvas):
-        limit = f"at most {MAX_ASPECT} times the shorter one"
-        raise InvalidField(f"the longer side of the canvas would have to be {limit}")
-    return geometry
+        # Regions may be as large as a picture; what they come to is the mask, which is kept.
+        values = {"mask_polarity": "white_repaints", "grow": 0, "feather": 0, "regions": None}
+        threshold = {} if params.regions is not None else {"mask_threshold": DEFAULT_THRESHOLD}
+        return values | threshold
+    for fields in (MARGIN_FIELDS, PERCENT_FIELDS):
+        if any(getattr(params, name) is not None for name in fields):
+            return dict.fromkeys(fields, 0)
+    return {} if params.x is not None else {"anchor": "center"}
 
 
 def check_painted_pixels(canvas: tuple[int, int], num_images: int) -> None:

@@ -23,7 +23,7 @@ from service.contract.jobs import (
     Recipe,
     Timings,
 )
-from service.contract.params import InpaintParams, Operation, OutpaintParams
+from service.contract.params import InpaintParams, Operation, OutpaintParams, OutputFormat
 
 
 class Answer(BaseModel):
@@ -56,6 +56,9 @@ class MaskAnswer(Answer):
 
     coverage: float = Field(description="Share of the picture that was asked to be repainted.")
     box: list[int] = Field(description="left, top, right, bottom; half-open pixels.")
+    source: Literal["mask", "alpha", "regions"] = Field(
+        description="Whether it came as a picture, as the image's own transparency or as regions."
+    )
     effective: MaskEffective | None = Field(description="Null until a worker has posted it.")
 
 
@@ -121,6 +124,27 @@ class Job(Answer):
     error: JobFailure | None
     tags: list[str]
     links: Links
+
+
+class Plan(Answer):
+    """What a request would become. Nothing was queued or kept."""
+
+    operation: Operation
+    method: str = Field(description="What would paint; never `auto`.")
+    model: str | None
+    params: InpaintParams | OutpaintParams = Field(
+        description="Every effective parameter, as the job would have it; `seed` is null unless "
+        "it was asked for."
+    )
+    mask: MaskAnswer | None = Field(description="As the job would have it.")
+    geometry: Geometry | None = Field(description="As the job would have it.")
+    warnings: list[JobWarning] = Field(
+        description="What is odd about the request; the queue and its workers are not looked at."
+    )
+    width: int = Field(description="Width of each result in pixels.")
+    height: int = Field(description="Height of each result in pixels.")
+    megapixels: float = Field(description="Millions of pixels of all results together.")
+    cost: float = Field(description="What the job would count for in the queue.")
 
 
 class ProblemFault(Answer):
@@ -221,6 +245,7 @@ class LimitsAnswer(Answer):
     max_painted_pixels: int = Field(description="Canvas times `num_images`.")
     max_aspect: int
     max_num_images: int
+    output_formats: list[OutputFormat] = Field(description="What `output_format` may be here.")
     max_queued_jobs: int
     max_unfinished_jobs: int
     max_finish_within_seconds: int

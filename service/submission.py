@@ -1,36 +1,26 @@
 """The use case behind `POST /inpaint` and `POST /outpaint`: check, store, write the record, ring.
 
-Knows no Flask. Every fault of a request is told at once, and nothing is kept of a refused one.
+Knows no Flask. Every fault of a request is told at once, and nothing is kept of a refused one, nor
+of one that is only planned.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import structlog
 
 from service.config import ServiceSettings
 from service.contract.blobs import BlobStore
 from service.contract.catalogue import Catalogue
-from service.contract.errors import (
-    BrokerUnavailable,
-    Fault,
-    MaskEmpty,
-    MaskFull,
-    PaintjobError,
-    ParameterNotSupported,
-)
-from service.contract.geometry import Geometry
-from service.contract.images import PictureInfo, check_picture
+from service.contract.errors import BrokerUnavailable
+from service.contract.images import PictureInfo
 from service.contract.jobs import BlobRef, JobSpec
-from service.contract.masks import MaskFindings, inspect_mask, inspect_source_mask
 from service.contract.names import new_job_id
-from service.contract.params import InpaintParams, Operation, OutpaintParams
 from service.contract.store import (
     Idempotency,
     JobStore,
@@ -40,46 +30,11 @@ from service.contract.store import (
     try_twice,
 )
 from service.contract.wakeups import Wakeups
-from service.planning import (
-    Choice,
-    batch_key,
-    check_painted_pixels,
-    choose,
-    cost,
-    fault_of,
-    fill_defaults,
-    find_unsupported,
-    find_vocabulary_faults,
-    plan_canvas,
-    raise_faults,
-)
+from service.inspection import Asked, Inspected, Inspector
+from service.planning import batch_key, cost, fill_defaults
 from service.uploads import Intake, PictureUpload
 
 log = structlog.get_logger()
-
-PICTURE_SLOTS = 4
-"""Pictures decoded at once: a 16-megapixel mask takes some 60 MB while it is measured."""
-
-MAX_KEY_CHARACTERS = 255
-
-
-@dataclass(frozen=True)
-class Asked:
-    """One request as it was read.
-
-    Attributes:
-        params: as asked; `None` if they break a rule, which `faults` then tells.
-        intake: the pictures that came with it.
-        faults: what is already known to be wrong.
-    """
-
-    operation: Operation
-    params: InpaintParams | OutpaintParams | None
-    intake: Intake
-    tenant: str
-    request_id: str = ""
-    idempotency_key: str | None = None
-    faults: tuple[Fault, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -90,26 +45,12 @@ class Accepted:
     replayed: bool
 
 
-@dataclass
-class _Findings:
-    """What the checks found out, and every fault on the way."""
+@dataclass(frozen=True)
+class Planned:
+    """The job that a request would become, without a seed, and its results' width and height."""
 
-    faults: list[Fault] = field(default_factory=list)
-    choice: Choice | None = None
-    picture: PictureInfo | None = None
-    mask: MaskFindings | None = None
-    source_mask: PictureInfo | None = None
-    geometry: Geometry | None = None
-
-    @contextmanager
-    def at(self, pointer: str) -> Iterator[None]:
-        """Note what is wrong with a field and go on, so that all faults are told at once."""
-        try:
-            yield
-        except PaintjobError as error:
-            if error.retryable:
-                raise
-            self.faults += error.faults or (fault_of(pointer, error),)
+    spec: JobSpec
+    canvas: tuple[int, int]
 
 
 class Submitter:
@@ -124,22 +65,40 @@ class Submitter:
         wakeups: Wakeups,
     ) -> None:
         self._settings = settings
-        self._catalogue = catalogue
+        self._inspector = Inspector(settings, catalogue)
         self._store = store
         self._blobs = blobs
         self._wakeups = wakeups
-        self._picture_slots = threading.BoundedSemaphore(PICTURE_SLOTS)
 
     @contextmanager
-    def open_intake(self) -> Iterator[Intake]:
-        """Open a place for the pictures of one request; if the block raises, they are wiped."""
+    def open_intake(self, *, keeps: bool = True) -> Iterator[Intake]:
+        """Open a place for the pictures of one request; if the block raises, they are wiped.
+
+        Args:
+            keeps: whether the request is to be submitted; one that is planned leaves nothing.
+        """
         limit = self._settings.max_part_bytes
-        intake = Intake(new_job_id(), self._blobs, self._store.begin_upload, limit)
+        # Not connected before it is needed: a plan needs neither broker nor store.
+        begin = self._store.begin_upload
+        intake = Intake(new_job_id(), self._blobs, begin, limit, keeps=keeps)
         try:
             yield intake
         except BaseException:
             self._abandon(intake)
             raise
+        finally:
+            intake.close()
+
+    def plan(self, asked: Asked) -> Planned:
+        """Give what a request would become; nothing is kept, and no seed is drawn.
+
+        Raises:
+            PaintjobError: the request is refused; `faults` tells all that is wrong with it.
+        """
+        inspected = self._inspector.inspect(asked)
+        spec = _build_spec(asked, inspected)
+        params = spec.params.model_copy(update={"seed": inspected.params.seed})
+        return Planned(spec.model_copy(update={"params": params}), inspected.canvas)
 
     def submit(self, asked: Asked) -> Accepted:
         """Accept a request, or give the job that its idempotency key belongs to.
@@ -147,7 +106,10 @@ class Submitter:
         Raises:
             PaintjobError: the request is refused; `faults` tells all that is wrong with it.
         """
-        spec = self._plan(asked)
+        inspected = self._inspector.inspect(asked)
+        if inspected.mask is not None and inspected.mask.drawn is not None:
+            asked.intake.add_drawn("mask", inspected.mask.drawn)
+        spec = _build_spec(asked, inspected)
         asked.intake.save()
         idempotency = self._idempotency(asked)
         submitted = try_twice(lambda: self._submit(spec, idempotency))
@@ -158,61 +120,6 @@ class Submitter:
         log.info("job_accepted", job_id=submitted.job_id, replayed=submitted.replayed)
         view = try_twice(lambda: self._store.load(submitted.job_id, asked.tenant))
         return Accepted(view, submitted.replayed)
-
-    def _plan(self, asked: Asked) -> JobSpec:
-        found = _Findings([*asked.faults, *_find_key_faults(asked.idempotency_key)])
-        with self._picture_slots:
-            self._check_pictures(asked, found)
-        if asked.params is not None:
-            self._check_params(asked.params, asked.operation, found)
-            found.faults += _find_unsupported_pictures(asked.intake, found.choice)
-        raise_faults(found.faults)
-        return _build_spec(asked, found)
-
-    def _check_pictures(self, asked: Asked, found: _Findings) -> None:
-        pictures, limit = asked.intake.pictures, self._settings.max_image_pixels
-        if "image" in pictures:
-            with found.at("/image"), pictures["image"].open() as file:
-                found.picture = check_picture(file, limit)
-        if "mask" not in pictures or found.picture is None:
-            return
-        known = asked.params if isinstance(asked.params, InpaintParams) else InpaintParams()
-        with found.at("/mask"), pictures["mask"].open() as file:
-            found.mask = inspect_mask(
-                file,
-                size=found.picture.upright_size,
-                max_pixels=limit,
-                polarity=known.mask_polarity or "white_repaints",
-                threshold=known.mask_threshold or 128,
-            )
-        if "source_mask" in pictures:
-            with found.at("/source_mask"), pictures["source_mask"].open() as file:
-                found.source_mask = inspect_source_mask(file, found.picture.upright_size, limit)
-        if asked.params is None:
-            # Polarity and threshold are not known, so neither is whether the mask is empty or full.
-            unsure = (MaskEmpty.code, MaskFull.code)
-            found.faults[:] = [fault for fault in found.faults if fault.code not in unsure]
-
-    def _check_params(
-        self, params: InpaintParams | OutpaintParams, operation: Operation, found: _Findings
-    ) -> None:
-        with found.at("/method"):
-            found.choice = choose(operation, params, self._catalogue)
-            found.faults += find_unsupported(params, found.choice.method)
-        canvas = found.picture.upright_size if found.picture else None
-        if isinstance(params, OutpaintParams):
-            vocabulary = find_vocabulary_faults(params)
-            found.faults += vocabulary
-            if vocabulary or canvas is None:
-                return
-            pointer = "/aspect_ratio" if params.aspect_ratio is not None else ""
-            with found.at(pointer):
-                limit = self._settings.max_canvas_pixels
-                found.geometry = plan_canvas(params, canvas, limit)
-                canvas = (found.geometry.width, found.geometry.height)
-        if canvas is not None:
-            with found.at("/num_images"):
-                check_painted_pixels(canvas, params.num_images or 1)
 
     def _submit(self, spec: JobSpec, idempotency: Idempotency | None) -> Submitted:
         params, settings = spec.params, self._settings
@@ -260,32 +167,10 @@ def fingerprint(asked: Asked) -> str:
     return hashlib.sha256(document.encode()).hexdigest()
 
 
-def _find_unsupported_pictures(intake: Intake, choice: Choice | None) -> list[Fault]:
-    """Find every picture that the method cannot honor."""
-    if choice is None:
-        return []
-    message = f"method {choice.method.name} cannot honor it"
-    names = sorted(choice.method.unsupported_fields & set(intake.pictures))
-    return [Fault(f"/{name}", ParameterNotSupported.code, message) for name in names]
-
-
-def _find_key_faults(key: str | None) -> list[Fault]:
-    if key is None:
-        return []
-    if 0 < len(key) <= MAX_KEY_CHARACTERS and key.isascii() and key.isprintable():
-        return []
-    message = f"must be 1 to {MAX_KEY_CHARACTERS} printable ASCII characters"
-    return [Fault("Idempotency-Key", "invalid_field", message)]
-
-
-def _build_spec(asked: Asked, found: _Findings) -> JobSpec:
-    """Put the job together; every check has passed."""
-    if asked.params is None or found.choice is None or found.picture is None:
-        raise ValueError("a request with faults has no job")
-    params = fill_defaults(asked.params, found.choice)
-    geometry, mask = found.geometry, found.mask
-    canvas = (geometry.width, geometry.height) if geometry else found.picture.upright_size
-    pictures = asked.intake.pictures
+def _build_spec(asked: Asked, found: Inspected) -> JobSpec:
+    """Put the job together."""
+    params, mask = fill_defaults(found.params, found.choice), found.mask
+    pictures = asked.intake.everything()
     return JobSpec(
         job_id=asked.intake.job_id,
         tenant=asked.tenant,
@@ -294,19 +179,26 @@ def _build_spec(asked: Asked, found: _Findings) -> JobSpec:
         model=found.choice.model.name if found.choice.model else None,
         queue=found.choice.queue,
         priority=params.priority or "normal",
-        batch_key=batch_key(asked.operation, params, found.choice, canvas),
-        cost=cost(canvas, params.num_images or 1),
+        batch_key=batch_key(asked.operation, params, found.choice, found.canvas),
+        cost=cost(found.canvas, params.num_images or 1),
         params=params,
         image=_describe_blob(pictures["image"], found.picture),
-        mask=_describe_blob(pictures["mask"], mask.info) if mask else None,
-        source_mask=_describe_blob(pictures["source_mask"], found.source_mask)
-        if found.source_mask
-        else None,
+        mask=_find_blob(pictures, "mask", mask.info if mask else None),
+        source_mask=_find_blob(pictures, "source_mask", found.source_mask),
         mask_asked=mask.asked if mask else None,
-        geometry=geometry,
+        geometry=found.geometry,
         warnings=mask.warnings if mask else [],
         request_id=asked.request_id,
     )
+
+
+def _find_blob(
+    pictures: Mapping[str, PictureUpload], name: str, info: PictureInfo | None
+) -> BlobRef | None:
+    """Describe a picture that the job may lack, as a plan lacks the mask that it would draw."""
+    if info is None or name not in pictures:
+        return None
+    return _describe_blob(pictures[name], info)
 
 
 def _describe_blob(picture: PictureUpload, info: PictureInfo) -> BlobRef:

@@ -18,57 +18,96 @@ submit_app = typer.Typer(help="Send a picture to a running service.", no_args_is
 
 ImageFile = Annotated[Path, typer.Argument(help="The picture.", exists=True, dir_okay=False)]
 OutputFile = Annotated[
-    Path, typer.Option("--output", "-o", help="Where to save; the suffix chooses the format.")
+    Path | None,
+    typer.Option("--output", "-o", help="Where to save; the suffix chooses the format."),
 ]
 ServiceUrl = Annotated[str, typer.Option("--url", help="Where the service is.")]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Only show what would come of it, as JSON.")
+]
 Method = Annotated[str | None, typer.Option(help="How to paint; see GET /methods.")]
 Model = Annotated[str | None, typer.Option(help="Name of a configured model.")]
 Prompt = Annotated[str | None, typer.Option(help="What to paint; generate only.")]
 Seed = Annotated[int | None, typer.Option(help="Same seed, same picture.")]
 Quality = Annotated[str | None, typer.Option(help="fast, balanced or best; weight-free methods.")]
+OutputQuality = Annotated[int | None, typer.Option(help="1 to 100; jpeg, webp and avif.")]
+OutputLossless = Annotated[
+    bool | None, typer.Option("--output-lossless", help="Keep every pixel; webp only.")
+]
+KeepMetadata = Annotated[
+    bool | None, typer.Option("--keep-metadata", help="Have the EXIF back too.")
+]
+MaskFile = Annotated[
+    Path | None,
+    typer.Option(help="White is repainted, black is kept.", exists=True, dir_okay=False),
+]
+MaskSource = Annotated[
+    str | None, typer.Option(help="alpha: what is transparent in the picture is repainted.")
+]
+RegionsFile = Annotated[
+    Path | None,
+    typer.Option(
+        help="JSON list of boxes, polygons and run-lengths to repaint.", exists=True, dir_okay=False
+    ),
+]
+SourceMaskFile = Annotated[
+    Path | None,
+    typer.Option(help="White may be copied from; patch only.", exists=True, dir_okay=False),
+]
 Margin = Annotated[int | None, typer.Option(help="Pixels to add on this side.")]
+# As text: the service takes the number that was written, not the nearest binary one.
+Percent = Annotated[str | None, typer.Option(help="Percent of the side to add on this side.")]
+CanvasSide = Annotated[int | None, typer.Option(help="Pixels of the canvas.")]
+Position = Annotated[int | None, typer.Option(help="Where the original lies on the canvas.")]
 
-_FORMATS = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".webp": "webp"}
+_FORMATS = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".webp": "webp", ".avif": "avif"}
+_NOT_FIELDS = frozenset({"image", "output", "url", "dry_run", "mask", "source_mask", "regions"})
+"""What a command takes that is no plain field of the request."""
 
 
 @submit_app.command()
 def inpaint(
     image: ImageFile,
-    output: OutputFile,
-    mask: Annotated[
-        Path, typer.Option(help="White is repainted, black is kept.", exists=True, dir_okay=False)
-    ],
+    output: OutputFile = None,
+    mask: MaskFile = None,
+    mask_source: MaskSource = None,
+    regions: RegionsFile = None,
     url: ServiceUrl = DEFAULT_URL,
+    dry_run: DryRun = False,
     method: Method = None,
     model: Model = None,
     prompt: Prompt = None,
     seed: Seed = None,
     quality: Quality = None,
-    grow: Annotated[int | None, typer.Option(help="Pixels to widen the mask by.")] = None,
-    source_mask: Annotated[
-        Path | None,
-        typer.Option(help="White may be copied from; patch only.", exists=True, dir_okay=False),
+    mask_polarity: Annotated[
+        str | None, typer.Option(help="white_repaints or black_repaints.")
     ] = None,
+    mask_threshold: Annotated[
+        int | None, typer.Option(help="Luminance from which a pixel is white.")
+    ] = None,
+    grow: Annotated[int | None, typer.Option(help="Pixels to widen the mask by.")] = None,
+    feather: Annotated[
+        int | None, typer.Option(help="Pixels inward over which the painting fades in.")
+    ] = None,
+    source_mask: SourceMaskFile = None,
+    output_quality: OutputQuality = None,
+    output_lossless: OutputLossless = None,
+    keep_metadata: KeepMetadata = None,
 ) -> None:
-    """Repaint what the mask marks."""
-    params = {
-        "method": method,
-        "model": model,
-        "prompt": prompt,
-        "seed": seed,
-        "quality": quality,
-        "grow": grow,
-    }
-    _submit(
-        "inpaint", url, {"image": image, "mask": mask, "source_mask": source_mask}, params, output
-    )
+    """Repaint what the mask marks: a picture, the picture's own transparency, or regions."""
+    given = locals()
+    pictures = {"image": image, "mask": mask, "source_mask": source_mask}
+    params = {name: value for name, value in given.items() if name not in _NOT_FIELDS}
+    params["regions"] = regions.read_text() if regions is not None else None
+    _submit("inpaint", url, pictures, params, output, dry_run)
 
 
 @submit_app.command()
 def outpaint(
     image: ImageFile,
-    output: OutputFile,
+    output: OutputFile = None,
     url: ServiceUrl = DEFAULT_URL,
+    dry_run: DryRun = False,
     method: Method = None,
     model: Model = None,
     prompt: Prompt = None,
@@ -77,27 +116,30 @@ def outpaint(
     top: Margin = None,
     right: Margin = None,
     bottom: Margin = None,
+    left_percent: Percent = None,
+    top_percent: Percent = None,
+    right_percent: Percent = None,
+    bottom_percent: Percent = None,
     aspect_ratio: Annotated[str | None, typer.Option(help="Such as 16:9.")] = None,
+    width: CanvasSide = None,
+    height: CanvasSide = None,
+    x: Position = None,
+    y: Position = None,
+    zoom_out: Annotated[str | None, typer.Option(help="Times as wide and as high.")] = None,
     anchor: Annotated[str | None, typer.Option(help="Where the original lies.")] = None,
+    overlap: Annotated[
+        int | None, typer.Option(help="Pixels of the original that may be blended over.")
+    ] = None,
     quality: Quality = None,
     mirror_style: Annotated[str | None, typer.Option(help="exact or guided; mirror only.")] = None,
+    output_quality: OutputQuality = None,
+    output_lossless: OutputLossless = None,
+    keep_metadata: KeepMetadata = None,
 ) -> None:
-    """Extend the picture past its borders: by margins, or to an aspect ratio."""
-    params = {
-        "method": method,
-        "model": model,
-        "prompt": prompt,
-        "seed": seed,
-        "left": left,
-        "top": top,
-        "right": right,
-        "bottom": bottom,
-        "aspect_ratio": aspect_ratio,
-        "anchor": anchor,
-        "quality": quality,
-        "mirror_style": mirror_style,
-    }
-    _submit("outpaint", url, {"image": image}, params, output)
+    """Extend the picture past its borders: by margins, to an aspect ratio, a size, or a factor."""
+    given = locals()
+    params = {name: value for name, value in given.items() if name not in _NOT_FIELDS}
+    _submit("outpaint", url, {"image": image}, params, output, dry_run)
 
 
 def describe_proof(job: ClientJob) -> str:
@@ -115,21 +157,38 @@ def _submit(
     url: str,
     pictures: Mapping[str, Path | None],
     params: Mapping[str, object],
-    output: Path,
+    output: Path | None,
+    dry_run: bool,
 ) -> None:
-    output_format = _FORMATS.get(output.suffix.lower())
-    if output_format is None:
-        raise typer.BadParameter(f"the suffix must be one of {', '.join(_FORMATS)}")
+    asked = {**params, "output_format": _find_format(output)}
+    read = {name: _read_picture(path) for name, path in pictures.items() if path is not None}
     with PaintjobClient(url) as client:
-        read = {name: _read_picture(path) for name, path in pictures.items() if path is not None}
-        job = client.submit(operation, **read, params={**params, "output_format": output_format})
-        job = _watch(client, job)
-        for warning in job.warnings:
-            typer.echo(f"warning: {warning.code}: {warning.detail}", err=True)
-        if job.status != "succeeded":
-            reason = f"{job.error.title}: {job.error.detail}" if job.error else job.status
-            raise ValueError(f"{job.id} {job.status}: {reason}")
-        output.write_bytes(client.get_result(job.id))
+        if dry_run:
+            typer.echo(client.plan(operation, **read, params=asked).model_dump_json(indent=2))
+        elif output is None:
+            raise typer.BadParameter("say where to save the result: --output")
+        else:
+            _paint(client, client.submit(operation, **read, params=asked), output)
+
+
+def _find_format(output: Path | None) -> str | None:
+    if output is None:
+        return None
+    found = _FORMATS.get(output.suffix.lower())
+    if found is None:
+        raise typer.BadParameter(f"the suffix must be one of {', '.join(_FORMATS)}")
+    return found
+
+
+def _paint(client: PaintjobClient, job: ClientJob, output: Path) -> None:
+    """Wait for a job, save its result, and tell what came of it."""
+    job = _watch(client, job)
+    for warning in job.warnings:
+        typer.echo(f"warning: {warning.code}: {warning.detail}", err=True)
+    if job.status != "succeeded":
+        reason = f"{job.error.title}: {job.error.detail}" if job.error else job.status
+        raise ValueError(f"{job.id} {job.status}: {reason}")
+    output.write_bytes(client.get_result(job.id))
     typer.echo(f"{output}: {describe_proof(job)}")
 
 

@@ -1,14 +1,17 @@
 """Pictures of one request on their way to the blob store.
 
 A small part stays in memory until the request has passed every check, so that most refusals cost no
-write; a large one is streamed to the store while it comes in, so that memory stays bounded.
+write; a large one is streamed to the store while it comes in, so that memory stays bounded. What is
+only planned leaves nothing in the store: its large parts wait in temporary files.
 """
 
 from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Callable
+import os
+import tempfile
+from collections.abc import Callable, Mapping
 from typing import BinaryIO
 
 from service.contract.blobs import BlobStore, BlobWriter
@@ -29,6 +32,11 @@ class Intake:
         blobs: where they go.
         begin_upload: called once, before the first byte is written to the store.
         max_part_bytes: limit for one picture.
+        keeps: whether pictures may go to the store; else they leave nothing there.
+
+    Attributes:
+        pictures: what the caller sent, by the name of its field.
+        drawn: what was made of what the caller sent, by the name that the job has for it.
     """
 
     def __init__(
@@ -37,11 +45,15 @@ class Intake:
         blobs: BlobStore,
         begin_upload: Callable[[str], None],
         max_part_bytes: int,
+        *,
+        keeps: bool = True,
     ) -> None:
         self.job_id = job_id
         self.blobs = blobs
         self.max_part_bytes = max_part_bytes
+        self.keeps = keeps
         self.pictures: dict[str, PictureUpload] = {}
+        self.drawn: dict[str, PictureUpload] = {}
         self.has_written = False
         self._begin_upload = begin_upload
 
@@ -50,13 +62,28 @@ class Intake:
         self.pictures[name] = PictureUpload(self, name)
         return self.pictures[name]
 
+    def add_drawn(self, name: str, data: bytes) -> None:
+        """Take a picture that was made here, whole; no limit for what is sent applies to it.
+
+        Raises:
+            BrokerUnavailable, StoreUnavailable: it cannot be written.
+        """
+        picture = PictureUpload(self, name, len(data))
+        picture.write(data)
+        picture.finish()
+        self.drawn[name] = picture
+
+    def everything(self) -> Mapping[str, PictureUpload]:
+        """Give all pictures that the job will have, sent or drawn, by name."""
+        return self.pictures | self.drawn
+
     def save(self) -> None:
         """Write what is still in memory.
 
         Raises:
             BrokerUnavailable, StoreUnavailable: it cannot be written.
         """
-        held = [picture for picture in self.pictures.values() if picture.memory is not None]
+        held = [picture for picture in self.everything().values() if picture.memory is not None]
         if not held:
             return
         self.begin_write()
@@ -64,6 +91,11 @@ class Intake:
         self.blobs.put_all({picture.path: bytes(picture.memory or b"") for picture in held})
         for picture in held:
             picture.memory = None
+
+    def close(self) -> None:
+        """Drop temporary files."""
+        for picture in self.everything().values():
+            picture.close()
 
     def begin_write(self) -> None:
         """Have the broker wipe what is written from now on, unless the job is accepted.
@@ -83,14 +115,16 @@ class PictureUpload:
         memory: what has been written, until it goes to the store.
     """
 
-    def __init__(self, intake: Intake, name: str) -> None:
+    def __init__(self, intake: Intake, name: str, max_bytes: int | None = None) -> None:
         self.name = name
         self.path = input_path(intake.job_id, name)
         self.bytes = 0
         self._intake = intake
+        self._max_bytes = intake.max_part_bytes if max_bytes is None else max_bytes
         self._digest = hashlib.sha256()
         self.memory: bytearray | None = bytearray()
-        self._writer: BlobWriter | None = None
+        self._writer: BlobWriter | _TemporaryFile | None = None
+        self._temporary: _TemporaryFile | None = None
 
     @property
     def sha256(self) -> str:
@@ -105,9 +139,8 @@ class PictureUpload:
             BrokerUnavailable, StoreUnavailable: it cannot be written.
         """
         self.bytes += len(data)
-        if self.bytes > self._intake.max_part_bytes:
-            limit = self._intake.max_part_bytes
-            raise BodyTooLarge(f"{self.name} is larger than {limit} bytes")
+        if self.bytes > self._max_bytes:
+            raise BodyTooLarge(f"{self.name} is larger than {self._max_bytes} bytes")
         self._digest.update(data)
         if self.memory is not None:
             self.memory += data
@@ -130,14 +163,62 @@ class PictureUpload:
         """Open the finished picture for reading."""
         if self.memory is not None:
             return io.BytesIO(self.memory)
+        if self._temporary is not None:
+            return self._temporary.open()
         reader = _BlobReader(self._intake.blobs, self.path, self.bytes)
         return io.BufferedReader(reader, READ_BUFFER_BYTES)
 
+    def close(self) -> None:
+        """Drop the temporary file, if there is one."""
+        if self._temporary is not None:
+            self._temporary.drop()
+
     def _spill(self, memory: bytearray) -> None:
-        """Go on in the store."""
-        self._intake.begin_write()
-        self._writer, self.memory = self._intake.blobs.open_writer(self.path), None
+        """Go on in the store, or in a temporary file."""
+        if self._intake.keeps:
+            self._intake.begin_write()
+            self._writer = self._intake.blobs.open_writer(self.path)
+        else:
+            self._writer = self._temporary = _TemporaryFile()
+        self.memory = None
         self._writer.write(bytes(memory))
+
+
+class _TemporaryFile:
+    """A file without a name, which the system takes back at the latest when the process ends.
+
+    Raises:
+        StoreUnavailable: there is no room for it.
+    """
+
+    def __init__(self) -> None:
+        try:
+            # It lives as long as its intake, which closes it.
+            self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115
+        except OSError as error:
+            raise StoreUnavailable("there is no room for temporary files") from error
+
+    def write(self, data: bytes) -> None:
+        """Take a piece."""
+        try:
+            view = memoryview(data)
+            while view:
+                view = view[self._file.write(view) :]
+        except OSError as error:
+            raise StoreUnavailable("there is no room for temporary files") from error
+
+    def close(self) -> None:
+        """Do nothing: it is yet to be read."""
+
+    def open(self) -> BinaryIO:
+        """Open it for reading from its start; one reader at a time."""
+        reader = os.fdopen(os.dup(self._file.fileno()), "rb", READ_BUFFER_BYTES)
+        reader.seek(0)
+        return reader
+
+    def drop(self) -> None:
+        """Give it back."""
+        self._file.close()
 
 
 class _BlobReader(io.RawIOBase):

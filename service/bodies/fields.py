@@ -5,13 +5,21 @@ from __future__ import annotations
 import json
 import re
 import typing
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
+from service.bodies.json_text import parse_json
 from service.contract.errors import Fault, MalformedBody
+
+MAX_FIELD_BYTES = 2_000_000
+"""Limit for all fields together: a hundred thousand vertices."""
+
+MAX_FAULTS = 100
+"""So many faults are told at once; regions could have a hundred thousand."""
 
 MAX_SHOWN_NAME = 64
 """An unknown field's name is shown up to so many characters."""
@@ -46,11 +54,15 @@ def parse_fields(model: type[ModelT], fields: Fields) -> tuple[ModelT | None, li
         # By way of text: only pydantic's own JSON reader is strict about types and surrogates.
         return model.model_validate_json(json.dumps(dict(fields.document)), strict=True), []
     except ValidationError as error:
-        return None, describe_faults(error)
+        return None, describe_faults(error, set(_iter_names(model)))
 
 
-def describe_faults(error: ValidationError) -> list[Fault]:
+def describe_faults(error: ValidationError, names: Collection[str] = ()) -> list[Fault]:
     """Give the faults of a validation error: pointer, code, rule; never the input.
+
+    Args:
+        error: as pydantic raised it.
+        names: of the fields that objects within fields have.
 
     Raises:
         MalformedBody: the text was no JSON that can be represented.
@@ -59,23 +71,48 @@ def describe_faults(error: ValidationError) -> list[Fault]:
     for line in error.errors(include_url=False, include_input=False):
         if line["type"] == "json_invalid":
             raise MalformedBody("the JSON holds text that is not valid Unicode")
-        pointer = make_pointer(line["loc"])
+        is_unknown = line["type"] == "extra_forbidden"
+        pointer = make_pointer(line["loc"], {*names, line["loc"][-1]} if is_unknown else names)
         allowed = tuple(re.findall(r"'([^']*)'", str(line.get("ctx", {}).get("expected", ""))))
-        found.setdefault(
-            pointer, Fault(pointer, _code_of(line["type"], pointer), line["msg"], allowed or None)
-        )
+        code, rule = _code_of(line["type"], pointer), _describe_rule(line)
+        found.setdefault(pointer, Fault(pointer, code, rule, allowed or None))
+        if len(found) == MAX_FAULTS:
+            break
     return list(found.values())
 
 
-def make_pointer(location: Sequence[int | str]) -> str:
+def _describe_rule(line: ErrorDetails) -> str:
+    """Give what is wrong; in our own validators' words where they spoke."""
+    return str(line["ctx"]["error"]) if line["type"] == "value_error" else line["msg"]
+
+
+def make_pointer(location: Sequence[int | str], names: Collection[int | str] = ()) -> str:
     """Give a JSON pointer; the names of a union's branches, which pydantic mixes in, are left out.
+
+    Args:
+        location: as pydantic has it.
+        names: what is a field's name beyond the first step; all other texts are branches.
 
     Source: RFC 6901.
     """
-    steps = [step for index, step in enumerate(location) if index == 0 or isinstance(step, int)]
+    steps = [
+        step
+        for index, step in enumerate(location)
+        if index == 0 or isinstance(step, int) or step in names
+    ]
     return "".join(
         "/" + str(step)[:MAX_SHOWN_NAME].replace("~", "~0").replace("/", "~1") for step in steps
     )
+
+
+def _iter_names(kind: Any) -> Iterator[str]:
+    """Give the fields of all models that a model's fields hold, at any depth."""
+    for part in typing.get_args(kind):
+        yield from _iter_names(part)
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        for name, info in kind.model_fields.items():
+            yield name
+            yield from _iter_names(info.annotation)
 
 
 def _code_of(kind: str, pointer: str) -> str:
@@ -91,7 +128,7 @@ def _read_lists(model: type[BaseModel], document: Mapping[str, str]) -> dict[str
     values: dict[str, Any] = dict(document)
     for name in list_fields(model) & set(values):
         try:
-            values[name] = json.loads(values[name])
+            values[name] = parse_json(values[name])
         except (ValueError, RecursionError):
             continue  # stays text, which validation refuses with the field's own rule
     return values

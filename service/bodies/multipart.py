@@ -9,14 +9,14 @@ from typing import IO, Any
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.sansio.multipart import Data, Epilogue, Field, File, MultipartDecoder, NeedData
 
-from service.bodies.fields import MAX_SHOWN_NAME, Fields
+from service.bodies.fields import MAX_FIELD_BYTES, MAX_SHOWN_NAME, Fields
 from service.bodies.json_body import parse_object
 from service.contract.errors import BodyTooLarge, Fault, MalformedBody
 from service.uploads import Intake
 
 CHUNK_BYTES = 64 * 1024
-MAX_FIELD_BYTES = 500_000
-"""Limit for all fields together. The decoder buffers a chunk: with less it refuses every file."""
+MAX_BUFFER_BYTES = 500_000
+"""Limit for the headers of a part. The decoder buffers a chunk: with less it refuses every file."""
 
 MAX_PARTS = 64
 PARAMS_PART = "params"
@@ -91,13 +91,13 @@ def read_multipart(
     form = _Form(intake, pictures)
     try:
         decoder = MultipartDecoder(
-            boundary.encode("ascii"), max_form_memory_size=MAX_FIELD_BYTES, max_parts=MAX_PARTS
+            boundary.encode("ascii"), max_form_memory_size=MAX_BUFFER_BYTES, max_parts=MAX_PARTS
         )
         _feed(decoder, stream, form)
         return form.close()
     except RequestEntityTooLarge:
         message = (
-            f"a body has at most {MAX_PARTS} parts, and headers of at most {MAX_FIELD_BYTES} bytes"
+            f"a body has at most {MAX_PARTS} parts, and headers of at most {MAX_BUFFER_BYTES} bytes"
         )
         raise BodyTooLarge(message) from None
     except ValueError as error:

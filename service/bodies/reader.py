@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -31,14 +31,17 @@ JSON_WAIT_SECONDS = 10.0
 SMALL_JSON_BYTES = 256 * 1024
 
 REQUIRED_PICTURES: dict[Operation, tuple[str, ...]] = {
-    "inpaint": ("image", "mask"),
+    "inpaint": ("image",),
     "outpaint": ("image",),
 }
 PICTURES: dict[Operation, tuple[str, ...]] = {
-    "inpaint": (*REQUIRED_PICTURES["inpaint"], "source_mask"),
-    "outpaint": REQUIRED_PICTURES["outpaint"],
+    "inpaint": ("image", "mask", "source_mask"),
+    "outpaint": ("image",),
 }
 """Fields that hold pictures."""
+
+MASK_SOURCES = ("mask", "mask_source", "regions")
+"""Fields of which `POST /inpaint` takes exactly one."""
 
 MODELS: dict[Operation, type[InpaintParams | OutpaintParams]] = {
     "inpaint": InpaintParams,
@@ -79,6 +82,8 @@ class BodyReader:
             for name in REQUIRED_PICTURES[operation]
             if name not in intake.pictures and f"/{name}" not in told
         ]
+        if operation == "inpaint":
+            missing += _find_source_faults(fields, {*intake.pictures, *_names(fields.faults)})
         return Body(params, (*fields.faults, *missing, *faults))
 
     def _read_fields(self, request: Request, operation: Operation, intake: Intake) -> Fields:
@@ -109,6 +114,26 @@ class BodyReader:
             yield
         finally:
             self._json_slots.release()
+
+
+def _find_source_faults(fields: Fields, sent: set[str]) -> list[Fault]:
+    """Find out whether exactly one field says what is to be repainted, right or wrong.
+
+    Args:
+        fields: as read.
+        sent: names of the pictures that came, the unusable ones too.
+    """
+    sent = sent | {name for name, value in fields.document.items() if value is not None}
+    given = [name for name in MASK_SOURCES if name in sent]
+    if not given:
+        message = "is required: a mask, or mask_source or regions instead"
+        return [Fault("/mask", "invalid_field", message, MASK_SOURCES)]
+    message = f"{' and '.join(given)} exclude each other: exactly one says what to repaint"
+    return [Fault(f"/{name}", "conflicting_fields", message) for name in given[1:]]
+
+
+def _names(faults: Sequence[Fault]) -> set[str]:
+    return {fault.pointer.removeprefix("/") for fault in faults}
 
 
 def _check_length(length: int, limit: int) -> None:

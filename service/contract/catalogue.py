@@ -20,7 +20,7 @@ GENERATE_FIELDS = frozenset(
 )
 """Parameters that only `generate` can honour."""
 
-METHOD_FIELDS = GENERATE_FIELDS | {"quality", "mirror_style", "source_mask"}
+METHOD_FIELDS = GENERATE_FIELDS | {"quality", "mirror_style", "source_mask", "overlap"}
 """Parameters and pictures that some methods can honour and others cannot."""
 
 
@@ -85,7 +85,7 @@ METHODS: tuple[MethodInfo, ...] = (
         summary="Carries the pattern at the border on past it, without weights.",
         variants=True,
         engine="pattern",
-        honors=frozenset({"quality"}),
+        honors=frozenset({"quality", "overlap"}),
     ),
     MethodInfo(
         name="generate",
@@ -94,7 +94,7 @@ METHODS: tuple[MethodInfo, ...] = (
         needs_model=True,
         variants=True,
         engine="diffusers",
-        honors=GENERATE_FIELDS,
+        honors=GENERATE_FIELDS | {"overlap"},
     ),
 )
 

@@ -19,6 +19,9 @@ Anchor = Literal[
     "bottom_right",
 ]
 
+Vocabulary = Literal["margins", "percent", "aspect_ratio", "canvas", "zoom_out"]
+"""Ways to say how far an outpainting reaches."""
+
 
 class Box(BaseModel):
     """A half-open box of pixels: `left` and `top` lie inside, `right` and `bottom` outside."""
@@ -73,7 +76,7 @@ class Geometry(BaseModel):
     height: int
     original: Box
     margins: Margins
-    asked: Literal["margins", "aspect_ratio"]
+    asked: Vocabulary
 
 
 def plan_margins(width: int, height: int, margins: Margins) -> Geometry:
@@ -81,12 +84,78 @@ def plan_margins(width: int, height: int, margins: Margins) -> Geometry:
     return _plan(width, height, margins, "margins")
 
 
+def plan_percent(
+    width: int, height: int, left: Fraction, top: Fraction, right: Fraction, bottom: Fraction
+) -> Geometry:
+    """Plan a canvas from margins in percent of the side along which they are added.
+
+    Each margin is rounded by itself, half a pixel up: what is asked of one side never depends on
+    what is asked of another.
+
+    Args:
+        width: width of the original in pixels.
+        height: height of the original in pixels.
+        left: percent of the width, >= 0.
+        top: percent of the height, >= 0.
+        right: percent of the width, >= 0.
+        bottom: percent of the height, >= 0.
+    """
+    margins = Margins(
+        left=_rounded(width * left / 100),
+        top=_rounded(height * top / 100),
+        right=_rounded(width * right / 100),
+        bottom=_rounded(height * bottom / 100),
+    )
+    return _plan(width, height, margins, "percent")
+
+
+def plan_canvas(width: int, height: int, canvas: tuple[int, int], anchor: Anchor) -> Geometry:
+    """Plan a canvas of a size in pixels, with the original at an anchor.
+
+    Args:
+        width: width of the original in pixels.
+        height: height of the original in pixels.
+        canvas: width and height of the canvas; neither less than the original's.
+        anchor: where the original lies on the canvas.
+    """
+    return _anchor(width, height, canvas, anchor, "canvas")
+
+
+def plan_position(
+    width: int, height: int, canvas: tuple[int, int], position: tuple[int, int]
+) -> Geometry:
+    """Plan a canvas of a size in pixels, with the original's top left corner at a position.
+
+    Args:
+        width: width of the original in pixels.
+        height: height of the original in pixels.
+        canvas: width and height of the canvas.
+        position: x and y of the corner, so that the whole original lies on the canvas.
+    """
+    left, top = position
+    right, bottom = canvas[0] - width - left, canvas[1] - height - top
+    margins = Margins(left=left, top=top, right=right, bottom=bottom)
+    return _plan(width, height, margins, "canvas")
+
+
+def plan_zoom_out(width: int, height: int, factor: Fraction, anchor: Anchor) -> Geometry:
+    """Plan a canvas whose sides are the original's times a factor, rounded, half a pixel up.
+
+    Args:
+        width: width of the original in pixels.
+        height: height of the original in pixels.
+        factor: >= 1.
+        anchor: where the original lies on the canvas.
+    """
+    canvas = _rounded(width * factor), _rounded(height * factor)
+    return _anchor(width, height, canvas, anchor, "zoom_out")
+
+
 def plan_aspect_ratio(width: int, height: int, ratio: Fraction, anchor: Anchor) -> Geometry:
     """Plan the smallest canvas of an aspect ratio that holds the whole original.
 
-    The side that grows is rounded up, so that the original always fits; the odd pixel of a split
-    goes
-    right or bottom.
+    The side that grows is rounded, half a pixel up, and never below the original's; the odd pixel
+    of a split goes right or bottom.
 
     Args:
         width: width of the original in pixels.
@@ -102,14 +171,21 @@ def plan_aspect_ratio(width: int, height: int, ratio: Fraction, anchor: Anchor) 
         target_height = height
     else:
         target_width = width
-    left, right = _split(target_width - width, anchor, before="left", after="right")
-    top, bottom = _split(target_height - height, anchor, before="top", after="bottom")
-    margins = Margins(left=left, top=top, right=right, bottom=bottom)
-    return _plan(width, height, margins, "aspect_ratio")
+    return _anchor(width, height, (target_width, target_height), anchor, "aspect_ratio")
 
 
 def _rounded(value: Fraction) -> int:
     return int(value + Fraction(1, 2))
+
+
+def _anchor(
+    width: int, height: int, canvas: tuple[int, int], anchor: Anchor, asked: Vocabulary
+) -> Geometry:
+    """Lay the original on a canvas at an anchor."""
+    left, right = _split(canvas[0] - width, anchor, before="left", after="right")
+    top, bottom = _split(canvas[1] - height, anchor, before="top", after="bottom")
+    margins = Margins(left=left, top=top, right=right, bottom=bottom)
+    return _plan(width, height, margins, asked)
 
 
 def _split(extra: int, anchor: Anchor, *, before: str, after: str) -> tuple[int, int]:
@@ -121,9 +197,7 @@ def _split(extra: int, anchor: Anchor, *, before: str, after: str) -> tuple[int,
     return extra // 2, extra - extra // 2
 
 
-def _plan(
-    width: int, height: int, margins: Margins, asked: Literal["margins", "aspect_ratio"]
-) -> Geometry:
+def _plan(width: int, height: int, margins: Margins, asked: Vocabulary) -> Geometry:
     original = Box(
         left=margins.left,
         top=margins.top,

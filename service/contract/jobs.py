@@ -13,17 +13,17 @@ import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from service.contract.geometry import Geometry
 from service.contract.params import InpaintParams, Operation, OutpaintParams, Priority
 
-SCHEMA = 1
+SCHEMA = 2
 """Schema number that new jobs are written with."""
 
-KNOWN_SCHEMAS = (1,)
+KNOWN_SCHEMAS = (1, 2)
 """Schema numbers that this release can read and claim."""
 
 MAX_CRASHES = 3
@@ -84,10 +84,12 @@ class MaskAsked(_Frozen):
     Attributes:
         coverage: share of the picture to repaint, in (0, 1).
         box: left, top, right, bottom of what is to be repainted, half-open pixels.
+        source: whether it came as a picture, as the image's own transparency, or as regions.
     """
 
     coverage: float
     box: list[int]
+    source: Literal["mask", "alpha", "regions"] = "mask"
 
 
 class MaskEffective(_Frozen):
@@ -135,11 +137,15 @@ class Proof(_Frozen):
     """What was checked on the encoded output, after decoding it again.
 
     Attributes:
-        kept_pixels: pixels outside the effective mask (outpaint: of the original).
+        kept_pixels: pixels outside the effective mask (outpaint: of the original, less the band).
         kept_pixels_changed: how many of them differ from the decoded input in any channel.
         max_difference: largest difference among them, 0..255.
-        touched_box: box around what was painted, half-open pixels.
-        band_pixels: kept pixels that blending was allowed to touch (`overlap`).
+        touched_box: box around what was painted and blended, half-open pixels.
+        band_pixels: pixels of the original that blending was allowed to touch (`overlap`).
+        image_sha256: hex digest of the input file.
+        mask_sha256: hex digest of the effective mask's PNG, as `links.mask` gives it; null in
+            outpainting, where `geometry` says the same.
+        output_sha256: hex digest of the output file.
     """
 
     kept_pixels: int
@@ -147,6 +153,9 @@ class Proof(_Frozen):
     max_difference: int
     touched_box: list[int]
     band_pixels: int = 0
+    image_sha256: str | None = None
+    mask_sha256: str | None = None
+    output_sha256: str | None = None
 
 
 class Output(_Frozen):

@@ -1,30 +1,30 @@
-"""Masks as callers send them: which pixels they mark, told with Pillow alone."""
+"""Masks as callers ask for them: which pixels they mark, told with Pillow alone.
+
+Each source gives a luminance in which what it marks is white: a picture its own, the image's
+transparency 255 less the alpha, regions 255 inside. Polarity and threshold apply to that luminance.
+"""
 
 from __future__ import annotations
 
+import io
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import BinaryIO, Literal
 
-from PIL import Image, ImageOps
+from PIL import Image
 
-from service.contract.errors import (
-    ImageUndecodable,
-    InvalidField,
-    MaskEmpty,
-    MaskFull,
-    MaskSizeMismatch,
-    MaskUndecodable,
-)
-from service.contract.images import (
-    PictureInfo,
-    check_kind,
-    check_pixels,
-    describe_picture,
-    open_picture,
-)
+from service.contract.drawing import draw_regions
+from service.contract.errors import MaskEmpty, MaskFull
+from service.contract.images import PictureInfo
 from service.contract.jobs import JobWarning, MaskAsked
+from service.contract.luminance import read_mask, read_transparency
 from service.contract.params import MaskPolarity
-from service.contract.picture_headers import decoding, read_header
+from service.contract.regions import Region
+
+MaskOrigin = Literal["mask", "alpha", "regions"]
+
+DEFAULT_THRESHOLD = 128
+"""Luminance from which a mask pixel counts as white unless the caller says otherwise."""
 
 SOURCE_THRESHOLD = 128
 """Luminance from which a pixel of a source mask counts as white."""
@@ -32,20 +32,24 @@ SOURCE_THRESHOLD = 128
 INVERTED_COVERAGE = 0.6
 """Above this share of repainted pixels a mask looks inverted."""
 
+_FAST_COMPRESSION = 1
+
 
 @dataclass(frozen=True)
 class MaskFindings:
-    """What a mask file comes to.
+    """What a mask comes to.
 
     Attributes:
-        info: the file.
-        asked: coverage and box of what it marks.
+        info: its file.
+        asked: coverage and box of what it marks, and where it came from.
         warnings: what looks odd about it.
+        drawn: its file, a PNG, if the caller did not send it as one.
     """
 
     info: PictureInfo
     asked: MaskAsked
     warnings: list[JobWarning]
+    drawn: bytes | None = None
 
 
 def inspect_mask(
@@ -66,18 +70,59 @@ def inspect_mask(
         threshold: luminance from which a pixel counts as white, 1..255.
 
     Raises:
-        UnsupportedMediaType, ImageTooLarge: as for pictures.
-        MaskUndecodable: it is broken or cut.
-        MaskSizeMismatch: its size, once upright, is not the picture's.
-        InvalidField: it seems to speak by transparency.
+        UnsupportedMediaType, ImageTooLarge, MaskUndecodable, MaskSizeMismatch, InvalidField: as
+            `read_mask` has it.
         MaskEmpty, MaskFull: it marks nothing, or everything.
     """
-    try:
-        info, luminance = _read_mask(file, size, max_pixels)
-    except ImageUndecodable as error:
-        raise MaskUndecodable("the mask is broken or cut short") from error
+    info, luminance = read_mask(file, max_pixels, size)
     asked = measure_mask(binarize(luminance, polarity, threshold), polarity, threshold)
     return MaskFindings(info, asked, find_oddities(asked, size))
+
+
+def inspect_transparency(file: BinaryIO, *, polarity: MaskPolarity, threshold: int) -> MaskFindings:
+    """Make a mask of a picture's own transparency and measure what it marks.
+
+    Args:
+        file: the picture, seekable, passed by `check_picture`; read from its start.
+        polarity: which end is repainted; what is transparent is white.
+        threshold: 255 less the alpha, from which a pixel counts as white, 1..255.
+
+    Raises:
+        InvalidField: the picture has no transparency.
+        ImageUndecodable: only the full decode showed that it is broken.
+        MaskEmpty, MaskFull: it marks nothing, or everything.
+    """
+    luminance = read_transparency(file)
+    asked = measure_mask(binarize(luminance, polarity, threshold), polarity, threshold, "alpha")
+    return _draw(luminance, asked)
+
+
+def inspect_regions(
+    regions: Sequence[Region], *, size: tuple[int, int], polarity: MaskPolarity
+) -> MaskFindings:
+    """Make a mask of regions and measure what it marks.
+
+    Args:
+        regions: at least one.
+        size: width and height of the picture, upright.
+        polarity: which end is repainted; what lies in a region is white.
+
+    Raises:
+        InvalidField: a region does not fit the picture; `faults` tells all that do not.
+        MaskEmpty, MaskFull: they mark nothing, or everything.
+    """
+    drawn = draw_regions(regions, size)
+    mask = binarize(drawn, polarity, DEFAULT_THRESHOLD)
+    asked = measure_mask(mask, polarity, DEFAULT_THRESHOLD, "regions")
+    return _draw(drawn.convert("1", dither=Image.Dither.NONE), asked)
+
+
+def _draw(image: Image.Image, asked: MaskAsked) -> MaskFindings:
+    """Write a mask as the caller could have sent it, so that workers know one kind of mask."""
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG", compress_level=_FAST_COMPRESSION)
+    info = PictureInfo("png", image.mode, *image.size, orientation=1)
+    return MaskFindings(info, asked, find_oddities(asked, image.size), buffer.getvalue())
 
 
 def inspect_source_mask(file: BinaryIO, size: tuple[int, int], max_pixels: int) -> PictureInfo:
@@ -89,36 +134,14 @@ def inspect_source_mask(file: BinaryIO, size: tuple[int, int], max_pixels: int) 
         max_pixels: limit for the declared size.
 
     Raises:
-        UnsupportedMediaType, ImageTooLarge: as for pictures.
-        MaskUndecodable: it is broken or cut.
-        MaskSizeMismatch: its size, once upright, is not the picture's.
+        UnsupportedMediaType, ImageTooLarge, MaskUndecodable, MaskSizeMismatch, InvalidField: as
+            `read_mask` has it.
         MaskEmpty: there is nowhere to copy from.
     """
-    try:
-        info, luminance = _read_mask(file, size, max_pixels)
-    except ImageUndecodable as error:
-        raise MaskUndecodable("the source mask is broken or cut short") from error
+    info, luminance = read_mask(file, max_pixels, size)
     if not any(luminance.histogram()[SOURCE_THRESHOLD:]):
         raise MaskEmpty("no pixel of the source mask is white: there is nowhere to copy from")
     return info
-
-
-def _read_mask(
-    file: BinaryIO, size: tuple[int, int], max_pixels: int
-) -> tuple[PictureInfo, Image.Image]:
-    """Give a mask's file and its luminance, upright; sizes are compared before decoding."""
-    header = read_header(file)
-    check_kind(header)
-    check_pixels(header, max_pixels)
-    with decoding(ImageUndecodable("the mask is broken or cut short")):
-        image = open_picture(file, header)
-        info = describe_picture(image, header)
-        if info.upright_size != size:
-            shown = "the mask is {}x{}, the picture {}x{}".format(*info.upright_size, *size)
-            raise MaskSizeMismatch(shown)
-        image.load()
-        upright = ImageOps.exif_transpose(image) if info.orientation != 1 else image
-        return info, _read_luminance(upright)
 
 
 def binarize(luminance: Image.Image, polarity: MaskPolarity, threshold: int) -> Image.Image:
@@ -133,19 +156,35 @@ def binarize(luminance: Image.Image, polarity: MaskPolarity, threshold: int) -> 
     return luminance.point([black] * threshold + [white] * (256 - threshold))
 
 
-def measure_mask(mask: Image.Image, polarity: MaskPolarity, threshold: int) -> MaskAsked:
+def measure_mask(
+    mask: Image.Image, polarity: MaskPolarity, threshold: int, source: MaskOrigin = "mask"
+) -> MaskAsked:
     """Measure a mask of mode L that holds 0 and 255 only.
+
+    Args:
+        mask: 255 repaint, 0 keep.
+        polarity: which end was repainted; for what is told of an empty or full mask.
+        threshold: from where a pixel counted as white; likewise.
+        source: where it came from.
 
     Raises:
         MaskEmpty, MaskFull: it marks nothing, or everything.
     """
     painted, box = mask.histogram()[255], mask.getbbox()
-    rule = f"{polarity}, white from luminance {threshold}"
+    rule = f"{polarity}, {_WHITE[source].format(threshold)}"
     if box is None:
         raise MaskEmpty(f"no pixel of the mask is to be repainted ({rule})")
     if painted == mask.width * mask.height:
         raise MaskFull(f"every pixel of the mask is to be repainted ({rule})")
-    return MaskAsked(coverage=painted / (mask.width * mask.height), box=list(box))
+    coverage = painted / (mask.width * mask.height)
+    return MaskAsked(coverage=coverage, box=list(box), source=source)
+
+
+_WHITE: Mapping[MaskOrigin, str] = {
+    "mask": "white from luminance {}",
+    "alpha": "white where 255 less the alpha is at least {}",
+    "regions": "white in the regions",
+}
 
 
 def find_oddities(asked: MaskAsked, size: tuple[int, int]) -> list[JobWarning]:
@@ -159,23 +198,3 @@ def find_oddities(asked: MaskAsked, size: tuple[int, int]) -> list[JobWarning]:
         detail = "the mask touches the border, where there is no surrounding to continue"
         found.append(JobWarning(code="mask_touches_border", detail=detail))
     return found
-
-
-def _read_luminance(image: Image.Image) -> Image.Image:
-    if not image.has_transparency_data:
-        return image if image.mode == "L" else image.convert("L")
-    colors = image.convert("RGBA")
-    luminance = colors.convert("L")
-    if colors.getchannel("A").getextrema() != (255, 255):
-        _check_speaks_by_luminance(luminance)
-    return luminance
-
-
-def _check_speaks_by_luminance(luminance: Image.Image) -> None:
-    """Refuse a transparent mask unless luminance is black and white: alpha may be what is meant."""
-    histogram = luminance.histogram()
-    if histogram[0] == 0 or histogram[255] == 0 or any(histogram[1:255]):
-        raise InvalidField(
-            "the mask has transparent pixels and its luminance is not plain black and white; "
-            "masks are read by luminance: send white where to repaint and black where to keep"
-        )

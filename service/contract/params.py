@@ -1,8 +1,8 @@
 """What a caller may ask for: one frozen model an operation.
 
 The same model carries a request as asked (absent fields are `None`) and, once `submission` has
-filled the
-defaults in, the effective parameters that the job echoes. A worker reads only the effective ones.
+filled the defaults in, the effective parameters that the job echoes. A worker reads only the
+effective ones.
 """
 
 from __future__ import annotations
@@ -11,20 +11,24 @@ import re
 from fractions import Fraction
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
 
 from service.contract.geometry import Anchor
+from service.contract.regions import MAX_REGIONS, Region
 
 Operation = Literal["inpaint", "outpaint"]
 Priority = Literal["high", "normal", "low"]
-OutputFormat = Literal["png", "jpeg", "webp"]
+OutputFormat = Literal["png", "jpeg", "webp", "avif"]
 Quality = Literal["fast", "balanced", "best"]
 MirrorStyle = Literal["exact", "guided"]
 MaskPolarity = Literal["white_repaints", "black_repaints"]
+MaskSource = Literal["alpha"]
 
 MAX_SEED = 2**32 - 1
 MAX_TAGS = 16
 MAX_GROW_PIXELS = 256
+MAX_FEATHER_PIXELS = 256
+MAX_OVERLAP_PIXELS = 256
 
 _NUMBER = r"[0-9]{1,6}(?:\.[0-9]{1,20})?"
 _ASPECT_RATIO = re.compile(rf"(?P<width>{_NUMBER})(?:\s*:\s*(?P<height>{_NUMBER}))?")
@@ -87,7 +91,19 @@ class PaintParams(BaseModel):
         None,
         ge=1,
         le=100,
-        description="Quality of `jpeg` and `webp`; 95 by default. Refused for `png`.",
+        description="Quality of `jpeg`, `webp` and `avif`; 95 by default. Refused for what is "
+        "lossless.",
+    )
+    output_lossless: bool | None = Field(
+        None,
+        description="Whether `webp` keeps every pixel; `false` by default. Other formats have no "
+        "choice: `png` always does, `jpeg` and `avif` never.",
+    )
+    keep_metadata: bool | None = Field(
+        None,
+        description="Whether EXIF comes back (without orientation, which is applied, and without "
+        "the thumbnail, which would show what was painted over); `false` by default. Color profile "
+        "and resolution always come back.",
     )
     priority: Priority | None = Field(
         None, description="Order among the caller's own jobs; `normal` by default."
@@ -118,6 +134,19 @@ class InpaintParams(PaintParams):
     method: Literal["auto", "patch", "generate"] | None = Field(
         None, description="`auto` by default: `generate` if a model is the default, else `patch`."
     )
+    mask_source: MaskSource | None = Field(
+        None,
+        description="`alpha`: the picture's own transparency is the mask; what is transparent "
+        "counts as white. Instead of `mask` and `regions`.",
+    )
+    regions: list[Region] | None = Field(
+        None,
+        min_length=1,
+        max_length=MAX_REGIONS,
+        description="Boxes, polygons and run-lengths that together are the white of the mask. "
+        "Instead of `mask` and `mask_source`. Not echoed: the mask drawn from them is at "
+        "`links.mask`.",
+    )
     mask_polarity: MaskPolarity | None = Field(
         None, description="Which end of the mask is repainted; `white_repaints` by default."
     )
@@ -125,7 +154,8 @@ class InpaintParams(PaintParams):
         None,
         ge=1,
         le=255,
-        description="Luminance from which a mask pixel counts as white; 128 by default.",
+        description="Luminance (with `mask_source`: 255 less the alpha) from which a mask pixel "
+        "counts as white; 128 by default. Not with `regions`.",
     )
     grow: int | None = Field(
         None,
@@ -133,15 +163,41 @@ class InpaintParams(PaintParams):
         le=MAX_GROW_PIXELS,
         description="Pixels to widen the mask by before painting; negative narrows; 0 by default.",
     )
+    feather: int | None = Field(
+        None,
+        ge=0,
+        le=MAX_FEATHER_PIXELS,
+        description="Pixels, from the edge of the mask inward, over which what is painted fades "
+        "into what was there; 0 by default. Kept pixels are never touched.",
+    )
 
 
 MARGIN_FIELDS = ("left", "top", "right", "bottom")
+PERCENT_FIELDS = ("left_percent", "top_percent", "right_percent", "bottom_percent")
+CANVAS_FIELDS = ("width", "height")
+POSITION_FIELDS = ("x", "y")
 
-Margin = Annotated[int | None, Field(ge=0, le=32_768)]
+
+def _check_no_crop(value: float) -> float:
+    if value < 0:
+        raise ValueError(f"must not be negative: {NEVER_CROPS}")
+    return value
+
+
+NEVER_CROPS = "outpaint never crops: crop the picture before you send it"
+
+# Not by `ge`: its message would not say what to do instead.
+_NOT_NEGATIVE = Field(json_schema_extra={"minimum": 0})
+Margin = Annotated[int, Field(le=32_768), AfterValidator(_check_no_crop), _NOT_NEGATIVE] | None
+Percent = Annotated[float, Field(le=3_200), AfterValidator(_check_no_crop), _NOT_NEGATIVE] | None
+Side = Annotated[int | None, Field(ge=1, le=32_768)]
 
 
 class OutpaintParams(PaintParams):
-    """Parameters of `POST /outpaint`, without the picture: exactly one vocabulary says how far."""
+    """Parameters of `POST /outpaint`, without the picture: exactly one vocabulary says how far.
+
+    The five vocabularies: margins in pixels, margins in percent, aspect ratio, canvas, zoom-out.
+    """
 
     method: Literal["auto", "mirror", "pattern", "generate"] | None = Field(
         None, description="`auto` by default: `generate` if a model is the default, else `pattern`."
@@ -150,14 +206,48 @@ class OutpaintParams(PaintParams):
     top: Margin = Field(None, description="Pixels to add on top.")
     right: Margin = Field(None, description="Pixels to add on the right.")
     bottom: Margin = Field(None, description="Pixels to add at the bottom.")
+    left_percent: Percent = Field(
+        None, description="Percent of the picture's width to add on the left; half a pixel is one."
+    )
+    top_percent: Percent = Field(None, description="Percent of the picture's height to add on top.")
+    right_percent: Percent = Field(
+        None, description="Percent of the picture's width to add on the right."
+    )
+    bottom_percent: Percent = Field(
+        None, description="Percent of the picture's height to add at the bottom."
+    )
     aspect_ratio: str | float | None = Field(
         None,
         description='Width to height of the canvas: "16:9" or a number. Not together with margins.',
         examples=["16:9"],
     )
+    width: Side = Field(None, description="Width of the canvas in pixels; goes with `height`.")
+    height: Side = Field(None, description="Height of the canvas in pixels; goes with `width`.")
+    x: Margin = Field(
+        None, description="Where the original's left edge lies on the canvas; goes with `width`."
+    )
+    y: Margin = Field(
+        None, description="Where the original's top edge lies on the canvas; goes with `height`."
+    )
+    zoom_out: float | None = Field(
+        None,
+        gt=1,
+        le=16,
+        description="How many times as wide and as high the canvas is; the original keeps its "
+        "pixels.",
+        examples=[1.5],
+    )
     anchor: Anchor | None = Field(
         None,
-        description="Where the original lies; `center` by default; only with `aspect_ratio`.",
+        description="Where the original lies; `center` by default; with `aspect_ratio`, `zoom_out`,"
+        " or `width` and `height`.",
+    )
+    overlap: int | None = Field(
+        None,
+        ge=0,
+        le=MAX_OVERLAP_PIXELS,
+        description="Pixels from its edge inward that the original may be blended over with what "
+        "is painted; 0 by default: it comes back untouched. `proof` tells the band apart.",
     )
 
     mirror_style: MirrorStyle | None = Field(

@@ -8,30 +8,21 @@ from typing import Any
 from service.bodies.fields import list_fields
 from service.bodies.reader import MODELS, PICTURES, REQUIRED_PICTURES
 from service.contract.params import Operation
+from service.openapi.examples import EXAMPLES, SAMPLES, build_example
 
 Schema = dict[str, Any]
 
 PICTURE_FORMAT = "x-picture"
 
+_PART = "Asked{model}"
+"""Names of what bodies are made of. Answers may show the same, and are then open to more."""
+
 _PICTURE_NOTES = {
     "image": "The picture: PNG, JPEG or WebP, one frame, 8 bits a channel.",
-    "mask": "As large as the picture; white is repainted. Read by luminance, not by transparency.",
+    "mask": "As large as the picture; white is repainted. A PNG, JPEG or WebP of any mode, read by "
+    "luminance (of 16 bits the high byte), not by transparency. Or `mask_source`, or `regions`.",
     "source_mask": "As large as the picture; `patch` copies only from where it is white.",
 }
-# Gray, 64x64; and black with a white square of 16x16.
-_SAMPLES = {
-    "image": (
-        "iVBORw0KGgoAAAANSUhEUgAAAEAAAABACAAAAACPAi4CAAAAK0lEQVR42u3MMREAAAgE"
-        "oNfkRjeEmwcBqMlNRyAQCAQCgUAgEAgEAsHzYAFAdAEArKmlZAAAAABJRU5ErkJggg=="
-    ),
-    "mask": (
-        "iVBORw0KGgoAAAANSUhEUgAAAEAAAABAAQAAAACCEkxzAAAAGUlEQVR4"
-        "2mNgGL7g/38GBgYmGG9gGcMVAADoVwIdTCJ3EgAAAABJRU5ErkJggg=="
-    ),
-}
-
-
-_SAMPLES["source_mask"] = _SAMPLES["mask"]
 
 
 def component_name(operation: Operation, kind: str) -> str:
@@ -41,10 +32,12 @@ def component_name(operation: Operation, kind: str) -> str:
 
 def build_components() -> dict[str, Schema]:
     """Build the components of all request bodies."""
-    found = {}
+    found: dict[str, Schema] = {}
     for operation in MODELS:
-        found[component_name(operation, "Form")] = _build_form(operation)
-        found[component_name(operation, "Json")] = _build_json(operation)
+        for kind, schema in (("Form", _build_form(operation)), ("Json", _build_json(operation))):
+            parts = schema.pop("$defs", {})
+            found |= {_PART.format(model=name): part for name, part in parts.items()}
+            found[component_name(operation, kind)] = schema
     return found
 
 
@@ -60,18 +53,14 @@ def build_request_body(operation: Operation) -> Schema:
     }
     json_body: Schema = {
         "schema": {"$ref": f"#/components/schemas/{component_name(operation, 'Json')}"},
-        "examples": {"smallest": {"value": build_example(operation)}},
+        "examples": {
+            name: {"value": build_example(operation, name)} for name in EXAMPLES[operation]
+        },
     }
     return {
         "required": True,
         "content": {"multipart/form-data": form, "application/json": json_body},
     }
-
-
-def build_example(operation: Operation) -> Schema:
-    """Give the smallest JSON body that is accepted."""
-    pictures = {name: _SAMPLES[name] for name in REQUIRED_PICTURES[operation]}
-    return pictures if operation == "inpaint" else {**pictures, "right": 32}
 
 
 _MEDIA_TYPES = ("image/png", "image/jpeg", "image/webp")
@@ -102,20 +91,22 @@ def _build_json(operation: Operation) -> Schema:
             "contentEncoding": "base64",
             "minLength": 16,
             "description": _PICTURE_NOTES[name] + " As base64 or as a data URL.",
-            "examples": [_SAMPLES[name]],
+            "examples": [SAMPLES[name]],
         }
     return schema
 
 
 def _base(operation: Operation) -> Schema:
     model = MODELS[operation]
-    schema = deepcopy(model.model_json_schema(mode="validation"))
+    template = f"#/components/schemas/{_PART}"
+    schema = deepcopy(model.model_json_schema(mode="validation", ref_template=template))
     schema["description"] = f"What `POST /{operation}` takes."
     schema["required"] = list(REQUIRED_PICTURES[operation])
-    schema.pop("title", None)
-    for prop in schema["properties"].values():
-        prop.pop("title", None)
-        prop.pop("default", None)
+    for part in (schema, *schema.get("$defs", {}).values()):
+        part.pop("title", None)
+        for prop in part["properties"].values():
+            prop.pop("title", None)
+            prop.pop("default", None)
     return schema
 
 

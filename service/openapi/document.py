@@ -82,6 +82,13 @@ PARAMETERS: Mapping[str, Schema] = {
         "description": "As given in a problem's `code`.",
         "schema": {"type": "string", "minLength": 1, "example": "invalid_field"},
     },
+    "dry_run": {
+        "name": "dry_run",
+        "in": "query",
+        "description": "`true`: check the request and tell what it comes to; nothing is queued or "
+        "kept, and no `Idempotency-Key` is bound.",
+        "schema": {"type": "boolean", "default": False},
+    },
     "Idempotency-Key": {
         "name": "Idempotency-Key",
         "in": "header",

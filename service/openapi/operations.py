@@ -13,7 +13,8 @@ from pydantic import BaseModel
 from service import schemas
 from service.contract.params import Operation as PaintOperation
 
-PICTURE_TYPES = ("image/png", "image/jpeg", "image/webp")
+PICTURE_TYPES = ("image/png", "image/jpeg", "image/webp", "image/avif")
+"""What a result may be."""
 
 _SUBMISSION_ERRORS = [
     "malformed_body",
@@ -90,8 +91,11 @@ def _submit(operation: PaintOperation, summary: str, description: str, errors: s
         summary=summary,
         description=description,
         body=operation,
-        parameters=("Idempotency-Key",),
-        replies={202: Reply("The job is accepted.", schemas.Job, headers=headers)},
+        parameters=("dry_run", "Idempotency-Key"),
+        replies={
+            200: Reply("With `dry_run=true`: what the job would be.", schemas.Plan),
+            202: Reply("The job is accepted.", schemas.Job, headers=headers),
+        },
         errors=[*_SUBMISSION_ERRORS, *errors.split()],
     )
 
@@ -133,14 +137,18 @@ OPERATIONS: tuple[Operation, ...] = (
         "inpaint",
         "Fill a part of a picture",
         "Repaints where the mask is white (or black, see `mask_polarity`) and keeps every other "
-        "pixel bit for bit. Answers at once; poll `links.self`.",
+        "pixel bit for bit. Exactly one of `mask`, `mask_source` and `regions` says what the mask "
+        "is. Answers at once; poll `links.self`.",
         "mask_undecodable mask_size_mismatch mask_empty mask_full",
     ),
     _submit(
         "outpaint",
         "Extend a picture past its borders",
         "Say how far in exactly one vocabulary: margins in pixels (`left`, `top`, `right`, "
-        "`bottom`), or `aspect_ratio` with an optional `anchor`. The original is kept bit for bit.",
+        "`bottom`), margins in percent of the picture's sides (`left_percent` and so on), "
+        "`aspect_ratio`, `width` and `height` with `x` and `y` or not, or `zoom_out`; the last "
+        "three with an optional `anchor`. Nothing is ever cropped or scaled: the original is kept "
+        "bit for bit, and the canvas has exactly the size in `geometry`.",
         "no_change",
     ),
     Operation(

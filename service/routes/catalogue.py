@@ -10,7 +10,7 @@ from service.contract.images import MAX_ASPECT, MIN_SIDE_PIXELS
 from service.contract.names import CPU_QUEUE, gpu_queue
 from service.contract.params import PaintParams
 from service.contract.store import Presence
-from service.planning import MAX_PAINTED_PIXELS
+from service.planning import MAX_PAINTED_PIXELS, list_output_formats
 from service.routes.rendering import render
 from service.schemas import LimitsAnswer, MethodAnswer, MethodList, ModelAnswer, ModelList
 
@@ -69,6 +69,7 @@ def get_limits() -> Response:
             max_painted_pixels=MAX_PAINTED_PIXELS,
             max_aspect=MAX_ASPECT,
             max_num_images=_upper_limit("num_images"),
+            output_formats=list(list_output_formats()),
             max_queued_jobs=settings.queue_limit,
             max_unfinished_jobs=settings.tenant_job_limit,
             max_finish_within_seconds=_upper_limit("finish_within_seconds"),

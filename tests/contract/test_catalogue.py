@@ -58,7 +58,7 @@ def test_health_and_version_answer(client: FlaskClient) -> None:
     assert client.get("/health/live").get_json() == {"status": "ok"}
     assert client.get("/health/ready").get_json() == {"status": "ok"}
     version = client.get("/version").get_json()
-    assert (version["name"], version["job_schema"]) == ("paintjob", 1)
+    assert (version["name"], version["job_schema"]) == ("paintjob", 2)
 
 
 def test_errors_explain_themselves(client: FlaskClient) -> None:

@@ -18,8 +18,8 @@ from openapi_spec_validator import validate
 from service.bodies.reader import MODELS
 from service.contract.errors import PaintingFailed, iter_error_classes
 from service.contract.params import Operation as PaintOperation
-from service.openapi.bodies import build_example
 from service.openapi.document import build_document, render_yaml
+from service.openapi.examples import EXAMPLES, build_example
 from service.openapi.operations import OPERATIONS
 from service.schemas import Job, Problem
 from tests.support.http import post_inpaint, post_outpaint
@@ -78,14 +78,18 @@ def test_every_problem_example_is_a_problem(document: dict[str, Any]) -> None:
         Problem.model_validate(example["value"])
 
 
-@pytest.mark.parametrize("operation", ["inpaint", "outpaint"])
+@pytest.mark.parametrize(
+    ("operation", "name"),
+    [(operation, name) for operation, examples in EXAMPLES.items() for name in examples],
+)
 def test_body_example_fits_its_schema_and_is_accepted(
-    client: FlaskClient, document: dict[str, Any], operation: str
+    client: FlaskClient, document: dict[str, Any], operation: str, name: str
 ) -> None:
     content = document["paths"][f"/{operation}"]["post"]["requestBody"]["content"]
-    example = content["application/json"]["examples"]["smallest"]["value"]
+    example = content["application/json"]["examples"][name]["value"]
     _check(document, f"{operation.capitalize()}Json", example)
-    assert client.post(f"/{operation}", json=example).status_code == 202
+    response = client.post(f"/{operation}", json=example)
+    assert response.status_code == 202, response.text
 
 
 @pytest.mark.parametrize("operation", MODELS)
@@ -94,7 +98,8 @@ def test_property_examples_fit(document: dict[str, Any], operation: PaintOperati
         schema = document["components"]["schemas"][operation.capitalize() + kind]
         for prop in schema["properties"].values():
             for example in prop.get("examples", []):
-                jsonschema.Draft202012Validator(prop).validate(example)
+                rooted = {**prop, "components": document["components"]}
+                jsonschema.Draft202012Validator(rooted).validate(example)
     assert build_example(operation)["image"]
 
 
@@ -102,11 +107,14 @@ def test_answers_fit_their_schemas(client: FlaskClient, document: dict[str, Any]
     for response in (post_inpaint(client), post_outpaint(client, right="8")):
         _check(document, "Job", response.get_json())
     _check(document, "Problem", post_inpaint(client, seed="x").get_json())
-    for operation in OPERATIONS:
-        model = operation.replies[200].model if 200 in operation.replies else None
-        if operation.method != "get" or model is None or model is Job:
+    for operation in EXAMPLES:
+        plan = client.post(f"/{operation}?dry_run=true", json=build_example(operation))
+        _check(document, "Plan", plan.get_json())
+    for described in OPERATIONS:
+        model = described.replies[200].model if 200 in described.replies else None
+        if described.method != "get" or model is None or model is Job:
             continue
-        response = client.get(operation.path.replace("{code}", "hung"))
+        response = client.get(described.path.replace("{code}", "hung"))
         assert response.status_code == 200, response.text
         _check(document, model.__name__, response.get_json())
 
@@ -122,7 +130,9 @@ def test_job_schema_demands_every_field(document: dict[str, Any]) -> None:
 def test_client_is_generated_without_a_warning(tmp_path: Path) -> None:
     config = tmp_path / "config.json"
     # The generator knows one binary type only, and would run formatters that are not its own.
-    overrides = {f"image/{name}": "application/octet-stream" for name in ("png", "jpeg", "webp")}
+    overrides = {
+        f"image/{name}": "application/octet-stream" for name in ("png", "jpeg", "webp", "avif")
+    }
     config.write_text(json.dumps({"post_hooks": [], "content_type_overrides": overrides}))
     program = Path(sys.executable).parent / "openapi-python-client"
     options = ["--path", str(ROOT / "openapi.yaml"), "--meta", "none", "--fail-on-warning"]

@@ -23,6 +23,11 @@ import pytest
 from tests.support.server import running_server
 
 ROOT = Path(__file__).parents[2]
+CONFIGURATION = """
+[checks.negative_data_rejection]
+# Too long a list may make a body that is refused for its size, before anybody reads it.
+expected-statuses = ["4xx"]
+"""
 
 
 @pytest.fixture
@@ -42,6 +47,7 @@ def base_url(broker_url: str, tmp_path: Path) -> Iterator[str]:
 def test_running_app_keeps_its_contract(
     base_url: str, tmp_path: Path, phases: str, mode: str, examples: str
 ) -> None:
+    (tmp_path / "schemathesis.toml").write_text(CONFIGURATION)
     command: list[str | Path] = [
         *(Path(sys.executable).parent / "schemathesis", "run", ROOT / "openapi.yaml"),
         *("--url", base_url, "--phases", phases, "--mode", mode, "--max-examples", examples),

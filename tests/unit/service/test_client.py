@@ -86,6 +86,55 @@ def test_client_submits_pictures_and_fields() -> None:
     assert b"seed" not in body
 
 
+def test_client_writes_fields_as_the_service_reads_them() -> None:
+    script = Script([(202, {}, JOB)])
+    params = {
+        "regions": [{"box": [0, 0, 4, 4]}],
+        "keep_metadata": True,
+        "tags": ["a b"],
+        "zoom_out": 1.5,
+        "left_percent": "0.1",
+        "overlap": 0,
+    }
+    with _server(script) as client:
+        client.submit("inpaint", ("a.png", b"IMAGE"), params=params)
+    body = script.asked[0][3].decode()
+    fields = {
+        part.split('name="')[1].split('"')[0]: part.split("\r\n\r\n")[1].removesuffix("\r\n")
+        for part in body.split("--")
+        if 'name="' in part and "filename" not in part
+    }
+    assert fields == {
+        "regions": '[{"box": [0, 0, 4, 4]}]',
+        "keep_metadata": "true",
+        "tags": '["a b"]',
+        "zoom_out": "1.5",
+        "left_percent": "0.1",
+        "overlap": "0",
+    }
+
+
+def test_client_asks_for_a_plan_without_a_key() -> None:
+    answer = {
+        "operation": "outpaint",
+        "method": "mirror",
+        "params": {"left": 8},
+        "width": 104,
+        "height": 64,
+        "megapixels": 0.006656,
+        "cost": 0.1,
+        "tomorrow": 1,
+    }
+    script = Script([(200, {}, answer)])
+    with _server(script) as client:
+        plan = client.plan("outpaint", ("a.png", b"IMAGE"), params={"left": 8})
+    assert (plan.method, plan.width, plan.params) == ("mirror", 104, {"left": 8})
+    method, path, headers, body = script.asked[0]
+    assert (method, path) == ("POST", "/outpaint?dry_run=true")
+    assert "idempotency-key" not in headers
+    assert b"IMAGE" in body
+
+
 def test_client_repeats_a_submission_under_the_same_key_when_the_answer_is_lost() -> None:
     script = Script([(0, {}, {}), (503, {"Retry-After": "0"}, {}), (202, {}, JOB)])
     with _server(script) as client:

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from PIL import features
 
+from service.canvas import FIELDS
 from service.contract.catalogue import Catalogue, ModelEntry, find_method
 from service.contract.errors import (
     ConflictingFields,
@@ -14,22 +15,25 @@ from service.contract.errors import (
     InvalidField,
     ModelRequired,
     ModelUnavailable,
-    NoChange,
 )
 from service.contract.params import InpaintParams, OutpaintParams
+from service.contract.regions import Region
 from service.planning import (
     Choice,
     batch_key,
+    check_format_holds,
     check_painted_pixels,
     choose,
     cost,
     fill_defaults,
+    find_format_faults,
+    find_mask_faults,
     find_unsupported,
-    find_vocabulary_faults,
-    plan_canvas,
+    list_output_formats,
     raise_faults,
 )
 
+REGIONS = [Region(box=[0, 0, 4, 4])]
 NONE = Catalogue()
 TINY = ModelEntry(name="tiny", family="stable-diffusion-inpaint", source="/x", group="small")
 OPTIONAL = Catalogue(models=(TINY,))
@@ -76,11 +80,65 @@ def test_choose_lists_the_models_there_are() -> None:
 def test_find_unsupported_tells_every_field_at_once() -> None:
     method = find_method("outpaint", "mirror")
     assert method is not None
-    params = OutpaintParams(
-        prompt="x", strength=1, num_images=2, output_quality=5, mirror_style="exact"
-    )
+    params = OutpaintParams(prompt="x", strength=1, num_images=2, mirror_style="exact", overlap=0)
     pointers = [fault.pointer for fault in find_unsupported(params, method)]
-    assert pointers == ["/prompt", "/strength", "/num_images", "/output_quality"]
+    assert pointers == ["/overlap", "/prompt", "/strength", "/num_images"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "pointers"),
+    [
+        ({}, []),
+        ({"output_quality": 5}, ["/output_quality"]),
+        ({"output_format": "png", "output_quality": 5}, ["/output_quality"]),
+        ({"output_format": "jpeg", "output_quality": 5}, []),
+        ({"output_format": "avif", "output_quality": 5}, []),
+        ({"output_format": "webp", "output_quality": 5, "output_lossless": False}, []),
+        ({"output_format": "webp", "output_lossless": True}, []),
+        (
+            {"output_format": "webp", "output_quality": 5, "output_lossless": True},
+            ["/output_quality"],
+        ),
+        ({"output_lossless": True}, ["/output_lossless"]),
+        ({"output_lossless": False}, ["/output_lossless"]),
+        ({"output_format": "jpeg", "output_lossless": False}, ["/output_lossless"]),
+        ({"output_format": "avif", "output_lossless": True}, ["/output_lossless"]),
+        ({"output_quality": 5, "output_lossless": True}, ["/output_lossless", "/output_quality"]),
+    ],
+)
+def test_find_format_faults(fields: dict[str, Any], pointers: list[str]) -> None:
+    faults = find_format_faults(OutpaintParams.model_validate(fields))
+    assert [fault.pointer for fault in faults] == pointers
+    assert {fault.code for fault in faults} <= {"conflicting_fields"}
+
+
+def test_avif_is_refused_where_it_cannot_be_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert list_output_formats() == ("png", "jpeg", "webp", "avif")
+    monkeypatch.setattr(features, "check", lambda name: False)
+    assert list_output_formats() == ("png", "jpeg", "webp")
+    (fault,) = find_format_faults(InpaintParams(output_format="avif"))
+    assert (fault.pointer, fault.code) == ("/output_format", "invalid_field")
+    assert fault.allowed == ("png", "jpeg", "webp")
+
+
+def test_check_format_holds_asks_for_another_format() -> None:
+    check_format_holds((16_383, 1024), "webp")
+    with pytest.raises(InvalidField, match="webp holds at most 16383"):
+        check_format_holds((1024, 16_384), "webp")
+    check_format_holds((16_384, 1024), "png")
+
+
+def test_regions_and_a_threshold_conflict() -> None:
+    (fault,) = find_mask_faults(InpaintParams(regions=REGIONS, mask_threshold=128))
+    assert (fault.pointer, fault.code) == ("/mask_threshold", "conflicting_fields")
+    assert find_mask_faults(InpaintParams(regions=REGIONS)) == []
+    assert find_mask_faults(InpaintParams(mask_source="alpha", mask_threshold=1)) == []
+
+
+def test_feather_is_refused_where_there_is_nothing_to_fade_into() -> None:
+    (fault,) = find_mask_faults(InpaintParams(mask_source="alpha", feather=4))
+    assert (fault.pointer, fault.code) == ("/feather", "conflicting_fields")
+    assert find_mask_faults(InpaintParams(mask_source="alpha", feather=0)) == []
 
 
 def test_fill_defaults_keeps_what_was_asked() -> None:
@@ -103,57 +161,80 @@ def test_fill_defaults_draws_seeds_that_differ() -> None:
     assert len({fill_defaults(InpaintParams(), choice).seed for _ in range(20)}) > 1
 
 
-def test_effective_parameters_pass_their_own_rules() -> None:
-    for params in (OutpaintParams(left=3), OutpaintParams(aspect_ratio=1.5)):
-        effective = fill_defaults(params, choose("outpaint", params, DEFAULT))
-        assert OutpaintParams.model_validate_json(effective.model_dump_json()) == effective
+@pytest.mark.parametrize(
+    ("output_format", "lossless", "quality", "shown"),
+    [
+        (None, None, None, None),
+        ("png", None, None, None),
+        ("jpeg", None, 95, None),
+        ("avif", None, 95, None),
+        ("webp", None, 95, False),
+        ("webp", False, 95, False),
+        ("webp", True, None, True),
+    ],
+)
+def test_fill_defaults_gives_a_quality_to_what_has_one(
+    output_format: Any, lossless: bool | None, quality: int | None, shown: bool | None
+) -> None:
+    asked = InpaintParams(output_format=output_format, output_lossless=lossless)
+    params = fill_defaults(asked, choose("inpaint", asked, NONE))
+    assert (params.output_quality, params.output_lossless) == (quality, shown)
+    assert params.keep_metadata is False
+
+
+def test_fill_defaults_of_inpainting_has_no_feather_and_does_not_echo_regions() -> None:
+    choice = choose("inpaint", InpaintParams(), NONE)
+    for asked, threshold in ((InpaintParams(), 128), (InpaintParams(regions=REGIONS), None)):
+        params = fill_defaults(asked, choice)
+        assert isinstance(params, InpaintParams)
+        assert (params.feather, params.regions, params.mask_threshold) == (0, None, threshold)
+    kept = fill_defaults(InpaintParams(feather=9, keep_metadata=True), choice)
+    assert isinstance(kept, InpaintParams)
+    assert (kept.feather, kept.keep_metadata) == (9, True)
+
+
+@pytest.mark.parametrize(("method", "overlap"), [("mirror", None), ("pattern", 0), ("generate", 0)])
+def test_fill_defaults_gives_an_overlap_to_who_honors_it(method: Any, overlap: int | None) -> None:
+    asked = OutpaintParams(left=1, method=method)
+    params = fill_defaults(asked, choose("outpaint", asked, DEFAULT))
+    assert isinstance(params, OutpaintParams)
+    assert params.overlap == overlap
 
 
 @pytest.mark.parametrize(
-    ("params", "code"),
+    ("fields", "shown"),
     [
-        (OutpaintParams(left=1, aspect_ratio="1:1"), "conflicting_fields"),
-        (OutpaintParams(left=1, anchor="top"), "conflicting_fields"),
-        (OutpaintParams(anchor="top"), "invalid_field"),
-        (OutpaintParams(), "invalid_field"),
-        (OutpaintParams(left=0), None),
-        (OutpaintParams(aspect_ratio="1:1", anchor="top"), None),
+        ({"left": 3}, {"left": 3, "top": 0, "right": 0, "bottom": 0}),
+        (
+            {"top_percent": 2.5},
+            {"left_percent": 0, "top_percent": 2.5, "right_percent": 0, "bottom_percent": 0},
+        ),
+        ({"aspect_ratio": "16:9"}, {"aspect_ratio": "16:9", "anchor": "center"}),
+        ({"zoom_out": 2, "anchor": "top"}, {"zoom_out": 2, "anchor": "top"}),
+        ({"width": 300, "height": 200}, {"width": 300, "height": 200, "anchor": "center"}),
+        (
+            {"width": 300, "height": 200, "x": 0, "y": 4},
+            {"width": 300, "height": 200, "x": 0, "y": 4},
+        ),
     ],
 )
-def test_exactly_one_vocabulary_is_taken(params: OutpaintParams, code: str | None) -> None:
-    assert [fault.code for fault in find_vocabulary_faults(params)] == ([code] if code else [])
+def test_fill_defaults_echoes_one_vocabulary(fields: dict[str, Any], shown: dict[str, Any]) -> None:
+    asked = OutpaintParams.model_validate(fields)
+    params = fill_defaults(asked, choose("outpaint", asked, NONE)).model_dump()
+    names = [*(name for vocabulary in FIELDS.values() for name in vocabulary), "anchor"]
+    assert {name: params[name] for name in names if params[name] is not None} == shown
 
 
-def test_plan_canvas_refuses_what_passes_the_limits() -> None:
-    with pytest.raises(NoChange):
-        plan_canvas(OutpaintParams(left=0), (100, 100), 10_000)
-    with pytest.raises(ImageTooLarge, match="10000"):
-        plan_canvas(OutpaintParams(left=1), (100, 100), 10_000)
-    with pytest.raises(InvalidField, match="16"):
-        plan_canvas(OutpaintParams(left=1501), (100, 100), 10**9)
-    assert plan_canvas(OutpaintParams(left=1500), (100, 100), 10**9).width == 1600
-
-
-@given(
-    st.integers(64, 4000),
-    st.integers(64, 4000),
-    st.floats(0.07, 15),
-    st.sampled_from(["center", "top_left", "bottom", "right"]),
-)
-def test_plan_canvas_holds_the_original_whole(
-    width: int, height: int, ratio: float, anchor: str
-) -> None:
-    params = OutpaintParams.model_validate({"aspect_ratio": round(ratio, 3), "anchor": anchor})
-    try:
-        geometry = plan_canvas(params, (width, height), 10**12)
-    except (NoChange, InvalidField):
-        return
-    box = geometry.original
-    assert (box.width, box.height) == (width, height)
-    assert box.left >= 0
-    assert box.right <= geometry.width
-    assert box.top >= 0
-    assert box.bottom <= geometry.height
+def test_effective_parameters_pass_their_own_rules() -> None:
+    for params in (
+        OutpaintParams(left=3),
+        OutpaintParams(left_percent=3),
+        OutpaintParams(aspect_ratio=1.5),
+        OutpaintParams(width=3, height=4),
+        OutpaintParams(zoom_out=2),
+    ):
+        effective = fill_defaults(params, choose("outpaint", params, DEFAULT))
+        assert OutpaintParams.model_validate_json(effective.model_dump_json()) == effective
 
 
 def test_check_painted_pixels_counts_all_images() -> None:

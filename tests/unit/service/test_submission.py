@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 from redis import Redis
 
 from service.config import ServiceSettings
@@ -12,9 +14,11 @@ from service.contract.catalogue import Catalogue
 from service.contract.errors import BrokerUnavailable, InvalidField
 from service.contract.names import CPU_QUEUE, DEFAULT_NAMESPACE
 from service.contract.params import InpaintParams
+from service.contract.regions import Region
 from service.contract.store import JobStore, Submitted, connect
 from service.contract.wakeups import Wakeups
-from service.submission import Asked, Submitter, fingerprint
+from service.inspection import Asked
+from service.submission import Submitter, fingerprint
 from service.uploads import Intake
 from tests.support.http import mask, picture
 
@@ -103,3 +107,40 @@ def test_fingerprint_covers_parameters_and_files(store: JobStore, tmp_path: Path
         before = fingerprint(asked)
         intake.pictures["mask"].write(b"x")
         assert fingerprint(asked) != before
+
+
+def test_fingerprint_leaves_out_what_was_drawn(store: JobStore, tmp_path: Path) -> None:
+    submitter = _submitter(store, tmp_path)
+    with submitter.open_intake() as intake:
+        asked = _asked(intake, seed=1)
+        before = fingerprint(asked)
+        intake.add_drawn("mask", b"x")
+        assert fingerprint(asked) == before
+
+
+def test_plan_keeps_nothing_and_draws_no_seed(store: JobStore, tmp_path: Path) -> None:
+    submitter = _submitter(store, tmp_path)
+    with submitter.open_intake(keeps=False) as intake:
+        planned = submitter.plan(_asked(intake, "key", output_format="jpeg"))
+    assert (planned.spec.params.seed, planned.canvas) == (None, (96, 64))
+    assert planned.spec.params.output_quality == 95
+    assert store.redis.keys("*") == []
+    with pytest.raises(InvalidField), submitter.open_intake(keeps=False) as intake:
+        submitter.plan(_asked(intake, "k" * 256))
+    assert store.redis.keys("*") == []
+
+
+def test_submit_stores_the_mask_that_it_drew(store: JobStore, tmp_path: Path) -> None:
+    submitter = _submitter(store, tmp_path)
+    with submitter.open_intake() as intake:
+        part = intake.open_picture("image")
+        part.write(picture())
+        part.finish()
+        params = InpaintParams(regions=[Region(box=[1, 2, 30, 40])])
+        spec = submitter.submit(Asked("inpaint", params, intake, "default")).view.record.spec
+    assert spec.mask is not None and spec.mask_asked is not None
+    assert spec.mask_asked.box == [1, 2, 30, 40]
+    assert (spec.mask.format, spec.mask.mode) == ("png", "1")
+    blobs = BlobStore.open(tmp_path.as_uri())
+    with Image.open(io.BytesIO(blobs.get_checked(spec.mask.path, spec.mask.sha256))) as drawn:
+        assert drawn.getbbox() == (1, 2, 30, 40)

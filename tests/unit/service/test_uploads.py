@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import hashlib
+import tempfile
 from pathlib import Path
 
 import pytest
 
 from service.contract.blobs import BlobStore
-from service.contract.errors import BodyTooLarge, BrokerUnavailable
+from service.contract.errors import BodyTooLarge, BrokerUnavailable, StoreUnavailable
 from service.uploads import MEMORY_PART_BYTES, Intake
 
 LARGE = bytes(range(256)) * (MEMORY_PART_BYTES // 128)
@@ -88,3 +89,45 @@ def test_nothing_is_written_when_the_broker_is_away(blobs: BlobStore) -> None:
     with pytest.raises(BrokerUnavailable):
         _upload(intake, LARGE)
     assert blobs.list("jobs/") == []
+
+
+def test_drawn_picture_is_saved_like_one_that_was_sent(blobs: BlobStore) -> None:
+    intake, begun = _intake(blobs, limit=5)
+    _upload(intake, b"image")
+    intake.add_drawn("mask", b"larger than what may be sent")
+    assert (list(intake.pictures), list(intake.everything())) == (["image"], ["image", "mask"])
+    assert begun == []
+    intake.save()
+    assert begun == ["job_x"]
+    assert blobs.get(intake.drawn["mask"].path) == b"larger than what may be sent"
+
+
+def test_large_drawn_picture_goes_to_the_store(blobs: BlobStore) -> None:
+    intake, begun = _intake(blobs)
+    intake.add_drawn("mask", LARGE)
+    assert (begun, blobs.get(intake.drawn["mask"].path)) == (["job_x"], LARGE)
+
+
+@pytest.mark.parametrize("data", [b"abc", LARGE], ids=["small", "large"])
+def test_what_is_only_planned_never_reaches_the_store(blobs: BlobStore, data: bytes) -> None:
+    begun: list[str] = []
+    intake = Intake("job_x", blobs, begun.append, 25_000_000, keeps=False)
+    _upload(intake, data)
+    picture = intake.pictures["image"]
+    for _ in range(2):
+        with picture.open() as file:
+            assert file.read(3) == data[:3]
+            assert file.seek(0) == 0
+            assert file.read() == data
+    assert (picture.bytes, picture.sha256) == (len(data), hashlib.sha256(data).hexdigest())
+    intake.close()
+    assert (begun, blobs.list("jobs/")) == ([], [])
+
+
+def test_no_room_for_temporary_files_is_told(
+    blobs: BlobStore, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "absent"))
+    intake = Intake("job_x", blobs, lambda job_id: None, 25_000_000, keeps=False)
+    with pytest.raises(StoreUnavailable, match="no room"):
+        _upload(intake, LARGE)

@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import json
+from typing import Any
+
 import pytest
 
-from service.bodies.fields import Fields, list_fields, make_pointer, parse_fields
+from service.bodies.fields import MAX_FAULTS, Fields, list_fields, make_pointer, parse_fields
 from service.contract.errors import MalformedBody
 from service.contract.params import InpaintParams, OutpaintParams
+from service.contract.regions import Region
 
 
 def test_parse_fields_reads_form_text() -> None:
@@ -32,7 +36,7 @@ def test_parse_fields_tells_all_faults_with_what_is_allowed() -> None:
     told = {fault.pointer: (fault.code, fault.allowed) for fault in faults}
     assert told == {
         "/method": ("method_unavailable", ("auto", "patch", "generate")),
-        "/output_format": ("invalid_field", ("png", "jpeg", "webp")),
+        "/output_format": ("invalid_field", ("png", "jpeg", "webp", "avif")),
         "/foo": ("unknown_field", None),
         "/tags": ("invalid_field", None),
     }
@@ -63,5 +67,61 @@ def test_make_pointer_escapes_and_cuts() -> None:
     assert len(make_pointer(("x" * 500,))) == 65
 
 
-def test_list_fields_finds_tags() -> None:
-    assert list_fields(InpaintParams) == list_fields(OutpaintParams) == {"tags"}
+def test_list_fields_finds_lists() -> None:
+    assert list_fields(InpaintParams) == {"tags", "regions"}
+    assert list_fields(OutpaintParams) == {"tags"}
+
+
+def test_make_pointer_keeps_the_names_that_it_is_told() -> None:
+    location = ("regions", 3, "rle", "counts", "runs", 5)
+    assert make_pointer(location) == "/regions/3/5"
+    assert make_pointer(location, {"rle", "counts"}) == "/regions/3/rle/counts/5"
+
+
+@pytest.mark.parametrize("is_text", [True, False])
+def test_parse_fields_points_into_regions(is_text: bool) -> None:
+    regions: list[Any] = [
+        {"box": [0, 0, 9, "9"]},
+        {"box": [0, 9, 9, 9]},
+        {"polygon": [[0, 0], [1, 1], [1, 70_000]]},
+        {"rle": {"size": [1, 2], "counts": [1, -1, -1]}},
+        {"rle": {"size": [1, 2], "counts": 5, "more": 1}},
+        {"blob": 1},
+        {},
+    ]
+    value = json.dumps(regions) if is_text else regions
+    _, faults = parse_fields(InpaintParams, Fields({"regions": value}, is_text))
+    assert [(fault.pointer, fault.code) for fault in faults] == [
+        ("/regions/0/box/3", "invalid_field"),
+        ("/regions/1/box", "invalid_field"),
+        ("/regions/2/polygon/2/1", "invalid_field"),
+        ("/regions/3/rle/counts/1", "invalid_field"),
+        ("/regions/4/rle/counts", "invalid_field"),
+        ("/regions/4/rle/more", "unknown_field"),
+        ("/regions/5/blob", "unknown_field"),
+        ("/regions/6", "invalid_field"),
+    ]
+
+
+def test_parse_fields_tells_rules_in_our_own_words() -> None:
+    _, faults = parse_fields(OutpaintParams, Fields({"left": "-1"}, True))
+    assert faults[0].message.startswith("must not be negative: outpaint never crops")
+
+
+@pytest.mark.parametrize("text", ["[NaN]", '[{"box": [0, 0, 1, 1], "box": [0, 0, 2, 2]}]'])
+def test_parse_fields_refuses_lists_that_json_does_not_know(text: str) -> None:
+    _, faults = parse_fields(InpaintParams, Fields({"regions": text}, True))
+    assert [fault.pointer for fault in faults] == ["/regions"]
+
+
+def test_parse_fields_takes_whole_floats_for_integers_in_forms_too() -> None:
+    text = '[{"box": [0.0, 0, 2.0, 2]}]'
+    params, faults = parse_fields(InpaintParams, Fields({"regions": text}, True))
+    assert faults == []
+    assert params is not None and params.regions == [Region(box=[0, 0, 2, 2])]
+
+
+def test_parse_fields_tells_a_hundred_faults_and_no_more() -> None:
+    regions = [{"box": [0, 0, 0, index]} for index in range(300)]
+    _, faults = parse_fields(InpaintParams, Fields({"regions": regions}, False))
+    assert len(faults) == MAX_FAULTS == 100

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from werkzeug.datastructures import FileStorage
 from werkzeug.test import encode_multipart
 
-from service.bodies.fields import Fields
+from service.bodies.fields import MAX_FIELD_BYTES, Fields
 from service.bodies.multipart import read_multipart
 from service.contract.blobs import BlobStore
 from service.contract.errors import BodyTooLarge, MalformedBody, PaintjobError
@@ -79,8 +79,8 @@ def test_read_multipart_refuses_what_is_broken(body: bytes) -> None:
 @pytest.mark.parametrize(
     "body",
     [
-        _part(b"prompt", b"x" * 500_001) + b"--x--\r\n",
-        b"".join(_part(b"f%d" % index, b"x" * 10_000) for index in range(60)) + b"--x--\r\n",
+        _part(b"prompt", b"x" * (MAX_FIELD_BYTES + 1)) + b"--x--\r\n",
+        b"".join(_part(b"f%d" % index, b"x" * 40_000) for index in range(60)) + b"--x--\r\n",
         b"".join(_part(b"f%d" % index, b"") for index in range(65)) + b"--x--\r\n",
         b"--x\r\n" + b"a: b\r\n" * 100_000,
     ],

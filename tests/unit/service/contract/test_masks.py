@@ -14,7 +14,15 @@ from service.contract.errors import (
     MaskUndecodable,
     UnsupportedMediaType,
 )
-from service.contract.masks import MaskFindings, binarize, inspect_mask
+from service.contract.masks import (
+    MaskFindings,
+    binarize,
+    inspect_mask,
+    inspect_regions,
+    inspect_source_mask,
+    inspect_transparency,
+)
+from service.contract.regions import Region
 from tests.support.http import encode, mask
 
 SIZE = (96, 64)
@@ -118,3 +126,39 @@ def test_inspect_mask_warns_of_inversion_and_border() -> None:
     assert codes == ["mask_looks_inverted", "mask_touches_border"]
     codes = [warning.code for warning in _inspect(mask(box=(90, 20, 96, 30))).warnings]
     assert codes == ["mask_touches_border"]
+
+
+def test_inspect_mask_says_where_the_mask_came_from() -> None:
+    holed = _painted("LA", (9, 255), (9, 0))
+    alpha = inspect_transparency(
+        io.BytesIO(encode(holed)), polarity="white_repaints", threshold=128
+    )
+    regions = inspect_regions([Region(box=[16, 16, 48, 40])], size=SIZE, polarity="white_repaints")
+    sent = _inspect(mask())
+    assert [found.asked.source for found in (sent, alpha, regions)] == ["mask", "alpha", "regions"]
+    assert sent.asked.box == alpha.asked.box == regions.asked.box
+    assert sent.drawn is None
+    for found, mode in ((alpha, "L"), (regions, "1")):
+        assert found.drawn is not None
+        with Image.open(io.BytesIO(found.drawn)) as drawn:
+            assert (drawn.format, drawn.mode, drawn.size) == ("PNG", mode, SIZE)
+        assert (found.info.mode, found.info.upright_size) == (mode, SIZE)
+        # What was drawn reads like any mask that is sent.
+        assert _inspect(found.drawn).asked.box == found.asked.box
+
+
+def test_empty_and_full_masks_are_told_in_the_words_of_their_source() -> None:
+    opaque = io.BytesIO(encode(Image.new("RGBA", SIZE, "red")))
+    with pytest.raises(MaskEmpty, match="alpha"):
+        inspect_transparency(opaque, polarity="white_repaints", threshold=9)
+    with pytest.raises(MaskFull, match="regions"):
+        inspect_regions([Region(box=[0, 0, *SIZE])], size=SIZE, polarity="white_repaints")
+    with pytest.raises(MaskEmpty, match="black_repaints"):
+        inspect_regions([Region(box=[0, 0, *SIZE])], size=SIZE, polarity="black_repaints")
+
+
+def test_inspect_source_mask_asks_for_some_white() -> None:
+    info = inspect_source_mask(io.BytesIO(mask()), SIZE, 16_000_000)
+    assert info.upright_size == SIZE
+    with pytest.raises(MaskEmpty, match="copy from"):
+        inspect_source_mask(io.BytesIO(encode(Image.new("L", SIZE, 127))), SIZE, 16_000_000)

@@ -1,0 +1,227 @@
+"""Regions into a mask, with Pillow alone: spans of rows, filled in memory.
+
+Not Pillow's own polygons: they take in pixels that the outline merely touches, and know no holes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+
+from PIL import Image, ImageChops
+
+from service.contract.errors import Fault, InvalidField
+from service.contract.regions import MAX_NUMBERS, Region, RunLengths
+
+MAX_WORK = 1_000_000
+"""Limit for rows of boxes, crossings of outlines with rows, and runs: about a second of work. A
+hundred thousand vertices could zigzag over a large picture for minutes."""
+
+_PIECE = 1024
+"""A span of so many pixels counts as one more piece of work."""
+
+_MAX_CHARACTERS = 7
+"""A number of 32 bits and its sign, five bits a character."""
+
+
+class _Refusal(Exception):
+    """What is wrong with one region, and with which field of it."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message)
+        self.field = field
+
+
+def draw_regions(regions: Sequence[Region], size: tuple[int, int]) -> Image.Image:
+    """Draw regions: mode L, 255 in any of them and 0 elsewhere.
+
+    Args:
+        regions: at least one.
+        size: width and height of the picture, upright.
+
+    Raises:
+        InvalidField: a region does not fit the picture, is broken or marks nothing, or they take
+            too much work; `faults` tells all of it.
+    """
+    if sum(_count_numbers(region) for region in regions) > MAX_NUMBERS:
+        raise _refuse(f"may have {MAX_NUMBERS} vertices and runs together; send a mask picture")
+    sheet, faults = _Sheet(*size), []
+    for index, region in enumerate(regions):
+        try:
+            _draw(sheet, region)
+        except _Refusal as refusal:
+            pointer = f"/regions/{index}/{refusal.field}"
+            faults.append(Fault(pointer, InvalidField.code, str(refusal)))
+    if faults:
+        detail = faults[0].message if len(faults) == 1 else f"{len(faults)} regions break rules"
+        raise InvalidField(detail, faults=tuple(faults))
+    return sheet.develop()
+
+
+def _refuse(message: str) -> InvalidField:
+    return InvalidField(message, faults=(Fault("/regions", InvalidField.code, message),))
+
+
+def _count_numbers(region: Region) -> int:
+    rings = [region.polygon or [], *(region.holes or [])]
+    # A character is at most one run; a text that is too long is refused before it is read.
+    return sum(map(len, rings)) + (_at_least(region.rle) if region.rle else 0)
+
+
+def _at_least(rle: RunLengths) -> int:
+    """Give the number of runs, for a text the least that it can hold."""
+    if isinstance(rle.counts, str):
+        return -(-len(rle.counts) // _MAX_CHARACTERS)
+    return len(rle.counts)
+
+
+class _Sheet:
+    """What regions are drawn on: by rows, and by columns for what comes by columns.
+
+    Args:
+        width: pixels.
+        height: pixels.
+    """
+
+    def __init__(self, width: int, height: int) -> None:
+        self.width = width
+        self.height = height
+        self._rows = bytearray(width * height)
+        self._columns = bytearray()
+        self._white = memoryview(b"\xff" * max(width, height))
+        self._work = 0
+
+    def spend(self, work: int) -> None:
+        """Count work.
+
+        Raises:
+            InvalidField: it is too much.
+        """
+        self._work += work
+        if self._work > MAX_WORK:
+            raise _refuse("take too much work to draw; send fewer, simpler ones or a mask picture")
+
+    def fill_row(self, row: int, start: int, end: int) -> None:
+        """Fill a span of a row; `end` lies outside."""
+        self._fill(self._rows, row * self.width + start, end - start)
+
+    def fill_run(self, start: int, length: int) -> None:
+        """Fill pixels counted down the first column, then the second, and so on."""
+        if not self._columns:
+            self._columns = bytearray(self.width * self.height)
+        for done in range(0, length, len(self._white)):
+            self._fill(self._columns, start + done, min(len(self._white), length - done))
+
+    def develop(self) -> Image.Image:
+        """Give what has been drawn: mode L, 255 and 0."""
+        size = self.width, self.height
+        drawn = Image.frombuffer("L", size, self._rows, "raw", "L", 0, 1)
+        if not self._columns:
+            return drawn
+        lying = Image.frombuffer("L", size[::-1], self._columns, "raw", "L", 0, 1)
+        return ImageChops.lighter(drawn, lying.transpose(Image.Transpose.TRANSPOSE))
+
+    def _fill(self, pixels: bytearray, start: int, length: int) -> None:
+        self.spend(1 + length // _PIECE)
+        # By way of views nothing is copied but once.
+        memoryview(pixels)[start : start + length] = self._white[:length]
+
+
+def _draw(sheet: _Sheet, region: Region) -> None:
+    if region.box is not None:
+        _draw_box(sheet, region.box)
+    elif region.polygon is not None:
+        _draw_polygon(sheet, [region.polygon, *(region.holes or [])])
+    elif region.rle is not None:
+        _draw_runs(sheet, region.rle)
+
+
+def _draw_box(sheet: _Sheet, box: list[int]) -> None:
+    left, top, right, bottom = box
+    if left < 0 or top < 0 or right > sheet.width or bottom > sheet.height:
+        message = f"must lie within the picture, [0, 0, {sheet.width}, {sheet.height}]"
+        raise _Refusal("box", message)
+    for row in range(top, bottom):
+        sheet.fill_row(row, left, right)
+
+
+def _draw_polygon(sheet: _Sheet, rings: list[list[list[float]]]) -> None:
+    """Fill what lies within an odd number of rings.
+
+    A center on an outline belongs to what lies right of it or below, as in most rasterizers, so
+    that of two shapes with a common edge exactly one has each pixel along it.
+    """
+    crossings: defaultdict[int, list[float]] = defaultdict(list)
+    for ring in rings:
+        for start, end in zip(ring, [*ring[1:], ring[0]], strict=True):
+            _cross(sheet, start, end, crossings)
+    marked = 0
+    for row, found in crossings.items():
+        found.sort()
+        for left, right in zip(found[::2], found[1::2], strict=True):
+            first, last = (min(max(math.ceil(x - 0.5), 0), sheet.width) for x in (left, right))
+            if first < last:
+                sheet.fill_row(row, first, last)
+                marked += last - first
+    if not marked:
+        message = f"holds the center of no pixel of the picture, {sheet.width}x{sheet.height}"
+        raise _Refusal("polygon", message)
+
+
+def _cross(
+    sheet: _Sheet, start: list[float], end: list[float], crossings: defaultdict[int, list[float]]
+) -> None:
+    """Note where an edge crosses the middle of each row of the picture."""
+    # Downward, so that an edge that two shapes share crosses at the same place in both.
+    (x0, y0), (x1, y1) = sorted((start, end), key=lambda point: (point[1], point[0]))
+    first, last = max(0, math.ceil(y0 - 0.5)), min(sheet.height, math.ceil(y1 - 0.5))
+    if first >= last:
+        return
+    sheet.spend(last - first)
+    for row in range(first, last):
+        crossings[row].append(x0 + (row + 0.5 - y0) * (x1 - x0) / (y1 - y0))
+
+
+def _draw_runs(sheet: _Sheet, rle: RunLengths) -> None:
+    if rle.size != [sheet.height, sheet.width]:
+        message = f"must be the picture's height and width, [{sheet.height}, {sheet.width}]"
+        raise _Refusal("rle/size", message)
+    counts = list(_read_runs(rle.counts)) if isinstance(rle.counts, str) else rle.counts
+    # First all checks, then the filling: a run that reaches past the end would fill nothing.
+    if sum(counts) != sheet.width * sheet.height:
+        message = f"must add up to height times width, {sheet.height * sheet.width}"
+        raise _Refusal("rle/counts", message)
+    if not any(counts[1::2]):
+        raise _Refusal("rle/counts", "marks no pixel")
+    position = 0
+    for index, count in enumerate(counts):
+        if index % 2 and count:
+            sheet.fill_run(position, count)
+        position += count
+
+
+def _read_runs(text: str) -> Iterator[int]:
+    """Read COCO's compressed runs: five bits a character, each number less the last but one.
+
+    Source: `rleFrString` in the file that `RunLengths` names.
+    """
+    runs: list[int] = []
+    value = characters = 0
+    for character in text:
+        bits = ord(character) - 48
+        if not 0 <= bits < 64 or characters == _MAX_CHARACTERS:
+            raise _Refusal("rle/counts", "is no text that COCO's tools compress runs to")
+        value |= (bits & 0x1F) << 5 * characters
+        characters += 1
+        if bits & 0x20:
+            continue
+        if bits & 0x10:
+            value -= 1 << 5 * characters
+        runs.append(value + (runs[-2] if len(runs) > 2 else 0))
+        if runs[-1] < 0 or len(runs) > MAX_NUMBERS:
+            raise _Refusal("rle/counts", f"must hold at most {MAX_NUMBERS} runs, none negative")
+        yield runs[-1]
+        value = characters = 0
+    if characters:
+        raise _Refusal("rle/counts", "is cut short")

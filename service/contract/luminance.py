@@ -1,0 +1,170 @@
+"""How a mask's file is read: any picture, by its luminance, the same way by the API and by workers.
+
+| file | luminance |
+|---|---|
+| gray, 1, 2, 4 or 8 bits | as it is |
+| gray, 16 bits | the high byte |
+| RGB, palette | Pillow's `L`: (299 R + 587 G + 114 B) / 1000, ITU-R BT.601 |
+| RGB, 16 bits | of the high bytes |
+| CMYK | of the RGB that Pillow converts it to |
+| any of these with transparency | of the colors as they are, not laid on anything |
+
+Where a pixel is transparent, a luminance that is not plain black and white is refused: a mask that
+speaks by transparency alone is never taken for a black one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import BinaryIO
+
+from PIL import Image, ImageChops, ImageOps, JpegImagePlugin, PngImagePlugin, WebPImagePlugin
+
+from service.contract.containers.png import check_data
+from service.contract.containers.splice import splice
+from service.contract.errors import (
+    ImageUndecodable,
+    InvalidField,
+    MaskSizeMismatch,
+    MaskUndecodable,
+    UnsupportedMediaType,
+)
+from service.contract.images import PictureInfo, check_pixels, open_picture, transparent_value
+from service.contract.picture_headers import PictureHeader, decoding, read_header
+
+_ORIENTATION_TAG = 0x0112
+_MODES = frozenset({"1", "L", "LA", "P", "RGB", "RGBA", "I;16", "CMYK"})
+_OPENERS: Mapping[str, Callable[[BinaryIO], Image.Image]] = {
+    "png": PngImagePlugin.PngImageFile,
+    "jpeg": JpegImagePlugin.JpegImageFile,
+    "webp": WebPImagePlugin.WebPImageFile,
+}
+
+
+def read_mask(
+    file: BinaryIO, max_pixels: int, size: tuple[int, int] | None = None
+) -> tuple[PictureInfo, Image.Image]:
+    """Give a mask's file and its luminance: mode L, upright.
+
+    Args:
+        file: seekable; read from its start.
+        max_pixels: limit for the declared size.
+        size: width and height that it must have, upright; compared before anything is decoded.
+
+    Raises:
+        UnsupportedMediaType: it is no PNG, JPEG or WebP, is animated, or a JPEG of 12 bits.
+        ImageTooLarge: the header declares too many pixels.
+        MaskSizeMismatch: it has another size.
+        MaskUndecodable: it is broken or cut.
+        InvalidField: it seems to speak by transparency.
+    """
+    broken = MaskUndecodable("the mask is broken or cut short")
+    try:
+        header = read_header(file)
+    except ImageUndecodable as error:
+        raise broken from error
+    _check_kind(header)
+    check_pixels(header, max_pixels)
+    with decoding(broken):
+        image = _open_mask(file, header)
+        info = PictureInfo(header.format, image.mode, *image.size, header.orientation)
+        if size is not None and info.upright_size != size:
+            shown = "the mask is {}x{}, the picture {}x{}".format(*info.upright_size, *size)
+            raise MaskSizeMismatch(shown)
+        _check_is_whole(file, header)
+        image.load()
+        return info, _turn(_take_luminance(image, header), header.orientation)
+
+
+def read_transparency(file: BinaryIO) -> Image.Image:
+    """Give how transparent each pixel of a picture is: mode L, 255 less the alpha, upright.
+
+    All pixels are decoded, up to 80 MB for 16 megapixels: call it as rarely as masks are decoded.
+
+    Args:
+        file: seekable, and passed by `check_picture`; read from its start.
+
+    Raises:
+        InvalidField: the picture has no transparency.
+        ImageUndecodable: only the full decode showed that it is broken.
+    """
+    header = read_header(file)
+    with decoding(ImageUndecodable("the picture is broken or cut short")):
+        image = open_picture(file, header)
+        if not image.has_transparency_data:
+            raise InvalidField("the picture has no transparency that could be its mask")
+        image.load()
+        has_channel = image.mode in ("LA", "RGBA")
+        alpha = (image if has_channel else image.convert("RGBA")).getchannel("A")
+        return _turn(ImageChops.invert(alpha), header.orientation)
+
+
+def _turn(image: Image.Image, orientation: int) -> Image.Image:
+    """Turn one channel upright, rather than the picture: that would be four times the memory."""
+    image.getexif()[_ORIENTATION_TAG] = orientation
+    return ImageOps.exif_transpose(image)
+
+
+def _check_kind(header: PictureHeader) -> None:
+    if header.animated:
+        raise UnsupportedMediaType("the mask is animated; send one frame")
+    if header.format == "jpeg" and header.depth > 8:
+        raise UnsupportedMediaType("the mask is a JPEG of more than 8 bits a channel; send 8")
+
+
+def _check_is_whole(file: BinaryIO, header: PictureHeader) -> None:
+    """Check what Pillow fills with black in silence: rows that a PNG lacks.
+
+    Raises:
+        MaskUndecodable: rows are missing.
+    """
+    if header.format != "png":
+        return
+    try:
+        check_data(file)
+    except ImageUndecodable as error:
+        raise MaskUndecodable("the mask is broken or cut short") from error
+
+
+def _open_mask(file: BinaryIO, header: PictureHeader) -> Image.Image:
+    """Open a mask with Pillow as `open_picture` does, in more modes; no pixel is decoded."""
+    image = _OPENERS[header.format](splice(file, header.pixels))
+    if image.size != (header.width, header.height):
+        raise MaskUndecodable("the mask contradicts its own header")
+    if image.mode not in _MODES:
+        raise UnsupportedMediaType(f"masks of mode {image.mode} are not taken; send 8-bit gray")
+    if "transparency" in image.info and image.mode != "P":
+        image.info["transparency"] = transparent_value(header)
+    return image
+
+
+def _take_luminance(image: Image.Image, header: PictureHeader) -> Image.Image:
+    """Give the luminance, of a mask with transparency if it is plain enough."""
+    if image.mode == "I;16":
+        # Pillow's own way to L would cut at 255. Nor does it look for a transparent value among 16
+        # bits; that one is declared is enough to ask for plain black and white.
+        luminance = Image.frombytes("L", image.size, image.tobytes()[1::2])
+        has_transparency = header.transparency is not None
+        return _check_speaks_by_luminance(luminance) if has_transparency else luminance
+    if not image.has_transparency_data:
+        return image if image.mode == "L" else image.convert("L")
+    colors = image.convert("RGBA")
+    luminance = colors.convert("L")
+    is_opaque = colors.getchannel("A").getextrema() == (255, 255)
+    return luminance if is_opaque else _check_speaks_by_luminance(luminance)
+
+
+def _check_speaks_by_luminance(luminance: Image.Image) -> Image.Image:
+    """Give the luminance of a transparent mask if it is black and white: else alpha may be meant.
+
+    Raises:
+        InvalidField: it is not.
+    """
+    histogram = luminance.histogram()
+    if histogram[0] == 0 or histogram[255] == 0 or any(histogram[1:255]):
+        raise InvalidField(
+            "the mask has transparent pixels and its luminance is not plain black and white; "
+            "masks are read by luminance: send white where to repaint and black where to keep, or "
+            "make those pixels of the picture itself transparent and send mask_source: alpha"
+        )
+    return luminance

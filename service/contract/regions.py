@@ -1,0 +1,104 @@
+"""Regions: the white of a mask, told as boxes, polygons and run-lengths instead of as a picture."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    field_validator,
+    model_validator,
+)
+
+MAX_REGIONS = 1000
+MAX_VERTICES = 10_000
+"""Limit for the vertices of one ring."""
+
+MAX_NUMBERS = 100_000
+"""Limit for the vertices and runs of all regions together."""
+
+MAX_RUN = 2**31 - 1
+MAX_TEXT = 7 * MAX_NUMBERS
+"""Limit for compressed runs: COCO writes none of them with more than seven characters."""
+
+# Lists tell their first fault only: a hundred thousand take seconds to put together.
+Coordinate = Annotated[float, Field(ge=-65_536, le=65_536)]
+Point = Annotated[list[Coordinate], Field(min_length=2, max_length=2)]
+Ring = Annotated[list[Point], Field(min_length=3, max_length=MAX_VERTICES, fail_fast=True)]
+Run = Annotated[int, Field(ge=0, le=MAX_RUN)]
+Runs = Annotated[list[Run], Field(min_length=1, max_length=MAX_NUMBERS, fail_fast=True)]
+RunText = Annotated[str, Field(min_length=1, max_length=MAX_TEXT)]
+
+
+def _tell_kind(counts: object) -> str:
+    """Choose the one rule that faults are told of."""
+    return "text" if isinstance(counts, str) else "runs"
+
+
+class RunLengths(BaseModel):
+    """A mask as COCO writes it: runs of 0 and 1 in turn, column by column, beginning with 0.
+
+    Source: https://github.com/cocodataset/cocoapi/blob/master/common/maskApi.c
+    """
+
+    # Strict, for in a form they come as JSON text, and there "1" is no number either.
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    size: list[int] = Field(
+        min_length=2, max_length=2, description="Height and width: the picture's own."
+    )
+    counts: Annotated[Runs, Tag("runs")] | Annotated[RunText, Tag("text")] = Field(
+        discriminator=Discriminator(_tell_kind),
+        description="Lengths of the runs, or the text that COCO's tools compress them to.",
+    )
+
+
+class Region(BaseModel):
+    """One region: exactly one of `box`, `polygon` and `rle`. Pixels count from the top left.
+
+    The picture is meant upright, as its EXIF orientation has it.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, strict=True)
+
+    box: list[int] | None = Field(
+        None,
+        min_length=4,
+        max_length=4,
+        description="left, top, right, bottom; half-open: right and bottom lie outside. It lies "
+        "within the picture.",
+    )
+    polygon: Ring | None = Field(
+        None,
+        description="Vertices [x, y] of the outline. A pixel belongs to it when its center does: "
+        "that of the first lies at [0.5, 0.5]. What reaches past the picture is cut.",
+    )
+    holes: list[Ring] | None = Field(
+        None,
+        min_length=1,
+        max_length=MAX_REGIONS,
+        fail_fast=True,
+        description="Outlines of what is left out of the `polygon`: a pixel belongs to it when its "
+        "center lies within an odd number of all these outlines.",
+    )
+    rle: RunLengths | None = Field(None, description="Run-lengths as COCO has them.")
+
+    @field_validator("box")
+    @classmethod
+    def _has_an_area(cls, box: list[int] | None) -> list[int] | None:
+        if box is not None and (box[0] >= box[2] or box[1] >= box[3]):
+            raise ValueError("must be left, top, right, bottom with left < right and top < bottom")
+        return box
+
+    @model_validator(mode="after")
+    def _is_one_of_three(self) -> Region:
+        shapes = [name for name in ("box", "polygon", "rle") if getattr(self, name) is not None]
+        if len(shapes) != 1:
+            raise ValueError("must have exactly one of box, polygon and rle")
+        if self.holes is not None and self.polygon is None:
+            raise ValueError("holes go with a polygon")
+        return self

@@ -1,0 +1,244 @@
+"""What the checks of a request find out: every fault at once, or all that its job is made of.
+
+Knows no Flask, no broker, and of the store only where the pictures of this request lie.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from service.canvas import check_overlap, find_pointer, find_vocabulary_faults, plan_geometry
+from service.config import ServiceSettings
+from service.contract.catalogue import Catalogue
+from service.contract.errors import (
+    Fault,
+    MaskEmpty,
+    MaskFull,
+    PaintjobError,
+    ParameterNotSupported,
+)
+from service.contract.geometry import Geometry
+from service.contract.images import PictureInfo, check_picture
+from service.contract.masks import (
+    DEFAULT_THRESHOLD,
+    MaskFindings,
+    inspect_mask,
+    inspect_regions,
+    inspect_source_mask,
+    inspect_transparency,
+)
+from service.contract.params import InpaintParams, Operation, OutpaintParams
+from service.planning import (
+    Choice,
+    check_format_holds,
+    check_painted_pixels,
+    choose,
+    fault_of,
+    find_format_faults,
+    find_mask_faults,
+    find_unsupported,
+    raise_faults,
+)
+from service.uploads import Intake
+
+PICTURE_SLOTS = 4
+"""Pictures decoded at once. A 16-megapixel mask takes some 60 MB while it is measured, regions on
+such a picture as much, and its own transparency some 110 MB: of all that is asked of a picture,
+this alone has the API decode it whole."""
+
+MAX_KEY_CHARACTERS = 255
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One request as it was read.
+
+    Attributes:
+        params: as asked; `None` if they break a rule, which `faults` then tells.
+        intake: the pictures that came with it.
+        faults: what is already known to be wrong.
+    """
+
+    operation: Operation
+    params: InpaintParams | OutpaintParams | None
+    intake: Intake
+    tenant: str
+    request_id: str = ""
+    idempotency_key: str | None = None
+    faults: tuple[Fault, ...] = ()
+
+
+@dataclass(frozen=True)
+class Inspected:
+    """A request that passed every check.
+
+    Attributes:
+        params: as asked, before defaults.
+        choice: what paints.
+        picture: the picture's file.
+        mask: what is to be repainted; `None` in outpainting.
+        source_mask: the file of where may be copied from.
+        geometry: the canvas; `None` in inpainting.
+    """
+
+    params: InpaintParams | OutpaintParams
+    choice: Choice
+    picture: PictureInfo
+    mask: MaskFindings | None
+    source_mask: PictureInfo | None
+    geometry: Geometry | None
+
+    @property
+    def canvas(self) -> tuple[int, int]:
+        """Width and height of the result."""
+        if self.geometry is None:
+            return self.picture.upright_size
+        return self.geometry.width, self.geometry.height
+
+
+@dataclass
+class _Findings:
+    """What the checks found out so far, and every fault on the way."""
+
+    faults: list[Fault] = field(default_factory=list)
+    choice: Choice | None = None
+    picture: PictureInfo | None = None
+    mask: MaskFindings | None = None
+    source_mask: PictureInfo | None = None
+    geometry: Geometry | None = None
+
+    @contextmanager
+    def at(self, pointer: str) -> Iterator[None]:
+        """Note what is wrong with a field and go on, so that all faults are told at once."""
+        try:
+            yield
+        except PaintjobError as error:
+            if error.retryable:
+                raise
+            self.faults += error.faults or (fault_of(pointer, error),)
+
+
+class Inspector:
+    """Checks requests, a few at a time."""
+
+    def __init__(self, settings: ServiceSettings, catalogue: Catalogue) -> None:
+        self._settings = settings
+        self._catalogue = catalogue
+        self._picture_slots = threading.BoundedSemaphore(PICTURE_SLOTS)
+
+    def inspect(self, asked: Asked) -> Inspected:
+        """Check a request.
+
+        Raises:
+            PaintjobError: it is refused; `faults` tells all that is wrong with it.
+        """
+        found = _Findings([*asked.faults, *_find_key_faults(asked.idempotency_key)])
+        with self._picture_slots:
+            self._check_pictures(asked, found)
+        if asked.params is not None:
+            self._check_params(asked.params, asked.operation, found)
+            found.faults += _find_unsupported_pictures(asked.intake, found.choice)
+        raise_faults(found.faults)
+        if asked.params is None or found.choice is None or found.picture is None:
+            raise ValueError("a request without faults has parameters, a method and a picture")
+        return Inspected(
+            params=asked.params,
+            choice=found.choice,
+            picture=found.picture,
+            mask=found.mask,
+            source_mask=found.source_mask,
+            geometry=found.geometry,
+        )
+
+    def _check_pictures(self, asked: Asked, found: _Findings) -> None:
+        pictures, limit = asked.intake.pictures, self._settings.max_image_pixels
+        if "image" in pictures:
+            with found.at("/image"), pictures["image"].open() as file:
+                found.picture = check_picture(file, limit)
+        if found.picture is None or asked.operation == "outpaint":
+            return
+        size = found.picture.upright_size
+        self._check_mask(asked, found, size)
+        if "source_mask" in pictures:
+            with found.at("/source_mask"), pictures["source_mask"].open() as file:
+                found.source_mask = inspect_source_mask(file, size, limit)
+
+    def _check_mask(self, asked: Asked, found: _Findings, size: tuple[int, int]) -> None:
+        """Look at the mask, wherever it comes from; that it comes from one place is known."""
+        pictures = asked.intake.pictures
+        known = asked.params if isinstance(asked.params, InpaintParams) else InpaintParams()
+        polarity = known.mask_polarity or "white_repaints"
+        threshold = known.mask_threshold or DEFAULT_THRESHOLD
+        if "mask" in pictures:
+            limit = self._settings.max_image_pixels
+            with found.at("/mask"), pictures["mask"].open() as file:
+                found.mask = inspect_mask(
+                    file, size=size, max_pixels=limit, polarity=polarity, threshold=threshold
+                )
+        elif known.mask_source is not None:
+            with found.at("/mask_source"), pictures["image"].open() as file:
+                found.mask = inspect_transparency(file, polarity=polarity, threshold=threshold)
+        elif known.regions is not None:
+            with found.at("/regions"):
+                found.mask = inspect_regions(known.regions, size=size, polarity=polarity)
+        if asked.params is None:
+            # Polarity and threshold are not known, so neither is whether the mask is empty or full.
+            unsure = (MaskEmpty.code, MaskFull.code)
+            found.faults[:] = [fault for fault in found.faults if fault.code not in unsure]
+
+    def _check_params(
+        self, params: InpaintParams | OutpaintParams, operation: Operation, found: _Findings
+    ) -> None:
+        with found.at("/method"):
+            found.choice = choose(operation, params, self._catalogue)
+            found.faults += find_unsupported(params, found.choice.method)
+        found.faults += find_format_faults(params)
+        canvas = found.picture.upright_size if found.picture else None
+        if isinstance(params, InpaintParams):
+            found.faults += find_mask_faults(params)
+        else:
+            canvas = self._check_geometry(params, canvas, found)
+        if canvas is not None:
+            with found.at("/num_images"):
+                check_painted_pixels(canvas, params.num_images or 1)
+            with found.at("/output_format"):
+                check_format_holds(canvas, params.output_format or "png")
+
+    def _check_geometry(
+        self, params: OutpaintParams, size: tuple[int, int] | None, found: _Findings
+    ) -> tuple[int, int] | None:
+        """Look at how far a request reaches; gives the canvas, if there is one."""
+        vocabulary = find_vocabulary_faults(params)
+        found.faults += vocabulary
+        if size is None:
+            return None
+        with found.at("/overlap"):
+            check_overlap(params.overlap or 0, size)
+        if vocabulary:
+            return None
+        with found.at(find_pointer(params)):
+            limit = self._settings.max_canvas_pixels
+            found.geometry = plan_geometry(params, size, limit)
+            return found.geometry.width, found.geometry.height
+        return size
+
+
+def _find_unsupported_pictures(intake: Intake, choice: Choice | None) -> list[Fault]:
+    """Find every picture that the method cannot honor."""
+    if choice is None:
+        return []
+    message = f"method {choice.method.name} cannot honor it"
+    names = sorted(choice.method.unsupported_fields & set(intake.pictures))
+    return [Fault(f"/{name}", ParameterNotSupported.code, message) for name in names]
+
+
+def _find_key_faults(key: str | None) -> list[Fault]:
+    if key is None:
+        return []
+    if 0 < len(key) <= MAX_KEY_CHARACTERS and key.isascii() and key.isprintable():
+        return []
+    message = f"must be 1 to {MAX_KEY_CHARACTERS} printable ASCII characters"
+    return [Fault("Idempotency-Key", "invalid_field", message)]
