@@ -1,6 +1,6 @@
 # Everything a developer does, each as one word. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast test-whole check format openapi cov bench bench-weightfree clean
+.PHONY: help demo test test-fast test-whole check format openapi cov bench bench-seams bench-weightfree clean
 
 # The first Python that is new enough; name another one with `make PYTHON=… demo`.
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
@@ -50,6 +50,9 @@ cov: .venv/dev.stamp ## run all tests and report branch coverage
 bench: .venv/dev.stamp ## measure; see benchmarks/
 	@for name in $(basename $(notdir $(wildcard benchmarks/[a-z]*.py))); do \
 		echo "== $$name"; $(BIN)/python -m benchmarks.$$name || exit 1; done
+
+bench-seams: .venv/benchmarks.stamp ## compare ways to blend what was painted into the picture
+	OMP_WAIT_POLICY=passive $(BIN)/python -m benchmarks.seams --output docs/benchmarks/seams.md
 
 bench-weightfree: .venv/benchmarks.stamp ## compare the weight-free methods with their peers
 	OMP_WAIT_POLICY=passive $(BIN)/python -m benchmarks.weightfree --out docs/benchmarks

@@ -22,6 +22,7 @@ from service.submit_command import submit_app
 from service.up.deployment import UpOptions, run_up
 from service.up.settings import UpSettings
 from service.up.supervisor import StartError
+from service.verify_command import verify
 from service.version import get_version
 
 app = typer.Typer(
@@ -33,6 +34,7 @@ app = typer.Typer(
 models_app = typer.Typer(help="The models of a deployment.", no_args_is_help=True)
 app.add_typer(models_app, name="models")
 app.add_typer(submit_app, name="submit")
+app.command()(verify)
 
 DataDir = Annotated[
     Path | None, typer.Option(help="Folder of blobs, broker and logs [PAINTJOB_DATA_DIR].")

@@ -45,12 +45,16 @@ class Painted:
         estimate: how well it went by the engine's own measure, 0 .. 1; `None` where it has none.
         details: how it was made, for the recipe; values that JSON knows.
         warnings: what the caller should know.
+        repaints_kept: whether the kept pixels were painted too, and show how the painter's colors
+            drift; whoever composites then takes the drift out. Leave it out where they come back
+            unchanged, or mean nothing.
     """
 
     image: ImageArray
     estimate: float | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
     warnings: tuple[JobWarning, ...] = ()
+    repaints_kept: bool = False
 
 
 class Engine(Protocol):

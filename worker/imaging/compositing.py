@@ -2,31 +2,105 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Final
+
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
-from service.contract.geometry import Geometry
-from worker.imaging import ImageArray, MaskArray
+from service.contract.geometry import Box, Geometry
+from worker.imaging import AlphaArray, ImageArray, MaskArray
+from worker.imaging.blending import RIM_PIXELS, match_rim
+from worker.imaging.feathering import WeightArray
+from worker.imaging.geometry import widen_box
+from worker.imaging.masks import bounding_box
 from worker.imaging.picture import Picture, to_uint8
 
+BAND_ROWS: Final = 256
+"""Rows blended at a time: in floats a whole canvas would take gigabytes."""
 
-def paste_back(picture: Picture, mask: MaskArray, painted: ImageArray) -> Picture:
+
+def paste_back(
+    picture: Picture,
+    mask: MaskArray,
+    painted: ImageArray,
+    weight: WeightArray | None = None,
+    *,
+    match: bool = False,
+) -> Picture:
     """Give the picture with what was painted under the mask; all else is copied bit for bit.
 
     A gray picture stays gray: what was painted is turned into luminance (ITU-R BT.601). Under the
-    mask the result is opaque; elsewhere alpha is the picture's own.
+    mask the result is opaque; elsewhere alpha is the picture's own. Where `weight` is below 255,
+    what was there shines through: alpha fades from the picture's own to opaque, and the two colors
+    weigh as much as each is to be seen, so that the color of a transparent pixel counts for
+    nothing.
 
     Args:
         picture: what is kept.
         mask: uint8 (H, W); 255 takes the painted pixel, 0 the picture's.
         painted: RGB uint8 (H, W, 3).
+        weight: uint8 (H, W), share of the painted pixel in 255ths; `None` for all of it.
+        match: whether `painted` shows the kept pixels too, as its painter sees them; how they
+            differ along the rim is then taken out of the hole.
     """
-    is_painted = mask != 0
-    source = to_uint8(cv2.cvtColor(painted, cv2.COLOR_RGB2GRAY)) if picture.is_gray else painted
+    box = widen_box(bounding_box(mask), RIM_PIXELS, picture.width, picture.height)
+    window = np.s_[box.top : box.bottom, box.left : box.right]
+    source, hole = painted[window], mask[window]
+    if picture.is_gray:
+        source = to_uint8(cv2.cvtColor(source, cv2.COLOR_RGB2GRAY))
+    if match:
+        source = match_rim(picture.color[window], source, hole)
     color = picture.color.copy()
-    np.copyto(color, source, where=is_painted if picture.is_gray else is_painted[..., None])
-    alpha = None if picture.alpha is None else np.maximum(picture.alpha, mask)
-    return Picture(color, alpha, picture.icc_profile)
+    alpha = None if picture.alpha is None else picture.alpha.copy()
+    if weight is not None:
+        source = _blend_into(source, picture, weight[window], box)
+        if alpha is not None:
+            _fade_to_opaque(alpha[window], weight[window])
+    elif alpha is not None:
+        np.maximum(alpha[window], hole, out=alpha[window])
+    cv2.copyTo(source, hole, color[window])
+    return picture.with_pixels(color, alpha)
+
+
+def _blend_into(source: ImageArray, picture: Picture, weight: WeightArray, box: Box) -> ImageArray:
+    """Give a window of what was painted, laid over the picture by its weight."""
+    window = np.s_[box.top : box.bottom, box.left : box.right]
+    color = picture.color[window]
+    alpha = None if picture.alpha is None else picture.alpha[window]
+    result = np.empty_like(color)
+    for rows in _bands(box.height):
+        share = _visible_share(weight[rows], None if alpha is None else alpha[rows])
+        if color.ndim == 3:
+            share = share[..., None]
+        below = color[rows].astype(np.float32)
+        below += share * (source[rows] - below)
+        result[rows] = np.rint(below)
+    return result
+
+
+def _visible_share(weight: WeightArray, alpha: AlphaArray | None) -> NDArray[np.float32]:
+    """Give how much of the color is the painted one's, 0..1.
+
+    Source: T. Porter, T. Duff, "Compositing Digital Images", SIGGRAPH 1984 (premultiplied color).
+    """
+    share = weight.astype(np.float32) / np.float32(255)
+    if alpha is None:
+        return share
+    own = (1 - share) * (alpha.astype(np.float32) / np.float32(255))
+    return np.asarray(share / np.maximum(share + own, np.float32(1e-6)), np.float32)
+
+
+def _fade_to_opaque(alpha: AlphaArray, weight: WeightArray) -> None:
+    """Raise alpha by its weight, in place."""
+    for rows in _bands(alpha.shape[0]):
+        own = alpha[rows].astype(np.float32)
+        alpha[rows] = np.rint(own + (255 - own) * (weight[rows].astype(np.float32) / 255))
+
+
+def _bands(height: int) -> Iterator[slice]:
+    return (slice(top, top + BAND_ROWS) for top in range(0, height, BAND_ROWS))
 
 
 def place_on_canvas(picture: Picture, geometry: Geometry) -> tuple[Picture, MaskArray]:
@@ -46,9 +120,15 @@ def place_on_canvas(picture: Picture, geometry: Geometry) -> tuple[Picture, Mask
     alpha = None
     if picture.alpha is not None:
         alpha = to_uint8(_extend(picture.alpha, geometry, cv2.BORDER_CONSTANT))
-    mask = np.zeros((picture.height, picture.width), np.uint8)
-    canvas_mask = to_uint8(_extend(mask, geometry, cv2.BORDER_CONSTANT))
-    return Picture(color, alpha, picture.icc_profile), canvas_mask
+    return picture.with_pixels(color, alpha), mask_around(geometry)
+
+
+def mask_around(geometry: Geometry) -> MaskArray:
+    """Give the canvas' mask: uint8 (H, W), 0 where the original lies, 255 elsewhere."""
+    mask = np.full((geometry.height, geometry.width), 255, np.uint8)
+    box = geometry.original
+    mask[box.top : box.bottom, box.left : box.right] = 0
+    return mask
 
 
 def _extend(array: ImageArray, geometry: Geometry, border: int) -> object:

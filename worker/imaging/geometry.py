@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 
-from service.contract.geometry import Box
+from service.contract.errors import InvalidField
+from service.contract.geometry import Box, Geometry, Margins
 
 
 def widen_box(box: Box, pixels: int, width: int, height: int) -> Box:
@@ -21,6 +22,33 @@ def widen_box(box: Box, pixels: int, width: int, height: int) -> Box:
         top=max(box.top - pixels, 0),
         right=min(box.right + pixels, width),
         bottom=min(box.bottom + pixels, height),
+    )
+
+
+def shrink_original(geometry: Geometry, overlap: int) -> Geometry:
+    """Give the geometry in which the original lacks a band along each side that is extended.
+
+    Args:
+        geometry: of an outpainting.
+        overlap: width of the band in pixels, >= 0.
+
+    Raises:
+        InvalidField: the bands leave nothing of the original.
+    """
+    margins = geometry.margins
+    left, top, right, bottom = (
+        margin + overlap if margin else 0
+        for margin in (margins.left, margins.top, margins.right, margins.bottom)
+    )
+    width, height = geometry.width - left - right, geometry.height - top - bottom
+    if min(width, height) < 1:
+        raise InvalidField("overlap must leave some of the original untouched")
+    return Geometry(
+        width=geometry.width,
+        height=geometry.height,
+        original=Box(left=left, top=top, right=left + width, bottom=top + height),
+        margins=Margins(left=left, top=top, right=right, bottom=bottom),
+        asked=geometry.asked,
     )
 
 

@@ -2,78 +2,130 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from functools import reduce
+from io import BytesIO
+from typing import Final
 
 import cv2
 import numpy as np
+from PIL import (
+    AvifImagePlugin,
+    Image,
+    ImageOps,
+    JpegImagePlugin,
+    PngImagePlugin,
+    WebPImagePlugin,
+)
 
 from service.contract.errors import KeptPixelsChanged
 from service.contract.jobs import Proof
 from service.contract.params import OutputFormat
-from worker.imaging import ImageArray, MaskArray
-from worker.imaging.decoding import decode_picture
-from worker.imaging.encoding import LOSSLESS
+from worker.imaging import AlphaArray, ImageArray, MaskArray
 from worker.imaging.masks import bounding_box
 from worker.imaging.picture import Picture, to_uint8
 
+BAND_ROWS: Final = 256
+"""Rows compared at a time: what is compared is then never in memory twice as a whole."""
 
-def prove(kept: Picture, mask: MaskArray, encoded: bytes, output_format: OutputFormat) -> Proof:
+_OPENERS: Final[Mapping[OutputFormat, Callable[[BytesIO], Image.Image]]] = {
+    "png": PngImagePlugin.PngImageFile,
+    "jpeg": JpegImagePlugin.JpegImageFile,
+    "webp": WebPImagePlugin.WebPImageFile,
+    "avif": AvifImagePlugin.AvifImageFile,
+}
+
+
+def prove(
+    kept: Picture,
+    mask: MaskArray,
+    encoded: bytes,
+    output_format: OutputFormat,
+    *,
+    lossless: bool,
+) -> Proof:
     """Decode an output again and compare it with what was to be kept.
 
-    Color and alpha are compared. A lossless output must also have the same color mode; a lossy one
-    that lacks alpha, or has three channels for gray, is compared as if both were RGBA.
+    Color and alpha are compared. A lossless output is compared in the picture's own color mode, or
+    as RGBA if its format has no gray; a lossy one as if both were RGBA where their modes differ.
 
     Args:
         kept: the decoded input; in outpainting, on its canvas.
         mask: uint8 (H, W); where it is 0, `kept` must have come back.
         encoded: the output file.
         output_format: its format.
+        lossless: whether not a bit may differ.
 
     Raises:
         KeptPixelsChanged: a lossless output differs, or an output has another size.
     """
-    proof = compare(kept, mask, encoded, must_match_mode=output_format in LOSSLESS)
-    if output_format in LOSSLESS and proof.kept_pixels_changed:
+    proof = compare(kept, mask, encoded, output_format)
+    if lossless and proof.kept_pixels_changed:
         raise KeptPixelsChanged(
             f"{proof.kept_pixels_changed} of {proof.kept_pixels} kept pixels came back changed"
         )
     return proof
 
 
-def compare(kept: Picture, mask: MaskArray, encoded: bytes, *, must_match_mode: bool) -> Proof:
+def compare(kept: Picture, mask: MaskArray, encoded: bytes, output_format: OutputFormat) -> Proof:
     """Give the numbers of a proof, without judging them.
 
     Raises:
-        KeptPixelsChanged: the output has another size or, where it must match, another mode.
+        KeptPixelsChanged: the output has another size, or a PNG another color mode.
     """
-    output = decode_picture(encoded, max_pixels=mask.size)
-    same_size = (output.width, output.height) == (kept.width, kept.height)
-    if not same_size or (must_match_mode and output.mode != kept.mode):
+    output = _read_output(encoded, output_format)
+    wrong_mode = output_format == "png" and output.mode != kept.mode
+    if output.size != (kept.width, kept.height) or wrong_mode:
         raise KeptPixelsChanged("the output came back in another size or color mode")
-    difference = _difference(kept, output)
-    difference[mask != 0] = 0
+    changed, largest = 0, 0
+    for top in range(0, kept.height, BAND_ROWS):
+        count, difference = _compare_rows(kept, mask, output, slice(top, top + BAND_ROWS))
+        changed, largest = changed + count, max(largest, difference)
     return Proof(
         kept_pixels=int(mask.size) - cv2.countNonZero(mask),
-        kept_pixels_changed=cv2.countNonZero(difference),
-        max_difference=int(difference.max(initial=0)),
+        kept_pixels_changed=changed,
+        max_difference=largest,
         touched_box=bounding_box(mask).as_list(),
     )
 
 
-def _difference(first: Picture, second: Picture) -> ImageArray:
-    """Give the largest difference in any channel, uint8 (H, W), the caller's own."""
-    if first.mode == second.mode:
-        difference = to_uint8(cv2.absdiff(first.channels(), second.channels()))
+def _read_output(encoded: bytes, output_format: OutputFormat) -> Image.Image:
+    """Decode the output as its receiver will: by Pillow whatever wrote it, and turned upright."""
+    # Not by `Image.open`: it refuses what is larger than it finds usual, and limits are our own.
+    output = _OPENERS[output_format](BytesIO(encoded))
+    output.load()
+    ImageOps.exif_transpose(output, in_place=True)
+    return output
+
+
+def _compare_rows(
+    kept: Picture, mask: MaskArray, output: Image.Image, rows: slice
+) -> tuple[int, int]:
+    """Give how many kept pixels of these rows differ, and by how much at most."""
+    bottom = min(rows.stop, kept.height)
+    band = output.crop((0, rows.start, kept.width, bottom))
+    color, alpha = kept.color[rows], None if kept.alpha is None else kept.alpha[rows]
+    if band.mode == kept.mode:
+        expected = color if alpha is None else np.dstack((color, alpha))
     else:
-        difference = to_uint8(cv2.absdiff(_as_rgba(first), _as_rgba(second)))
+        band, expected = band.convert("RGBA"), _as_rgba(color, alpha)
+    difference = cv2.absdiff(expected, np.asarray(band))
+    is_kept = (mask[rows] == 0).view(np.uint8)
+    difference = to_uint8(cv2.bitwise_and(difference, difference, mask=is_kept))
+    largest = int(difference.max())
+    return (_count_pixels(difference) if largest else 0), largest
+
+
+def _count_pixels(difference: ImageArray) -> int:
     if difference.ndim == 2:
-        return difference
+        return cv2.countNonZero(difference)
     # Channel by channel: numpy's max over a last axis of 3 or 4 is several times slower.
-    return reduce(np.maximum, (difference[..., i] for i in range(difference.shape[2])))
+    planes = (difference[..., index] for index in range(difference.shape[2]))
+    return cv2.countNonZero(reduce(np.maximum, planes))
 
 
-def _as_rgba(picture: Picture) -> ImageArray:
-    alpha = picture.alpha
+def _as_rgba(color: ImageArray, alpha: AlphaArray | None) -> ImageArray:
+    rgb = color if color.ndim == 3 else to_uint8(cv2.cvtColor(color, cv2.COLOR_GRAY2RGB))
     if alpha is None:
-        alpha = np.full((picture.height, picture.width), 255, np.uint8)
-    return np.dstack((picture.rgb(), alpha))
+        alpha = np.full(rgb.shape[:2], 255, np.uint8)
+    return np.dstack((rgb, alpha))

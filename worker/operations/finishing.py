@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -13,7 +14,8 @@ from service.contract.jobs import JobWarning, Output
 from service.contract.names import output_path
 from worker.engines.base import Painted
 from worker.imaging.compositing import paste_back
-from worker.imaging.encoding import EXTENSIONS, encode_picture
+from worker.imaging.encoding import EXTENSIONS, encode_picture, is_lossless
+from worker.imaging.picture import Picture
 from worker.imaging.proving import prove
 from worker.operations.preparation import Prepared
 
@@ -23,40 +25,91 @@ LOW_CONFIDENCE = 0.35
 """Estimate below which a result is told to be doubtful."""
 
 
-def finish_output(prepared: Prepared, painted: Painted, index: int, blobs: BlobStore) -> Output:
-    """Composite, encode, prove and store one picture.
+@dataclass(frozen=True, eq=False)
+class Composed:
+    """One picture as it will be delivered.
+
+    Attributes:
+        picture: what was painted, in its place.
+        estimate: how well it went, 0 .. 1.
+    """
+
+    picture: Picture
+    estimate: float | None
+
+
+def compose(prepared: Prepared, painted: Painted) -> Composed:
+    """Put one picture in its place.
+
+    Raises:
+        ModelOutputInvalid: it is no picture of the right size.
+    """
+    check_painted(prepared, painted.image)
+    picture = paste_back(
+        prepared.picture,
+        prepared.mask,
+        painted.image,
+        prepared.weight,
+        match=painted.repaints_kept,
+    )
+    return Composed(picture, painted.estimate)
+
+
+def finish_output(prepared: Prepared, composed: Composed, index: int, blobs: BlobStore) -> Output:
+    """Encode, prove and store one picture.
 
     Args:
         prepared: the row.
-        painted: what the engine gave.
+        composed: the picture.
         index: which of the row's pictures this is.
         blobs: where it goes.
 
     Raises:
-        ModelOutputInvalid: it is no picture of the right size.
+        InvalidField: the format cannot hold it.
         KeptPixelsChanged: the encoded picture breaks the promise; nothing is stored.
         StoreUnavailable: the store does not take it.
     """
-    check_painted(prepared, painted.image)
     params = prepared.row.spec.params
-    output_format = params.output_format or "png"
-    picture = paste_back(prepared.picture, prepared.mask, painted.image)
-    encoded = encode_picture(picture, output_format, params.output_quality or DEFAULT_QUALITY)
-    proof = prove(prepared.picture, prepared.mask, encoded, output_format)
+    output_format, lossless = params.output_format or "png", params.output_lossless or False
+    quality = params.output_quality or DEFAULT_QUALITY
+    encoded = encode_picture(composed.picture, output_format, quality, lossless)
+    promised = is_lossless(output_format, lossless)
+    proof = prove(prepared.picture, prepared.mask, encoded, output_format, lossless=promised)
     path = output_path(prepared.row.job_id, prepared.row.token, index, EXTENSIONS[output_format])
-    blobs.put(path, encoded)
+    stored = blobs.put(path, encoded)
+    estimate = composed.estimate
     return Output(
         index=index,
         path=path,
         format=output_format,
-        width=picture.width,
-        height=picture.height,
-        bytes=len(encoded),
-        sha256=hashlib.sha256(encoded).hexdigest(),
+        width=prepared.picture.width,
+        height=prepared.picture.height,
+        bytes=stored.bytes,
+        sha256=stored.sha256,
         seed=prepared.seeds[index],
-        estimate=None if painted.estimate is None else round(painted.estimate, 3),
-        proof=proof,
+        estimate=None if estimate is None else round(estimate, 3),
+        proof=proof.model_copy(update=_particulars(prepared, stored.sha256)),
     )
+
+
+def _particulars(prepared: Prepared, output_sha256: str) -> dict[str, int | str | None]:
+    """Give what a proof says beside its comparison: which files it is about."""
+    return {
+        "band_pixels": prepared.band_pixels,
+        "image_sha256": prepared.row.spec.image.sha256,
+        "mask_sha256": prepared.mask_sha256,
+        "output_sha256": output_sha256,
+    }
+
+
+def describe_painting(painted: Painted) -> dict[str, Any]:
+    """Give what the recipe tells of one picture: the engine's details, and how it is blended.
+
+    `blend` is `membrane` where the drift along the rim is carried into the hole, and `none` where
+    the engine has given the kept pixels back unchanged and has blended by itself.
+    """
+    blend = "membrane" if painted.repaints_kept else "none"
+    return {**painted.details, "blend": blend}
 
 
 def check_painted(prepared: Prepared, painted: object) -> None:

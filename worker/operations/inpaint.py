@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from service.contract.blobs import BlobStore
 from service.contract.errors import Internal, MaskSizeMismatch
-from service.contract.jobs import JobSpec, MaskEffective
+from service.contract.jobs import JobSpec, JobWarning, MaskEffective
 from service.contract.masks import SOURCE_THRESHOLD
 from service.contract.names import mask_path
 from service.contract.params import InpaintParams
 from worker.imaging import MaskArray
 from worker.imaging.decoding import decode_picture
 from worker.imaging.encoding import encode_png
+from worker.imaging.feathering import weigh_inward
 from worker.imaging.masks import (
     bounding_box,
     check_mask,
@@ -18,10 +19,17 @@ from worker.imaging.masks import (
     coverage,
     decode_mask,
     grow_mask,
+    measure_depth,
 )
 from worker.imaging.picture import Picture
 from worker.operations.preparation import Prepared, read_input
 from worker.reporting import Reporter, Row
+
+MANY_PARTS = 256
+"""Parts of a mask above which it is likely noise."""
+
+CELL_PIXELS = 8
+"""Side of a latent cell: diffusion models see a picture at an eighth of its size."""
 
 
 def prepare_inpaint(
@@ -32,13 +40,48 @@ def prepare_inpaint(
     Raises:
         PaintjobError: an input is lost, broken or against the rules.
     """
-    picture = decode_picture(read_input(blobs, row.spec.image), max_image_pixels)
+    params = row.spec.params
+    picture = decode_picture(
+        read_input(blobs, row.spec.image),
+        max_image_pixels,
+        keep_metadata=params.keep_metadata or False,
+    )
     mask = make_effective_mask(row.spec, blobs, picture, max_image_pixels)
     path = mask_path(row.job_id, row.token)
-    blobs.put(path, encode_png(Picture(mask)))
-    report.mask_ready(row.job_id, measure_mask(mask), path)
-    source_mask = read_source_mask(row.spec, blobs, picture, max_image_pixels)
-    return Prepared(row, picture, mask, source_mask=source_mask)
+    posted = blobs.put(path, encode_png(Picture(mask)))
+    measured = measure_mask(mask)
+    report.mask_ready(row.job_id, measured, path)
+    feather = params.feather if isinstance(params, InpaintParams) else None
+    return Prepared(
+        row,
+        picture,
+        mask,
+        warnings=find_mask_warnings(mask, measured.components, row.spec.method),
+        source_mask=read_source_mask(row.spec, blobs, picture, max_image_pixels),
+        weight=weigh_inward(mask, feather) if feather else None,
+        mask_sha256=posted.sha256,
+    )
+
+
+def find_mask_warnings(mask: MaskArray, components: int, method: str) -> tuple[JobWarning, ...]:
+    """Find what is allowed and yet likely a mistake, or more than the method can see.
+
+    Args:
+        mask: the effective mask.
+        components: how many parts it has.
+        method: what paints it.
+    """
+    found = []
+    if components > MANY_PARTS:
+        detail = f"the mask has {components} separate parts; it may be a picture, or noise"
+        found.append(JobWarning(code="mask_many_parts", detail=detail))
+    if method == "generate" and measure_depth(mask)[1].max() < CELL_PIXELS / 2:
+        detail = (
+            f"the mask is nowhere {CELL_PIXELS} pixels wide, which is what the model tells apart; "
+            "for the model it was grown to whole cells; what lies outside the mask is kept"
+        )
+        found.append(JobWarning(code="mask_too_thin", detail=detail))
+    return tuple(found)
 
 
 def make_effective_mask(

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from service.contract.blobs import BlobStore
 from service.contract.errors import ImageUndecodable, Internal
-from worker.imaging.compositing import place_on_canvas
+from service.contract.geometry import Geometry
+from service.contract.params import OutpaintParams
+from worker.imaging.compositing import mask_around, place_on_canvas
 from worker.imaging.decoding import decode_picture
+from worker.imaging.feathering import weigh_outward
+from worker.imaging.geometry import shrink_original
 from worker.operations.preparation import Prepared, read_input
 from worker.reporting import Row
 
@@ -19,9 +25,34 @@ def prepare_outpaint(row: Row, blobs: BlobStore, max_image_pixels: int) -> Prepa
     geometry = row.spec.geometry
     if geometry is None:
         raise Internal("the job has no geometry")
-    picture = decode_picture(read_input(blobs, row.spec.image), max_image_pixels)
+    params = row.spec.params
+    picture = decode_picture(
+        read_input(blobs, row.spec.image),
+        max_image_pixels,
+        keep_metadata=params.keep_metadata or False,
+    )
     planned = geometry.original.width, geometry.original.height
     if (picture.width, picture.height) != planned:
         raise ImageUndecodable("the picture's data has another size than its header declares")
     canvas, mask = place_on_canvas(picture, geometry)
-    return Prepared(row, canvas, mask)
+    overlap = params.overlap if isinstance(params, OutpaintParams) else None
+    if not overlap:
+        return Prepared(row, canvas, mask, geometry=geometry)
+    return _with_band(Prepared(row, canvas, mask), geometry, overlap)
+
+
+def _with_band(prepared: Prepared, geometry: Geometry, overlap: int) -> Prepared:
+    """Let the painting reach into the original along the sides that are extended.
+
+    Raises:
+        InvalidField: that would leave nothing of the original.
+    """
+    kept = shrink_original(geometry, overlap)
+    whole, left = geometry.original, kept.original
+    return replace(
+        prepared,
+        mask=mask_around(kept),
+        geometry=kept,
+        weight=weigh_outward(geometry, overlap),
+        band_pixels=whole.width * whole.height - left.width * left.height,
+    )

@@ -16,7 +16,7 @@ from service.contract.errors import MethodUnavailable, ModelOutputInvalid
 from service.contract.jobs import Output, Recipe, Timings
 from worker.engines.base import Engine, EngineRegistry, Painted
 from worker.operations.failures import describe_failure, log_failure
-from worker.operations.finishing import finish_output, output_warnings
+from worker.operations.finishing import compose, describe_painting, finish_output, output_warnings
 from worker.operations.inpaint import prepare_inpaint
 from worker.operations.outpaint import prepare_outpaint
 from worker.operations.preparation import Prepared
@@ -136,7 +136,11 @@ class Batch:
 
     def _finish(self, painted: PaintedRow, recipe: Recipe, load_seconds: float) -> None:
         """Make a row's outputs and report them; an aborted row is dropped without a word."""
-        row = painted.prepared.row
+        prepared, row = painted.prepared, painted.prepared.row
+        # All variants of a row are made the same way: the first speaks for them.
+        details = describe_painting(painted.pictures[0])
+        update = {"batch_size": painted.batch_size, "details": recipe.details | details}
+        warnings = [*prepared.warnings, *output_warnings(prepared, painted.pictures)]
         started = time.perf_counter()
         try:
             outputs = self._finish_outputs(painted)
@@ -150,24 +154,19 @@ class Batch:
             paint_seconds=round(painted.seconds, 4),
             encode_seconds=round(time.perf_counter() - started, 4),
         )
-        # All variants of a row are made the same way: the first speaks for them.
-        details = recipe.details | dict(painted.pictures[0].details)
-        update = {"batch_size": painted.batch_size, "details": details}
         done_recipe = recipe.model_copy(update=update)
-        warnings = [
-            *painted.prepared.warnings,
-            *output_warnings(painted.prepared, painted.pictures),
-        ]
         self._report.done(row.job_id, outputs, done_recipe, timings, warnings)
 
     def _finish_outputs(self, painted: PaintedRow) -> list[Output]:
         outputs: list[Output] = []
         job_id = painted.prepared.row.job_id
-        for index, picture in enumerate(painted.pictures):
+        for index in range(painted.prepared.count):
             if self._report.is_aborted(job_id):
                 raise Aborted
-            outputs.append(finish_output(painted.prepared, picture, index, self._blobs))
-            self._report.step([job_id], "encode", index + 1, len(painted.pictures))
+            # Taken off the list: encoding and proof need the memory of what is in its place.
+            composed = compose(painted.prepared, painted.pictures.pop(0))
+            outputs.append(finish_output(painted.prepared, composed, index, self._blobs))
+            self._report.step([job_id], "encode", index + 1, painted.prepared.count)
         return outputs
 
     def _wanted(self, rows: list[Prepared]) -> list[Prepared]:

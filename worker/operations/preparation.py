@@ -6,10 +6,12 @@ from dataclasses import dataclass
 
 from service.contract.blobs import BlobStore
 from service.contract.errors import Internal
+from service.contract.geometry import Geometry
 from service.contract.jobs import BlobRef, JobWarning
 from service.contract.params import MAX_SEED
 from worker.engines.base import Canvas
 from worker.imaging import MaskArray
+from worker.imaging.feathering import WeightArray
 from worker.imaging.picture import Picture
 from worker.reporting import Row
 
@@ -21,9 +23,13 @@ class Prepared:
     Attributes:
         row: what is asked.
         picture: what is kept; in outpainting, the original on its canvas.
-        mask: uint8 (H, W) of the same size, 255 repaint.
+        mask: uint8 (H, W) of the same size, 255 repaint, a band of overlap included.
         warnings: what the caller should know.
         source_mask: uint8 (H, W), 255 where may be copied from; `None` for everywhere.
+        geometry: in outpainting, where lies what is kept of the original.
+        weight: uint8 (H, W), share of what is painted; `None` for all of it.
+        band_pixels: pixels of the original that the mask covers.
+        mask_sha256: hex digest of the effective mask as posted; `None` in outpainting.
     """
 
     row: Row
@@ -31,6 +37,10 @@ class Prepared:
     mask: MaskArray
     warnings: tuple[JobWarning, ...] = ()
     source_mask: MaskArray | None = None
+    geometry: Geometry | None = None
+    weight: WeightArray | None = None
+    band_pixels: int = 0
+    mask_sha256: str | None = None
 
     @property
     def seeds(self) -> list[int]:
@@ -54,9 +64,9 @@ class Prepared:
         image = self.picture.rgb()
         image.flags.writeable = False
         self.mask.flags.writeable = False
-        spec = self.row.spec
+        params = self.row.spec.params
         return [
-            Canvas(image, self.mask, spec.params, seed, spec.geometry, self.source_mask)
+            Canvas(image, self.mask, params, seed, self.geometry, self.source_mask)
             for seed in self.seeds
         ]
 

@@ -40,7 +40,7 @@ def _main(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
 def test_cli_shows_its_commands() -> None:
     answer = _paintjob("--help")
     assert answer.returncode == 0
-    for command in ("up", "serve", "worker", "courier", "submit", "models", "version"):
+    for command in ("up", "serve", "worker", "courier", "submit", "verify", "models", "version"):
         assert command in answer.stdout
 
 

@@ -120,7 +120,7 @@ class DiffusionEngine:
                 height, width = canvases[index].mask.shape
                 painted[index] = resize(image, width, height)
             done += call.key.steps_run
-        return [Painted(painted[index]) for index in range(len(canvases))]
+        return [Painted(painted[index], repaints_kept=True) for index in range(len(canvases))]
 
     def _plan(self, canvases: Sequence[Canvas]) -> list[Call]:
         groups: dict[CallKey, list[tuple[int, Frame]]] = {}

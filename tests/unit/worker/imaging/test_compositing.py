@@ -1,16 +1,18 @@
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from service.contract.geometry import Margins, plan_margins
-from tests.support.pictures import encode, make_image, make_rgb
-from worker.imaging.compositing import paste_back, place_on_canvas
+from tests.support.pictures import encode, make_box_mask, make_image, make_rgb
+from worker.imaging.compositing import mask_around, paste_back, place_on_canvas
 from worker.imaging.decoding import decode_picture
 from worker.imaging.encoding import encode_picture
-from worker.imaging.picture import Picture
+from worker.imaging.feathering import WeightArray
+from worker.imaging.picture import Picture, to_uint8
 from worker.imaging.proving import prove
 
 MODES = st.sampled_from(["1", "L", "LA", "P", "RGB", "RGBA"])
@@ -27,13 +29,14 @@ def test_paste_back_keeps_every_pixel_outside_the_mask(mode: str, seed: int, sha
     mask = (rng.random((30, 40)) < share).astype(np.uint8) * 255
     painted = rng.integers(0, 256, (30, 40, 3), np.uint8)
     result = paste_back(picture, mask, painted)
+    assert (result.width, result.height) == (40, 30)
     encoded = encode_picture(result, "png")
     back = decode_picture(encoded, 1_000_000)
     assert back.mode == picture.mode
     assert np.array_equal(back.channels()[mask == 0], picture.channels()[mask == 0])
     if not picture.is_gray:
         assert np.array_equal(back.color[mask != 0], painted[mask != 0])
-    assert prove(picture, mask, encoded, "png").kept_pixels == (mask == 0).sum()
+    assert prove(picture, mask, encoded, "png", lossless=True).kept_pixels == (mask == 0).sum()
 
 
 @pytest.mark.parametrize("mode", ["LA", "RGBA"])
@@ -76,3 +79,58 @@ def test_place_on_canvas_keeps_the_original(
     assert (mask == 0).sum() == 40 * 30
     if canvas.alpha is not None:
         assert (canvas.alpha[mask != 0] == 255).all()
+
+
+HOLE = make_box_mask(40, 30, (5, 5, 35, 25))
+
+
+def weights(value: int) -> WeightArray:
+    return np.where(HOLE > 0, np.uint8(value), np.uint8(0))
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA"])
+@pytest.mark.parametrize("match", [False, True])
+def test_paste_back_with_weights_keeps_every_pixel_outside_the_mask(mode: str, match: bool) -> None:
+    picture = picture_of(mode)
+    result = paste_back(picture, HOLE, make_rgb("graphics", 40, 30), weights(100), match=match)
+    assert result.mode == picture.mode
+    assert np.array_equal(result.channels()[HOLE == 0], picture.channels()[HOLE == 0])
+
+
+def test_paste_back_takes_as_much_as_the_weight_says() -> None:
+    picture = Picture(np.full((30, 40, 3), 100, np.uint8))
+    painted = np.full((30, 40, 3), 200, np.uint8)
+    for weight, expected in ((0, 100), (51, 120), (255, 200)):
+        result = paste_back(picture, HOLE, painted, weights(weight))
+        assert np.unique(result.color[HOLE > 0]).tolist() == [expected]
+
+
+def test_paste_back_fades_alpha_to_opaque() -> None:
+    alpha = np.full((30, 40), 55, np.uint8)
+    picture = Picture(np.full((30, 40, 3), 100, np.uint8), alpha)
+    result = paste_back(picture, HOLE, np.full((30, 40, 3), 200, np.uint8), weights(51))
+    assert result.alpha is not None
+    assert np.unique(result.alpha[HOLE > 0]).tolist() == [95]
+    assert np.unique(result.alpha[HOLE == 0]).tolist() == [55]
+
+
+def test_paste_back_gives_no_weight_to_the_color_of_what_is_transparent() -> None:
+    picture = Picture(np.zeros((30, 40, 3), np.uint8), np.zeros((30, 40), np.uint8))
+    result = paste_back(picture, HOLE, np.full((30, 40, 3), 200, np.uint8), weights(128))
+    assert result.alpha is not None
+    assert np.unique(result.color[HOLE > 0]).tolist() == [200]
+    assert np.unique(result.alpha[HOLE > 0]).tolist() == [128]
+
+
+def test_paste_back_takes_a_drift_out_only_when_asked() -> None:
+    picture = Picture(make_rgb("gradient", 40, 30))
+    painted = to_uint8(cv2.add(picture.color, np.full_like(picture.color, 9)))
+    plain = paste_back(picture, HOLE, painted).color.astype(int) - picture.color
+    matched = paste_back(picture, HOLE, painted, match=True).color.astype(int) - picture.color
+    assert plain[HOLE > 0].mean() > 7
+    assert abs(matched[HOLE > 0]).mean() < 0.6
+
+
+def test_mask_around_marks_all_but_the_original() -> None:
+    geometry = plan_margins(40, 30, Margins(left=3, top=0, right=0, bottom=7))
+    assert (mask_around(geometry) == 0).sum() == 40 * 30

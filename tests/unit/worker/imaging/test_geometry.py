@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.contract.geometry import Box
-from worker.imaging.geometry import fit_size, widen_box
+from service.contract.errors import InvalidField
+from service.contract.geometry import Box, Margins, plan_margins
+from worker.imaging.geometry import fit_size, shrink_original, widen_box
 
 
 def test_widen_box_stops_at_the_border() -> None:
@@ -23,3 +25,22 @@ def test_fit_size_keeps_area_and_aspect_to_within_a_snap(
     exact = (area * width / height) ** 0.5, (area * height / width) ** 0.5
     assert abs(fitted_width - exact[0]) <= multiple
     assert abs(fitted_height - exact[1]) <= multiple
+
+
+def test_shrink_original_takes_a_band_from_extended_sides_alone() -> None:
+    geometry = plan_margins(60, 50, Margins(left=5, top=0, right=0, bottom=9))
+    shrunk = shrink_original(geometry, 7)
+    assert shrunk.original.as_list() == [12, 0, 65, 43]
+    assert shrunk.margins == Margins(left=12, top=0, right=0, bottom=16)
+    assert (shrunk.width, shrunk.height) == (geometry.width, geometry.height)
+    assert shrink_original(geometry, 0) == geometry
+
+
+@pytest.mark.parametrize(("overlap", "fits"), [(29, True), (30, False), (200, False)])
+def test_shrink_original_leaves_something(overlap: int, fits: bool) -> None:
+    geometry = plan_margins(60, 64, Margins(left=5, top=0, right=5, bottom=0))
+    if fits:
+        assert shrink_original(geometry, overlap).original.width == 2
+        return
+    with pytest.raises(InvalidField, match="untouched"):
+        shrink_original(geometry, overlap)

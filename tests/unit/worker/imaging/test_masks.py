@@ -9,7 +9,13 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
 
-from service.contract.errors import MaskEmpty, MaskFull, MaskUndecodable, UnsupportedMediaType
+from service.contract.errors import (
+    InvalidField,
+    MaskEmpty,
+    MaskFull,
+    MaskUndecodable,
+    UnsupportedMediaType,
+)
 from service.contract.masks import inspect_mask
 from service.contract.params import MaskPolarity
 from tests.support.pictures import encode, make_blob_mask, make_box_mask, make_image
@@ -22,6 +28,7 @@ from worker.imaging.masks import (
     coverage,
     decode_mask,
     grow_mask,
+    measure_depth,
     shrink_mask,
 )
 
@@ -50,10 +57,18 @@ def test_decode_mask_marks_what_the_service_measured(
 
 
 @pytest.mark.parametrize("mode", ["LA", "RGBA"])
-def test_decode_mask_ignores_alpha(mode: str) -> None:
-    image = make_image(mode, 70, 50)
-    expected = np.asarray(image.convert("RGBA").convert("RGB").convert("L")) >= 128
-    assert np.array_equal(decode_mask(encode(image), LIMIT) == 255, expected)
+def test_decode_mask_reads_the_colors_of_what_is_transparent(mode: str) -> None:
+    plain = make_image("1", 70, 50)
+    mask = make_image(mode, 70, 50)
+    mask.paste(plain.convert(mode))
+    mask.putalpha(make_image("LA", 70, 50).getchannel("A"))
+    assert np.array_equal(decode_mask(encode(mask), LIMIT) == 255, np.asarray(plain))
+
+
+@pytest.mark.parametrize("mode", ["LA", "RGBA"])
+def test_decode_mask_refuses_one_that_may_speak_by_transparency(mode: str) -> None:
+    with pytest.raises(InvalidField, match="transparent"):
+        decode_mask(encode(make_image(mode, 70, 50)), LIMIT)
 
 
 def test_decode_mask_turns_it_upright() -> None:
@@ -96,6 +111,27 @@ def test_check_mask_refuses_nothing_and_everything() -> None:
         check_mask(np.zeros((5, 5), np.uint8))
     with pytest.raises(MaskFull):
         check_mask(np.full((5, 5), 255, np.uint8))
+
+
+def test_grow_mask_leaves_the_mask_given_alone() -> None:
+    mask = make_blob_mask(64, 48)
+    before = mask.copy()
+    grow_mask(mask, 5)
+    grow_mask(mask, -2)
+    assert np.array_equal(mask, before)
+
+
+@given(mask=MASKS)
+def test_measure_depth_is_the_distance_to_the_nearest_kept_pixel(mask: MaskArray) -> None:
+    kept = np.argwhere(mask == 0)
+    if not len(kept):
+        return
+    points = np.argwhere(np.ones_like(mask))
+    expected = np.sqrt(((points[:, None] - kept[None]) ** 2).sum(-1)).min(1).reshape(mask.shape)
+    window, depth = measure_depth(mask)
+    found = np.zeros(mask.shape)
+    found[window] = depth
+    assert np.abs(found - expected).max() < 1e-3
 
 
 def test_count_components_joins_corners() -> None:

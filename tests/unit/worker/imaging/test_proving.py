@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from service.contract.errors import KeptPixelsChanged
 from tests.support.pictures import encode, make_box_mask, make_image
@@ -28,7 +29,8 @@ def change(picture: Picture, row: int, column: int, channel: int, by: int = 1) -
 @pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA"])
 def test_prove_counts_nothing_when_only_the_hole_changed(mode: str) -> None:
     picture = picture_of(mode)
-    proof = prove(picture, MASK, encode_picture(change(picture, 15, 25, 0), "png"), "png")
+    encoded = encode_picture(change(picture, 15, 25, 0), "png")
+    proof = prove(picture, MASK, encoded, "png", lossless=True)
     assert proof.kept_pixels == 70 * 50 - 400
     assert proof.kept_pixels_changed == 0
     assert proof.touched_box == [20, 10, 40, 30]
@@ -41,23 +43,51 @@ def test_prove_fails_when_one_bit_of_a_kept_pixel_changed(mode: str, channel: in
     picture = picture_of(mode)
     encoded = encode_picture(change(picture, 30, 40, channel), "png")
     with pytest.raises(KeptPixelsChanged, match="1 of 3100"):
-        prove(picture, MASK, encoded, "png")
+        prove(picture, MASK, encoded, "png", lossless=True)
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA"])
+def test_prove_takes_a_lossless_format_that_knows_no_gray(mode: str) -> None:
+    picture = picture_of(mode)
+    encoded = encode_picture(picture, "webp", lossless=True)
+    assert prove(picture, MASK, encoded, "webp", lossless=True).kept_pixels_changed == 0
+
+
+@pytest.mark.parametrize("row", [0, 255, 256, 699])
+def test_prove_looks_at_every_row(row: int) -> None:
+    picture = picture_of("RGB", 64, 700)
+    mask = make_box_mask(64, 700, (20, 10, 40, 30))
+    encoded = encode_picture(change(picture, row, 63, 2), "png")
+    with pytest.raises(KeptPixelsChanged, match=r"^1 of"):
+        prove(picture, mask, encoded, "png", lossless=True)
+
+
+def test_prove_turns_the_output_as_its_receiver_will() -> None:
+    picture = picture_of("RGB", 70, 70)
+    mask = make_box_mask(70, 70, (20, 10, 40, 30))
+    exif = Image.Exif()
+    exif[0x0112] = 3
+    encoded = encode(picture.color, exif=exif)
+    with pytest.raises(KeptPixelsChanged):
+        prove(picture, mask, encoded, "png", lossless=True)
 
 
 def test_prove_fails_when_the_mode_changed() -> None:
     gray = picture_of("L")
+    encoded = encode_picture(Picture(gray.rgb()), "png")
     with pytest.raises(KeptPixelsChanged):
-        prove(gray, MASK, encode_picture(Picture(gray.rgb()), "png"), "png")
+        prove(gray, MASK, encoded, "png", lossless=True)
 
 
 def test_prove_fails_when_the_size_changed() -> None:
+    encoded = encode_picture(picture_of("RGB", 50, 70), "jpeg")
     with pytest.raises(KeptPixelsChanged):
-        prove(picture_of("RGB"), MASK, encode_picture(picture_of("RGB", 50, 70), "jpeg"), "jpeg")
+        prove(picture_of("RGB"), MASK, encoded, "jpeg", lossless=False)
 
 
 def test_prove_reports_what_a_lossy_format_did() -> None:
     picture = picture_of("RGB")
-    proof = prove(picture, MASK, encode_picture(picture, "jpeg", 60), "jpeg")
+    proof = prove(picture, MASK, encode_picture(picture, "jpeg", 60), "jpeg", lossless=False)
     assert 0 < proof.kept_pixels_changed <= proof.kept_pixels
     assert 0 < proof.max_difference < 255
 
@@ -65,13 +95,13 @@ def test_prove_reports_what_a_lossy_format_did() -> None:
 def test_compare_counts_pixels_and_the_largest_difference() -> None:
     picture = picture_of("RGB")
     changed = change(change(picture, 0, 0, 0, 128), 0, 0, 1, 1)
-    proof = compare(picture, MASK, encode_picture(changed, "png"), must_match_mode=True)
+    proof = compare(picture, MASK, encode_picture(changed, "png"), "png")
     assert (proof.kept_pixels_changed, proof.max_difference) == (1, 128)
 
 
 def test_compare_counts_lost_alpha() -> None:
     picture = picture_of("RGBA")
     opaque = Picture(picture.color.copy())
-    proof = compare(picture, MASK, encode_picture(opaque, "png"), must_match_mode=False)
+    proof = compare(picture, MASK, encode_picture(opaque, "webp", lossless=True), "webp")
     assert picture.alpha is not None
     assert proof.kept_pixels_changed == (picture.alpha[MASK == 0] < 255).sum()

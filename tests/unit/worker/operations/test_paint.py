@@ -168,9 +168,10 @@ def test_paint_posts_the_effective_mask_before_it_starts(
 
 
 def test_paint_keeps_the_profile(blobs: BlobStore, engines: EngineRegistry) -> None:
-    data = encode(make_image("RGB", 70, 50), icc_profile=make_profile())
+    profile = make_profile()
+    data = encode(make_image("RGB", 70, 50), icc_profile=profile)
     [output] = only_done(run(inpaint_row(blobs, data, encode(MASK)), blobs, engines)).outputs
-    assert decode_picture(blobs.get(output.path), LIMIT).icc_profile == make_profile()
+    assert decode_picture(blobs.get(output.path), LIMIT).icc_profile == profile
 
 
 @pytest.mark.parametrize(("output_format", "extension"), [("jpeg", "jpg"), ("webp", "webp")])
