@@ -11,6 +11,7 @@ from service.contract.geometry import (
     Geometry,
     Margins,
     Vocabulary,
+    find_longest_overlap,
     plan_aspect_ratio,
     plan_canvas,
     plan_margins,
@@ -179,16 +180,16 @@ def _check_holds_original(
         raise InvalidField(faults[0].message, faults=tuple(faults))
 
 
-def check_overlap(overlap: int, size: tuple[int, int]) -> None:
+def check_overlap(overlap: int, geometry: Geometry) -> None:
     """Check that blending leaves some of the original untouched.
 
     Args:
-        overlap: pixels from its edge inward.
-        size: width and height of the picture, upright.
+        overlap: pixels inward from the edges at which the original is extended.
+        geometry: of the request.
 
     Raises:
         InvalidField: it does not.
     """
-    if 2 * overlap >= min(size):
-        limit = (min(size) - 1) // 2
+    limit = find_longest_overlap(geometry)
+    if overlap > limit:
         raise InvalidField(f"must leave some of the original untouched: at most {limit} here")

@@ -136,8 +136,16 @@ class PaintjobApiError(Exception):
         self.detail = str(problem.get("detail") or self.title)
         self.request_id = str(problem.get("request_id") or "")
         self.faults: list[dict[str, Any]] = list(problem.get("errors") or [])
-        places = [f"{fault.get('pointer')}: {fault.get('message')}" for fault in self.faults]
-        super().__init__("; ".join([f"{self.title}: {self.detail}", *places]))
+        super().__init__(f"{self.title}: {self._tell_faults()}")
+
+    def _tell_faults(self) -> str:
+        """Tell the detail and all faults; of a single fault the detail is the message."""
+        places = [
+            ": ".join(str(part) for part in (fault.get("pointer"), fault.get("message")) if part)
+            for fault in self.faults
+        ]
+        is_told = len(places) == 1 and self.faults[0].get("message") == self.detail
+        return "; ".join(places if is_told else [self.detail, *places])
 
 
 class PaintjobClient:

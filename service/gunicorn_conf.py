@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from service.config import ServiceSettings
+from service.memory import bound_idle_memory
 
 _settings = ServiceSettings.from_env(os.environ)
 _memory = Path("/dev/shm")  # noqa: S108 - gunicorn makes a file there that has no name
@@ -46,6 +47,11 @@ loglevel = _settings.log_level.lower()
 # Our own log has a line for each request, with its id.
 accesslog = None
 proc_name = "paintjob-api"
+
+
+def post_fork(server: Any, worker: Any) -> None:
+    """Have this process give back the memory that pictures take for a moment."""
+    bound_idle_memory()
 
 
 def pre_request(worker: Any, request: Any) -> None:

@@ -22,6 +22,7 @@ from service.contract.errors import (
 )
 from service.contract.geometry import Geometry
 from service.contract.images import PictureInfo, check_picture
+from service.contract.jobs import JobWarning
 from service.contract.masks import (
     DEFAULT_THRESHOLD,
     MaskFindings,
@@ -31,13 +32,12 @@ from service.contract.masks import (
     inspect_transparency,
 )
 from service.contract.params import InpaintParams, Operation, OutpaintParams
+from service.output import check_format_holds, check_format_holds_exif, find_format_faults
 from service.planning import (
     Choice,
-    check_format_holds,
     check_painted_pixels,
     choose,
     fault_of,
-    find_format_faults,
     find_mask_faults,
     find_unsupported,
     raise_faults,
@@ -46,7 +46,7 @@ from service.uploads import Intake
 
 PICTURE_SLOTS = 4
 """Pictures decoded at once. A 16-megapixel mask takes some 60 MB while it is measured, regions on
-such a picture as much, and its own transparency some 110 MB: of all that is asked of a picture,
+such a picture some 30 MB, and its own transparency some 110 MB: of all that is asked of a picture,
 this alone has the API decode it whole."""
 
 MAX_KEY_CHARACTERS = 255
@@ -82,6 +82,7 @@ class Inspected:
         mask: what is to be repainted; `None` in outpainting.
         source_mask: the file of where may be copied from.
         geometry: the canvas; `None` in inpainting.
+        warnings: what looks odd about the masks.
     """
 
     params: InpaintParams | OutpaintParams
@@ -90,6 +91,7 @@ class Inspected:
     mask: MaskFindings | None
     source_mask: PictureInfo | None
     geometry: Geometry | None
+    warnings: tuple[JobWarning, ...] = ()
 
     @property
     def canvas(self) -> tuple[int, int]:
@@ -108,6 +110,7 @@ class _Findings:
     picture: PictureInfo | None = None
     mask: MaskFindings | None = None
     source_mask: PictureInfo | None = None
+    source_warnings: list[JobWarning] = field(default_factory=list)
     geometry: Geometry | None = None
 
     @contextmanager
@@ -144,6 +147,8 @@ class Inspector:
         raise_faults(found.faults)
         if asked.params is None or found.choice is None or found.picture is None:
             raise ValueError("a request without faults has parameters, a method and a picture")
+        if asked.operation == "inpaint" and found.mask is None:
+            raise ValueError("an inpainting without faults has a mask")
         return Inspected(
             params=asked.params,
             choice=found.choice,
@@ -151,6 +156,7 @@ class Inspector:
             mask=found.mask,
             source_mask=found.source_mask,
             geometry=found.geometry,
+            warnings=(*(found.mask.warnings if found.mask else ()), *found.source_warnings),
         )
 
     def _check_pictures(self, asked: Asked, found: _Findings) -> None:
@@ -164,7 +170,7 @@ class Inspector:
         self._check_mask(asked, found, size)
         if "source_mask" in pictures:
             with found.at("/source_mask"), pictures["source_mask"].open() as file:
-                found.source_mask = inspect_source_mask(file, size, limit)
+                found.source_mask, found.source_warnings = inspect_source_mask(file, size, limit)
 
     def _check_mask(self, asked: Asked, found: _Findings, size: tuple[int, int]) -> None:
         """Look at the mask, wherever it comes from; that it comes from one place is known."""
@@ -200,7 +206,13 @@ class Inspector:
         if isinstance(params, InpaintParams):
             found.faults += find_mask_faults(params)
         else:
-            canvas = self._check_geometry(params, canvas, found)
+            self._check_geometry(params, canvas, found)
+        if found.geometry is not None:
+            canvas = found.geometry.width, found.geometry.height
+        if found.picture is not None:
+            with found.at("/keep_metadata"):
+                check_format_holds_exif(found.picture.exif, params)
+        # Of an extension that is itself refused, the picture alone is judged: no canvas is less.
         if canvas is not None:
             with found.at("/num_images"):
                 check_painted_pixels(canvas, params.num_images or 1)
@@ -209,21 +221,23 @@ class Inspector:
 
     def _check_geometry(
         self, params: OutpaintParams, size: tuple[int, int] | None, found: _Findings
-    ) -> tuple[int, int] | None:
-        """Look at how far a request reaches; gives the canvas, if there is one."""
+    ) -> None:
+        """Look at how far a request reaches, and how far back into the picture.
+
+        Args:
+            params: as asked.
+            size: width and height of the picture, upright, if there is one.
+            found: takes the geometry, if there is one.
+        """
         vocabulary = find_vocabulary_faults(params)
         found.faults += vocabulary
-        if size is None:
-            return None
-        with found.at("/overlap"):
-            check_overlap(params.overlap or 0, size)
-        if vocabulary:
-            return None
+        if size is None or vocabulary:
+            return
         with found.at(find_pointer(params)):
-            limit = self._settings.max_canvas_pixels
-            found.geometry = plan_geometry(params, size, limit)
-            return found.geometry.width, found.geometry.height
-        return size
+            found.geometry = plan_geometry(params, size, self._settings.max_canvas_pixels)
+        if found.geometry is not None:
+            with found.at("/overlap"):
+                check_overlap(params.overlap or 0, found.geometry)
 
 
 def _find_unsupported_pictures(intake: Intake, choice: Choice | None) -> list[Fault]:

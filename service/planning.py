@@ -7,8 +7,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from PIL import features
-
 from service.contract.catalogue import (
     BEST_WEIGHT_FREE,
     GENERATE_FIELDS,
@@ -36,8 +34,8 @@ from service.contract.params import (
     InpaintParams,
     Operation,
     OutpaintParams,
-    OutputFormat,
 )
+from service.output import format_defaults
 
 MAX_PAINTED_PIXELS = 64_000_000
 """Limit for canvas times `num_images`."""
@@ -45,18 +43,6 @@ MAX_PAINTED_PIXELS = 64_000_000
 MIN_COST = 0.1
 DEFAULT_FINISH_SECONDS = 3600
 DEFAULT_TTL_SECONDS = 86_400
-LOSSY_QUALITY = 95
-LONGEST_SIDES: Mapping[OutputFormat, int] = {
-    "png": 1_000_000,
-    "jpeg": 65_500,
-    "webp": 16_383,
-    "avif": 32_768,
-}
-"""Pixels that a side of a result may have; workers refuse more, and a test compares."""
-
-LOSSY_FORMATS = ("jpeg", "webp", "avif")
-"""Formats that have a quality; `webp` may be lossless instead."""
-
 DEFAULTS: Mapping[str, str | int] = {"quality": "balanced", "mirror_style": "guided", "overlap": 0}
 """What a method takes that can honor the parameter."""
 
@@ -101,7 +87,7 @@ def _resolve_auto(
     asked = [name for name in sorted(GENERATE_FIELDS) if getattr(params, name) is not None]
     if not asked:
         return BEST_WEIGHT_FREE[operation]
-    detail = f"{', '.join(asked)} can only be honoured by a model. {_how_to_name_one(catalogue)}"
+    detail = f"{', '.join(asked)} can only be honored by a model. {_how_to_name_one(catalogue)}"
     faults = [Fault(f"/{name}", ModelRequired.code, "needs a model") for name in asked]
     raise ModelRequired(detail, faults=tuple(faults))
 
@@ -135,10 +121,10 @@ def _how_to_name_one(catalogue: Catalogue) -> str:
 
 
 def find_unsupported(params: InpaintParams | OutpaintParams, method: MethodInfo) -> list[Fault]:
-    """Find every parameter that the method cannot honour: they are refused, not ignored."""
+    """Find every parameter that the method cannot honor: they are refused, not ignored."""
     code = "parameter_not_supported"
     faults = [
-        Fault(f"/{name}", code, f"method {method.name} cannot honour it")
+        Fault(f"/{name}", code, f"method {method.name} cannot honor it")
         for name in sorted(method.unsupported_fields)
         if getattr(params, name, None) is not None
     ]
@@ -147,43 +133,6 @@ def find_unsupported(params: InpaintParams | OutpaintParams, method: MethodInfo)
         message = f"method {method.name} paints the same picture every time; only 1 makes sense"
         faults.append(Fault("/num_images", code, message))
     return faults
-
-
-def list_output_formats() -> tuple[OutputFormat, ...]:
-    """Give the formats that results can have here: not every Pillow is built with AVIF."""
-    return ("png", "jpeg", "webp", "avif") if features.check("avif") else ("png", "jpeg", "webp")
-
-
-def find_format_faults(params: InpaintParams | OutpaintParams) -> list[Fault]:
-    """Find what is wrong with how the result is to be written."""
-    faults = []
-    output_format, formats = params.output_format or "png", list_output_formats()
-    if output_format not in formats:
-        message = f"this deployment cannot write {output_format}"
-        faults.append(Fault("/output_format", "invalid_field", message, formats))
-    if params.output_lossless is not None and output_format != "webp":
-        always = "always" if output_format == "png" else "never"
-        message = f"{output_format} is {always} lossless; only webp can be told"
-        faults.append(Fault("/output_lossless", "conflicting_fields", message))
-    if params.output_quality is not None:
-        if output_format not in LOSSY_FORMATS:
-            message = f"{output_format} is lossless; output_quality goes with jpeg, webp and avif"
-            faults.append(Fault("/output_quality", "conflicting_fields", message))
-        elif output_format == "webp" and params.output_lossless:
-            message = "output_quality and output_lossless exclude each other"
-            faults.append(Fault("/output_quality", "conflicting_fields", message))
-    return faults
-
-
-def check_format_holds(canvas: tuple[int, int], output_format: OutputFormat) -> None:
-    """Check that a format can hold a result of this size.
-
-    Raises:
-        InvalidField: it cannot.
-    """
-    limit = LONGEST_SIDES[output_format]
-    if max(canvas) > limit:
-        raise InvalidField(f"{output_format} holds at most {limit} pixels a side; choose another")
 
 
 def find_mask_faults(params: InpaintParams) -> list[Fault]:
@@ -201,7 +150,7 @@ def find_mask_faults(params: InpaintParams) -> list[Fault]:
 def fill_defaults(
     params: InpaintParams | OutpaintParams, choice: Choice
 ) -> InpaintParams | OutpaintParams:
-    """Give the effective parameters: defaults in, seed drawn, what cannot be honoured left null."""
+    """Give the effective parameters: defaults in, seed drawn, what cannot be honored left null."""
     values: dict[str, Any] = {
         "method": choice.method.name,
         "num_images": 1,
@@ -212,7 +161,7 @@ def fill_defaults(
         "finish_within_seconds": DEFAULT_FINISH_SECONDS,
         "ttl_seconds": DEFAULT_TTL_SECONDS,
     }
-    values |= _format_defaults(params)
+    values |= format_defaults(params)
     values |= {name: DEFAULTS[name] for name in DEFAULTS if name in choice.method.honors}
     if choice.model is not None:
         values |= {"prompt": "", **choice.model.defaults.model_dump()}
@@ -222,15 +171,6 @@ def fill_defaults(
         values["seed"] = secrets.randbelow(MAX_SEED + 1)
     model = {"model": choice.model.name} if choice.model else {}
     return params.model_copy(update=values | asked | model)
-
-
-def _format_defaults(params: InpaintParams | OutpaintParams) -> dict[str, Any]:
-    values: dict[str, Any] = {}
-    if params.output_format in LOSSY_FORMATS and not params.output_lossless:
-        values["output_quality"] = LOSSY_QUALITY
-    if params.output_format == "webp":
-        values["output_lossless"] = False
-    return values
 
 
 def _operation_defaults(params: InpaintParams | OutpaintParams) -> dict[str, Any]:

@@ -113,7 +113,7 @@ class Job(Answer):
     progress: ProgressAnswer | None
     params: InpaintParams | OutpaintParams = Field(
         description="Every effective parameter: defaults filled in, seed drawn. "
-        "Null where the method cannot honour it."
+        "Null where the method cannot honor it."
     )
     mask: MaskAnswer | None
     geometry: Geometry | None

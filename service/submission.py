@@ -187,7 +187,7 @@ def _build_spec(asked: Asked, found: Inspected) -> JobSpec:
         source_mask=_find_blob(pictures, "source_mask", found.source_mask),
         mask_asked=mask.asked if mask else None,
         geometry=found.geometry,
-        warnings=mask.warnings if mask else [],
+        warnings=[*found.warnings],
         request_id=asked.request_id,
     )
 

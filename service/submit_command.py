@@ -98,7 +98,7 @@ def inpaint(
     given = locals()
     pictures = {"image": image, "mask": mask, "source_mask": source_mask}
     params = {name: value for name, value in given.items() if name not in _NOT_FIELDS}
-    params["regions"] = regions.read_text() if regions is not None else None
+    params["regions"] = _read_regions(regions) if regions is not None else None
     _submit("inpaint", url, pictures, params, output, dry_run)
 
 
@@ -210,6 +210,15 @@ def _watch(client: PaintjobClient, job: ClientJob) -> ClientJob:
             bar.update(task, description=stage, completed=1.0 if now.is_finished else fraction)
 
         return client.wait(job.id, show)
+
+
+def _read_regions(path: Path) -> str:
+    """Give the text of a file of regions; what it says is the service's to judge."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        told = "must be a text file with a JSON list; a mask picture goes with --mask"
+        raise typer.BadParameter(told, param_hint="--regions") from None
 
 
 def _read_picture(path: Path) -> Picture:

@@ -11,17 +11,15 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from service.contract.claims import Claims, find_contradictions, read_claims
 from service.contract.errors import InvalidField, PaintjobError
 from service.contract.masks import DEFAULT_THRESHOLD
 from service.contract.params import MaskPolarity
 from service.contract.verification import (
-    Claims,
     Comparison,
     Placement,
     compare_inpainted,
     compare_outpainted,
-    find_contradictions,
-    read_claims,
 )
 
 PROVEN, CHANGED, INCOMPARABLE = 0, 1, 2
@@ -75,7 +73,8 @@ def verify(
 
     An inpainted result needs --mask, an outpainted one --left and --top, or else --job.
 
-    Exit status 0: proven. 1: a pixel or a claim differs. 2: they cannot be compared.
+    Exit status 0: proven. 1: a pixel or a claim differs. 2: they cannot be compared, or nothing was
+    to be kept.
     """
     reading = {"--mask-polarity": mask_polarity, "--mask-threshold": mask_threshold}
     placing = {"--left": left, "--top": top, "--overlap": overlap}
@@ -161,6 +160,8 @@ def _tell(found: Comparison, faults: list[str], as_json: bool) -> None:
     typer.echo(f"largest difference:  {found.max_difference}")
     if found.changed_box is not None:
         typer.echo(f"they lie within:     {list(found.changed_box)}")
+    for note in found.notes:
+        typer.echo(f"note:                {note}")
     for fault in faults:
         typer.echo(f"contradiction:       {fault}")
 

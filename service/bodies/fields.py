@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from service.bodies.json_text import parse_json
+from service.bodies.json_text import JsonRefused, parse_json
 from service.contract.errors import Fault, MalformedBody
 
 MAX_FIELD_BYTES = 2_000_000
@@ -23,6 +23,9 @@ MAX_FAULTS = 100
 
 MAX_SHOWN_NAME = 64
 """An unknown field's name is shown up to so many characters."""
+
+_TOO_DEEP = "the JSON is nested too deeply"
+_NO_UNICODE = "the JSON holds text that is not valid Unicode"
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
@@ -46,15 +49,20 @@ def parse_fields(model: type[ModelT], fields: Fields) -> tuple[ModelT | None, li
     """Read parameters; gives no model when there are faults.
 
     Raises:
-        MalformedBody: a text cannot be represented as Unicode.
+        MalformedBody: a text cannot be represented as Unicode, or the JSON is nested too deeply.
     """
+    document, faults = _read_lists(model, fields) if fields.is_text else (fields.document, [])
     try:
         if fields.is_text:
-            return model.model_validate(_read_lists(model, fields.document)), []
-        # By way of text: only pydantic's own JSON reader is strict about types and surrogates.
-        return model.model_validate_json(json.dumps(dict(fields.document)), strict=True), []
+            params = model.model_validate(document)
+        else:
+            # By way of text: only pydantic's own reader is strict about types and surrogates.
+            params = model.model_validate_json(json.dumps(dict(document)), strict=True)
+    except RecursionError:
+        raise MalformedBody(_TOO_DEEP) from None
     except ValidationError as error:
-        return None, describe_faults(error, set(_iter_names(model)))
+        return None, [*faults, *describe_faults(error, set(_iter_names(model)))]
+    return (None if faults else params), faults
 
 
 def describe_faults(error: ValidationError, names: Collection[str] = ()) -> list[Fault]:
@@ -70,7 +78,8 @@ def describe_faults(error: ValidationError, names: Collection[str] = ()) -> list
     found: dict[str, Fault] = {}
     for line in error.errors(include_url=False, include_input=False):
         if line["type"] == "json_invalid":
-            raise MalformedBody("the JSON holds text that is not valid Unicode")
+            is_deep = "recursion" in str(line.get("ctx", {}).get("error"))
+            raise MalformedBody(_TOO_DEEP if is_deep else _NO_UNICODE)
         is_unknown = line["type"] == "extra_forbidden"
         pointer = make_pointer(line["loc"], {*names, line["loc"][-1]} if is_unknown else names)
         allowed = tuple(re.findall(r"'([^']*)'", str(line.get("ctx", {}).get("expected", ""))))
@@ -123,15 +132,31 @@ def _code_of(kind: str, pointer: str) -> str:
     return "invalid_field"
 
 
-def _read_lists(model: type[BaseModel], document: Mapping[str, str]) -> dict[str, Any]:
-    """Read form fields that stand for lists; they come as JSON text. All others stay text."""
-    values: dict[str, Any] = dict(document)
-    for name in list_fields(model) & set(values):
+def _read_lists(model: type[BaseModel], fields: Fields) -> tuple[dict[str, Any], list[Fault]]:
+    """Read form fields that stand for lists; they come as JSON text. All others stay text.
+
+    Returns:
+        All values but those of fields that cannot be read, and the faults of these.
+    """
+    values: dict[str, Any] = dict(fields.document)
+    faults = []
+    for name in sorted(list_fields(model) & set(values)):
+        text = values.pop(name)
         try:
-            values[name] = parse_json(values[name])
-        except (ValueError, RecursionError):
-            continue  # stays text, which validation refuses with the field's own rule
-    return values
+            read = parse_json(text)
+        except JsonRefused as refusal:
+            faults.append(_refuse(name, f"must be a list as JSON text; this text {refusal}"))
+            continue
+        if read is None:
+            # Validation would take it for an absent field, and what is sent twice as sent once.
+            faults.append(_refuse(name, "must not be null in a form; leave the field out instead"))
+        else:
+            values[name] = read
+    return values, faults
+
+
+def _refuse(name: str, message: str) -> Fault:
+    return Fault(f"/{name}", "invalid_field", message)
 
 
 def list_fields(model: type[BaseModel]) -> set[str]:

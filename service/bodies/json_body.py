@@ -9,7 +9,7 @@ from collections.abc import Collection
 from typing import Any
 
 from service.bodies.fields import MAX_FIELD_BYTES, Fields
-from service.bodies.json_text import parse_json
+from service.bodies.json_text import JsonRefused, parse_json
 from service.contract.errors import BodyTooLarge, Fault, MalformedBody
 from service.uploads import Intake
 
@@ -83,8 +83,10 @@ def parse_object(body: bytes) -> dict[str, Any]:
     """
     try:
         document = parse_json(body.decode())
-    except (ValueError, RecursionError) as error:
-        raise MalformedBody("the JSON is broken, or holds a name twice, NaN or infinity") from error
+    except UnicodeDecodeError as error:
+        raise MalformedBody("the JSON is not UTF-8") from error
+    except JsonRefused as error:
+        raise MalformedBody(f"the JSON {error}") from error
     if not isinstance(document, dict):
         raise MalformedBody("the JSON must be an object")
     return document

@@ -123,7 +123,13 @@ def _find_source_faults(fields: Fields, sent: set[str]) -> list[Fault]:
         fields: as read.
         sent: names of the pictures that came, the unusable ones too.
     """
-    sent = sent | {name for name, value in fields.document.items() if value is not None}
+    # Null says nothing; that a form cannot send it is told of its field.
+    nothing = "null" if fields.is_text else None
+    sent = sent | {
+        name
+        for name, value in fields.document.items()
+        if (value.strip() if fields.is_text else value) != nothing
+    }
     given = [name for name in MASK_SOURCES if name in sent]
     if not given:
         message = "is required: a mask, or mask_source or regions instead"

@@ -1,4 +1,4 @@
-"""The methods there are, and the models an operator has configured: what each can honour.
+"""The methods there are, and the models an operator has configured: what each can honor.
 
 Data only: the API refuses from it, workers load from it, `GET /methods` and `GET /models` show it.
 """
@@ -18,10 +18,10 @@ from service.contract.params import Operation
 GENERATE_FIELDS = frozenset(
     {"model", "prompt", "negative_prompt", "strength", "guidance_scale", "num_inference_steps"}
 )
-"""Parameters that only `generate` can honour."""
+"""Parameters that only `generate` can honor."""
 
 METHOD_FIELDS = GENERATE_FIELDS | {"quality", "mirror_style", "source_mask", "overlap"}
-"""Parameters and pictures that some methods can honour and others cannot."""
+"""Parameters and pictures that some methods can honor and others cannot."""
 
 
 class MethodInfo(BaseModel):

@@ -24,6 +24,10 @@ _PIECE = 1024
 _MAX_CHARACTERS = 7
 """A number of 32 bits and its sign, five bits a character."""
 
+_Ring = list[list[float]]
+_Span = tuple[int, int]
+"""First pixel of a row, and the first one behind."""
+
 
 class _Refusal(Exception):
     """What is wrong with one region, and with which field of it."""
@@ -87,7 +91,8 @@ class _Sheet:
     def __init__(self, width: int, height: int) -> None:
         self.width = width
         self.height = height
-        self._rows = bytearray(width * height)
+        # Each is made when something is drawn on it: both together are twice the picture.
+        self._rows = bytearray()
         self._columns = bytearray()
         self._white = memoryview(b"\xff" * max(width, height))
         self._work = 0
@@ -104,6 +109,8 @@ class _Sheet:
 
     def fill_row(self, row: int, start: int, end: int) -> None:
         """Fill a span of a row; `end` lies outside."""
+        if not self._rows:
+            self._rows = bytearray(self.width * self.height)
         self._fill(self._rows, row * self.width + start, end - start)
 
     def fill_run(self, start: int, length: int) -> None:
@@ -114,13 +121,16 @@ class _Sheet:
             self._fill(self._columns, start + done, min(len(self._white), length - done))
 
     def develop(self) -> Image.Image:
-        """Give what has been drawn: mode L, 255 and 0."""
+        """Give what has been drawn, at least something: mode L, 255 and 0."""
         size = self.width, self.height
-        drawn = Image.frombuffer("L", size, self._rows, "raw", "L", 0, 1)
         if not self._columns:
-            return drawn
+            return Image.frombuffer("L", size, self._rows, "raw", "L", 0, 1)
         lying = Image.frombuffer("L", size[::-1], self._columns, "raw", "L", 0, 1)
-        return ImageChops.lighter(drawn, lying.transpose(Image.Transpose.TRANSPOSE))
+        upright = lying.transpose(Image.Transpose.TRANSPOSE)
+        if not self._rows:
+            return upright
+        drawn = Image.frombuffer("L", size, self._rows, "raw", "L", 0, 1)
+        return ImageChops.lighter(drawn, upright)
 
     def _fill(self, pixels: bytearray, start: int, length: int) -> None:
         self.spend(1 + length // _PIECE)
@@ -132,7 +142,7 @@ def _draw(sheet: _Sheet, region: Region) -> None:
     if region.box is not None:
         _draw_box(sheet, region.box)
     elif region.polygon is not None:
-        _draw_polygon(sheet, [region.polygon, *(region.holes or [])])
+        _draw_polygon(sheet, region.polygon, region.holes or [])
     elif region.rle is not None:
         _draw_runs(sheet, region.rle)
 
@@ -146,27 +156,47 @@ def _draw_box(sheet: _Sheet, box: list[int]) -> None:
         sheet.fill_row(row, left, right)
 
 
-def _draw_polygon(sheet: _Sheet, rings: list[list[list[float]]]) -> None:
-    """Fill what lies within an odd number of rings.
-
-    A center on an outline belongs to what lies right of it or below, as in most rasterizers, so
-    that of two shapes with a common edge exactly one has each pixel along it.
-    """
-    crossings: defaultdict[int, list[float]] = defaultdict(list)
-    for ring in rings:
-        for start, end in zip(ring, [*ring[1:], ring[0]], strict=True):
-            _cross(sheet, start, end, crossings)
+def _draw_polygon(sheet: _Sheet, outline: _Ring, holes: list[_Ring]) -> None:
+    """Fill what lies within the outline and within none of the holes."""
+    # Each hole by itself: where two overlap, both leave out.
+    cuts: defaultdict[int, list[_Span]] = defaultdict(list)
+    for hole in holes:
+        for row, spans in _iter_rows(sheet, hole):
+            cuts[row] += spans
     marked = 0
-    for row, found in crossings.items():
-        found.sort()
-        for left, right in zip(found[::2], found[1::2], strict=True):
-            first, last = (min(max(math.ceil(x - 0.5), 0), sheet.width) for x in (left, right))
-            if first < last:
-                sheet.fill_row(row, first, last)
-                marked += last - first
+    for row, spans in _iter_rows(sheet, outline):
+        for first, last in _leave_out(spans, cuts[row]) if row in cuts else spans:
+            sheet.fill_row(row, first, last)
+            marked += last - first
     if not marked:
         message = f"holds the center of no pixel of the picture, {sheet.width}x{sheet.height}"
         raise _Refusal("polygon", message)
+
+
+def _iter_rows(sheet: _Sheet, ring: _Ring) -> Iterator[tuple[int, list[_Span]]]:
+    """Give each row with the pixels whose centers lie within a ring, by the even-odd rule.
+
+    A center on a ring belongs to what lies right of it or below, as in most rasterizers, so that of
+    two shapes with a common edge exactly one has each pixel along it.
+    """
+    crossings: defaultdict[int, list[float]] = defaultdict(list)
+    for start, end in zip(ring, [*ring[1:], ring[0]], strict=True):
+        _cross(sheet, start, end, crossings)
+    for row, found in crossings.items():
+        edges = [min(max(math.ceil(x - 0.5), 0), sheet.width) for x in sorted(found)]
+        pairs = zip(edges[::2], edges[1::2], strict=True)
+        yield row, [(first, last) for first, last in pairs if first < last]
+
+
+def _leave_out(spans: list[_Span], cuts: list[_Span]) -> Iterator[_Span]:
+    """Give what of some spans no cut covers; cuts may overlap, spans do not."""
+    events = [(place, step, 0) for span in spans for place, step in zip(span, (1, -1), strict=True)]
+    events += [(place, 0, step) for cut in cuts for place, step in zip(cut, (1, -1), strict=True)]
+    since = inside = covered = 0
+    for place, entering, covering in sorted(events):
+        if inside and not covered and since < place:
+            yield since, place
+        inside, covered, since = inside + entering, covered + covering, place
 
 
 def _cross(

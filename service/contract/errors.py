@@ -220,7 +220,7 @@ class ModelRequired(InvalidInput):
 
 
 class ParameterNotSupported(InvalidInput):
-    """The chosen method cannot honour a parameter."""
+    """The chosen method cannot honor a parameter."""
 
     code = "parameter_not_supported"
     title = "The method does not support this parameter"

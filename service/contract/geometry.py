@@ -174,6 +174,26 @@ def plan_aspect_ratio(width: int, height: int, ratio: Fraction, anchor: Anchor) 
     return _anchor(width, height, (target_width, target_height), anchor, "aspect_ratio")
 
 
+def find_longest_overlap(geometry: Geometry) -> int:
+    """Give the longest overlap that leaves some of the original untouched.
+
+    Only sides that are extended are blended over: one along an axis may take all but a pixel of
+    it, two share that.
+
+    Args:
+        geometry: of an outpainting; at least one side is extended.
+
+    Returns:
+        Pixels from the edge of the original inward, >= 0.
+    """
+    original, margins = geometry.original, geometry.margins
+    axes = (
+        (original.width, bool(margins.left) + bool(margins.right)),
+        (original.height, bool(margins.top) + bool(margins.bottom)),
+    )
+    return min((side - 1) // extended for side, extended in axes if extended)
+
+
 def _rounded(value: Fraction) -> int:
     return int(value + Fraction(1, 2))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import BinaryIO
 
 from PIL import Image, JpegImagePlugin, PngImagePlugin, WebPImagePlugin
@@ -41,6 +41,7 @@ class PictureInfo:
         width: pixels, before EXIF orientation is applied.
         height: pixels, before EXIF orientation is applied.
         orientation: EXIF orientation, 1..8.
+        exif: the EXIF block as it came, beginning with its byte order.
     """
 
     format: str
@@ -48,6 +49,7 @@ class PictureInfo:
     width: int
     height: int
     orientation: int
+    exif: bytes | None = field(default=None, repr=False)
 
     @property
     def upright_size(self) -> tuple[int, int]:
@@ -76,7 +78,9 @@ def check_picture(file: BinaryIO, max_pixels: int) -> PictureInfo:
     _check_shape(header)
     with decoding(ImageUndecodable("the picture is broken or cut short")):
         _check_structure(file, header)
-    return PictureInfo(header.format, header.mode, header.width, header.height, header.orientation)
+    return PictureInfo(
+        header.format, header.mode, header.width, header.height, header.orientation, header.exif
+    )
 
 
 def check_kind(header: PictureHeader) -> None:
@@ -93,14 +97,19 @@ def check_kind(header: PictureHeader) -> None:
         raise UnsupportedMediaType("the JPEG is CMYK; convert it to RGB")
 
 
-def check_pixels(header: PictureHeader, max_pixels: int) -> None:
+def check_pixels(header: PictureHeader, max_pixels: int, name: str = "picture") -> None:
     """Refuse a picture by the size that its header declares, before anything is decoded.
+
+    Args:
+        header: as read.
+        max_pixels: width times height must not exceed it.
+        name: what the picture is called where it is refused.
 
     Raises:
         ImageTooLarge: it has more pixels than the limit.
     """
     if header.width * header.height > max_pixels:
-        raise ImageTooLarge(f"the picture declares more than {max_pixels} pixels")
+        raise ImageTooLarge(f"the {name} declares more than {max_pixels} pixels")
 
 
 def open_picture(file: BinaryIO, header: PictureHeader) -> Image.Image:

@@ -10,12 +10,13 @@
 | any of these with transparency | of the colors as they are, not laid on anything |
 
 Where a pixel is transparent, a luminance that is not plain black and white is refused: a mask that
-speaks by transparency alone is never taken for a black one.
+speaks by transparency alone is never taken for a black one. Else transparency is ignored, and told.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import BinaryIO
 
 from PIL import Image, ImageChops, ImageOps, JpegImagePlugin, PngImagePlugin, WebPImagePlugin
@@ -41,9 +42,20 @@ _OPENERS: Mapping[str, Callable[[BinaryIO], Image.Image]] = {
 }
 
 
+@dataclass(frozen=True)
+class MaskInfo(PictureInfo):
+    """A mask's file.
+
+    Attributes:
+        has_transparency: whether some of its pixels are not opaque, which its luminance ignores.
+    """
+
+    has_transparency: bool = False
+
+
 def read_mask(
     file: BinaryIO, max_pixels: int, size: tuple[int, int] | None = None
-) -> tuple[PictureInfo, Image.Image]:
+) -> tuple[MaskInfo, Image.Image]:
     """Give a mask's file and its luminance: mode L, upright.
 
     Args:
@@ -60,20 +72,24 @@ def read_mask(
     """
     broken = MaskUndecodable("the mask is broken or cut short")
     try:
-        header = read_header(file)
+        header = read_header(file, "mask")
     except ImageUndecodable as error:
         raise broken from error
     _check_kind(header)
-    check_pixels(header, max_pixels)
+    check_pixels(header, max_pixels, "mask")
     with decoding(broken):
         image = _open_mask(file, header)
-        info = PictureInfo(header.format, image.mode, *image.size, header.orientation)
+        info = MaskInfo(header.format, image.mode, *image.size, header.orientation)
         if size is not None and info.upright_size != size:
             shown = "the mask is {}x{}, the picture {}x{}".format(*info.upright_size, *size)
             raise MaskSizeMismatch(shown)
         _check_is_whole(file, header)
         image.load()
-        return info, _turn(_take_luminance(image, header), header.orientation)
+        luminance, is_opaque = _take_luminance(image, header)
+        if not is_opaque:
+            _check_speaks_by_luminance(luminance)
+        upright = turn_upright(luminance, header.orientation)
+        return replace(info, has_transparency=not is_opaque), upright
 
 
 def read_transparency(file: BinaryIO) -> Image.Image:
@@ -96,11 +112,16 @@ def read_transparency(file: BinaryIO) -> Image.Image:
         image.load()
         has_channel = image.mode in ("LA", "RGBA")
         alpha = (image if has_channel else image.convert("RGBA")).getchannel("A")
-        return _turn(ImageChops.invert(alpha), header.orientation)
+        return turn_upright(ImageChops.invert(alpha), header.orientation)
 
 
-def _turn(image: Image.Image, orientation: int) -> Image.Image:
-    """Turn one channel upright, rather than the picture: that would be four times the memory."""
+def turn_upright(image: Image.Image, orientation: int) -> Image.Image:
+    """Give a picture turned upright.
+
+    Args:
+        image: as decoded; one channel takes a quarter of the memory.
+        orientation: EXIF's, 1..8.
+    """
     image.getexif()[_ORIENTATION_TAG] = orientation
     return ImageOps.exif_transpose(image)
 
@@ -138,24 +159,21 @@ def _open_mask(file: BinaryIO, header: PictureHeader) -> Image.Image:
     return image
 
 
-def _take_luminance(image: Image.Image, header: PictureHeader) -> Image.Image:
-    """Give the luminance, of a mask with transparency if it is plain enough."""
+def _take_luminance(image: Image.Image, header: PictureHeader) -> tuple[Image.Image, bool]:
+    """Give the luminance of a mask, and whether all its pixels are opaque."""
     if image.mode == "I;16":
         # Pillow's own way to L would cut at 255. Nor does it look for a transparent value among 16
-        # bits; that one is declared is enough to ask for plain black and white.
+        # bits; that one is declared is enough.
         luminance = Image.frombytes("L", image.size, image.tobytes()[1::2])
-        has_transparency = header.transparency is not None
-        return _check_speaks_by_luminance(luminance) if has_transparency else luminance
+        return luminance, header.transparency is None
     if not image.has_transparency_data:
-        return image if image.mode == "L" else image.convert("L")
+        return (image if image.mode == "L" else image.convert("L")), True
     colors = image.convert("RGBA")
-    luminance = colors.convert("L")
-    is_opaque = colors.getchannel("A").getextrema() == (255, 255)
-    return luminance if is_opaque else _check_speaks_by_luminance(luminance)
+    return colors.convert("L"), colors.getchannel("A").getextrema() == (255, 255)
 
 
-def _check_speaks_by_luminance(luminance: Image.Image) -> Image.Image:
-    """Give the luminance of a transparent mask if it is black and white: else alpha may be meant.
+def _check_speaks_by_luminance(luminance: Image.Image) -> None:
+    """Check that a transparent mask is plain black and white: else alpha may be meant.
 
     Raises:
         InvalidField: it is not.
@@ -167,4 +185,3 @@ def _check_speaks_by_luminance(luminance: Image.Image) -> Image.Image:
             "masks are read by luminance: send white where to repaint and black where to keep, or "
             "make those pixels of the picture itself transparent and send mask_source: alpha"
         )
-    return luminance

@@ -76,7 +76,10 @@ def inspect_mask(
     """
     info, luminance = read_mask(file, max_pixels, size)
     asked = measure_mask(binarize(luminance, polarity, threshold), polarity, threshold)
-    return MaskFindings(info, asked, find_oddities(asked, size))
+    warnings = find_oddities(asked, size)
+    if info.has_transparency:
+        warnings.append(_warn_of_transparency(polarity))
+    return MaskFindings(info, asked, warnings)
 
 
 def inspect_transparency(file: BinaryIO, *, polarity: MaskPolarity, threshold: int) -> MaskFindings:
@@ -112,8 +115,10 @@ def inspect_regions(
         MaskEmpty, MaskFull: they mark nothing, or everything.
     """
     drawn = draw_regions(regions, size)
-    mask = binarize(drawn, polarity, DEFAULT_THRESHOLD)
-    asked = measure_mask(mask, polarity, DEFAULT_THRESHOLD, "regions")
+    # Not held by a name: what is measured is as large as what is drawn.
+    asked = measure_mask(
+        binarize(drawn, polarity, DEFAULT_THRESHOLD), polarity, DEFAULT_THRESHOLD, "regions"
+    )
     return _draw(drawn.convert("1", dither=Image.Dither.NONE), asked)
 
 
@@ -125,13 +130,18 @@ def _draw(image: Image.Image, asked: MaskAsked) -> MaskFindings:
     return MaskFindings(info, asked, find_oddities(asked, image.size), buffer.getvalue())
 
 
-def inspect_source_mask(file: BinaryIO, size: tuple[int, int], max_pixels: int) -> PictureInfo:
+def inspect_source_mask(
+    file: BinaryIO, size: tuple[int, int], max_pixels: int
+) -> tuple[PictureInfo, list[JobWarning]]:
     """Decode a mask of where may be copied from: white, from the middle luminance up.
 
     Args:
         file: seekable; read from its start.
         size: width and height of the picture, upright.
         max_pixels: limit for the declared size.
+
+    Returns:
+        Its file, and what looks odd about it.
 
     Raises:
         UnsupportedMediaType, ImageTooLarge, MaskUndecodable, MaskSizeMismatch, InvalidField: as
@@ -141,7 +151,13 @@ def inspect_source_mask(file: BinaryIO, size: tuple[int, int], max_pixels: int) 
     info, luminance = read_mask(file, max_pixels, size)
     if not any(luminance.histogram()[SOURCE_THRESHOLD:]):
         raise MaskEmpty("no pixel of the source mask is white: there is nowhere to copy from")
-    return info
+    if not info.has_transparency:
+        return info, []
+    detail = (
+        "the source mask has transparent pixels; it was read by its luminance alone, in which "
+        "white may be copied from"
+    )
+    return info, [JobWarning(code="mask_has_transparency", detail=detail)]
 
 
 def binarize(luminance: Image.Image, polarity: MaskPolarity, threshold: int) -> Image.Image:
@@ -185,6 +201,20 @@ _WHITE: Mapping[MaskOrigin, str] = {
     "alpha": "white where 255 less the alpha is at least {}",
     "regions": "white in the regions",
 }
+
+
+def _warn_of_transparency(polarity: MaskPolarity) -> JobWarning:
+    """Say how a mask with transparent pixels was read, and what else may have been meant."""
+    if polarity == "white_repaints":
+        reading, other = "black is kept", "black_repaints"
+    else:
+        reading, other = "black is repainted", "white_repaints"
+    detail = (
+        "the mask has transparent pixels; it was read by its luminance alone, in which transparent "
+        f"black counts as black, and {reading}. If the other way round was meant, send "
+        f"mask_polarity: {other}"
+    )
+    return JobWarning(code="mask_has_transparency", detail=detail)
 
 
 def find_oddities(asked: MaskAsked, size: tuple[int, int]) -> list[JobWarning]:

@@ -168,7 +168,8 @@ class InpaintParams(PaintParams):
         ge=0,
         le=MAX_FEATHER_PIXELS,
         description="Pixels, from the edge of the mask inward, over which what is painted fades "
-        "into what was there; 0 by default. Kept pixels are never touched.",
+        "into what was there; 0 by default. Kept pixels are never touched. More than 0 not with "
+        "`mask_source`: what was there is transparent.",
     )
 
 
@@ -184,12 +185,20 @@ def _check_no_crop(value: float) -> float:
     return value
 
 
+def _check_enlarges(value: float) -> float:
+    if value <= 1:
+        raise ValueError(f"must be more than 1: {NEVER_CROPS}")
+    return value
+
+
 NEVER_CROPS = "outpaint never crops: crop the picture before you send it"
 
-# Not by `ge`: its message would not say what to do instead.
+# Not by `ge` and `gt`: their messages would not say what to do instead.
 _NOT_NEGATIVE = Field(json_schema_extra={"minimum": 0})
+_ABOVE_ONE = Field(json_schema_extra={"exclusiveMinimum": 1})
 Margin = Annotated[int, Field(le=32_768), AfterValidator(_check_no_crop), _NOT_NEGATIVE] | None
 Percent = Annotated[float, Field(le=3_200), AfterValidator(_check_no_crop), _NOT_NEGATIVE] | None
+Zoom = Annotated[float, Field(le=16), AfterValidator(_check_enlarges), _ABOVE_ONE] | None
 Side = Annotated[int | None, Field(ge=1, le=32_768)]
 
 
@@ -229,10 +238,8 @@ class OutpaintParams(PaintParams):
     y: Margin = Field(
         None, description="Where the original's top edge lies on the canvas; goes with `height`."
     )
-    zoom_out: float | None = Field(
+    zoom_out: Zoom = Field(
         None,
-        gt=1,
-        le=16,
         description="How many times as wide and as high the canvas is; the original keeps its "
         "pixels.",
         examples=[1.5],
@@ -246,8 +253,9 @@ class OutpaintParams(PaintParams):
         None,
         ge=0,
         le=MAX_OVERLAP_PIXELS,
-        description="Pixels from its edge inward that the original may be blended over with what "
-        "is painted; 0 by default: it comes back untouched. `proof` tells the band apart.",
+        description="Pixels inward from the sides that are extended, over which the original may "
+        "be blended with what is painted; 0 by default: it comes back untouched. `proof` tells the "
+        "band apart.",
     )
 
     mirror_style: MirrorStyle | None = Field(

@@ -38,11 +38,12 @@ def decoding(error: InvalidInput) -> Iterator[None]:
         raise error from None
 
 
-def read_header(file: BinaryIO) -> PictureHeader:
+def read_header(file: BinaryIO, name: str = "picture") -> PictureHeader:
     """Read what a file declares, by its content and never by its name.
 
     Args:
         file: seekable; read from its start.
+        name: what it is called where it is refused for its format.
 
     Raises:
         UnsupportedMediaType: it is no PNG, JPEG or WebP, or a JPEG of a rare coding.
@@ -58,7 +59,7 @@ def read_header(file: BinaryIO) -> PictureHeader:
     elif start.startswith(b"RIFF") and start[8:12] == b"WEBP":
         read = read_webp
     else:
-        raise UnsupportedMediaType("the picture must be PNG, JPEG or WebP; it is judged by content")
+        raise UnsupportedMediaType(f"the {name} must be PNG, JPEG or WebP; it is judged by content")
     with decoding(ImageUndecodable("the picture's header is broken")):
         header = read(file)
         if header.width and header.height:

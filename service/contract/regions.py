@@ -25,8 +25,11 @@ MAX_RUN = 2**31 - 1
 MAX_TEXT = 7 * MAX_NUMBERS
 """Limit for compressed runs: COCO writes none of them with more than seven characters."""
 
+MAX_COORDINATE = 65_536
+
 # Lists tell their first fault only: a hundred thousand take seconds to put together.
-Coordinate = Annotated[float, Field(ge=-65_536, le=65_536)]
+Coordinate = Annotated[float, Field(ge=-MAX_COORDINATE, le=MAX_COORDINATE)]
+Edge = Annotated[int, Field(ge=-MAX_COORDINATE, le=MAX_COORDINATE)]
 Point = Annotated[list[Coordinate], Field(min_length=2, max_length=2)]
 Ring = Annotated[list[Point], Field(min_length=3, max_length=MAX_VERTICES, fail_fast=True)]
 Run = Annotated[int, Field(ge=0, le=MAX_RUN)]
@@ -65,7 +68,7 @@ class Region(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, strict=True)
 
-    box: list[int] | None = Field(
+    box: list[Edge] | None = Field(
         None,
         min_length=4,
         max_length=4,
@@ -75,15 +78,16 @@ class Region(BaseModel):
     polygon: Ring | None = Field(
         None,
         description="Vertices [x, y] of the outline. A pixel belongs to it when its center does: "
-        "that of the first lies at [0.5, 0.5]. What reaches past the picture is cut.",
+        "that of the first lies at [0.5, 0.5]. An outline that crosses itself is filled by the "
+        "even-odd rule. What reaches past the picture is cut.",
     )
     holes: list[Ring] | None = Field(
         None,
         min_length=1,
         max_length=MAX_REGIONS,
         fail_fast=True,
-        description="Outlines of what is left out of the `polygon`: a pixel belongs to it when its "
-        "center lies within an odd number of all these outlines.",
+        description="Outlines of what is left out of the `polygon`, wherever they overlap: a pixel "
+        "belongs to it when its center lies in the outline and in none of these.",
     )
     rle: RunLengths | None = Field(None, description="Run-lengths as COCO has them.")
 

@@ -20,7 +20,8 @@ _PART = "Asked{model}"
 _PICTURE_NOTES = {
     "image": "The picture: PNG, JPEG or WebP, one frame, 8 bits a channel.",
     "mask": "As large as the picture; white is repainted. A PNG, JPEG or WebP of any mode, read by "
-    "luminance (of 16 bits the high byte), not by transparency. Or `mask_source`, or `regions`.",
+    "luminance (of 16 bits the high byte), not by transparency: where it has some, the warning "
+    "`mask_has_transparency` says so. Or `mask_source`, or `regions`.",
     "source_mask": "As large as the picture; `patch` copies only from where it is white.",
 }
 

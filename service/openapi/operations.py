@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from pydantic import BaseModel
 
 from service import schemas
+from service.contract.formats import MEDIA_TYPES
 from service.contract.params import Operation as PaintOperation
 
-PICTURE_TYPES = ("image/png", "image/jpeg", "image/webp", "image/avif")
+PICTURE_TYPES = tuple(MEDIA_TYPES.values())
 """What a result may be."""
 
 _SUBMISSION_ERRORS = [
@@ -183,7 +184,8 @@ OPERATIONS: tuple[Operation, ...] = (
         "/jobs/{job_id}/mask",
         "getMask",
         "jobs",
-        "The mask that is painted, after `grow`; there before the painting starts",
+        "The mask that is painted, after `grow`; there before the painting starts, and never of an "
+        "outpainting: its `geometry` says the same",
         {
             200: Reply(
                 "The mask.", media_types=("image/png",), headers=("ETag", "Content-Disposition")

@@ -10,7 +10,8 @@ from service.contract.images import MAX_ASPECT, MIN_SIDE_PIXELS
 from service.contract.names import CPU_QUEUE, gpu_queue
 from service.contract.params import PaintParams
 from service.contract.store import Presence
-from service.planning import MAX_PAINTED_PIXELS, list_output_formats
+from service.output import list_output_formats
+from service.planning import MAX_PAINTED_PIXELS
 from service.routes.rendering import render
 from service.schemas import LimitsAnswer, MethodAnswer, MethodList, ModelAnswer, ModelList
 

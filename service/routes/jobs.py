@@ -54,6 +54,8 @@ def get_output(job_id: str, index: int) -> Response:
 def get_mask(job_id: str) -> Response:
     """Send the mask that is painted, after widening: there before the painting starts."""
     record = _load(job_id).record
+    if record.spec.operation == "outpaint":
+        raise NoResult("outpainting has no mask; geometry says what was painted")
     if record.mask_path is not None:
         return send_mask(job_id, record.mask_path)
     if record.status.is_terminal:

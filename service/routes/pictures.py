@@ -10,11 +10,9 @@ from werkzeug.exceptions import RequestedRangeNotSatisfiable
 
 from service.context import get_context
 from service.contract.errors import JobExpired
+from service.contract.formats import EXTENSIONS, MEDIA_TYPES
 from service.contract.jobs import Output
 from service.routes.rendering import is_known, not_modified
-
-MEDIA_TYPES = {"png": "image/png", "jpeg": "image/jpeg", "webp": "image/webp", "avif": "image/avif"}
-EXTENSIONS = {"png": "png", "jpeg": "jpg", "webp": "webp", "avif": "avif"}
 
 
 def send_output(job_id: str, output: Output) -> Response:

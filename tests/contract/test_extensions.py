@@ -10,9 +10,7 @@ from flask.testing import FlaskClient
 from PIL import Image
 from werkzeug.test import TestResponse
 
-from service.planning import LONGEST_SIDES
 from tests.support.http import picture, post_outpaint
-from worker.imaging.encoding import MAX_SIDE
 
 
 def _geometry(response: TestResponse) -> dict[str, Any]:
@@ -75,7 +73,8 @@ def test_json_and_form_say_the_same(client: FlaskClient) -> None:
         ({"zoom_out": "1.001"}, [("/zoom_out", "no_change")]),
         ({"left_percent": "0.4"}, [("/left_percent", "no_change")]),
         ({"width": "96", "height": "64"}, [("", "no_change")]),
-        ({"left": "8", "overlap": "32"}, [("/overlap", "invalid_field")]),
+        ({"top": "8", "bottom": "8", "overlap": "32"}, [("/overlap", "invalid_field")]),
+        ({"left": "8", "overlap": "96"}, [("/overlap", "invalid_field")]),
         ({"left": "8", "overlap": "-1"}, [("/overlap", "invalid_field")]),
         (
             {"left": "8", "overlap": "0", "method": "mirror"},
@@ -104,6 +103,9 @@ def test_extension_that_breaks_a_rule_is_refused(
         ({"width": "200", "height": "64", "x": "105", "y": "0"}, "/x"),
         ({"width": "200", "height": "64", "x": "0", "y": "1"}, "/y"),
         ({"width": "200", "height": "64", "x": "-1", "y": "0"}, "/x"),
+        ({"zoom_out": "1"}, "/zoom_out"),
+        ({"zoom_out": "0.5"}, "/zoom_out"),
+        ({"zoom_out": "-2"}, "/zoom_out"),
     ],
 )
 def test_crops_are_refused_with_what_to_do(
@@ -118,7 +120,7 @@ def test_overlap_has_a_default_where_it_is_honored(client: FlaskClient) -> None:
     for method, overlap in (("pattern", 0), ("mirror", None)):
         params = post_outpaint(client, left="8", method=method).get_json()["params"]
         assert params["overlap"] == overlap
-    assert post_outpaint(client, left="8", overlap="31").get_json()["params"]["overlap"] == 31
+    assert post_outpaint(client, left="8", overlap="95").get_json()["params"]["overlap"] == 95
 
 
 def test_oriented_picture_is_extended_upright(client: FlaskClient) -> None:
@@ -128,5 +130,11 @@ def test_oriented_picture_is_extended_upright(client: FlaskClient) -> None:
     assert _geometry(post_outpaint(client, turned, right_percent="50"))["width"] == 144
 
 
-def test_api_and_workers_know_the_same_longest_sides() -> None:
-    assert dict(LONGEST_SIDES) == MAX_SIDE
+def test_extension_that_is_refused_has_the_rest_of_it_judged_by_the_picture(
+    client: FlaskClient,
+) -> None:
+    wide = picture(2900, 2900)
+    fields = {"left": "9000", "num_images": "8", "overlap": "1"}
+    found = _faults(post_outpaint(client, wide, **fields))
+    assert ("/left", "image_too_large") in found
+    assert ("/num_images", "image_too_large") in found

@@ -163,6 +163,21 @@ def test_result_is_409_when_failed(app: Flask, client: FlaskClient) -> None:
     assert (job["status"], job["error"]["code"]) == ("failed", "out_of_memory")
 
 
+def test_outpainting_never_has_a_mask(app: Flask, client: FlaskClient) -> None:
+    url = post_outpaint(client, right="8").headers["Location"]
+    for status in ("queued", "running", "succeeded"):
+        if status == "running":
+            context_of(app).store.claim(CPU_QUEUE, worker="w", claim_id=new_token())
+        elif status == "succeeded":
+            url = post_outpaint(client, right="8").headers["Location"]
+            finish_job(app, picture())
+        assert client.get(url).get_json()["status"] == status
+        response = client.get(f"{url}/mask")
+        assert (response.status_code, response.get_json()["code"]) == (409, "no_result")
+        assert "geometry" in response.get_json()["detail"]
+        assert "Retry-After" not in response.headers
+
+
 def test_mask_comes_once_a_worker_has_posted_it(app: Flask, client: FlaskClient) -> None:
     url = post_inpaint(client).headers["Location"]
     context, token = context_of(app), new_token()

@@ -73,6 +73,34 @@ def test_mask_that_is_wrong_is_not_missing_too(client: FlaskClient) -> None:
     assert _faults(client.post("/inpaint", json=body)) == [("/mask", "invalid_field")]
 
 
+def test_null_in_a_form_is_refused_and_is_no_mask(client: FlaskClient) -> None:
+    missing, null = ("/mask", "invalid_field"), ("/regions", "invalid_field")
+    for text in ("null", " null\n"):
+        response = _post(client, regions=text)
+        assert _faults(response) == [missing, null]
+        assert "must not be null" in response.get_json()["errors"][1]["message"]
+    assert _faults(_post(client, mask=(mask(), "m.png"), regions="null")) == [null]
+    assert _faults(_post(client, params=json.dumps({"regions": None}))) == [missing]
+
+
+def test_erased_mask_is_taken_with_a_warning(app: Flask, client: FlaskClient) -> None:
+    erased = Image.new("RGBA", (96, 64), (255, 255, 255, 255))
+    erased.paste((0, 0, 0, 0), BOX)
+    files: dict[str, Any] = {
+        "mask": (encode(erased), "m.png"),
+        "source_mask": (encode(erased), "s.png"),
+    }
+    response = _post(client, **files)
+    assert response.status_code == 202
+    job = response.get_json()
+    assert job["mask"]["coverage"] == 1 - SHARE
+    told = [it["detail"] for it in job["warnings"] if it["code"] == "mask_has_transparency"]
+    assert [detail.split(" has ")[0] for detail in told] == ["the mask", "the source mask"]
+    assert "mask_polarity: black_repaints" in told[0]
+    meant = _post(client, **files, mask_polarity="black_repaints").get_json()
+    assert (meant["mask"]["box"], _painted_box(app, meant)) == ([*BOX], [*BOX])
+
+
 def test_null_in_json_says_nothing(client: FlaskClient) -> None:
     body = {
         "image": base64.b64encode(picture()).decode(),

@@ -17,6 +17,7 @@ from PIL import Image
 from werkzeug.test import TestResponse
 
 from service.problems import MEDIA_TYPE
+from tests.support.files import insert_in_png, make_chunk, make_exif
 from tests.support.http import (
     build_app,
     context_of,
@@ -104,6 +105,23 @@ def test_bad_picture_is_refused(client: FlaskClient, image: bytes, status: int, 
 def test_bad_mask_is_refused(client: FlaskClient, mask_file: bytes, status: int, code: str) -> None:
     problem = _assert_problem(post_inpaint(client, mask_file=mask_file), status, code)
     assert problem["errors"][0]["pointer"] == "/mask"
+
+
+def test_mask_that_is_refused_is_called_a_mask(client: FlaskClient) -> None:
+    for file in (b"hello", _bomb()):
+        problem = post_inpaint(client, mask_file=file).get_json()
+        assert problem["detail"].startswith("the mask ")
+
+
+def test_exif_that_jpeg_cannot_hold_is_refused_before_the_queue(client: FlaskClient) -> None:
+    exif = make_exif((0x0110, 2, 70_000, b"x" * 70_000))
+    image = insert_in_png(picture(), make_chunk(b"eXIf", exif))
+    fields: dict[str, Any] = {"keep_metadata": "true", "output_format": "jpeg"}
+    problem = _assert_problem(post_inpaint(client, image, **fields), 422, "invalid_field")
+    assert problem["errors"][0]["pointer"] == "/keep_metadata"
+    assert "65527 bytes of EXIF" in problem["detail"]
+    _assert_problem(post_outpaint(client, image, left="8", **fields), 422, "invalid_field")
+    assert post_inpaint(client, image, keep_metadata="true").status_code == 202
 
 
 def test_mask_by_transparency_is_refused_and_not_read_as_black(client: FlaskClient) -> None:

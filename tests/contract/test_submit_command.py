@@ -71,6 +71,29 @@ def test_dry_run_shows_a_plan_of_every_vocabulary_and_mask(
     assert "no pixel of the mask is to be repainted" in capsys.readouterr().err
 
 
+@pytest.mark.slow
+def test_refusal_is_told_once(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    image = tmp_path / "image.png"
+    image.write_bytes(picture())
+    assert _main(monkeypatch, "outpaint", image, "--zoom-out", 1, "--url", url, "--dry-run") == 1
+    told = capsys.readouterr().err
+    assert told.count("must be more than 1: outpaint never crops") == 1
+    assert "/zoom_out: " in told
+
+
+def test_regions_that_are_a_picture_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    image = tmp_path / "image.png"
+    image.write_bytes(picture())
+    assert _main(monkeypatch, "inpaint", image, "--regions", image, "-o", "out.png") == 2
+    told = capsys.readouterr().err
+    assert "--regions" in told
+    assert "--mask" in told
+
+
 def test_result_needs_a_place_unless_it_is_only_planned(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -21,6 +21,7 @@ from PIL import Image, ImageOps, features
 
 from service.contract.blobs import BlobStore
 from service.contract.catalogue import Catalogue
+from service.contract.claims import find_contradictions, read_claims
 from service.contract.geometry import Geometry, Margins, plan_margins
 from service.contract.jobs import Output, Recipe
 from service.contract.params import InpaintParams, OutpaintParams
@@ -29,10 +30,15 @@ from service.contract.verification import (
     Placement,
     compare_inpainted,
     compare_outpainted,
-    find_contradictions,
-    read_claims,
 )
-from tests.support.pictures import encode, make_alpha, make_box_mask, make_image, make_rgb
+from tests.support.pictures import (
+    encode,
+    make_alpha,
+    make_box_mask,
+    make_image,
+    make_profile,
+    make_rgb,
+)
 from tests.unit.worker.operations.recording import (
     RecordingReporter,
     inpaint_row,
@@ -43,6 +49,8 @@ from worker.engines.base import Canvas, Engine, EngineRegistry, Painted, StepCal
 from worker.engines.progress import paint_each
 from worker.engines.registry import QueueEngines, build_engines
 from worker.imaging import MaskArray
+from worker.imaging.masks import decode_mask
+from worker.operations.inpaint import measure_mask
 from worker.operations.paint import paint
 from worker.reporting import Row
 
@@ -302,9 +310,29 @@ def test_the_verifier_finds_what_the_proof_says(
         "output": blobs.get(output.path),
     }
     found = compare_inpainted(files["image"], files["output"], files["mask"])
-    job = {"operation": "inpaint", "params": {}, "outputs": [output.model_dump(mode="json")]}
+    measured = measure_mask(decode_mask(files["mask"], LIMIT))
+    job = {
+        "operation": "inpaint",
+        "params": {},
+        "mask": {"effective": measured.model_dump(mode="json")},
+        "outputs": [output.model_dump(mode="json")],
+    }
     assert not find_contradictions(read_claims(json.dumps(job).encode()), found, files)
     assert (found.kept_pixels_changed == 0) == (output_format == "png")
+
+
+@pytest.mark.parametrize("output_format", ["png", "jpeg", "webp", "avif"])
+def test_the_verifier_notes_no_other_colors_where_the_profile_came_back(
+    blobs: BlobStore, engines: EngineRegistry, output_format: str
+) -> None:
+    if output_format == "avif" and not features.check("avif"):
+        pytest.skip("this Pillow is built without AVIF")
+    data = encode(make_image("RGB", 80, 70), icc_profile=make_profile())
+    mask = encode(draw_mask("box", 80, 70, 2))
+    asked = {"seed": 0, "quality": "fast", "output_format": output_format}
+    row = inpaint_row(blobs, data, mask, InpaintParams.model_validate(asked))
+    output = run(row, blobs, engines)
+    assert not compare_inpainted(data, blobs.get(output.path), mask).notes
 
 
 def test_the_verifier_finds_what_the_proof_of_an_overlap_says(

@@ -11,9 +11,17 @@ import numpy as np
 from PIL import Image, features
 
 from service.contract.errors import InvalidField, PaintingFailed
+from service.contract.formats import (
+    DEFAULT_QUALITY,
+    EXTENSIONS,
+    LONGEST_SIDES,
+    MAX_JPEG_EXIF_BYTES,
+    is_lossless,
+)
 from service.contract.params import OutputFormat
 from service.contract.picture_headers import Resolution
 from worker.imaging import ImageArray
+from worker.imaging.bands import row_bands
 from worker.imaging.picture import Picture, to_uint8
 from worker.imaging.png_chunks import (
     color_space_chunks,
@@ -24,16 +32,7 @@ from worker.imaging.png_chunks import (
     resolution_chunk,
 )
 
-LOSSLESS: Final = frozenset({"png"})
-"""Formats in which every kept pixel must come back equal."""
-
-MAX_SIDE: Final = {"png": 1_000_000, "jpeg": 65_500, "webp": 16_383, "avif": 32_768}
-"""Longest side in pixels that each format can hold and common decoders take."""
-
-EXTENSIONS: Final = {"png": "png", "jpeg": "jpg", "webp": "webp", "avif": "avif"}
-
-MAX_JPEG_EXIF_BYTES: Final = 65_527
-"""What one segment holds beside its length and the word Exif."""
+__all__ = ["EXTENSIONS", "encode_picture", "encode_png", "is_lossless", "lay_on_white"]
 
 # Measured by benchmarks/png_encode.py: docs/adr/0013-png-encoder.md. The filter is also what
 # `pair_channels` builds on: it does not know how many channels there are.
@@ -52,24 +51,16 @@ _AVIF_SPEED: Final = 9
 _WEBP_LOSSLESS: Final = {"lossless": True, "quality": 20, "method": 1}
 """Measured: method 4, the default, takes five times as long for photos 6 % smaller."""
 
-_BAND_ROWS: Final = 256
 _JFIF: Final = b"\xff\xd8\xff\xe0\x00\x10JFIF\0"
 _DENSITY_AT: Final = 13
 """Where a JFIF header tells unit and density."""
 
 
-def is_lossless(output_format: OutputFormat, lossless: bool = False) -> bool:
-    """Tell whether every pixel comes back from a format.
-
-    Args:
-        output_format: the format.
-        lossless: what was asked for `webp`, which alone has a choice.
-    """
-    return output_format == "png" or (output_format == "webp" and lossless)
-
-
 def encode_picture(
-    picture: Picture, output_format: OutputFormat, quality: int = 95, lossless: bool = False
+    picture: Picture,
+    output_format: OutputFormat,
+    quality: int = DEFAULT_QUALITY,
+    lossless: bool = False,
 ) -> bytes:
     """Encode a picture in its own mode, with its color profile, resolution and EXIF.
 
@@ -120,8 +111,7 @@ def lay_on_white(picture: Picture) -> Picture:
         return picture
     color = np.empty_like(picture.color)
     # By bands: the products take two bytes, and more than one of them is held.
-    for top in range(0, picture.height, _BAND_ROWS):
-        rows = slice(top, top + _BAND_ROWS)
+    for rows in row_bands(picture.height):
         weight = picture.alpha[rows].astype(np.uint16)
         if not picture.is_gray:
             weight = weight[..., None]
@@ -130,7 +120,7 @@ def lay_on_white(picture: Picture) -> Picture:
 
 
 def _check_limits(picture: Picture, output_format: OutputFormat) -> None:
-    limit = MAX_SIDE[output_format]
+    limit = LONGEST_SIDES[output_format]
     if max(picture.width, picture.height) > limit:
         raise InvalidField(f"{output_format} holds at most {limit} pixels a side; ask for png")
     if output_format == "jpeg" and len(picture.exif or b"") > MAX_JPEG_EXIF_BYTES:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from service.contract.errors import InvalidField
-from service.contract.geometry import Box, Geometry, Margins
+from service.contract.geometry import Box, Geometry, Margins, find_longest_overlap
 
 
 def widen_box(box: Box, pixels: int, width: int, height: int) -> Box:
@@ -35,14 +35,14 @@ def shrink_original(geometry: Geometry, overlap: int) -> Geometry:
     Raises:
         InvalidField: the bands leave nothing of the original.
     """
+    if overlap > find_longest_overlap(geometry):
+        raise InvalidField("overlap must leave some of the original untouched")
     margins = geometry.margins
     left, top, right, bottom = (
         margin + overlap if margin else 0
         for margin in (margins.left, margins.top, margins.right, margins.bottom)
     )
     width, height = geometry.width - left - right, geometry.height - top - bottom
-    if min(width, height) < 1:
-        raise InvalidField("overlap must leave some of the original untouched")
     return Geometry(
         width=geometry.width,
         height=geometry.height,

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from service.contract.errors import MaskEmpty, MaskFull
 from service.contract.geometry import Box
 from service.contract.luminance import read_mask
-from service.contract.masks import binarize
+from service.contract.masks import DEFAULT_THRESHOLD, binarize
 from service.contract.params import MaskPolarity
 from worker.imaging import MaskArray
 from worker.imaging.geometry import widen_box
@@ -19,7 +19,10 @@ from worker.imaging.picture import to_uint8
 
 
 def decode_mask(
-    data: bytes, max_pixels: int, polarity: MaskPolarity = "white_repaints", threshold: int = 128
+    data: bytes,
+    max_pixels: int,
+    polarity: MaskPolarity = "white_repaints",
+    threshold: int = DEFAULT_THRESHOLD,
 ) -> MaskArray:
     """Decode a mask file: its luminance, upright, as `service.contract.luminance` reads it.
 

@@ -20,6 +20,7 @@ from service.contract.errors import ImageUndecodable
 from service.contract.images import open_picture, transparent_value
 from service.contract.picture_headers import PictureHeader
 from worker.imaging import AlphaArray, ImageArray
+from worker.imaging.bands import row_bands
 from worker.imaging.picture import to_uint8
 
 Pixels = tuple[ImageArray, AlphaArray | None]
@@ -27,9 +28,6 @@ Pixels = tuple[ImageArray, AlphaArray | None]
 _AS_IT_IS: Final = cv2.IMREAD_UNCHANGED
 _GRAY: Final = cv2.IMREAD_GRAYSCALE | cv2.IMREAD_IGNORE_ORIENTATION
 _RGB: Final = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
-
-_BAND_ROWS: Final = 256
-"""Rows taken over from Pillow at a time, so that its four bytes a pixel are not copied as well."""
 
 _COLOR_TYPE: Final = 25
 """Where a PNG's color type lies; its header's check sum follows 4 bytes later."""
@@ -78,9 +76,9 @@ def decode_jpeg(data: bytes, header: PictureHeader) -> Pixels:
     image.load()
     shape = (header.height, header.width) if image.mode == "L" else (header.height, header.width, 3)
     color = np.empty(shape, np.uint8)
-    for top in range(0, header.height, _BAND_ROWS):
-        bottom = min(top + _BAND_ROWS, header.height)
-        color[top:bottom] = np.asarray(image.crop((0, top, header.width, bottom)))
+    # By bands, so that Pillow's four bytes a pixel are not copied as a whole as well.
+    for rows in row_bands(header.height):
+        color[rows] = np.asarray(image.crop((0, rows.start, header.width, rows.stop)))
     return color, None
 
 

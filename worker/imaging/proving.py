@@ -22,11 +22,9 @@ from service.contract.errors import KeptPixelsChanged
 from service.contract.jobs import Proof
 from service.contract.params import OutputFormat
 from worker.imaging import AlphaArray, ImageArray, MaskArray
+from worker.imaging.bands import row_bands
 from worker.imaging.masks import bounding_box
 from worker.imaging.picture import Picture, to_uint8
-
-BAND_ROWS: Final = 256
-"""Rows compared at a time: what is compared is then never in memory twice as a whole."""
 
 _OPENERS: Final[Mapping[OutputFormat, Callable[[BytesIO], Image.Image]]] = {
     "png": PngImagePlugin.PngImageFile,
@@ -78,8 +76,9 @@ def compare(kept: Picture, mask: MaskArray, encoded: bytes, output_format: Outpu
     if output.size != (kept.width, kept.height) or wrong_mode:
         raise KeptPixelsChanged("the output came back in another size or color mode")
     changed, largest = 0, 0
-    for top in range(0, kept.height, BAND_ROWS):
-        count, difference = _compare_rows(kept, mask, output, slice(top, top + BAND_ROWS))
+    # By bands, so that what is compared is never in memory twice as a whole.
+    for rows in row_bands(kept.height):
+        count, difference = _compare_rows(kept, mask, output, rows)
         changed, largest = changed + count, max(largest, difference)
     return Proof(
         kept_pixels=int(mask.size) - cv2.countNonZero(mask),
@@ -102,8 +101,7 @@ def _compare_rows(
     kept: Picture, mask: MaskArray, output: Image.Image, rows: slice
 ) -> tuple[int, int]:
     """Give how many kept pixels of these rows differ, and by how much at most."""
-    bottom = min(rows.stop, kept.height)
-    band = output.crop((0, rows.start, kept.width, bottom))
+    band = output.crop((0, rows.start, kept.width, rows.stop))
     color, alpha = kept.color[rows], None if kept.alpha is None else kept.alpha[rows]
     if band.mode == kept.mode:
         expected = color if alpha is None else np.dstack((color, alpha))

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import math
+
 from service.contract.blobs import BlobStore
 from service.contract.errors import Internal, MaskSizeMismatch
-from service.contract.jobs import JobSpec, JobWarning, MaskEffective
-from service.contract.masks import SOURCE_THRESHOLD
+from service.contract.jobs import JobSpec, JobWarning, MaskAsked, MaskEffective
+from service.contract.masks import DEFAULT_THRESHOLD, SOURCE_THRESHOLD, find_oddities
 from service.contract.names import mask_path
 from service.contract.params import InpaintParams
 from worker.imaging import MaskArray
 from worker.imaging.decoding import decode_picture
 from worker.imaging.encoding import encode_png
-from worker.imaging.feathering import weigh_inward
+from worker.imaging.feathering import FULL, WeightArray, weigh_inward
 from worker.imaging.masks import (
     bounding_box,
     check_mask,
@@ -52,15 +54,51 @@ def prepare_inpaint(
     measured = measure_mask(mask)
     report.mask_ready(row.job_id, measured, path)
     feather = params.feather if isinstance(params, InpaintParams) else None
+    weight = weigh_inward(mask, feather) if feather else None
     return Prepared(
         row,
         picture,
         mask,
-        warnings=find_mask_warnings(mask, measured.components, row.spec.method),
+        warnings=(
+            *find_new_oddities(row.spec, measured, (picture.width, picture.height)),
+            *find_mask_warnings(mask, measured.components, row.spec.method),
+            *find_feather_warnings(weight),
+        ),
         source_mask=read_source_mask(row.spec, blobs, picture, max_image_pixels),
-        weight=weigh_inward(mask, feather) if feather else None,
+        weight=weight,
         mask_sha256=posted.sha256,
     )
+
+
+def find_new_oddities(
+    spec: JobSpec, mask: MaskEffective, size: tuple[int, int]
+) -> list[JobWarning]:
+    """Find what looks odd about the mask only since `grow` was applied.
+
+    Args:
+        spec: what is asked, with what the API has said of the mask as it came.
+        mask: the mask as it is painted.
+        size: width and height of the picture, upright.
+    """
+    told = {warning.code for warning in spec.warnings}
+    oddities = find_oddities(MaskAsked(coverage=mask.coverage, box=mask.box), size)
+    return [oddity for oddity in oddities if oddity.code not in told]
+
+
+def find_feather_warnings(weight: WeightArray | None) -> list[JobWarning]:
+    """Find whether the hole is nowhere deep enough for what is painted to be seen in full.
+
+    Args:
+        weight: uint8 (H, W), share of what is painted, in 255ths; `None` for all of it.
+    """
+    percent = 100 if weight is None else math.ceil(100 * int(weight.max()) / FULL)
+    if percent == 100:
+        return []
+    detail = (
+        f"the hole is too narrow for this feather: at most {percent} % of what is painted shows, "
+        "the rest is what was there; feather less or grow the mask"
+    )
+    return [JobWarning(code="feather_exceeds_mask", detail=detail)]
 
 
 def find_mask_warnings(mask: MaskArray, components: int, method: str) -> tuple[JobWarning, ...]:
@@ -101,7 +139,7 @@ def make_effective_mask(
         read_input(blobs, spec.mask),
         max_image_pixels,
         params.mask_polarity or "white_repaints",
-        params.mask_threshold or 128,
+        params.mask_threshold or DEFAULT_THRESHOLD,
     )
     if mask.shape != (picture.height, picture.width):
         raise MaskSizeMismatch("the mask must have the picture's size, both upright")

@@ -263,7 +263,7 @@ def _read_exif(file: BinaryIO, chunks: list[Chunk]) -> bytes | None:
     if chunk is None:
         return None
     if chunk.length > MAX_EXIF_BYTES:
-        raise InvalidField(f"the picture's EXIF is larger than {MAX_EXIF_BYTES} bytes")
+        raise InvalidField(f"the EXIF is larger than {MAX_EXIF_BYTES} bytes")
     return _read(file, chunk).removeprefix(b"Exif\0\0")
 
 

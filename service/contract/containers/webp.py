@@ -115,5 +115,5 @@ def _read_metadata(file: BinaryIO, chunk: _Chunk | None, limit: int, name: str) 
     if chunk is None or chunk.length == 0:
         return None
     if chunk.length > limit:
-        raise InvalidField(f"the picture's {name} is larger than {limit} bytes")
+        raise InvalidField(f"the {name} is larger than {limit} bytes")
     return _read(file, chunk, chunk.length)

@@ -302,11 +302,22 @@ def test_percent_is_never_half_a_pixel_off(size: tuple[int, int], fields: dict[s
         assert -Fraction(1, 2) < getattr(found.margins, name) - exact <= Fraction(1, 2)
 
 
-@pytest.mark.parametrize(("overlap", "fits"), [(0, True), (31, True), (32, False), (256, False)])
-def test_overlap_leaves_some_of_the_original(overlap: int, fits: bool) -> None:
-    if fits:
-        check_overlap(overlap, (200, 64))
-        check_overlap(overlap, (64, 200))
-        return
-    with pytest.raises(InvalidField, match="at most 31"):
-        check_overlap(overlap, (200, 64))
+@pytest.mark.parametrize(
+    ("margins", "longest"),
+    [
+        ({"left": 50}, 199),
+        ({"left": 50, "right": 1}, 99),
+        ({"top": 1}, 63),
+        ({"top": 1, "bottom": 1}, 31),
+        ({"left": 1, "top": 1}, 63),
+        ({"left": 1, "right": 1, "top": 1, "bottom": 1}, 31),
+    ],
+)
+def test_overlap_leaves_some_of_the_original_between_the_sides_that_are_extended(
+    margins: dict[str, int], longest: int
+) -> None:
+    geometry = _plan((200, 64), **margins)
+    check_overlap(0, geometry)
+    check_overlap(longest, geometry)
+    with pytest.raises(InvalidField, match=f"at most {longest} here"):
+        check_overlap(longest + 1, geometry)

@@ -167,6 +167,18 @@ def test_client_raises_the_problem_document() -> None:
     assert "/seed: is negative" in str(caught.value)
 
 
+def test_client_tells_a_single_fault_once() -> None:
+    message = "no pixel of the mask is to be repainted"
+    fault = {"pointer": "/mask", "code": "mask_empty", "message": message}
+    title = "The mask is empty"
+    problem = {"title": title, "detail": message, "code": "mask_empty", "errors": [fault]}
+    assert str(PaintjobApiError(422, problem)) == f"{title}: /mask: {message}"
+    whole = {**problem, "errors": [{**fault, "pointer": ""}]}
+    assert str(PaintjobApiError(422, whole)) == f"{title}: {message}"
+    several = {**problem, "detail": "2 rules are broken", "errors": [fault, fault]}
+    assert str(PaintjobApiError(422, several)).count(message) == 2
+
+
 def test_client_survives_an_error_that_is_no_problem_document() -> None:
     with (
         _server(Script([(404, {}, b"<html>not ours</html>")])) as client,

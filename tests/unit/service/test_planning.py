@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from PIL import features
 
 from service.canvas import FIELDS
 from service.contract.catalogue import Catalogue, ModelEntry, find_method
@@ -21,15 +20,12 @@ from service.contract.regions import Region
 from service.planning import (
     Choice,
     batch_key,
-    check_format_holds,
     check_painted_pixels,
     choose,
     cost,
     fill_defaults,
-    find_format_faults,
     find_mask_faults,
     find_unsupported,
-    list_output_formats,
     raise_faults,
 )
 
@@ -85,49 +81,6 @@ def test_find_unsupported_tells_every_field_at_once() -> None:
     assert pointers == ["/overlap", "/prompt", "/strength", "/num_images"]
 
 
-@pytest.mark.parametrize(
-    ("fields", "pointers"),
-    [
-        ({}, []),
-        ({"output_quality": 5}, ["/output_quality"]),
-        ({"output_format": "png", "output_quality": 5}, ["/output_quality"]),
-        ({"output_format": "jpeg", "output_quality": 5}, []),
-        ({"output_format": "avif", "output_quality": 5}, []),
-        ({"output_format": "webp", "output_quality": 5, "output_lossless": False}, []),
-        ({"output_format": "webp", "output_lossless": True}, []),
-        (
-            {"output_format": "webp", "output_quality": 5, "output_lossless": True},
-            ["/output_quality"],
-        ),
-        ({"output_lossless": True}, ["/output_lossless"]),
-        ({"output_lossless": False}, ["/output_lossless"]),
-        ({"output_format": "jpeg", "output_lossless": False}, ["/output_lossless"]),
-        ({"output_format": "avif", "output_lossless": True}, ["/output_lossless"]),
-        ({"output_quality": 5, "output_lossless": True}, ["/output_lossless", "/output_quality"]),
-    ],
-)
-def test_find_format_faults(fields: dict[str, Any], pointers: list[str]) -> None:
-    faults = find_format_faults(OutpaintParams.model_validate(fields))
-    assert [fault.pointer for fault in faults] == pointers
-    assert {fault.code for fault in faults} <= {"conflicting_fields"}
-
-
-def test_avif_is_refused_where_it_cannot_be_written(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert list_output_formats() == ("png", "jpeg", "webp", "avif")
-    monkeypatch.setattr(features, "check", lambda name: False)
-    assert list_output_formats() == ("png", "jpeg", "webp")
-    (fault,) = find_format_faults(InpaintParams(output_format="avif"))
-    assert (fault.pointer, fault.code) == ("/output_format", "invalid_field")
-    assert fault.allowed == ("png", "jpeg", "webp")
-
-
-def test_check_format_holds_asks_for_another_format() -> None:
-    check_format_holds((16_383, 1024), "webp")
-    with pytest.raises(InvalidField, match="webp holds at most 16383"):
-        check_format_holds((1024, 16_384), "webp")
-    check_format_holds((16_384, 1024), "png")
-
-
 def test_regions_and_a_threshold_conflict() -> None:
     (fault,) = find_mask_faults(InpaintParams(regions=REGIONS, mask_threshold=128))
     assert (fault.pointer, fault.code) == ("/mask_threshold", "conflicting_fields")
@@ -151,7 +104,7 @@ def test_fill_defaults_keeps_what_was_asked() -> None:
     assert (params.guidance_scale, params.num_inference_steps) == (7.5, 25)
 
 
-def test_fill_defaults_leaves_null_what_the_method_cannot_honour() -> None:
+def test_fill_defaults_leaves_null_what_the_method_cannot_honor() -> None:
     params = fill_defaults(InpaintParams(), choose("inpaint", InpaintParams(), NONE))
     assert (params.prompt, params.strength, params.output_quality, params.model) == (None,) * 4
 

@@ -55,6 +55,15 @@ def _asked(intake: Intake, key: str | None = None, **fields: Any) -> Asked:
     return Asked("inpaint", InpaintParams(**fields), intake, "default", "r-1", key)
 
 
+def test_submit_never_queues_an_inpainting_without_a_mask(store: JobStore, tmp_path: Path) -> None:
+    submitter = _submitter(store, tmp_path)
+    with submitter.open_intake(keeps=False) as intake:
+        asked = _asked(intake)
+        del intake.pictures["mask"]
+        with pytest.raises(ValueError, match="has a mask"):
+            submitter.submit(asked)
+
+
 def test_submit_repeats_when_the_answer_is_lost(broker_url: str, tmp_path: Path) -> None:
     store = ForgetfulStore(Redis.from_url(broker_url))
     submitter = _submitter(store, tmp_path)

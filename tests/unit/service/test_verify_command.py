@@ -5,6 +5,7 @@ import json
 import re
 import subprocess
 import sys
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,8 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from service.cli import app
-from tests.support.pictures import encode, make_box_mask, make_image
+from tests.support.files import insert_in_png, make_chunk
+from tests.support.pictures import encode, make_box_mask, make_image, make_profile
 
 MASK = make_box_mask(70, 50, (20, 10, 40, 30))
 
@@ -31,6 +33,10 @@ def folder(tmp_path: Path) -> Path:
     files = {"original": image, "mask": mask, "right": painted, "wrong": broken, "wide": canvas}
     for name, picture in files.items():
         (tmp_path / f"{name}.png").write_bytes(encode(picture))
+    (tmp_path / "all.png").write_bytes(encode(Image.new("L", image.size, 255)))
+    (tmp_path / "dark16.png").write_bytes(encode(Image.new("I;16", image.size, 300)))
+    (tmp_path / "profiled.png").write_bytes(encode(painted, icc_profile=make_profile()))
+    (tmp_path / "right.tiff").write_bytes(encode(painted, "TIFF"))
     (tmp_path / "text.png").write_text("no picture")
     return tmp_path
 
@@ -45,6 +51,16 @@ def test_verify_proves(folder: Path) -> None:
     status, told = run(folder, "original.png", "right.png", "--mask", "mask.png")
     assert status == 0
     assert re.search(r"kept pixels: +3100\nchanged: +0\nlargest difference: +0\n", told)
+
+
+def test_verify_notes_another_color_profile(folder: Path) -> None:
+    arguments = ("original.png", "profiled.png", "--mask", "mask.png")
+    status, told = run(folder, *arguments)
+    assert status == 0
+    assert re.search(r"note: +the result has a color profile that the original has not\n", told)
+    status, told = run(folder, *arguments, "--json")
+    assert status == 0
+    assert len(json.loads(told)["notes"]) == 1
 
 
 def test_verify_finds_what_changed(folder: Path) -> None:
@@ -72,6 +88,10 @@ def test_verify_takes_where_the_original_lies(folder: Path) -> None:
         ("original.png", "right.png", "--mask", "text.png"),
         ("original.png", "right.png", "--left", "1"),
         ("original.png", "right.png", "--job", "text.png"),
+        ("original.png", "right.png", "--mask", "all.png"),
+        ("original.png", "wide.png", "--left", "15", "--top", "10", "--overlap", "400"),
+        ("original.png", "dark16.png", "--mask", "mask.png"),
+        ("original.png", "right.tiff", "--mask", "mask.png"),
     ],
 )
 def test_verify_says_what_cannot_be_compared(folder: Path, arguments: tuple[str, ...]) -> None:
@@ -118,7 +138,10 @@ def job_of(folder: Path, result: str, **changes: Any) -> dict[str, Any]:
         "output_sha256": digests["output"],
         **changes,
     }
+    data = (folder / f"{result}.png").read_bytes()
+    width, height = Image.open(BytesIO(data)).size
     output = {"index": 0, "url": "/", "sha256": digests["output"], "proof": proof}
+    output |= {"width": width, "height": height, "bytes": len(data)}
     job = {"id": "job_1", "operation": "inpaint", "params": {"seed": 1}, "outputs": [output]}
     (folder / "job.json").write_text(json.dumps(job))
     return job
@@ -144,7 +167,8 @@ def test_verify_needs_the_mask_of_an_inpainting_job(folder: Path) -> None:
 
 
 def test_verify_takes_the_geometry_of_the_job(folder: Path) -> None:
-    job = job_of(folder, "wide", kept_pixels=3500, mask_sha256=None)
+    touched = [0, 0, 90, 60]
+    job = job_of(folder, "wide", kept_pixels=3500, mask_sha256=None, touched_box=touched)
     job |= {
         "operation": "outpaint",
         "params": {"overlap": 0},
@@ -158,6 +182,11 @@ def test_verify_takes_the_geometry_of_the_job(folder: Path) -> None:
     }
     (folder / "job.json").write_text(json.dumps(job))
     assert run(folder, "original.png", "wide.png", "--job", "job.json")[0] == 0
+    job["geometry"]["width"] = 95
+    (folder / "job.json").write_text(json.dumps(job))
+    status, told = run(folder, "original.png", "wide.png", "--job", "job.json")
+    assert status == 1
+    assert "geometry.width is 90, and the job says 95" in told
     status, told = run(
         folder, "original.png", "wide.png", "--job", "job.json", "--mask", "mask.png"
     )
@@ -174,18 +203,36 @@ def test_verify_speaks_json(folder: Path) -> None:
     assert answer["changed_box"] == [60, 40, 61, 41]
 
 
-@pytest.mark.parametrize(("result", "status"), [("right.png", 0), ("wrong.png", 1)])
-def test_the_script_in_the_document_checks_a_result(folder: Path, result: str, status: int) -> None:
+def run_script(folder: Path, original: str, result: str) -> subprocess.CompletedProcess[str]:
+    """Run the script that the document shows."""
     text = Path("docs/proof.md").read_text()
     [script] = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
     (folder / "check.py").write_text(script)
-    done = subprocess.run(
-        [sys.executable, "check.py", "original.png", result, "mask.png"],
+    return subprocess.run(
+        [sys.executable, "check.py", original, result, "mask.png"],
         cwd=folder,
         capture_output=True,
         text=True,
         timeout=60,
         check=False,
     )
+
+
+@pytest.mark.parametrize(("result", "status"), [("right.png", 0), ("wrong.png", 1)])
+def test_the_script_in_the_document_checks_a_result(folder: Path, result: str, status: int) -> None:
+    done = run_script(folder, "original.png", result)
     assert done.returncode == status
     assert ("proven" in done.stdout) == (status == 0)
+
+
+def test_the_script_in_the_document_lets_xmp_turn_nothing(folder: Path) -> None:
+    xmp = b'<rdf:Description tiff:Orientation="3"/>'
+    chunk = make_chunk(b"iTXt", b"XML:com.adobe.xmp" + bytes(5) + xmp)
+    original = (folder / "original.png").read_bytes()
+    marked = insert_in_png(original, chunk)
+    webp = encode(Image.open(BytesIO(original)), "WEBP", lossless=True, xmp=xmp)
+    for name, data in {"marked.png": marked, "marked.webp": webp}.items():
+        assert Image.open(BytesIO(data)).getexif()[0x0112] == 3
+        (folder / name).write_bytes(data)
+        done = run_script(folder, name, "right.png")
+        assert done.returncode == 0, done.stderr

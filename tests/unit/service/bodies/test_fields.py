@@ -49,7 +49,7 @@ def test_parse_fields_tells_one_fault_for_a_field_of_two_types(value: object) ->
 
 
 def test_parse_fields_refuses_half_a_surrogate_pair() -> None:
-    with pytest.raises(MalformedBody):
+    with pytest.raises(MalformedBody, match="Unicode"):
         parse_fields(InpaintParams, Fields({"prompt": "\ud800"}, False))
 
 
@@ -108,10 +108,46 @@ def test_parse_fields_tells_rules_in_our_own_words() -> None:
     assert faults[0].message.startswith("must not be negative: outpaint never crops")
 
 
-@pytest.mark.parametrize("text", ["[NaN]", '[{"box": [0, 0, 1, 1], "box": [0, 0, 2, 2]}]'])
-def test_parse_fields_refuses_lists_that_json_does_not_know(text: str) -> None:
-    _, faults = parse_fields(InpaintParams, Fields({"regions": text}, True))
-    assert [fault.pointer for fault in faults] == ["/regions"]
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("[NaN]", "holds NaN or infinity"),
+        ("[-Infinity]", "holds NaN or infinity"),
+        ('[{"box": [0, 0, 1, 1], "box": [0, 0, 2, 2]}]', "holds a name twice"),
+        ('[{"box": [0, 0, 1e999, 1]}]', "number that is too large"),
+        ('[{"box": [0, 0, 1' + "0" * 3000 + ", 1]}]", "number that is too large"),
+        ('[{"box": [0, 0, 1' + "0" * 5000 + ", 1]}]", "number that is too large"),
+        ("[" * 100_000, "nested too deeply"),
+        ("[{", "is broken"),
+        ("plain", "is broken"),
+        ("", "is empty"),
+        (" \n", "is empty"),
+        ("null", "must not be null in a form"),
+    ],
+)
+def test_parse_fields_says_why_a_list_in_a_form_cannot_be_read(text: str, reason: str) -> None:
+    params, faults = parse_fields(InpaintParams, Fields({"regions": text, "seed": "-1"}, True))
+    assert params is None
+    assert [fault.pointer for fault in faults] == ["/regions", "/seed"]
+    assert reason in faults[0].message
+    assert parse_fields(InpaintParams, Fields({"regions": text}, True)) == (None, faults[:1])
+
+
+@pytest.mark.parametrize("depth", [205, 500, 900])
+def test_parse_fields_tells_nesting_apart(depth: int) -> None:
+    deep: Any = 1
+    for _ in range(depth):
+        deep = [deep]
+    with pytest.raises(MalformedBody, match="nested too deeply"):
+        parse_fields(InpaintParams, Fields({"tags": deep}, False))
+
+
+def test_parse_fields_tells_the_limit_of_a_box() -> None:
+    _, faults = parse_fields(
+        InpaintParams, Fields({"regions": [{"box": [0, 0, 10**300, 5]}]}, False)
+    )
+    assert [fault.pointer for fault in faults] == ["/regions/0/box/2"]
+    assert "less than or equal to 65536" in faults[0].message
 
 
 def test_parse_fields_takes_whole_floats_for_integers_in_forms_too() -> None:

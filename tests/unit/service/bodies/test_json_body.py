@@ -14,23 +14,35 @@ def test_parse_object_turns_whole_floats_into_integers() -> None:
 
 
 @pytest.mark.parametrize(
-    "body",
+    ("body", "reason"),
     [
-        b"",
-        b"[]",
-        b"1",
-        b"{",
-        b'{"a": NaN}',
-        b'{"a": Infinity}',
-        b'{"a": 1e999}',
-        b'{"a": 1, "a": 1}',
-        b"\xff\xfe",
-        b'{"a":' * 50_000,
+        (b"", "is empty"),
+        (b"[]", "must be an object"),
+        (b"1", "must be an object"),
+        (b"{", "is broken"),
+        (b'{"a": NaN}', "holds NaN or infinity"),
+        (b'{"a": Infinity}', "holds NaN or infinity"),
+        (b'{"a": 1e999}', "holds a number that is too large"),
+        (
+            b'{"a": ' + b"9" * 309 + b"}",
+            "holds a number that is too large: of more than 308 digits",
+        ),
+        (b'{"a": -' + b"9" * 5000 + b"}", "holds a number that is too large"),
+        (b'{"a": 1, "a": 1}', "holds a name twice"),
+        (b"\xff\xfe", "is not UTF-8"),
+        (b'{"a":' * 50_000, "is nested too deeply"),
     ],
 )
-def test_parse_object_refuses(body: bytes) -> None:
-    with pytest.raises(MalformedBody):
+def test_parse_object_says_why_it_refuses(body: bytes, reason: str) -> None:
+    with pytest.raises(MalformedBody, match=f"^the JSON {reason}"):
         parse_object(body)
+
+
+def test_parse_object_takes_numbers_up_to_what_a_double_holds() -> None:
+    assert parse_object(b'{"a": -' + b"9" * 308 + b', "b": 1e308}') == {
+        "a": 1 - 10**308,
+        "b": int(1e308),
+    }
 
 
 def test_decode_picture_reads_base64_and_data_urls() -> None:

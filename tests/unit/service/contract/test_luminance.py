@@ -131,6 +131,13 @@ def test_read_mask_does_not_mind_transparency_that_no_pixel_has() -> None:
     assert _luminance(encode(_ramp().point(lambda value: max(value, 3)), transparency=2))
 
 
+def test_read_mask_calls_a_mask_a_mask() -> None:
+    with pytest.raises(UnsupportedMediaType, match="the mask must be PNG"):
+        _luminance(encode(_ramp(), "GIF"))
+    with pytest.raises(ImageTooLarge, match="the mask declares more than 100 pixels"):
+        read_mask(io.BytesIO(encode(_ramp())), 100)
+
+
 @pytest.mark.parametrize("kind", ["PNG", "WEBP"])
 def test_read_mask_refuses_what_is_animated(kind: str) -> None:
     frames = [Image.new("L", SIZE, value) for value in (0, 255)]

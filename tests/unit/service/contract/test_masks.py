@@ -52,7 +52,6 @@ def _painted(mode: str, background: Any, paint: Any) -> Image.Image:
         _painted("1", 0, 1),
         _painted("RGB", "black", "white"),
         _painted("RGBA", (0, 0, 0, 255), (255, 255, 255, 255)),
-        _painted("RGBA", (0, 0, 0, 0), (255, 255, 255, 255)),
         _painted("LA", (0, 255), (255, 255)),
         _painted("RGB", "black", "white").quantize(2),
     ],
@@ -83,6 +82,31 @@ def test_inspect_mask_gives_the_same_for_jpeg_and_webp() -> None:
 def test_inspect_mask_refuses_to_guess_when_transparency_speaks(image: Image.Image) -> None:
     with pytest.raises(InvalidField, match="luminance"):
         _inspect(encode(image))
+
+
+@pytest.mark.parametrize(
+    ("image", "polarity", "other"),
+    [
+        (_painted("RGBA", (255, 255, 255, 255), (0, 0, 0, 0)), "black_repaints", "white_repaints"),
+        (_painted("RGBA", (0, 0, 0, 0), (255, 255, 255, 255)), "white_repaints", "black_repaints"),
+        (
+            _painted("RGBA", (0, 0, 0, 254), (255, 255, 255, 255)),
+            "white_repaints",
+            "black_repaints",
+        ),
+        (_painted("LA", (0, 255), (255, 0)), "white_repaints", "black_repaints"),
+    ],
+    ids=["erased", "brushed", "nearly opaque", "gray"],
+)
+def test_inspect_mask_tells_that_transparency_was_ignored(
+    image: Image.Image, polarity: str, other: str
+) -> None:
+    found = _inspect(encode(image), polarity=polarity)
+    assert found.asked.box == [16, 16, 48, 40]
+    (warning,) = found.warnings
+    assert warning.code == "mask_has_transparency"
+    assert "luminance" in warning.detail
+    assert f"mask_polarity: {other}" in warning.detail
 
 
 @pytest.mark.parametrize(("threshold", "painted"), [(1, 255), (128, 128), (255, 1)])
@@ -158,7 +182,11 @@ def test_empty_and_full_masks_are_told_in_the_words_of_their_source() -> None:
 
 
 def test_inspect_source_mask_asks_for_some_white() -> None:
-    info = inspect_source_mask(io.BytesIO(mask()), SIZE, 16_000_000)
-    assert info.upright_size == SIZE
+    info, warnings = inspect_source_mask(io.BytesIO(mask()), SIZE, 16_000_000)
+    assert (info.upright_size, warnings) == (SIZE, [])
+    brushed = encode(_painted("RGBA", (0, 0, 0, 0), (255, 255, 255, 255)))
+    _, (warning,) = inspect_source_mask(io.BytesIO(brushed), SIZE, 16_000_000)
+    assert warning.code == "mask_has_transparency"
+    assert warning.detail.startswith("the source mask")
     with pytest.raises(MaskEmpty, match="copy from"):
         inspect_source_mask(io.BytesIO(encode(Image.new("L", SIZE, 127))), SIZE, 16_000_000)

@@ -1,4 +1,4 @@
-"""The check of a picture of 16 megapixels, in memory."""
+"""What is checked of a picture of 16 megapixels, in memory."""
 
 from __future__ import annotations
 
@@ -53,6 +53,32 @@ def test_check_picture_needs_little_memory(
     file.write_bytes(buffer.getvalue())
     code = 'info = check_picture(open(path, "rb"), 16_000_000)\nassert info.width == 4000'
     assert measure_peak_bytes(SETUP, code, file) < LIMIT_BYTES
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="needs Linux")
+@pytest.mark.parametrize(
+    "region",
+    [
+        "box=[9, 9, 3000, 3000]",
+        "polygon=[[0, 0], [4000, 9], [9, 4000]]",
+        'rle={"size": [4000, 4000], "counts": [5, 3_000_000, 12_999_995]}',
+    ],
+    ids=["box", "polygon", "runs"],
+)
+def test_inspect_regions_holds_two_masks_at_once(tmp_path: Path, region: str) -> None:
+    setup = """
+from service.contract.masks import inspect_regions
+from service.contract.regions import Region
+
+def inspect(side, region):
+    return inspect_regions([region], size=(side, side), polarity="white_repaints")
+
+inspect(64, Region(box=[0, 0, 4, 4]))
+"""
+    file = tmp_path / "unused"
+    code = f"assert inspect(4000, Region({region})).asked.box"
+    assert measure_peak_bytes(setup, code, file) < 40 * MIB
 
 
 @pytest.mark.slow

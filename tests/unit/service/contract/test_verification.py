@@ -1,11 +1,12 @@
 from __future__ import annotations
 
-import json
 from io import BytesIO
 from typing import Any
 
+import cv2
+import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, features
 
 from service.contract.errors import (
     ImageUndecodable,
@@ -14,17 +15,24 @@ from service.contract.errors import (
     UnsupportedMediaType,
 )
 from service.contract.verification import (
+    BoxTuple,
     Comparison,
     Placement,
     compare_inpainted,
     compare_outpainted,
-    find_contradictions,
-    read_claims,
 )
-from tests.support.pictures import encode, make_box_mask, make_image
+from tests.support.files import insert_in_png, make_chunk
+from tests.support.pictures import encode, make_box_mask, make_image, make_profile
 
 MASK = encode(make_box_mask(70, 50, (20, 10, 40, 30)))
 KEPT = 70 * 50 - 400
+HOLE = (20, 10, 40, 30)
+XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><tiff:Orientation>3</tiff:Orientation></x:xmpmeta>'
+
+
+def inpainting(changed: int, by: int = 0, box: BoxTuple | None = None) -> Comparison:
+    """Give what is found of a result that lacks nothing but some kept pixels."""
+    return Comparison(KEPT, changed, by, box, 70, 50, HOLE)
 
 
 def change(image: Image.Image, x: int, y: int, channel: int = 0, by: int = 1) -> Image.Image:
@@ -40,14 +48,14 @@ def change(image: Image.Image, x: int, y: int, channel: int = 0, by: int = 1) ->
 def test_compare_inpainted_finds_nothing_when_only_the_hole_changed(mode: str) -> None:
     image = make_image(mode, 70, 50)
     result = encode(change(image, 25, 15, by=255))
-    assert compare_inpainted(encode(image), result, MASK) == Comparison(KEPT, 0, 0, None)
+    assert compare_inpainted(encode(image), result, MASK) == inpainting(0)
 
 
 @pytest.mark.parametrize(("channel", "by"), [(0, 1), (1, 128), (2, 4), (3, 1)])
 def test_compare_inpainted_finds_one_bit(channel: int, by: int) -> None:
     image = make_image("RGBA", 70, 50)
     found = compare_inpainted(encode(image), encode(change(image, 69, 49, channel, by)), MASK)
-    assert found == Comparison(KEPT, 1, by, (69, 49, 70, 50))
+    assert found == inpainting(1, by, (69, 49, 70, 50))
 
 
 def test_compare_inpainted_sees_color_under_transparent_pixels() -> None:
@@ -61,7 +69,7 @@ def test_compare_inpainted_reads_the_mask_as_told() -> None:
     gray = Image.open(BytesIO(MASK)).point(lambda value: 90 if value else 200)
     result = encode(change(image, 25, 15))
     found = compare_inpainted(encode(image), result, encode(gray), "black_repaints", 100)
-    assert found == Comparison(KEPT, 0, 0, None)
+    assert found == inpainting(0)
     assert compare_inpainted(encode(image), result, encode(gray)).kept_pixels_changed == 1
 
 
@@ -83,7 +91,7 @@ def test_compare_inpainted_turns_the_original(orientation: int) -> None:
     }
     for turn in turns.get(orientation, []):
         upright = upright.transpose(turn)
-    assert compare_inpainted(data, encode(upright), MASK) == Comparison(KEPT, 0, 0, None)
+    assert compare_inpainted(data, encode(upright), MASK) == inpainting(0)
 
 
 def test_compare_outpainted_looks_where_the_original_lies() -> None:
@@ -91,11 +99,10 @@ def test_compare_outpainted_looks_where_the_original_lies() -> None:
     canvas = Image.new("RGB", (100, 80))
     canvas.paste(image, (20, 10))
     placement = Placement(20, 10)
-    assert compare_outpainted(encode(image), encode(canvas), placement) == Comparison(
-        3500, 0, 0, None
-    )
+    found = compare_outpainted(encode(image), encode(canvas), placement)
+    assert found == Comparison(3500, 0, 0, None, 100, 80, (0, 0, 100, 80))
     found = compare_outpainted(encode(image), encode(change(canvas, 20, 59)), placement)
-    assert found == Comparison(3500, 1, 1, (20, 59, 21, 60))
+    assert found == Comparison(3500, 1, 1, (20, 59, 21, 60), 100, 80, (0, 0, 100, 80))
 
 
 def test_compare_outpainted_leaves_the_band_out() -> None:
@@ -104,7 +111,8 @@ def test_compare_outpainted_leaves_the_band_out() -> None:
     canvas.paste(image, (30, 0))
     placement = Placement(30, 0, overlap=5)
     found = compare_outpainted(encode(image), encode(change(canvas, 34, 7)), placement)
-    assert found == Comparison(65 * 50, 0, 0, None, band_pixels=250)
+    touched = (0, 0, 35, 50)
+    assert found == Comparison(65 * 50, 0, 0, None, 100, 50, touched, band_pixels=250)
     found = compare_outpainted(encode(image), encode(change(canvas, 35, 7)), placement)
     assert found.kept_pixels_changed == 1
 
@@ -125,28 +133,95 @@ def test_compare_refuses_what_cannot_be_compared() -> None:
         compare_inpainted(encode(make_image("I;16", 70, 50)), image, MASK)
 
 
-def claims_of(**proof: Any) -> bytes:
-    whole = {"kept_pixels": 10, "kept_pixels_changed": 0, "max_difference": 0}
-    output = {"index": 0, "sha256": "00", "proof": {**whole, "touched_box": [0, 0, 1, 1], **proof}}
-    return json.dumps({"operation": "inpaint", "params": {}, "outputs": [output]}).encode()
+def test_compare_refuses_to_prove_what_kept_nothing() -> None:
+    image = encode(make_image("RGB", 70, 50))
+    with pytest.raises(InvalidField, match="nothing was kept"):
+        compare_inpainted(image, image, encode(Image.new("L", (70, 50), 255)))
+    canvas = Image.new("RGB", (100, 80))
+    canvas.paste(make_image("RGB", 70, 50), (20, 10))
+    assert compare_outpainted(image, encode(canvas), Placement(20, 10, 24)).kept_pixels == 22 * 2
+    with pytest.raises(InvalidField, match="nothing was kept"):
+        compare_outpainted(image, encode(canvas), Placement(20, 10, 25))
 
 
-def test_read_claims_refuses_what_is_no_finished_job() -> None:
-    for document in (b"{", b"[]", json.dumps({"id": "job_1"}).encode()):
-        with pytest.raises(InvalidField, match="cannot be read"):
-            read_claims(document)
-    with pytest.raises(InvalidField, match="no outputs"):
-        read_claims(b'{"operation": "inpaint", "params": {}, "outputs": []}')
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_compare_refuses_a_result_of_16_bits(channels: int) -> None:
+    shape = (50, 70) if channels == 1 else (50, 70, channels)
+    _, deep = cv2.imencode(".png", np.full(shape, 255, np.uint16))
+    with pytest.raises(UnsupportedMediaType, match="more than 8 bits"):
+        compare_inpainted(encode(Image.new("RGB", (70, 50))), deep.tobytes(), MASK)
 
 
-def test_claims_of_an_inpainting_have_no_placement() -> None:
-    with pytest.raises(InvalidField, match="no geometry"):
-        read_claims(claims_of()).placement()
+@pytest.mark.skipif(not features.check("avif"), reason="this Pillow is built without AVIF")
+@pytest.mark.parametrize("bits", [8, 10, 12])
+def test_compare_refuses_an_avif_of_more_than_8_bits(bits: int) -> None:
+    image = encode(make_image("RGB", 70, 50))
+    pixels = np.zeros((50, 70, 3), np.uint8 if bits == 8 else np.uint16)
+    _, encoded = cv2.imencode(".avif", pixels, [cv2.IMWRITE_AVIF_DEPTH, bits])
+    if bits == 8:
+        assert compare_inpainted(image, encoded.tobytes(), MASK).kept_pixels_changed
+        return
+    with pytest.raises(UnsupportedMediaType, match="more than 8 bits"):
+        compare_inpainted(image, encoded.tobytes(), MASK)
 
 
-def test_find_contradictions_tells_each() -> None:
-    claims = read_claims(claims_of(image_sha256="11", mask_sha256="22"))
-    found = Comparison(11, 0, 0, None)
-    faults = find_contradictions(claims, found, {"image": b"a", "mask": b"b", "output": b"c"})
-    told = [fault.split(" is ")[0] for fault in faults]
-    assert told == ["the result", "image_sha256", "mask_sha256", "kept_pixels"]
+@pytest.mark.parametrize("kind", ["PNG", "WEBP"])
+def test_compare_refuses_a_result_of_several_frames(kind: str) -> None:
+    image = make_image("RGB", 70, 50)
+    frames = encode(image, kind, save_all=True, append_images=[image.rotate(180)])
+    with pytest.raises(UnsupportedMediaType, match="frames"):
+        compare_inpainted(encode(image), frames, MASK)
+
+
+@pytest.mark.parametrize("kind", ["TIFF", "BMP", "GIF"])
+def test_compare_refuses_a_result_in_another_format(kind: str) -> None:
+    image = make_image("RGB", 70, 50)
+    with pytest.raises(ImageUndecodable, match="PNG, JPEG, WEBP, AVIF"):
+        compare_inpainted(encode(image), encode(image, kind), MASK)
+
+
+def test_compare_refuses_a_result_in_cmyk() -> None:
+    image = make_image("RGB", 70, 50)
+    with pytest.raises(UnsupportedMediaType, match="CMYK"):
+        compare_inpainted(encode(image), encode(image.convert("CMYK"), "JPEG"), MASK)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "WEBP"])
+def test_compare_lets_exif_alone_say_how_a_picture_lies(kind: str) -> None:
+    image = make_image("RGB", 70, 50)
+    if kind == "PNG":
+        chunk = make_chunk(b"iTXt", b"XML:com.adobe.xmp" + bytes(5) + XMP)
+        marked = insert_in_png(encode(image), chunk)
+    else:
+        marked = encode(image, kind, lossless=True, xmp=XMP)
+    assert Image.open(BytesIO(marked)).getexif()[0x0112] == 3
+    assert compare_inpainted(encode(image), marked, MASK) == inpainting(0)
+    assert compare_inpainted(marked, encode(image), MASK) == inpainting(0)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "note"),
+    [
+        ({}, {"icc_profile": make_profile()}, "has a color profile that the original has not"),
+        ({"icc_profile": make_profile()}, {}, "lacks the original's color profile"),
+    ],
+)
+def test_compare_notes_another_color_profile(
+    before: dict[str, Any], after: dict[str, Any], note: str
+) -> None:
+    image = make_image("RGB", 70, 50)
+    found = compare_inpainted(encode(image, **before), encode(image, **after), MASK)
+    assert found.kept_pixels_changed == 0
+    assert [told.removeprefix("the result ") for told in found.notes] == [note]
+
+
+def test_compare_notes_what_a_png_says_of_its_colors() -> None:
+    plain = encode(make_image("RGB", 70, 50))
+    gamma = insert_in_png(plain, make_chunk(b"gAMA", (45455).to_bytes(4, "big")))
+    other = insert_in_png(plain, make_chunk(b"gAMA", (100_000).to_bytes(4, "big")))
+    assert not compare_inpainted(gamma, gamma, MASK).notes
+    for before, after in ((gamma, other), (plain, gamma), (gamma, plain)):
+        found = compare_inpainted(before, after, MASK)
+        assert found.kept_pixels_changed == 0
+        assert len(found.notes) == 1
+        assert found.notes[0].endswith("by gAMA")

@@ -11,7 +11,7 @@ from service.contract.params import OutputFormat
 from tests.support.corpus import see_with_pillow
 from tests.support.pictures import encode, make_alpha, make_image, make_profile, make_rgb
 from worker.imaging.decoding import decode_picture
-from worker.imaging.encoding import EXTENSIONS, encode_picture, is_lossless, lay_on_white
+from worker.imaging.encoding import encode_picture, lay_on_white
 from worker.imaging.picture import Picture
 
 LIMIT = 1_000_000
@@ -104,16 +104,6 @@ def test_encode_picture_holds_the_longest_side_and_refuses_a_longer_one(
         assert image.size == (limit, 16)
     with pytest.raises(InvalidField, match=str(limit)):
         encode_picture(Picture(np.zeros((16, limit + 1), np.uint8)), output_format)
-
-
-def test_is_lossless_tells_png_and_lossless_webp() -> None:
-    assert is_lossless("png")
-    assert is_lossless("png", False)
-    assert is_lossless("webp", True)
-    assert not is_lossless("webp")
-    assert not is_lossless("jpeg", True)
-    assert not is_lossless("avif", True)
-    assert set(EXTENSIONS) == {"png", "jpeg", "webp", "avif"}
 
 
 def test_encode_picture_keeps_flat_graphics_small() -> None:

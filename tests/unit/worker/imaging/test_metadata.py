@@ -23,7 +23,6 @@ from tests.support.files import (
 from tests.support.pictures import encode, make_image, make_profile
 from worker.imaging.decoding import decode_picture
 from worker.imaging.encoding import encode_picture
-from worker.imaging.exif import strip_exif
 
 LIMIT = 1_000_000
 FORMATS: tuple[OutputFormat, ...] = ("png", "jpeg", "webp", "avif")
@@ -90,50 +89,6 @@ def test_exif_comes_back_without_thumbnail_when_asked(
         exif = image.getexif()
         assert dict(exif) == {0x0110: KEPT.decode()}
         assert not exif.get_ifd(1)
-
-
-def test_exif_keeps_nested_directories() -> None:
-    source = Image.Exif()
-    source[0x010F] = "Maker"
-    source[0x0112] = 6
-    source.get_ifd(0x8769).update({0x9003: "2026:01:02 03:04:05", 0xA002: 70, 0x9286: b"note" * 9})
-    source.get_ifd(0x8825).update({1: "N", 2: (1.0, 2.0, 3.0)})
-    stripped = strip_exif(source.tobytes().removeprefix(b"Exif\0\0"))
-    assert stripped is not None
-    back = Image.Exif()
-    back.load(b"Exif\0\0" + stripped)
-    assert back[0x010F] == "Maker"
-    assert 0x0112 not in back
-    assert back.get_ifd(0x8769) == {0x9003: "2026:01:02 03:04:05", 0x9286: b"note" * 9}
-    assert back.get_ifd(0x8825) == {1: "N", 2: (1.0, 2.0, 3.0)}
-
-
-@pytest.mark.parametrize(
-    "exif",
-    [
-        b"",
-        b"garbage" * 9,
-        b"MM\0*\xff\xff\xff\xff",
-        make_exif(ORIENTATION),
-        # A directory that leads to itself.
-        b"MM\0*" + struct.pack(">IHHHIII", 8, 1, 0x8769, 4, 1, 8, 0),
-        # Fields that share one value would make the copy a hundred times as large.
-        b"MM\0*" + struct.pack(">IH", 8, 90) + struct.pack(">HHII", 0x010F, 2, 900, 8) * 90,
-    ],
-    ids=["empty", "garbage", "points behind itself", "orientation alone", "a ring", "a bomb"],
-)
-def test_strip_exif_gives_nothing_when_nothing_is_left(exif: bytes) -> None:
-    assert strip_exif(exif) is None
-
-
-def test_strip_exif_swaps_the_resolution_of_a_turned_picture() -> None:
-    across = (0x011A, 5, 1, struct.pack(">II", 300, 1))
-    down = (0x011B, 5, 1, struct.pack(">II", 200, 1))
-    stripped = strip_exif(make_exif(across, down), is_turned=True)
-    assert stripped is not None
-    back = Image.Exif()
-    back.load(b"Exif\0\0" + stripped)
-    assert (back[0x011A], back[0x011B]) == (200, 300)
 
 
 def test_exif_that_jpeg_cannot_hold_is_refused() -> None:

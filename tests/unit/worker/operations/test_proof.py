@@ -9,9 +9,11 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from service.contract.blobs import BlobStore
 from service.contract.geometry import Margins, plan_margins
+from service.contract.jobs import JobWarning
 from service.contract.params import InpaintParams, OutpaintParams
 from tests.support.pictures import encode, make_box_mask, make_image, make_rgb
 from tests.unit.worker.operations.recording import (
@@ -109,6 +111,14 @@ def test_overlap_blends_over_its_band_and_says_so(blobs: BlobStore) -> None:
     assert (result[:, :9] == red).all()
 
 
+def test_overlap_may_take_all_but_a_pixel_along_one_side(blobs: BlobStore) -> None:
+    geometry = plan_margins(70, 50, Margins(left=9, top=0, right=0, bottom=0))
+    params = OutpaintParams(seed=0, overlap=69)
+    row = outpaint_row(blobs, encode(make_image("RGB", 70, 50)), geometry, params, "patch")
+    [output] = run(row, blobs, serve(paint_red)).outputs
+    assert (output.proof.kept_pixels, output.proof.band_pixels) == (50, 69 * 50)
+
+
 @pytest.mark.parametrize("overlap", [35, 100])
 def test_overlap_must_leave_something_of_the_original(blobs: BlobStore, overlap: int) -> None:
     params = OutpaintParams(seed=0, overlap=overlap)
@@ -127,6 +137,48 @@ def test_feather_fades_inward_alone(blobs: BlobStore) -> None:
     assert (np.diff(distance[:5]) < 0).all()
     assert distance[5] == distance[6] == 0
     assert output.proof.touched_box == [20, 10, 40, 30]
+
+
+@pytest.mark.parametrize(
+    ("feather", "percent"), [(0, None), (9, None), (10, 95), (20, 48), (256, 4)]
+)
+def test_a_feather_that_hides_what_is_painted_is_told(
+    blobs: BlobStore, feather: int, percent: int | None
+) -> None:
+    image = Image.new("RGB", (70, 50))
+    row = inpaint_row(blobs, encode(image), encode(MASK), InpaintParams(seed=0, feather=feather))
+    done = run(row, blobs, serve(paint_red))
+    red = int(decode_picture(blobs.get(done.outputs[0].path), LIMIT).color[..., 0].max())
+    if percent is None:
+        assert not done.warnings
+        assert red == 255
+        return
+    [warning] = done.warnings
+    assert warning.code == "feather_exceeds_mask"
+    assert f"at most {percent} % of what is painted shows" in warning.detail
+    assert percent - 1 < 100 * red / 255 <= percent
+
+
+def test_a_mask_that_grows_odd_is_told(blobs: BlobStore) -> None:
+    row = inpaint_row(
+        blobs,
+        encode(make_image("RGB", 70, 50)),
+        encode(MASK),
+        InpaintParams(seed=0, grow=20),
+    )
+    codes = [warning.code for warning in run(row, blobs, serve(paint_red)).warnings]
+    assert codes == ["mask_looks_inverted", "mask_touches_border"]
+
+
+def test_what_the_api_has_said_of_the_mask_is_not_said_again(blobs: BlobStore) -> None:
+    mask = make_box_mask(70, 50, (0, 10, 20, 30))
+    row = inpaint_row(
+        blobs, encode(make_image("RGB", 70, 50)), encode(mask), InpaintParams(seed=0, grow=24)
+    )
+    said = JobWarning(code="mask_touches_border", detail="of the mask as it came")
+    row = Row(row.spec.model_copy(update={"warnings": [said]}), row.token)
+    codes = [warning.code for warning in run(row, blobs, serve(paint_red)).warnings]
+    assert codes == ["mask_looks_inverted"]
 
 
 @pytest.mark.parametrize("repaints_kept", [False, True])
@@ -162,7 +214,8 @@ def test_many_parts_are_told(blobs: BlobStore, count: int, codes: list[str]) -> 
 def test_many_parts_are_counted_after_grow(blobs: BlobStore) -> None:
     params = InpaintParams(seed=0, grow=2)
     row = inpaint_row(blobs, encode(make_image("RGB", 100, 100)), encode(dots(400)), params)
-    assert not run(row, blobs, serve(paint_red)).warnings
+    done = run(row, blobs, serve(paint_red))
+    assert [warning.code for warning in done.warnings] == ["mask_touches_border"]
 
 
 @pytest.mark.parametrize(

@@ -44,6 +44,9 @@ _DROPPED: Final = frozenset(
 
 _LONG: Final = 4
 
+_MAX_DIRECTORIES: Final = 16
+"""Files have four. Many that overlap could take minutes, and a long chain more than the stack."""
+
 
 @dataclass(frozen=True)
 class _Field:
@@ -88,8 +91,8 @@ def strip_exif(exif: bytes, *, is_turned: bool = False) -> bytes | None:
 
 
 def _collect(exif: bytes, offset: int, seen: set[int]) -> list[_Field]:
-    """Read a directory and those that it leads to, each once."""
-    if offset in seen:
+    """Read a directory and those that it leads to, each once, and not many of them."""
+    if offset in seen or len(seen) == _MAX_DIRECTORIES:
         return []
     seen.add(offset)
     fields = []

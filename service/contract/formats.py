@@ -1,0 +1,45 @@
+"""Formats of results: how each is named, what it holds and whether it keeps every pixel."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from service.contract.params import OutputFormat
+
+EXTENSIONS: Final[Mapping[str, str]] = {"png": "png", "jpeg": "jpg", "webp": "webp", "avif": "avif"}
+"""What names of files end in."""
+
+MEDIA_TYPES: Final[Mapping[str, str]] = {
+    "png": "image/png",
+    "jpeg": "image/jpeg",
+    "webp": "image/webp",
+    "avif": "image/avif",
+}
+
+LONGEST_SIDES: Final[Mapping[OutputFormat, int]] = {
+    "png": 1_000_000,
+    "jpeg": 65_500,
+    "webp": 16_383,
+    "avif": 32_768,
+}
+"""Longest side in pixels that each format can hold and common decoders take."""
+
+LOSSY_FORMATS: Final[tuple[OutputFormat, ...]] = ("jpeg", "webp", "avif")
+"""Formats that have a quality; `webp` may be lossless instead."""
+
+DEFAULT_QUALITY: Final = 95
+"""Quality of what is lossy, 1..100, unless the caller says otherwise."""
+
+MAX_JPEG_EXIF_BYTES: Final = 65_527
+"""What one segment of a JPEG holds beside its length and the word Exif."""
+
+
+def is_lossless(output_format: OutputFormat, lossless: bool = False) -> bool:
+    """Tell whether every pixel comes back from a format.
+
+    Args:
+        output_format: the format.
+        lossless: what was asked for `webp`, which alone has a choice.
+    """
+    return output_format == "png" or (output_format == "webp" and lossless)
