@@ -3,7 +3,7 @@
 `complete` does the work and `PatchEngine` is its adapter; `Start` lets other methods begin it with
 a picture or with offsets of their own. One idea a file: `windows` (where), `plan` (how),
 `pyramid` and `features` (what is compared), `grid`, `distance` and `search` (likenesses), `vote`,
-`peel` (the first guess), `blend` (the last picture), `levels` (the loop), `estimate`.
+`peel` (the first guess), `tone` and `blend` (the last picture), `levels` (the loop), `estimate`.
 """
 
 from __future__ import annotations

@@ -11,11 +11,10 @@ from numpy.typing import NDArray
 
 from worker.engines.patch.compiled import compiled
 from worker.engines.patch.distance import Field, Ground
-from worker.engines.patch.features import Planes
 from worker.engines.patch.strips import Workers, cut
 from worker.imaging import ImageArray, MaskArray
 
-ITERATIONS: Final = 30
+ITERATIONS: Final = 50
 RELAXATION: Final = 1.6
 SCREEN: Final = 0.005
 """Pull towards the voted color: gradients alone would drift over a wide hole."""
@@ -28,7 +27,7 @@ def blend(
     ground: Ground,
     field: Field,
     weights: NDArray[np.float32],
-    planes: Planes,
+    voted: ImageArray,
     hole: MaskArray,
     *,
     larger: float,
@@ -43,7 +42,7 @@ def blend(
         ground: the finest scale.
         field: what was found.
         weights: float32 (GH, GW), of the votes.
-        planes: with the voted colors.
+        voted: RGB uint8 (H, W, 3), the voted colors.
         hole: uint8 (H, W), non-zero = hole.
         larger: share of the larger gradient where two pieces meet, 0.5 .. 1: the larger keeps what
             is sharp, the mean of both hides the seam.
@@ -56,7 +55,7 @@ def blend(
     bounds = cut(np.count_nonzero(hole, axis=1))
     origin = np.full((*hole.shape, 2), -1, np.int16)
     workers.run(partial(_choose, ground, field, weights, hole, origin), bounds)
-    color = np.ascontiguousarray(planes[..., :3])
+    color = voted.copy()
     top, left = box[0].start, box[1].start
     inner = np.ascontiguousarray(hole[box])
     bounds = cut(np.count_nonzero(inner, axis=1))

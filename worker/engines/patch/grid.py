@@ -16,9 +16,6 @@ from worker.imaging import MaskArray
 MAX_SHIFT = 12.0
 """Gray values by which a copy may be lightened or darkened to match."""
 
-PRIOR = 100.0
-"""Cost a pixel of copying from one whole picture's length away; near sources win a tie."""
-
 REACH = 16
 """Pixels around a position in which a better one is looked for one by one."""
 
@@ -56,7 +53,7 @@ def make_ground(scale: Scale, planes: Planes, plan: Plan, stride: int) -> Ground
         active=np.ascontiguousarray(touching[np.ix_(rows, columns)]),
         radius=radius,
         shift=MAX_SHIFT,
-        prior=PRIOR * (2 * radius + 1) ** 2 / max(scale.hole.shape) ** 2,
+        prior=plan.prior * (2 * radius + 1) ** 2 / max(scale.hole.shape) ** 2,
     )
     sum_colors(ground, planes)
     return ground

@@ -25,6 +25,7 @@ from worker.engines.patch.plan import MIN_SOURCES, Plan, count_sources
 from worker.engines.patch.pyramid import Scale, build_pyramid, fill_smoothly, halve_image
 from worker.engines.patch.search import find_likenesses
 from worker.engines.patch.strips import Workers
+from worker.engines.patch.tone import settle_tone
 from worker.engines.patch.vote import vote, weigh
 from worker.imaging import ImageArray, MaskArray
 
@@ -72,14 +73,19 @@ class Layer:
         planes: its planes with a guess under the hole.
         plan: how the window is completed.
         level: 0 = finest.
+        check: called between the parts of it; may raise to stop.
     """
 
-    def __init__(self, scale: Scale, planes: Planes, plan: Plan, level: int) -> None:
+    def __init__(
+        self, scale: Scale, planes: Planes, plan: Plan, level: int, check: Callable[[], None]
+    ) -> None:
         self.hole = scale.hole
         self.planes = lay_out(planes)
+        check()
         self.ground: Ground = make_ground(
             scale, self.planes, plan, plan.stride if level == 0 else 1
         )
+        check()
         self.depth = np.asarray(
             cv2.distanceTransform(scale.hole, cv2.DIST_L2, cv2.DIST_MASK_5), np.float32
         )
@@ -127,18 +133,23 @@ def solve(
     workers.check()
     finest = Scale(stack_planes(image, hole, plan.levels, plan.texture), hole, sources)
     workers.check()
-    scales = _usable(build_pyramid(finest, plan.levels), plan)
+    scales = _usable(build_pyramid(finest, plan.levels, workers.check), plan)
     level = len(scales) - 1
     layer = _begin(scales[level], plan, level, seed, start, workers, advance)
     while level > 0:
         level -= 1
         layer = _refine(layer, scales[level], plan, level, workers)
         _iterate(layer, plan, level, seed, workers, advance)
+    voted = np.ascontiguousarray(layer.planes[..., :3])
+    # Who says where to copy from may want what is unlike the surroundings.
+    is_free = cv2.countNonZero(sources) + cv2.countNonZero(hole) == hole.size
+    if plan.levels > 0 and is_free:
+        voted = settle_tone(voted, hole, plan.half_width, workers.check)
     picture = blend(
         layer.ground,
         layer.field,
         layer.weights,
-        layer.planes,
+        voted,
         hole,
         larger=plan.larger,
         workers=workers,
@@ -182,7 +193,7 @@ def _guess(
 ) -> Layer:
     if start is not None:
         return _given(scale, plan, level, start, workers)
-    layer = Layer(scale, fill_smoothly(scale.planes, scale.hole), plan, level)
+    layer = Layer(scale, fill_smoothly(scale.planes, scale.hole), plan, level, workers.check)
     if plan.smooth:
         offsets = np.zeros((*scale.hole.shape, 2), np.int16)
         layer.field = field_from_offsets(layer.ground, offsets, np.ones_like(scale.hole))
@@ -197,7 +208,7 @@ def _given(scale: Scale, plan: Plan, level: int, start: Start, workers: Workers)
     if start.picture is not None:
         color = halve_image(start.picture, level)
         np.copyto(planes[..., :3], color, where=scale.hole[..., None] != 0)
-    layer = Layer(scale, planes, plan, level)
+    layer = Layer(scale, planes, plan, level, workers.check)
     offsets = np.zeros((*scale.hole.shape, 2), np.int16)
     if start.offsets is not None:
         step = 2**level
@@ -225,7 +236,7 @@ def _refine(coarse: Layer, scale: Scale, plan: Plan, level: int, workers: Worker
         up = np.asarray(cv2.pyrUp(plane, dstsize=(width, height)))
         np.copyto(planes[..., channel], up, where=scale.hole != 0)
         workers.check()
-    layer = Layer(scale, planes, plan, level)
+    layer = Layer(scale, planes, plan, level, workers.check)
     workers.check()
     layer.field = field_from_coarser(layer.ground, coarse.ground, coarse.field)
     workers.check()

@@ -26,6 +26,12 @@ ROUGHNESS: Final = math.sqrt(50)
 """Weight of roughness beside color in wide holes, which are filled with the flattest part at hand
 without it. Holes of a few pixels do better with hardly any."""
 
+PRIOR: Final = 3000.0
+"""Cost a pixel of copying from one whole picture's length away; what is near is more alike."""
+
+PRIOR_OF_START: Final = 100.0
+"""The same where a start is given: it knows better than nearness where to copy from."""
+
 SMOOTH_LEVELS: Final = 1
 """Halvings up to which a smooth fill is the better first guess: across a few pixels it is nearly
 right, and tells the search more than patches found without it."""
@@ -49,6 +55,7 @@ class Plan:
         smooth: whether the first guess is a smooth fill.
         half_width: of the hole, in pixels.
         quality: what was asked for.
+        prior: cost a pixel of copying from one whole picture's length away.
     """
 
     levels: int
@@ -63,6 +70,7 @@ class Plan:
     smooth: bool
     half_width: float
     quality: Quality
+    prior: float = PRIOR
 
     def em_at(self, level: int) -> int:
         """Give the rounds at a scale, 0 = finest."""
@@ -80,11 +88,11 @@ class Plan:
 
 
 _THICK: Final = {
-    "fast": Plan(0, 4, 0, 2, (1, 2, 3, 6), (2, 2, 2, 3), ROUGHNESS, 0.75, 1, False, 0, "fast"),
+    "fast": Plan(0, 4, 0, 2, (1, 2, 3, 6), (2, 2, 2, 3), ROUGHNESS, 0.9, 1, False, 0, "fast"),
     "balanced": Plan(
-        0, 4, 0, 2, (2, 2, 4, 8), (2, 2, 2, 4), ROUGHNESS, 0.75, 1, False, 0, "balanced"
+        0, 4, 0, 2, (2, 2, 8, 16), (2, 2, 2, 4), ROUGHNESS, 0.9, 1, False, 0, "balanced"
     ),
-    "best": Plan(0, 4, 0, 1, (4, 4, 8, 12), (3, 3, 3, 5), ROUGHNESS, 0.75, 3, False, 0, "best"),
+    "best": Plan(0, 4, 0, 1, (4, 4, 8, 12), (3, 3, 3, 5), ROUGHNESS, 0.9, 3, False, 0, "best"),
 }
 _THIN: Final = {
     "fast": Plan(0, 3, 0, 2, (2,), (2,), 2.0, 1.0, 1, True, 0, "fast"),
@@ -109,8 +117,11 @@ def make_plan(
     thin = levels == 0 and start_level is None
     plan = replace((_THIN if thin else _THICK)[quality], half_width=half_width, levels=levels)
     plan = replace(plan, smooth=levels <= SMOOTH_LEVELS)
+    if levels == 1:
+        # No coarser scale has found anything before: what a wide hole needs there is too little.
+        plan = replace(plan, em=(plan.em[0], 2 * plan.em[1]))
     if start_level is not None:
-        plan = replace(plan, levels=min(start_level, levels), starts=1)
+        plan = replace(plan, levels=min(start_level, levels), starts=1, prior=PRIOR_OF_START)
     return _fit(plan, sources)
 
 

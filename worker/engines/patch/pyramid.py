@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import cv2
@@ -27,19 +28,19 @@ class Scale:
     sources: MaskArray
 
 
-def build_pyramid(scale: Scale, levels: int) -> list[Scale]:
+def build_pyramid(scale: Scale, levels: int, check: Callable[[], None]) -> list[Scale]:
     """Give the scales, finest first, each half the size of the one before.
 
     A coarse pixel is known when at least half of what it averages is.
     """
     scales = [scale]
     for _ in range(levels):
-        scales.append(halve(scales[-1]))
+        scales.append(halve(scales[-1], check))
     return scales
 
 
-def halve(scale: Scale) -> Scale:
-    """Give the next coarser scale."""
+def halve(scale: Scale, check: Callable[[], None]) -> Scale:
+    """Give the next coarser scale; `check` is called between planes and may raise to stop."""
     known = (scale.hole == 0).astype(np.float32)
     weight = np.asarray(cv2.pyrDown(known))
     planes = np.empty((*weight.shape, scale.planes.shape[2]), np.uint8)
@@ -47,6 +48,7 @@ def halve(scale: Scale) -> Scale:
         # Plane by plane: floats of all of them at once are what the memory peak was made of.
         total = cv2.pyrDown(scale.planes[..., channel] * known)
         planes[..., channel] = np.rint(np.asarray(total) / np.maximum(weight, 1e-6))
+        check()
     hole = np.where(weight < 0.5, 255, 0).astype(np.uint8)
     free = np.asarray(cv2.pyrDown((scale.sources != 0).astype(np.float32)))
     sources = np.where((free >= 0.5) & (hole == 0), 255, 0).astype(np.uint8)
@@ -67,13 +69,13 @@ def fill_smoothly(planes: Planes, hole: MaskArray) -> Planes:
     """
     known = (hole == 0).astype(np.float32)
     values = planes.astype(np.float32) * known[..., None]
-    filled = _pull_push(values, known)
+    filled = pull_push(values, known)
     result = planes.copy()
     np.copyto(result, np.rint(filled).clip(0, 255).astype(np.uint8), where=hole[..., None] != 0)
     return result
 
 
-def _pull_push(values: NDArray[np.float32], weight: NDArray[np.float32]) -> NDArray[np.float32]:
+def pull_push(values: NDArray[np.float32], weight: NDArray[np.float32]) -> NDArray[np.float32]:
     """Fill by what is known; `values` are multiplied by their weights of 0 to 1."""
     if min(weight.shape) <= 2:
         total = max(float(weight.sum()), 1e-6)
@@ -82,7 +84,7 @@ def _pull_push(values: NDArray[np.float32], weight: NDArray[np.float32]) -> NDAr
     half_values = np.asarray(cv2.pyrDown(values))
     # Saturate: what is known well enough is not diluted by what is not.
     gain = np.minimum(4 * half_weight, 1) / np.maximum(half_weight, 1e-6)
-    coarse = _pull_push(
+    coarse = pull_push(
         np.asarray(half_values * gain[..., None], np.float32),
         np.asarray(half_weight * gain, np.float32),
     )

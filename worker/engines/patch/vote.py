@@ -14,10 +14,10 @@ from worker.engines.patch.features import LANES
 from worker.engines.patch.strips import Workers, cut
 from worker.imaging import MaskArray
 
-CONFIDENCE_BASE: Final = 2.0
+CONFIDENCE_BASE: Final = 4.0
 """A pixel further into the hole, a patch weighs this much less: what is known speaks first."""
 
-MAX_DEPTH: Final = 40
+MAX_DEPTH: Final = 20
 """Pixels: deeper ones would weigh nothing in 32 bits."""
 
 LANE_COUNT = LANES

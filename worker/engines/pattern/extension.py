@@ -122,15 +122,16 @@ def _carry_on(
 ) -> Extension:
     box = geometry.original
     original = np.ascontiguousarray(image[box.top : box.bottom, box.left : box.right])
-    light = find_light(original, pattern.period, pattern.forecast.terms)
-    gain = light.gain(geometry.height, geometry.width, box.left, box.top)[..., None]
 
     def check() -> None:
         on_step(int(FORETOLD * 100), 100)
 
+    light = find_light(original, pattern.period, pattern.forecast.terms, check)
+    gain = light.gain(geometry.height, geometry.width, box.left, box.top)[..., None]
     check()
     sheet = Sheet.of(image / gain, box)
-    lay(sheet, box, pattern.period, check)
+    check()
+    lay(sheet, box, pattern.period, check, seed=seed)
     reason = _work_over(
         sheet,
         geometry,

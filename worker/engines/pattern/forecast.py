@@ -71,8 +71,9 @@ def _foretell(
 ) -> Forecast:
     height, width = image.shape[:2]
     inner = np.ascontiguousarray(image[box.top : box.bottom, box.left : box.right])
-    light = find_light(inner, period, terms)
+    light = find_light(inner, period, terms, check)
     gain = light.gain(height, width, box.left, box.top)[..., None]
+    check()
     sheet = Sheet.of(image / gain, box)
     sheet.values[sheet.rest != 0] = 0
     is_rim = sheet.rest != 0
@@ -81,20 +82,28 @@ def _foretell(
     if np.count_nonzero(told) < 0.5 * np.count_nonzero(is_rim) or not told.any():
         return Forecast(0.0, np.inf, terms)
     guess = (sheet.values * gain).clip(0, 255)
+    check()
     error = float(np.sqrt(np.square(guess - image)[told].mean()))
+    check()
     guess[~told] = image[~told]
-    return Forecast(_correlate(image, guess.round().astype(np.uint8), told), error, terms)
+    correlation = _correlate(image, guess.round().astype(np.uint8), told, check)
+    return Forecast(correlation, error, terms)
 
 
-def _correlate(image: ImageArray, guess: ImageArray, where: NDArray[np.bool_]) -> float:
-    one, other = (take_light_away(picture)[where].ravel() for picture in (image, guess))
+def _correlate(
+    image: ImageArray, guess: ImageArray, where: NDArray[np.bool_], check: Callable[[], None]
+) -> float:
+    one = take_light_away(image)[where].ravel()
+    check()
+    other = take_light_away(guess)[where].ravel()
+    check()
     both = float(
         np.sqrt(np.square(one).sum(dtype=np.float64) * np.square(other).sum(dtype=np.float64))
     )
     return float((one * other).sum(dtype=np.float64)) / both if both > 0 else 0.0
 
 
-def find_light(image: ImageArray, period: Period, terms: int) -> Light:
+def find_light(image: ImageArray, period: Period, terms: int, check: Callable[[], None]) -> Light:
     """Fit light with so many terms by those steps of the period that end nearest to a pixel."""
     height, width = image.shape[:2]
     ways = list_counts(len(period.steps), 4) @ period.steps
@@ -103,4 +112,4 @@ def find_light(image: ImageArray, period: Period, terms: int) -> Light:
     half = (whole[:, 1] > 0) | ((whole[:, 1] == 0) & (whole[:, 0] > 0))
     ways, whole = (steps[half & (free >= 0.3 * height * width)] for steps in (ways, whole))
     order = np.argsort(np.square(ways - whole).sum(axis=1), kind="stable")[:MOST_STEPS]
-    return fit_light(image, [(int(dx), int(dy)) for dx, dy in whole[order]], terms)
+    return fit_light(image, [(int(dx), int(dy)) for dx, dy in whole[order]], terms, check)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -75,7 +75,12 @@ def even_light(height: int, width: int) -> Light:
     return Light(np.zeros(5), center, max(height, width) / 2)
 
 
-def fit_light(image: ImageArray, steps: Sequence[tuple[int, int]], terms: int) -> Light:
+def fit_light(
+    image: ImageArray,
+    steps: Sequence[tuple[int, int]],
+    terms: int,
+    check: Callable[[], None] = lambda: None,
+) -> Light:
     """Fit light that makes the picture equal to itself one step of its pattern away.
 
     The pattern itself cancels out of the quotient of two places that hold the same part of it:
@@ -85,6 +90,7 @@ def fit_light(image: ImageArray, steps: Sequence[tuple[int, int]], terms: int) -
         image: RGB uint8 (H, W, 3).
         steps: (dx, dy) after which the pattern is the same, each shorter than the picture.
         terms: 2 for a plane, 5 for a bent surface.
+        check: called between steps; may raise to stop.
 
     Source: P. Huber, "Robust Estimation of a Location Parameter", Annals of Mathematical
         Statistics 35(1), 1964 (the weights).
@@ -92,7 +98,10 @@ def fit_light(image: ImageArray, steps: Sequence[tuple[int, int]], terms: int) -
     light = even_light(*image.shape[:2])
     if terms == 0 or not steps:
         return light
-    parts = [_compare(image, step, light) for step in steps]
+    parts = []
+    for step in steps:
+        parts.append(_compare(image, step, light))
+        check()
     left = np.concatenate([part[0] for part in parts])[:, :terms]
     right = np.concatenate([part[1] for part in parts])
     if len(right) < 8 * terms:

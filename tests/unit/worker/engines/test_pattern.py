@@ -99,6 +99,15 @@ def test_pattern_gives_another_picture_for_another_seed() -> None:
     assert not np.array_equal(first, second)
 
 
+def test_pattern_with_a_period_differs_by_seed_and_is_as_right() -> None:
+    truth = make_tiles(330, 320, (33, 40), slope=0.2)
+    canvases = [canvas_of(cut_out(truth, ALL_SIDES), ALL_SIDES, seed) for seed in (1, 2)]
+    first, second = (paint(canvas) for canvas in canvases)
+    assert first.details["pattern"] == "period"
+    assert not np.array_equal(first.image, second.image)
+    assert min(psnr(painted.image, truth) for painted in (first, second)) > 32
+
+
 def test_pattern_reads_only_the_original() -> None:
     canvas = canvas_of(make_rgb("texture", 80, 64), ALL_SIDES)
     other = canvas.image.copy()
