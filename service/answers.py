@@ -53,7 +53,7 @@ def describe_job(view: JobView, base_url: str) -> Job:
         max_crashes=MAX_CRASHES,
         attempts=record.attempts,
         queue=QueueAnswer(position=view.position, eta_seconds=None),
-        progress=_describe_progress(record.progress),
+        progress=_describe_progress(record.progress, url),
         params=spec.params,
         mask=_describe_mask(spec.mask_asked, record.mask_effective),
         geometry=spec.geometry,
@@ -98,7 +98,7 @@ def _describe_timings(record: JobRecord) -> Timings | None:
     return record.timings.model_copy(update={"queued_seconds": queued})
 
 
-def _describe_progress(progress: Progress | None) -> ProgressAnswer | None:
+def _describe_progress(progress: Progress | None, url: str) -> ProgressAnswer | None:
     if progress is None:
         return None
     return ProgressAnswer(
@@ -106,7 +106,7 @@ def _describe_progress(progress: Progress | None) -> ProgressAnswer | None:
         step=progress.step,
         steps=progress.steps,
         fraction=progress.fraction,
-        preview_url=None,
+        preview_url=f"{url}/preview" if progress.preview_path else None,
     )
 
 

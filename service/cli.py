@@ -13,14 +13,14 @@ import typer
 from pydantic import ValidationError
 
 from service.broker import BrokerError
-from service.client import PaintjobApiError, PaintjobClient
+from service.client import PaintjobApiError
 from service.contract import store
-from service.contract.catalogue import load_catalogue
 from service.contract.errors import PaintjobError
 from service.contract.settings import PREFIX, SharedSettings, read_settings
+from service.models_command import models_app
 from service.submit_command import submit_app
 from service.up.deployment import UpOptions, run_up
-from service.up.settings import UpSettings
+from service.up.settings import UpSettings, complete
 from service.up.supervisor import StartError
 from service.verify_command import verify
 from service.version import get_version
@@ -31,7 +31,6 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-models_app = typer.Typer(help="The models of a deployment.", no_args_is_help=True)
 app.add_typer(models_app, name="models")
 app.add_typer(submit_app, name="submit")
 app.command()(verify)
@@ -75,7 +74,7 @@ def up(
 
     A broker of its own is started unless PAINTJOB_REDIS_URL names one.
     """
-    environ = _environ(host=host, port=port, data_dir=data_dir, models_file=models_file)
+    environ = complete(_environ(host=host, port=port, data_dir=data_dir, models_file=models_file))
     settings = UpSettings.from_env(environ)
     run_up(settings, environ, UpOptions(workers=workers, verbose=verbose), _tell)
 
@@ -119,26 +118,6 @@ def workers(
         typer.echo(f"{worker.name:<40} {worker.queue:<20} {worker.state:<9} {worker.seen_at:%X}")
     if not any(worker.state != "broken" for worker in found):
         raise ValueError("no worker is online")
-
-
-@models_app.command("list")
-def list_models(
-    url: Annotated[str | None, typer.Option(help="Ask a running service instead.")] = None,
-    models_file: ModelsFile = None,
-) -> None:
-    """List the models: of the models file, or of a running service."""
-    if url is None:
-        settings = read_settings(SharedSettings, _environ(models_file=models_file))
-        catalogue = load_catalogue(settings.models_file)
-        rows = [entry.model_dump(mode="json") for entry in catalogue.models]
-    else:
-        with PaintjobClient(url) as client:
-            rows = client.get_models()
-    if not rows:
-        typer.echo("No models are configured: patch, mirror and pattern need none.")
-    for row in rows:
-        mark = "default" if row.get("default") else ""
-        typer.echo(f"{row['name']:<32} {row.get('family', ''):<28} {row['licence']:<16} {mark}")
 
 
 @app.command()

@@ -10,7 +10,7 @@ from flask import Flask, current_app
 from service.bodies.reader import BodyReader
 from service.config import ServiceSettings
 from service.contract.blobs import BlobStore
-from service.contract.catalogue import Catalogue, load_catalogue
+from service.contract.catalogue import Catalogue, read_catalogue
 from service.contract.errors import BrokerUnavailable, StoreUnavailable
 from service.contract.store import JobStore, connect
 from service.contract.wakeups import Wakeups
@@ -31,7 +31,7 @@ class Context:
 
     def __init__(self, settings: ServiceSettings) -> None:
         self.settings = settings
-        self.catalogue: Catalogue = load_catalogue(settings.models_file)
+        self.catalogue: Catalogue = read_catalogue(settings)
         self.reader = BodyReader(settings)
 
     @cached_property

@@ -200,7 +200,7 @@ class Inspector:
     ) -> None:
         with found.at("/method"):
             found.choice = choose(operation, params, self._catalogue)
-            found.faults += find_unsupported(params, found.choice.method)
+            found.faults += find_unsupported(params, found.choice)
         found.faults += find_format_faults(params)
         canvas = found.picture.upright_size if found.picture else None
         if isinstance(params, InpaintParams):
@@ -244,9 +244,11 @@ def _find_unsupported_pictures(intake: Intake, choice: Choice | None) -> list[Fa
     """Find every picture that the method cannot honor."""
     if choice is None:
         return []
-    message = f"method {choice.method.name} cannot honor it"
-    names = sorted(choice.method.unsupported_fields & set(intake.pictures))
-    return [Fault(f"/{name}", ParameterNotSupported.code, message) for name in names]
+    names = sorted(choice.unsupported_fields & set(intake.pictures))
+    return [
+        Fault(f"/{name}", ParameterNotSupported.code, f"{choice.painter_of(name)} cannot honor it")
+        for name in names
+    ]
 
 
 def _find_key_faults(key: str | None) -> list[Fault]:

@@ -7,18 +7,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from service.contract.catalogue import (
-    BEST_WEIGHT_FREE,
-    GENERATE_FIELDS,
-    Catalogue,
-    MethodInfo,
-    ModelEntry,
-    find_method,
-)
+from service.contract.catalogue import Catalogue, ModelEntry
 from service.contract.errors import (
     Fault,
     ImageTooLarge,
     InvalidField,
+    LicenceRefused,
     MethodUnavailable,
     ModelRequired,
     ModelUnavailable,
@@ -26,6 +20,7 @@ from service.contract.errors import (
     get_error_class,
 )
 from service.contract.masks import DEFAULT_THRESHOLD
+from service.contract.methods import BEST_WEIGHT_FREE, GENERATE_FIELDS, MethodInfo, find_method
 from service.contract.names import CPU_QUEUE, gpu_queue
 from service.contract.params import (
     MARGIN_FIELDS,
@@ -58,6 +53,18 @@ class Choice:
     def queue(self) -> str:
         """The queue whose workers serve it."""
         return gpu_queue(self.model.group) if self.model else CPU_QUEUE
+
+    @property
+    def unsupported_fields(self) -> frozenset[str]:
+        """Parameters and pictures that are refused with it."""
+        of_model = self.model.traits.unsupported_fields if self.model else frozenset()
+        return self.method.unsupported_fields | of_model
+
+    def painter_of(self, field: str) -> str:
+        """Say what cannot honor a parameter: the method, or only this model of it."""
+        if self.model is None or field in self.method.unsupported_fields:
+            return f"method {self.method.name}"
+        return f"model {self.model.name}"
 
 
 def choose(
@@ -93,17 +100,31 @@ def _resolve_auto(
 
 
 def _choose_model(name: str | None, catalogue: Catalogue) -> ModelEntry:
-    if name is None:
-        if catalogue.default_model is None:
-            raise ModelRequired(
-                _how_to_name_one(catalogue), faults=_model_fault(catalogue, ModelRequired)
-            )
-        return catalogue.default_model
-    found = catalogue.find_model(name)
+    found = catalogue.fallback_model if name is None else catalogue.find_model(name)
+    if found is None and name is None:
+        raise ModelRequired(
+            _how_to_name_one(catalogue), faults=_model_fault(catalogue, ModelRequired)
+        )
     if found is None:
-        detail = "this model is not configured here; GET /models lists those that are"
-        raise ModelUnavailable(detail, faults=_model_fault(catalogue, ModelUnavailable))
+        raise ModelUnavailable(
+            _how_to_add(name or "", catalogue), faults=_model_fault(catalogue, ModelUnavailable)
+        )
+    if not catalogue.allows(found):
+        detail = (
+            f"its licence, {found.licence}, forbids commercial use; the operator may allow such "
+            "models by PAINTJOB_ALLOW_NON_COMMERCIAL"
+        )
+        raise LicenceRefused(detail, faults=(Fault("/model", LicenceRefused.code, detail),))
     return found
+
+
+def _how_to_add(name: str, catalogue: Catalogue) -> str:
+    if catalogue.find_known(name) is None:
+        return "this model is not configured here; GET /models lists those that are"
+    return (
+        "this model is known but not served here: the operator adds it by "
+        f"`paintjob models pull {name}`"
+    )
 
 
 def _model_fault(catalogue: Catalogue, kind: type[PaintjobError]) -> tuple[Fault, ...]:
@@ -115,17 +136,17 @@ def _how_to_name_one(catalogue: Catalogue) -> str:
     if catalogue.models:
         return "No model is the default here: name one in `model`; GET /models lists them."
     return (
-        "No model is configured here: the operator adds one to the file that "
-        "PAINTJOB_MODELS_FILE names, with `default = true`."
+        "No model is configured here: the operator adds one by `paintjob models pull NAME`, or to "
+        "the file that PAINTJOB_MODELS_FILE names, with `default = true`."
     )
 
 
-def find_unsupported(params: InpaintParams | OutpaintParams, method: MethodInfo) -> list[Fault]:
-    """Find every parameter that the method cannot honor: they are refused, not ignored."""
-    code = "parameter_not_supported"
+def find_unsupported(params: InpaintParams | OutpaintParams, choice: Choice) -> list[Fault]:
+    """Find every parameter that cannot be honored by what paints: they are refused."""
+    method, code = choice.method, "parameter_not_supported"
     faults = [
-        Fault(f"/{name}", code, f"method {method.name} cannot honor it")
-        for name in sorted(method.unsupported_fields)
+        Fault(f"/{name}", code, f"{choice.painter_of(name)} cannot honor it")
+        for name in sorted(choice.unsupported_fields)
         if getattr(params, name, None) is not None
     ]
     is_exact = isinstance(params, OutpaintParams) and params.mirror_style == "exact"
@@ -164,13 +185,25 @@ def fill_defaults(
     values |= format_defaults(params)
     values |= {name: DEFAULTS[name] for name in DEFAULTS if name in choice.method.honors}
     if choice.model is not None:
-        values |= {"prompt": "", **choice.model.defaults.model_dump()}
+        values |= _model_defaults(choice.model)
     values |= _operation_defaults(params)
     asked = params.model_dump(exclude_none=True, exclude={"method", "regions"})
     if params.seed is None:
         values["seed"] = secrets.randbelow(MAX_SEED + 1)
     model = {"model": choice.model.name} if choice.model else {}
     return params.model_copy(update=values | asked | model)
+
+
+def _model_defaults(model: ModelEntry) -> dict[str, Any]:
+    values = {
+        "prompt": "",
+        "region": "auto",
+        "infill": "auto",
+        "deterministic": False,
+        **model.defaults.model_dump(),
+    }
+    refused = model.traits.unsupported_fields
+    return {name: value for name, value in values.items() if name not in refused}
 
 
 def _operation_defaults(params: InpaintParams | OutpaintParams) -> dict[str, Any]:
@@ -204,7 +237,7 @@ def batch_key(
     canvas: tuple[int, int],
 ) -> str:
     """Give the key that jobs share which one engine call can paint together; empty for none."""
-    if choice.model is None:
+    if choice.model is None or params.deterministic:
         return ""
     parts = (
         choice.model.name,

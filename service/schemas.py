@@ -12,6 +12,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from service.contract.catalogue import ModelDefaults
+from service.contract.families import Conditioning, Guidance
 from service.contract.geometry import Geometry
 from service.contract.jobs import (
     Attempt,
@@ -48,7 +49,10 @@ class ProgressAnswer(Answer):
     step: int
     steps: int
     fraction: float = Field(description="Share of the whole job that is done, 0..1.")
-    preview_url: str | None
+    preview_url: str | None = Field(
+        description="A small JPEG of what it may become, a new one now and then; null while there "
+        "is none. Only `generate` shows its work."
+    )
 
 
 class MaskAnswer(Answer):
@@ -212,14 +216,24 @@ class MethodList(Answer):
 
 
 class ModelAnswer(Answer):
-    """One configured model."""
+    """One model: served here, or known and to be added by the operator."""
 
     name: str
     family: str
+    description: str
+    configured: bool = Field(description="Whether this deployment serves it.")
     revision: str | None
     dtype: str
     licence: str
-    is_default: bool
+    commercial: bool = Field(description="Whether its licence allows commercial use.")
+    is_default: bool = Field(description="Whether `auto`, and `generate` without a model, mean it.")
+    memory_bytes: int | None = Field(description="Accelerator memory that it needs, roughly.")
+    conditioning: Conditioning = Field(description="How it learns what is kept.")
+    guidance: Guidance = Field(description="What `guidance_scale` means to it.")
+    sees_hole: bool = Field(description="Whether it looks at what the hole held before.")
+    unsupported_fields: list[str] = Field(
+        description="Parameters of `generate` that are refused with it."
+    )
     size_multiple: int = Field(description="Sides are brought to a multiple of this, in pixels.")
     native_pixels: int = Field(description="Area in pixels that the model paints best.")
     max_batch: int
@@ -228,7 +242,7 @@ class ModelAnswer(Answer):
 
 
 class ModelList(Answer):
-    """The models that the operator has configured."""
+    """The models that are served here, then those that could be."""
 
     models: list[ModelAnswer]
 

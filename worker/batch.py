@@ -29,6 +29,7 @@ from worker.messages import (
     Idle,
     MaskReady,
     Paint,
+    Preview,
     Started,
     Step,
     ToParent,
@@ -40,6 +41,9 @@ LOOK_SECONDS = 0.25
 """How often cancels and deadlines are looked for, and leases renewed."""
 
 OUTBOX_RETRY_SECONDS = 0.25
+MIN_TELL_SECONDS = 0.2
+"""Progress is written at most five times a second."""
+
 LAST_WORDS_SECONDS = 2.0
 """How long a drain goes on trying to write to Redis after its grace is spent."""
 
@@ -60,6 +64,10 @@ class _LiveRow:
 
     Attributes:
         outbox: scripts to run, in order; each gives the verdict, or nothing if it decides nothing.
+        progress: the latest that the horse told.
+        preview_path: of the latest preview.
+        untold: whether `progress` is still to be written.
+        told_at: when progress was last written.
         closing: an end is in the outbox; the horse has no more say.
         ended: Redis has said what became of the row.
     """
@@ -67,6 +75,10 @@ class _LiveRow:
     row: Row
     outbox: deque[Callable[[], str | None]] = field(default_factory=deque)
     reports: int = 0
+    progress: Progress | None = None
+    preview_path: str | None = None
+    untold: bool = False
+    told_at: float = 0.0
     painting: bool = False
     closing: bool = False
     ended: bool = False
@@ -79,6 +91,12 @@ class _LiveRow:
         """Have something written; numbered, so that Redis sees a repeated one."""
         self.reports += 1
         self.outbox.append(partial(write, *self.claim, self.reports, *details))
+
+    def note(self, progress: Progress | None) -> None:
+        """Keep the latest progress, with the latest preview, to be written soon."""
+        if progress is not None:
+            self.progress = progress.model_copy(update={"preview_path": self.preview_path})
+            self.untold = True
 
     def close(self, write: Callable[..., str], *details: object, **more: object) -> None:
         """Have the row's end written, unless one is on its way."""
@@ -131,6 +149,7 @@ class BatchRun:
                 self._take(message)
             self._watch_horse()
             self._look()
+            self._tell_progress()
             self._flush()
             self._watch_drain()
             self._watch_unwanted()
@@ -149,6 +168,8 @@ class BatchRun:
                 self._note_started(job_ids)
             case Step(job_ids):
                 self._note_step(message, job_ids)
+            case Preview(job_id, path):
+                self._note_preview(job_id, path)
             case MaskReady(job_id):
                 self._note_mask(message, self._live[job_id])
             case Done(job_id):
@@ -171,9 +192,21 @@ class BatchRun:
             fraction=message.fraction,
         )
         for live in self._open_rows(job_ids):
+            live.note(progress)
+
+    def _note_preview(self, job_id: str, path: str) -> None:
+        for live in self._open_rows([job_id]):
+            live.preview_path = path
+            live.note(live.progress)
+
+    def _tell_progress(self) -> None:
+        now = time.monotonic()
+        for live in self._open_rows(list(self._live)):
             # With an outbox Redis is behind, and this progress would be stale when its turn comes.
-            if not live.outbox:
-                live.report(self._store.report_progress, progress)
+            due = live.untold and not live.outbox and now - live.told_at >= MIN_TELL_SECONDS
+            if due and live.progress is not None:
+                live.untold, live.told_at = False, now
+                live.report(self._store.report_progress, live.progress)
 
     def _note_mask(self, message: MaskReady, live: _LiveRow) -> None:
         if not live.closing and not live.ended:

@@ -13,7 +13,7 @@ import structlog
 
 from worker.config import WorkerSettings
 from worker.horse import run_horse
-from worker.messages import Ready, ToHorse, ToParent
+from worker.messages import Idle, Ready, Started, ToHorse, ToParent
 
 BROKEN_AFTER_DEATHS = 3
 YOUNG_SECONDS = 60.0
@@ -34,6 +34,11 @@ class Harness:
     Args:
         settings: the worker's; handed on to the horse.
         clock: seconds that only grow; tests replace it.
+
+    Attributes:
+        ready: what the horse said when it was; `None` before.
+        models: names of the models that it has loaded now, the most recently used last.
+        heard_at: when it last said something, by the clock.
     """
 
     def __init__(
@@ -47,6 +52,7 @@ class Harness:
         self._young_deaths = 0
         self._last_victim = ""
         self.ready: Ready | None = None
+        self.models: tuple[str, ...] = ()
         self.heard_at = 0.0
 
     @property
@@ -106,6 +112,8 @@ class Harness:
         for message in messages:
             if isinstance(message, Ready):
                 self.ready = message
+            if isinstance(message, Ready | Started | Idle):
+                self.models = message.models
         return messages
 
     def bury(self, victim: str = "", *, sacrificed: bool = False) -> int | None:
@@ -127,7 +135,7 @@ class Harness:
         self._connection.close()
         if not sacrificed:
             self._count_death(victim)
-        self._process, self._connection, self.ready = None, None, None
+        self._forget()
         log.warning("horse_died", exit_code=code, young_deaths=self._young_deaths)
         return code
 
@@ -151,4 +159,8 @@ class Harness:
         if self._process.is_alive():
             self._process.kill()
             self._process.join()
+        self._forget()
+
+    def _forget(self) -> None:
         self._process, self._connection, self.ready = None, None, None
+        self.models = ()

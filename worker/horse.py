@@ -20,7 +20,7 @@ from multiprocessing.connection import Connection
 import structlog
 
 from service.contract.blobs import BlobStore
-from service.contract.catalogue import Catalogue, load_catalogue
+from service.contract.catalogue import Catalogue, read_catalogue
 from service.contract.errors import PaintjobError
 from service.contract.jobs import (
     JobFailure,
@@ -34,6 +34,7 @@ from service.contract.names import claim_prefix
 from service.contract.telemetry import configure_logging
 from worker.config import WorkerSettings
 from worker.engines.base import EngineRegistry
+from worker.engines.diffusion.faults import DeviceLost
 from worker.messages import (
     Abort,
     Discard,
@@ -50,6 +51,7 @@ from worker.messages import (
 )
 from worker.operations.paint import paint
 from worker.patience import PatientBlobs
+from worker.previewing import PreviewWriter
 from worker.processes import die_with_parent
 from worker.reporting import Aborted
 
@@ -64,7 +66,12 @@ STAGE_SHARES = {
 }
 """Which part of the whole each stage is taken to be, from and to."""
 
+DEVICE_LOST_STATUS = 3
+"""Exit status of a horse whose accelerator cannot be used any more."""
+
 Sender = Callable[[ToParent], None]
+PreviewTaker = Callable[[str, str, bytes], None]
+"""Takes job id, token and JPEG of a preview."""
 
 log = structlog.get_logger()
 
@@ -76,7 +83,12 @@ def run_horse(connection: Connection, settings: WorkerSettings, parent_pid: int)
     die_with_parent(parent_pid)
     configure_logging(settings.log_level, "horse")
     horse = Horse(connection, PatientBlobs.open(settings.resolved_blob_url()), settings)
-    horse.run(build_engines(settings, load_catalogue(settings.models_file)))
+    try:
+        horse.run(build_engines(settings, read_catalogue(settings)))
+    except DeviceLost:
+        log.exception("device_lost")
+        # At once: an orderly end waits for a device that answers no more.
+        os._exit(DEVICE_LOST_STATUS)
 
 
 def build_engines(settings: WorkerSettings, catalogue: Catalogue) -> EngineRegistry:
@@ -101,16 +113,21 @@ class Horse:
         self._settings = settings
         self._inbox: queue.SimpleQueue[Paint | Discard] = queue.SimpleQueue()
         self._aborted: set[Abort] = set()
+        self._sending = threading.Lock()
+        # Not the patient store: nobody waits for a preview.
+        plain = BlobStore.open(settings.resolved_blob_url())
+        self._previews = PreviewWriter(plain, self._send)
 
     def run(self, engines: EngineRegistry) -> None:
         """Warm the engines, say so, then paint batch after batch; never returns."""
         threading.Thread(target=self._read, name="pipe", daemon=True).start()
+        self._previews.start()
         started = time.monotonic()
         engines.warm()
         self._send(
             Ready(
                 methods=tuple(engines.methods()),
-                models=tuple(engines.models()),
+                models=tuple(engines.loaded_models()),
                 load_seconds=time.monotonic() - started,
             )
         )
@@ -135,7 +152,8 @@ class Horse:
 
     def _paint(self, message: Paint, engines: EngineRegistry) -> None:
         tokens = {row.job_id: row.token for row in message.rows}
-        reporter = PipeReporter(self._send, tokens, self._aborted)
+        reporter = PipeReporter(self._send, tokens, self._aborted, engines, self._previews.put)
+        self._previews.begin(tokens.items())
         structlog.contextvars.bind_contextvars(job_ids=[row.job_id for row in message.rows])
         try:
             paint(
@@ -148,9 +166,10 @@ class Horse:
         except Aborted:
             log.info("batch_aborted")
         finally:
+            self._previews.end()
             self._aborted.clear()
             structlog.contextvars.clear_contextvars()
-        self._send(Idle())
+        self._send(Idle(tuple(engines.loaded_models())))
 
     def _discard(self, message: Discard) -> None:
         try:
@@ -160,7 +179,9 @@ class Horse:
             log.warning("discard_failed", job_id=message.job_id)
 
     def _send(self, message: ToParent) -> None:
-        self._connection.send(message)
+        # Previews are told of on a thread of their own.
+        with self._sending:
+            self._connection.send(message)
 
 
 class PipeReporter:
@@ -170,12 +191,23 @@ class PipeReporter:
         send: writes a message.
         tokens: the batch: token by job id.
         aborted: what nobody wants any more; another thread adds to it.
+        engines: tell which models are loaded.
+        take_preview: has a preview written.
     """
 
-    def __init__(self, send: Sender, tokens: dict[str, str], aborted: set[Abort]) -> None:
+    def __init__(
+        self,
+        send: Sender,
+        tokens: dict[str, str],
+        aborted: set[Abort],
+        engines: EngineRegistry,
+        take_preview: PreviewTaker,
+    ) -> None:
         self._send = send
         self._tokens = tokens
         self._aborted = aborted
+        self._engines = engines
+        self._take_preview = take_preview
         self._last_step = time.monotonic()
         self._fraction = 0.0
 
@@ -185,7 +217,7 @@ class PipeReporter:
 
     def started(self, job_ids: list[str]) -> None:
         """See `Reporter`."""
-        self._send(Started(tuple(job_ids)))
+        self._send(Started(tuple(job_ids), tuple(self._engines.loaded_models())))
 
     def mask_ready(self, job_id: str, mask: MaskEffective, path: str) -> None:
         """See `Reporter`."""
@@ -196,12 +228,17 @@ class PipeReporter:
         if job_ids and all(self.is_aborted(job_id) for job_id in job_ids):
             raise Aborted
         now = time.monotonic()
-        if now - self._last_step < MIN_STEP_GAP_SECONDS:
+        # A load comes first, alone, and may take minutes.
+        if stage != "load" and now - self._last_step < MIN_STEP_GAP_SECONDS:
             return
         self._last_step = now
         low, high = STAGE_SHARES[stage]
         self._fraction = max(self._fraction, low + (high - low) * step / max(steps, 1))
         self._send(Step(tuple(job_ids), stage, step, steps, round(self._fraction, 4)))
+
+    def preview(self, job_id: str, jpeg: bytes) -> None:
+        """See `Reporter`."""
+        self._take_preview(job_id, self._tokens[job_id], jpeg)
 
     def done(
         self,

@@ -13,7 +13,7 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 from redis.retry import Retry
 from rq.exceptions import StopRequested
 
-from service.contract.catalogue import Catalogue, load_catalogue
+from service.contract.catalogue import Catalogue, read_catalogue
 from service.contract.names import CPU_QUEUE
 from service.contract.store import connect
 from service.contract.telemetry import configure_logging
@@ -39,7 +39,7 @@ def main() -> int:
     try:
         settings = WorkerSettings.from_env(os.environ)
         url = settings.resolved_redis_url()
-        catalogue = load_catalogue(settings.models_file)
+        catalogue = read_catalogue(settings)
         check_queue(settings.queue, catalogue)
     except (ValueError, OSError) as error:
         sys.stderr.write(f"paintjob worker: {error}\n")

@@ -50,7 +50,7 @@ class Ready:
 
     Attributes:
         methods: (operation, method) pairs that this horse paints.
-        models: names of the models that it holds.
+        models: names of the models that are loaded, the most recently used last.
         load_seconds: how long warming took.
     """
 
@@ -61,9 +61,14 @@ class Ready:
 
 @dataclass(frozen=True)
 class Started:
-    """Horse to parent: painting of these rows has begun."""
+    """Horse to parent: painting of these rows has begun.
+
+    Attributes:
+        models: names of the models that are loaded now, the most recently used last.
+    """
 
     job_ids: tuple[str, ...]
+    models: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -87,6 +92,14 @@ class Step:
 
 
 @dataclass(frozen=True)
+class Preview:
+    """Horse to parent: what a row may become is in the blob store."""
+
+    job_id: str
+    path: str
+
+
+@dataclass(frozen=True)
 class Done:
     """Horse to parent: a row's outputs are in the blob store, checked."""
 
@@ -107,8 +120,14 @@ class Failed:
 
 @dataclass(frozen=True)
 class Idle:
-    """Horse to parent: the batch is over, whatever became of its rows."""
+    """Horse to parent: the batch is over, whatever became of its rows.
+
+    Attributes:
+        models: names of the models that are loaded now, the most recently used last.
+    """
+
+    models: tuple[str, ...]
 
 
 ToHorse = Paint | Abort | Discard
-ToParent = Ready | Started | MaskReady | Step | Done | Failed | Idle
+ToParent = Ready | Started | MaskReady | Step | Preview | Done | Failed | Idle

@@ -68,6 +68,15 @@ class Reporter(Protocol):
         """
         ...
 
+    def preview(self, job_id: str, jpeg: bytes) -> None:
+        """A row may become this. Returns at once and never fails: what is too much is dropped.
+
+        Args:
+            job_id: the row.
+            jpeg: a small picture.
+        """
+        ...
+
     def done(
         self,
         job_id: str,

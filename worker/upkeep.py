@@ -73,7 +73,7 @@ class Upkeep:
             self._name,
             self._settings.queue,
             methods=ready.methods if ready else (),
-            models=ready.models if ready else (),
+            models=sorted(self._harness.models),
             state=self._state,
         )
 

@@ -110,7 +110,6 @@ class PaintWorker(SimpleWorker):
         # RQ's own cleaning belongs to the maintenance that is overridden: workers that were killed
         # would stay in its register for ever.
         clean_worker_registry(self.queues[0])
-        self._warm_model = ""
         self.is_broken = False
 
     # The three overrides --------------------------------------------------------------------------
@@ -218,17 +217,20 @@ class PaintWorker(SimpleWorker):
                     worker=self.name,
                     claim_id=token,
                     max_batch=self._max_batch,
-                    warm_model=self._warm_model,
+                    warm_model=self._warm_model(),
                 )
             except BrokerUnavailable:
                 time.sleep(POLL_SECONDS)
         return []
 
+    def _warm_model(self) -> str:
+        """Give the model that was used last of those that are loaded; empty without one."""
+        return next(reversed(self._harness.models), "")
+
     def _paint(self, rows: list[Row]) -> None:
         if not rows:
             return
         self._upkeep.set_state("busy")
-        self._warm_model = rows[0].spec.model or ""
         run = BatchRun(
             self._store, self._harness, rows, self._settings, self._busy_upkeep, lambda: self._drain
         )

@@ -31,6 +31,7 @@ from benchmarks.weightfree.pictures import names_of
 from service.contract.geometry import Geometry, Margins, plan_margins
 from service.contract.params import InpaintParams, MirrorStyle, OutpaintParams
 from worker.engines.base import Canvas, Engine
+from worker.engines.diffusion.stitching import stitch
 from worker.engines.mirror import MirrorEngine
 from worker.engines.patch import PatchEngine
 from worker.engines.pattern import PatternEngine
@@ -103,7 +104,11 @@ def paste(
 ) -> ImageArray:
     """Blend as the service does."""
     weight = weigh_inward(mask, feather) if feather else None
-    return paste_back(Picture(original.copy()), mask, painted, weight, match=match).color
+    fitted = painted
+    if match:
+        fitted = original.copy()
+        stitch(fitted, mask, painted, mask, 1)
+    return paste_back(Picture(original.copy()), mask, fitted, weight).color
 
 
 def clone(original: ImageArray, mask: MaskArray, painted: ImageArray) -> ImageArray:

@@ -158,6 +158,19 @@ class BlobStore:
         except (BaseError, OSError) as error:
             raise StoreUnavailable from error
 
+    def delete(self, path: str) -> None:
+        """Delete a blob; one that is not there is deleted already.
+
+        Raises:
+            StoreUnavailable: the store does not answer.
+        """
+        try:
+            obstore.delete(self._store, path)
+        except (NotFoundError, FileNotFoundError):
+            return
+        except (BaseError, OSError) as error:
+            raise StoreUnavailable from error
+
     def delete_prefix(self, prefix: str) -> int:
         """Delete every blob under a prefix; gives how many there were.
 
@@ -170,12 +183,7 @@ class BlobStore:
             raise ValueError("a prefix ends in a slash")
         paths = self.list(prefix)
         for path in paths:
-            try:
-                obstore.delete(self._store, path)
-            except (NotFoundError, FileNotFoundError):
-                continue
-            except (BaseError, OSError) as error:
-                raise StoreUnavailable from error
+            self.delete(path)
         self._remove_folders(prefix)
         return len(paths)
 

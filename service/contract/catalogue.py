@@ -1,113 +1,21 @@
-"""The methods there are, and the models an operator has configured: what each can honor.
+"""The models of a deployment: those that it serves, and those that Paintjob knows.
 
-Data only: the API refuses from it, workers load from it, `GET /methods` and `GET /models` show it.
+Data only: the API refuses from it, workers load from it, `GET /models` shows it.
 """
 
 from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
+from importlib.resources import files
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from service.contract.families import FAMILIES, Family
 from service.contract.names import CPU_QUEUE, gpu_queue
-from service.contract.params import Operation
-
-GENERATE_FIELDS = frozenset(
-    {"model", "prompt", "negative_prompt", "strength", "guidance_scale", "num_inference_steps"}
-)
-"""Parameters that only `generate` can honor."""
-
-METHOD_FIELDS = GENERATE_FIELDS | {"quality", "mirror_style", "source_mask", "overlap"}
-"""Parameters and pictures that some methods can honor and others cannot."""
-
-
-class MethodInfo(BaseModel):
-    """One way to paint.
-
-    Attributes:
-        name: as in the `method` field.
-        operation: which call it belongs to.
-        summary: one sentence for people.
-        needs_model: whether a model must be configured.
-        variants: whether another seed gives another picture, so that `num_images` > 1 makes sense.
-        engine: what paints, as the recipe names it.
-        honors: which of `METHOD_FIELDS` it can honor.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    name: str
-    operation: Operation
-    summary: str
-    needs_model: bool = False
-    variants: bool = False
-    engine: str
-    honors: frozenset[str]
-
-    @property
-    def unsupported_fields(self) -> frozenset[str]:
-        """Parameters and pictures that are refused with this method."""
-        return METHOD_FIELDS - self.honors
-
-
-METHODS: tuple[MethodInfo, ...] = (
-    MethodInfo(
-        name="patch",
-        operation="inpaint",
-        summary="Fills the hole with similar parts of the picture, without weights.",
-        variants=True,
-        engine="patch",
-        honors=frozenset({"quality", "source_mask"}),
-    ),
-    MethodInfo(
-        name="generate",
-        operation="inpaint",
-        summary="Paints new content with a diffusion model.",
-        needs_model=True,
-        variants=True,
-        engine="diffusers",
-        honors=GENERATE_FIELDS,
-    ),
-    MethodInfo(
-        name="mirror",
-        operation="outpaint",
-        summary="Reflects the picture past its border.",
-        variants=True,
-        engine="mirror",
-        honors=frozenset({"quality", "mirror_style"}),
-    ),
-    MethodInfo(
-        name="pattern",
-        operation="outpaint",
-        summary="Carries the pattern at the border on past it, without weights.",
-        variants=True,
-        engine="pattern",
-        honors=frozenset({"quality", "overlap"}),
-    ),
-    MethodInfo(
-        name="generate",
-        operation="outpaint",
-        summary="Paints what lies beyond the border with a diffusion model.",
-        needs_model=True,
-        variants=True,
-        engine="diffusers",
-        honors=GENERATE_FIELDS | {"overlap"},
-    ),
-)
-
-BEST_WEIGHT_FREE: Mapping[Operation, str] = {"inpaint": "patch", "outpaint": "pattern"}
-"""What `auto` chooses when no model is the default."""
-
-
-def find_method(operation: Operation, name: str) -> MethodInfo | None:
-    """Find a method by operation and name."""
-    for method in METHODS:
-        if method.operation == operation and method.name == name:
-            return method
-    return None
+from service.contract.settings import SharedSettings
 
 
 class ModelDefaults(BaseModel):
@@ -118,6 +26,25 @@ class ModelDefaults(BaseModel):
     strength: float = Field(1.0, gt=0, le=1)
     guidance_scale: float = Field(7.5, ge=0, le=50)
     num_inference_steps: int = Field(25, ge=1, le=200)
+    negative_prompt: str = ""
+
+
+class LoraEntry(BaseModel):
+    """A low-rank adapter that is loaded with a model.
+
+    Attributes:
+        source: a local file or directory, or a repository id on the Hub.
+        revision: commit of the repository; required for the Hub.
+        weight_name: file within the source.
+        scale: how strongly it counts.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    source: str = Field(min_length=1)
+    revision: str | None = None
+    weight_name: str | None = None
+    scale: float = Field(1.0, ge=-4, le=4)
 
 
 class ModelEntry(BaseModel):
@@ -126,14 +53,29 @@ class ModelEntry(BaseModel):
     Attributes:
         name: what callers write in `model`.
         family: which adapter calls it.
-        source: a local directory in diffusers' layout, or a repository id on the Hub.
+        source: a local directory in diffusers' layout, a single safetensors file, or a repository
+            id on the Hub; empty for a model without weights.
         revision: commit of the repository; required for the Hub, so that results can be made again.
+        config: local directory in diffusers' layout that a single file takes its settings from.
+        controlnet: directory or repository of the ControlNet, for families that have one.
+        controlnet_revision: commit of that repository.
         variant: file variant, such as `fp16`.
         dtype: `float32`, `bfloat16` or `float16`.
+        quantization: arguments of diffusers' `PipelineQuantizationConfig`, passed through.
+        offload: where weights wait: `none`, `model` or `sequential` (on the processor).
+        compile: whether repeated blocks are compiled.
+        attention: attention backend by diffusers' name; tried at load.
+        cache: arguments of diffusers' `enable_cache`, with `name` as the class; passed through.
+        loras: adapters loaded with it.
+        scheduler: diffusers' class that replaces the one of the weights, and its settings.
+        tile_pixels: from so many pixels on the autoencoder works in tiles.
+        max_sequence_length: of the prompt in tokens, for families that pad to it.
         licence: SPDX id or name, shown to callers.
+        commercial: whether the licence allows commercial use of the weights.
+        memory_bytes: accelerator memory that it needs, roughly.
+        description: one sentence for people.
         group: models of one group are served by one worker and one queue.
         default: whether `auto` and an absent `model` mean this one; at most one entry.
-        size_multiple: sides are brought to a multiple of this.
         native_pixels: area in pixels that the model paints best.
         max_batch: rows that one call may hold.
         defaults: values taken when the caller gives none.
@@ -142,57 +84,166 @@ class ModelEntry(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,127}$")
-    family: Literal["stable-diffusion-inpaint"]
-    source: str = Field(min_length=1)
+    family: str
+    source: str = ""
     revision: str | None = None
+    config: str | None = None
+    controlnet: str | None = None
+    controlnet_revision: str | None = None
     variant: str | None = None
     dtype: Literal["float32", "bfloat16", "float16"] = "float32"
+    quantization: dict[str, Any] | None = None
+    offload: Literal["none", "model", "sequential"] = "none"
+    compile: bool = False
+    attention: str | None = None
+    cache: dict[str, Any] | None = None
+    loras: tuple[LoraEntry, ...] = ()
+    scheduler: dict[str, Any] | None = None
+    tile_pixels: int = Field(1_500_000, ge=64 * 64)
+    max_sequence_length: int | None = Field(None, ge=1, le=4096)
     licence: str = "unknown"
+    commercial: bool = True
+    memory_bytes: int | None = Field(None, ge=0)
+    description: str = ""
     group: str = Field("default", pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")
     default: bool = False
-    size_multiple: int = Field(8, ge=1)
     native_pixels: int = Field(512 * 512, ge=64 * 64)
     max_batch: int = Field(1, ge=1, le=64)
     defaults: ModelDefaults = ModelDefaults()
 
+    @property
+    def traits(self) -> Family:
+        """What the model's family can and cannot do."""
+        return FAMILIES[self.family]
+
+    @property
+    def size_multiple(self) -> int:
+        """Sides are brought to a multiple of this, in pixels."""
+        return self.traits.size_multiple
+
+    @field_validator("family")
+    @classmethod
+    def _is_known(cls, value: str) -> str:
+        if value not in FAMILIES:
+            raise ValueError(f"must be one of {', '.join(FAMILIES)}")
+        return value
+
+
+SELF_MODEL = ModelEntry(
+    name="self",
+    family="self",
+    licence="none needed",
+    description="Built in, without weights: samples from the picture's own patches. Takes no "
+    "prompt and understands nothing; continues style and texture, differently for every seed.",
+    group="self",
+    max_batch=8,
+    defaults=ModelDefaults(num_inference_steps=24),
+)
+"""What `generate` uses when no model is configured."""
+
 
 class Catalogue(BaseModel):
-    """The models of a deployment."""
+    """The models of a deployment.
+
+    Attributes:
+        models: those that it serves, the built-in one last.
+        known: those that Paintjob knows and this deployment does not serve.
+        allow_non_commercial: whether models that may not be used commercially are served.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     models: tuple[ModelEntry, ...] = ()
+    known: tuple[ModelEntry, ...] = ()
+    allow_non_commercial: bool = False
 
     @property
     def default_model(self) -> ModelEntry | None:
-        """The entry that `auto` and an absent `model` mean."""
+        """The entry that `auto` means; a built-in model is never meant by `auto`."""
         return next((entry for entry in self.models if entry.default), None)
 
+    @property
+    def fallback_model(self) -> ModelEntry | None:
+        """The entry that `generate` without a `model` means."""
+        return self.default_model or self.find_model(SELF_MODEL.name)
+
     def find_model(self, name: str) -> ModelEntry | None:
-        """Find a model by name."""
+        """Find a model that is served, by name."""
         return next((entry for entry in self.models if entry.name == name), None)
+
+    def find_known(self, name: str) -> ModelEntry | None:
+        """Find a model that could be served, by name."""
+        return next((entry for entry in self.known if entry.name == name), None)
 
     def queues(self) -> list[str]:
         """Give every queue that a complete deployment serves, the weight-free one first."""
-        return [CPU_QUEUE, *sorted({gpu_queue(entry.group) for entry in self.models})]
+        served = (entry for entry in self.models if self.allows(entry))
+        return [CPU_QUEUE, *sorted({gpu_queue(entry.group) for entry in served})]
+
+    def allows(self, entry: ModelEntry) -> bool:
+        """Whether the operator's policy lets a model's licence pass."""
+        return entry.commercial or self.allow_non_commercial
 
 
-def load_catalogue(path: Path | None) -> Catalogue:
-    """Read the operator's models file; no file means no models.
+def load_catalogue(
+    path: Path | None, *, self_model: bool = False, allow_non_commercial: bool = False
+) -> Catalogue:
+    """Read the operator's models file; no file means no models but the built-in one.
 
-    The file is TOML: a `[[models]]` table an entry, with the fields of `ModelEntry`.
+    The file is TOML: a `[[models]]` table an entry, with the fields of `ModelEntry`. An entry with
+    the name of a model that Paintjob knows needs to give only the fields that differ.
+
+    Args:
+        path: the file.
+        self_model: whether the built-in model is served.
+        allow_non_commercial: whether models that may not be used commercially are served.
 
     Raises:
         ValueError: the file breaks a rule, says which.
         OSError: the file cannot be read.
     """
-    if path is None:
-        return Catalogue()
-    with path.open("rb") as file:
-        catalogue = Catalogue.model_validate(tomllib.load(file))
-    names = [entry.name for entry in catalogue.models]
+    known = read_known_models()
+    tables = _read_tables(path) if path is not None else []
+    served = [_complete(table, known) for table in tables]
+    names = [entry.name for entry in served]
     if len(set(names)) < len(names):
         raise ValueError(f"{path}: two models have the same name")
-    if sum(entry.default for entry in catalogue.models) > 1:
+    if sum(entry.default for entry in served) > 1:
         raise ValueError(f"{path}: more than one model is the default")
-    return catalogue
+    if self_model and SELF_MODEL.name not in names:
+        served.append(SELF_MODEL)
+    left = tuple(ModelEntry.model_validate(known[name]) for name in known if name not in names)
+    return Catalogue(models=tuple(served), known=left, allow_non_commercial=allow_non_commercial)
+
+
+def read_catalogue(settings: SharedSettings) -> Catalogue:
+    """Read the models that a process's settings name.
+
+    Raises:
+        ValueError: the models file breaks a rule, says which.
+        OSError: it cannot be read.
+    """
+    return load_catalogue(
+        settings.resolved_models_file(),
+        self_model=settings.self_model,
+        allow_non_commercial=settings.allow_non_commercial,
+    )
+
+
+def read_known_models() -> dict[str, dict[str, Any]]:
+    """Give the tables of the models that Paintjob knows, by name."""
+    text = files(__package__).joinpath("models.toml").read_text(encoding="utf-8")
+    return {table["name"]: table for table in tomllib.loads(text)["models"]}
+
+
+def _read_tables(path: Path) -> list[dict[str, Any]]:
+    with path.open("rb") as file:
+        document = tomllib.load(file)
+    unknown = set(document) - {"models"}
+    if unknown:
+        raise ValueError(f"{path}: only [[models]] tables are read, not {', '.join(unknown)}")
+    return list(document.get("models", []))
+
+
+def _complete(table: dict[str, Any], known: Mapping[str, dict[str, Any]]) -> ModelEntry:
+    return ModelEntry.model_validate({**known.get(table.get("name", ""), {}), **table})

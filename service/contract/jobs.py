@@ -202,6 +202,7 @@ class Progress(_Frozen):
         step: steps done in this stage.
         steps: steps in this stage.
         fraction: share of the whole job that is done, 0..1.
+        preview_path: blob path of what it may become, where it was shown.
     """
 
     stage: str

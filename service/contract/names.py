@@ -83,6 +83,14 @@ def output_path(job_id: str, token: str, index: int, extension: str) -> str:
     return f"{claim_prefix(job_id, token)}{index}.{extension}"
 
 
+def preview_path(job_id: str, token: str, number: int) -> str:
+    """Give the blob path of a claim's preview, a JPEG.
+
+    Two names take turns: the record changes with every preview, and no more than two are kept.
+    """
+    return f"{claim_prefix(job_id, token)}preview-{number % 2}.jpg"
+
+
 def mask_path(job_id: str, token: str) -> str:
     """Give the blob path of the effective mask, a PNG."""
     return f"{claim_prefix(job_id, token)}mask.png"

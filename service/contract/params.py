@@ -23,12 +23,15 @@ Quality = Literal["fast", "balanced", "best"]
 MirrorStyle = Literal["exact", "guided"]
 MaskPolarity = Literal["white_repaints", "black_repaints"]
 MaskSource = Literal["alpha"]
+PaintRegion = Literal["auto", "box", "full"]
+Infill = Literal["auto", "none", "neutral", "blur", "edge", "patch", "original"]
 
 MAX_SEED = 2**32 - 1
 MAX_TAGS = 16
 MAX_GROW_PIXELS = 256
 MAX_FEATHER_PIXELS = 256
 MAX_OVERLAP_PIXELS = 256
+MAX_PADDING_PIXELS = 2048
 
 _NUMBER = r"[0-9]{1,6}(?:\.[0-9]{1,20})?"
 _ASPECT_RATIO = re.compile(rf"(?P<width>{_NUMBER})(?:\s*:\s*(?P<height>{_NUMBER}))?")
@@ -67,6 +70,30 @@ class PaintParams(BaseModel):
     )
     num_inference_steps: int | None = Field(
         None, ge=1, le=200, description="Denoising steps; `generate` only."
+    )
+    region: PaintRegion | None = Field(
+        None,
+        description="What of the picture the model sees: `box`, a crop around what is to be "
+        "painted; `full`, all of it; `auto` (default), whichever shows the model more detail. "
+        "`generate` only.",
+    )
+    padding: int | None = Field(
+        None,
+        ge=0,
+        le=MAX_PADDING_PIXELS,
+        description="Pixels of surroundings around the crop; by default what the model needs to "
+        "see the context. `generate` only.",
+    )
+    infill: Infill | None = Field(
+        None,
+        description="What fills the hole before the model looks: `neutral` gray, `blur`, the "
+        "nearest `edge`, a `patch` fill, the `original`, or `none`; `auto` (default) by what the "
+        "model looks at. `generate` only.",
+    )
+    deterministic: bool | None = Field(
+        None,
+        description="Whether the picture must not depend on what else is painted at the time: it "
+        "then shares no call with other jobs; `false` by default. `generate` only.",
     )
     seed: int | None = Field(
         None,

@@ -19,6 +19,10 @@ BROKER_URL_FILE = "broker/url"
 """Where, under the data directory, the embedded broker leaves its URL while it runs."""
 
 
+MODELS_FILE = "models.toml"
+"""What the models file is called in the data directory."""
+
+
 class SharedSettings(BaseModel):
     """What the API, the courier and the workers must be told alike."""
 
@@ -28,7 +32,11 @@ class SharedSettings(BaseModel):
     namespace: str = Field(DEFAULT_NAMESPACE, pattern=r"^\{[A-Za-z0-9_-]{1,64}\}$")
     data_dir: Path = Path("paintjob-data")
     blob_url: str = Field("", description="Empty: the folder `blobs` under the data directory.")
-    models_file: Path | None = None
+    models_file: Path | None = Field(
+        None, description="Empty: `models.toml` in the data directory, if it is there."
+    )
+    self_model: bool = False
+    allow_non_commercial: bool = False
     lease_seconds: float = Field(10.0, ge=0.5, le=600)
     max_image_pixels: int = Field(16_000_000, ge=64 * 64)
     max_canvas_pixels: int = Field(32_000_000, ge=64 * 64)
@@ -37,6 +45,13 @@ class SharedSettings(BaseModel):
     def resolved_blob_url(self) -> str:
         """Give the blob store's URL, the default filled in."""
         return self.blob_url or (self.data_dir.expanduser().absolute() / "blobs").as_uri()
+
+    def resolved_models_file(self) -> Path | None:
+        """Give the models file: the one set, else that of the data directory, else none."""
+        if self.models_file is not None:
+            return self.models_file
+        found = self.data_dir.expanduser().absolute() / MODELS_FILE
+        return found if found.exists() else None
 
     def resolved_redis_url(self) -> str:
         """Give the broker's URL: the one set, else that of the running embedded broker.
@@ -84,6 +99,8 @@ ALL_FIELDS = frozenset(
         "data_dir",
         "blob_url",
         "models_file",
+        "self_model",
+        "allow_non_commercial",
         "lease_seconds",
         "max_image_pixels",
         "max_canvas_pixels",
@@ -107,6 +124,7 @@ ALL_FIELDS = frozenset(
         "step_hang_seconds",
         "abort_grace_seconds",
         "engines",
+        "model_memory_bytes",
         "torch_threads",
         "courier_interval_seconds",
     }

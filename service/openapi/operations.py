@@ -196,6 +196,23 @@ OPERATIONS: tuple[Operation, ...] = (
         errors=[*_JOB_ERRORS, "not_finished", "no_result", "store_unavailable"],
     ),
     Operation(
+        "get",
+        "/jobs/{job_id}/preview",
+        "getPreview",
+        "jobs",
+        "A small picture of what the job may become, once `progress.preview_url` is there",
+        {
+            200: Reply(
+                "The last preview.",
+                media_types=("image/jpeg",),
+                headers=("ETag", "Content-Disposition"),
+            ),
+            304: Reply("The caller has it already.", headers=("ETag",)),
+        },
+        parameters=("job_id", "If-None-Match"),
+        errors=[*_JOB_ERRORS, "not_finished", "no_result", "store_unavailable"],
+    ),
+    Operation(
         "post",
         "/jobs/{job_id}/cancel",
         "cancelJob",

@@ -5,8 +5,9 @@ from __future__ import annotations
 from flask import Blueprint, Response
 
 from service.context import Context, get_context
-from service.contract.catalogue import BEST_WEIGHT_FREE, METHODS, MethodInfo
+from service.contract.catalogue import Catalogue, ModelEntry
 from service.contract.images import MAX_ASPECT, MIN_SIDE_PIXELS
+from service.contract.methods import BEST_WEIGHT_FREE, METHODS, MethodInfo
 from service.contract.names import CPU_QUEUE, gpu_queue
 from service.contract.params import PaintParams
 from service.contract.store import Presence
@@ -33,27 +34,31 @@ def list_methods() -> Response:
 
 
 def list_models() -> Response:
-    """Tell which models are configured, and who is online to serve them."""
+    """Tell which models are served, and by whom, and which could be."""
     context = get_context()
     workers = context.store.workers()
-    default = context.catalogue.default_model
-    models = [
-        ModelAnswer(
-            name=entry.name,
-            family=entry.family,
-            revision=entry.revision,
-            dtype=entry.dtype,
-            licence=entry.licence,
-            is_default=entry is default,
-            size_multiple=entry.size_multiple,
-            native_pixels=entry.native_pixels,
-            max_batch=entry.max_batch,
-            defaults=entry.defaults,
-            workers_online=sum(worker.queue == gpu_queue(entry.group) for worker in workers),
-        )
-        for entry in context.catalogue.models
-    ]
+    catalogue = context.catalogue
+    models = [_describe_model(entry, catalogue, workers) for entry in catalogue.models]
+    models += [_describe_model(entry, catalogue, []) for entry in catalogue.known]
     return render(ModelList(models=models))
+
+
+def _describe_model(
+    entry: ModelEntry, catalogue: Catalogue, workers: list[Presence]
+) -> ModelAnswer:
+    traits = entry.traits
+    shared = set(ModelAnswer.model_fields) & set(ModelEntry.model_fields)
+    return ModelAnswer(
+        **{name: getattr(entry, name) for name in shared},
+        configured=catalogue.find_model(entry.name) is entry and catalogue.allows(entry),
+        is_default=entry is catalogue.fallback_model,
+        conditioning=traits.conditioning,
+        guidance=traits.guidance,
+        sees_hole=traits.sees_hole,
+        unsupported_fields=sorted(traits.unsupported_fields),
+        size_multiple=entry.size_multiple,
+        workers_online=sum(worker.queue == gpu_queue(entry.group) for worker in workers),
+    )
 
 
 def get_limits() -> Response:

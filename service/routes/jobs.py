@@ -11,7 +11,7 @@ from service.contract.errors import NoResult, NotFinished, NotFound
 from service.contract.jobs import JobRecord, JobStatus, Output
 from service.contract.names import DEFAULT_TENANT, is_job_id
 from service.contract.store import JobView, try_twice
-from service.routes.pictures import send_mask, send_output
+from service.routes.pictures import send_mask, send_output, send_preview
 from service.routes.rendering import RETRY_AFTER_SECONDS, is_known, not_modified, render_job
 
 
@@ -23,6 +23,7 @@ def build_blueprint() -> Blueprint:
     routes.add_url_rule("/result", view_func=get_result, methods=["GET"])
     routes.add_url_rule("/results/<int:index>", view_func=get_output, methods=["GET"])
     routes.add_url_rule("/mask", view_func=get_mask, methods=["GET"])
+    routes.add_url_rule("/preview", view_func=get_preview, methods=["GET"])
     routes.add_url_rule("/cancel", view_func=cancel_job, methods=["POST"])
     return routes
 
@@ -61,6 +62,16 @@ def get_mask(job_id: str) -> Response:
     if record.status.is_terminal:
         raise NoResult("the job ended before its mask was made")
     raise NotFinished("no worker has made the mask yet", retry_after_seconds=RETRY_AFTER_SECONDS)
+
+
+def get_preview(job_id: str) -> Response:
+    """Send the last preview: there while the job is painted, and kept as long as the job is."""
+    record = _load(job_id).record
+    if record.progress is not None and record.progress.preview_path is not None:
+        return send_preview(job_id, record.progress.preview_path)
+    if record.status.is_terminal:
+        raise NoResult("the job ended without a preview")
+    raise NotFinished("there is no preview yet", retry_after_seconds=RETRY_AFTER_SECONDS)
 
 
 def cancel_job(job_id: str) -> Response:

@@ -43,6 +43,18 @@ def send_mask(job_id: str, path: str) -> Response:
     return response
 
 
+def send_preview(job_id: str, path: str) -> Response:
+    """Send a preview; a later one may lie under the same path, so its bytes tell it apart."""
+    data = b"".join(_stream(path, 0, None))
+    etag = blake2b(data, digest_size=16).hexdigest()
+    response = _head("image/jpeg", etag, f"{job_id}-preview.jpg")
+    response.headers.pop("Accept-Ranges")
+    if is_known(response):
+        return not_modified(response)
+    response.set_data(data)
+    return response
+
+
 def _head(media_type: str, etag: str, file_name: str) -> Response:
     response = Response(mimetype=media_type)
     response.set_etag(etag)

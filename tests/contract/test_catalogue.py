@@ -29,12 +29,15 @@ def test_models_tell_licence_and_defaults_but_not_where_they_lie(
 ) -> None:
     file = tmp_path / "models.toml"
     file.write_text(
-        '[[models]]\nname = "a"\nfamily = "stable-diffusion-inpaint"\nsource = "/secret/place"\n'
+        '[[models]]\nname = "a"\nfamily = "stable-diffusion"\nsource = "/secret/place"\n'
         'licence = "openrail"\ndefault = true\n'
     )
     response = build_app(broker_url, tmp_path, models_file=file).test_client().get("/models")
-    (model,) = response.get_json()["models"]
+    model, *others = response.get_json()["models"]
     assert (model["name"], model["licence"], model["is_default"]) == ("a", "openrail", True)
+    assert (model["configured"], model["conditioning"]) == (True, "channels")
+    assert others
+    assert not any(other["configured"] or other["is_default"] for other in others)
     assert model["defaults"]["num_inference_steps"] == 25
     assert "secret" not in response.text
 

@@ -8,8 +8,8 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from service.contract.jobs import JobFailure, MaskEffective
-from service.contract.names import CPU_QUEUE, new_token
+from service.contract.jobs import JobFailure, MaskEffective, Progress
+from service.contract.names import CPU_QUEUE, new_token, preview_path
 from tests.support.http import context_of, finish_job, picture, post_inpaint, post_outpaint
 
 
@@ -195,6 +195,40 @@ def test_mask_comes_once_a_worker_has_posted_it(app: Flask, client: FlaskClient)
     assert job["links"]["mask"] == f"{url}/mask"
 
 
+def test_preview_comes_once_a_worker_has_shown_one(app: Flask, client: FlaskClient) -> None:
+    url = post_inpaint(client).headers["Location"]
+    context, token = context_of(app), new_token()
+    (claimed,) = context.store.claim(CPU_QUEUE, worker="w", claim_id=token)
+    progress = Progress(stage="paint", step=1, steps=9, fraction=0.2)
+    context.store.report_progress(claimed.job_id, token, 1, progress)
+    assert client.get(url).get_json()["progress"]["preview_url"] is None
+    waiting = client.get(f"{url}/preview")
+    assert (waiting.status_code, waiting.get_json()["code"]) == (409, "not_finished")
+    assert waiting.headers["Retry-After"] == "1"
+    etags = []
+    for number in range(2):
+        path = preview_path(claimed.job_id, token, number)
+        data = picture(kind="JPEG", quality=50 + number)
+        context.blobs.put(path, data)
+        shown = progress.model_copy(update={"preview_path": path})
+        context.store.report_progress(claimed.job_id, token, 2 + number, shown)
+        job = client.get(url)
+        assert job.get_json()["progress"]["preview_url"] == f"{url}/preview"
+        response = client.get(f"{url}/preview")
+        assert (response.status_code, response.mimetype, response.data) == (200, "image/jpeg", data)
+        assert response.headers["Cache-Control"] == "private, no-cache"
+        etag = response.headers["ETag"]
+        assert client.get(f"{url}/preview", headers={"If-None-Match": etag}).status_code == 304
+        etags += [etag, job.headers["ETag"]]
+    assert len(set(etags)) == 4
+
+
+def test_preview_of_a_job_that_ended_without_one_is_409(app: Flask, client: FlaskClient) -> None:
+    post_inpaint(client)
+    response = client.get(f"/jobs/{finish_job(app, picture())}/preview")
+    assert (response.status_code, response.get_json()["code"]) == (409, "no_result")
+
+
 def test_cancel_ends_a_queued_job_at_once(client: FlaskClient) -> None:
     url = post_inpaint(client).headers["Location"]
     for _ in range(2):
@@ -233,6 +267,7 @@ def test_unknown_job_is_404(client: FlaskClient, job_id: str) -> None:
         client.get(f"/jobs/{job_id}"),
         client.get(f"/jobs/{job_id}/result"),
         client.get(f"/jobs/{job_id}/mask"),
+        client.get(f"/jobs/{job_id}/preview"),
         client.post(f"/jobs/{job_id}/cancel"),
         client.delete(f"/jobs/{job_id}"),
     ]

@@ -211,7 +211,7 @@ def test_request_id_is_drawn_when_not_sane(client: FlaskClient) -> None:
 MODELS = """
 [[models]]
 name = "tiny"
-family = "stable-diffusion-inpaint"
+family = "stable-diffusion"
 source = "/nowhere"
 default = {default}
 [models.defaults]

@@ -65,6 +65,18 @@ def test_killed_horse_is_replaced_and_its_job_painted_again(stack: Stack) -> Non
     assert [attempt.outcome for attempt in record.attempts] == ["crashed", "succeeded"]
 
 
+def test_horse_whose_device_is_lost_dies_and_another_paints_its_job(stack: Stack) -> None:
+    worker = stack.start_worker()
+    horse = find_horse(worker.pid)
+    record = stack.wait_ended(stack.submit("zoo:lose_device_once:lost"))
+    assert record.status is JobStatus.SUCCEEDED, stack.logs()
+    assert record.crashes == 1
+    assert [attempt.outcome for attempt in record.attempts] == ["crashed", "succeeded"]
+    assert find_horse(worker.pid) != horse
+    deaths = [line for line in stack.logs().splitlines() if "horse_died" in line]
+    assert [json.loads(line)["exit_code"] for line in deaths] == [3]
+
+
 def test_poison_job_fails_after_three_crashes_and_the_worker_lives(stack: Stack) -> None:
     worker = stack.start_worker()
     record = stack.wait_ended(stack.submit("zoo:kill"))
@@ -97,6 +109,36 @@ def test_hung_horse_is_killed_and_its_job_fails_as_hung(stack: Stack) -> None:
     assert record.error.code == "hung"
     assert [attempt.outcome for attempt in record.attempts] == ["hung"] * 3
     assert stack.wait_ended(stack.submit()).status is JobStatus.SUCCEEDED
+
+
+def test_load_in_a_job_is_told_and_has_a_hang_limit_of_its_own(stack: Stack) -> None:
+    stack.start_worker(
+        engines="tests.support.engines:build_slow_loaders",
+        model_memory_bytes="1",
+        step_hang_seconds="0.5",
+    )
+    job_id = stack.submit(method="generate", model="slow")
+    record = stack.wait_ended(job_id)
+    assert record.status is JobStatus.SUCCEEDED, stack.logs()
+    assert (record.attempt, record.crashes) == (1, 0)
+    assert record.timings is not None
+    assert record.timings.load_seconds is not None
+    assert record.timings.load_seconds >= 1
+    told = [json.loads(e["data"]) for e in stack.events(job_id) if e["type"] == "progress"]
+    assert told[0]["stage"] == "load"
+    wait_for(lambda: [w.models for w in stack.store.workers()] == [["slow"]], 5, stack.logs)
+
+
+def test_worker_claims_first_for_the_model_that_it_has_loaded(stack: Stack) -> None:
+    stack.start_worker(engines="tests.support.engines:build_slow_loaders", model_memory_bytes="1")
+    first = stack.submit("zoo:slow:5:0.1", method="generate", model="slow", tenant="a")
+    stack.wait_painting(first, tenant="a")
+    cold = stack.submit(method="generate", model="quick", tenant="b")
+    warm = stack.submit(method="generate", model="slow", tenant="c")
+    stack.wait_ended(warm, tenant="c")
+    ended = {"b": stack.wait_ended(cold, tenant="b"), "c": stack.record(warm, "c")}
+    assert {record.status for record in ended.values()} == {JobStatus.SUCCEEDED}, stack.logs()
+    assert ended["c"].started_at < ended["b"].started_at  # type: ignore[operator]
 
 
 def test_running_job_is_canceled_within_a_second(stack: Stack) -> None:

@@ -152,3 +152,10 @@ def test_put_says_unavailable_when_the_directory_cannot_be_written(directory: Pa
     (directory / "jobs").write_text("a file where a folder should be")
     with pytest.raises(StoreUnavailable):
         blobs.put("jobs/a/x", DATA)
+
+
+def test_delete_takes_one_and_does_not_mind_a_second_time(blobs: BlobStore) -> None:
+    blobs.put_all({"jobs/a/x": DATA, "jobs/a/y": DATA})
+    for _ in range(2):
+        blobs.delete("jobs/a/x")
+        assert blobs.list("jobs/a/") == ["jobs/a/y"]

@@ -49,6 +49,7 @@ from worker.engines.base import Canvas, Engine, EngineRegistry, Painted, StepCal
 from worker.engines.progress import paint_each
 from worker.engines.registry import QueueEngines, build_engines
 from worker.imaging import MaskArray
+from worker.imaging.blending import match_rim
 from worker.imaging.masks import decode_mask
 from worker.operations.inpaint import measure_mask
 from worker.operations.paint import paint
@@ -75,7 +76,8 @@ class DriftingEngine:
         soft = cv2.GaussianBlur(canvas.image, (0, 0), 1).astype(np.float32)
         noise = np.random.default_rng(canvas.seed).standard_normal(canvas.mask.shape) * 20
         soft += np.where(canvas.mask > 0, noise, 0)[..., None] + np.float32(7)
-        return Painted(soft.clip(0, 255).astype(np.uint8), repaints_kept=True)
+        drifted = soft.clip(0, 255).astype(np.uint8)
+        return Painted(match_rim(canvas.image, drifted, canvas.mask))
 
 
 @pytest.fixture(scope="module")

@@ -69,7 +69,8 @@ def running_up(*arguments: str, **settings: str) -> Iterator[RunningUp]:
     process = subprocess.Popen(
         up_command(data_dir, *arguments),
         cwd=ROOT,
-        env={**os.environ, **settings},
+        # The built-in model takes a worker of its own, with torch: only for tests that ask for it.
+        env={**os.environ, "PAINTJOB_SELF_MODEL": "false", **settings},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

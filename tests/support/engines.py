@@ -4,7 +4,8 @@
 `zoo:echo`, `zoo:slow:STEPS:SECONDS` (a step takes so long), `zoo:raise`, `zoo:memory`,
 `zoo:wrong_size`,
 `zoo:wrong_type`, `zoo:exit`, `zoo:kill`, `zoo:kill_once:FILE` (only while FILE is absent),
-`zoo:hang:SECONDS` (in one call, without a step).
+`zoo:hang:SECONDS` (in one call, without a step), `zoo:lose_device_once:FILE` (only while FILE is
+absent).
 """
 
 from __future__ import annotations
@@ -17,10 +18,13 @@ from pathlib import Path
 
 import numpy as np
 
-from service.contract.catalogue import METHODS, Catalogue
+from service.contract.catalogue import Catalogue
 from service.contract.jobs import Recipe
+from service.contract.methods import METHODS
 from worker.config import WorkerSettings
 from worker.engines.base import Canvas, Engine, Painted, StepCallback
+from worker.engines.diffusion.faults import DeviceLost
+from worker.engines.models import GroupModel, ModelEngines
 from worker.imaging import ImageArray
 
 
@@ -85,6 +89,13 @@ def _kill_once(canvas: Canvas, on_step: StepCallback, file: str) -> ImageArray:
     return _echo(canvas, on_step)
 
 
+def _lose_device_once(canvas: Canvas, on_step: StepCallback, file: str) -> ImageArray:
+    if not Path(file).exists():
+        Path(file).touch()
+        raise DeviceLost("the zoo was told to lose its device")
+    return _echo(canvas, on_step)
+
+
 def _hang(canvas: Canvas, on_step: StepCallback, seconds: str) -> ImageArray:
     time.sleep(float(seconds))
     return _echo(canvas, on_step)
@@ -100,6 +111,7 @@ BEHAVIORS: dict[str, Callable[..., ImageArray]] = {
     "exit": _exit,
     "kill": _kill,
     "kill_once": _kill_once,
+    "lose_device_once": _lose_device_once,
     "hang": _hang,
 }
 
@@ -119,8 +131,34 @@ class ZooRegistry:
     def models(self) -> list[str]:
         return []
 
+    def loaded_models(self) -> list[str]:
+        return []
+
     def warm(self) -> None:
         self._zoo.load()
+
+
+class SlowLoader(Zoo):
+    """The zoo behind a model that takes its time to load."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self.is_loaded = False
+
+    def load(self) -> Recipe:
+        if not self.is_loaded:
+            time.sleep(self._seconds)
+        self.is_loaded = True
+        return super().load()
+
+    def unload(self) -> None:
+        self.is_loaded = False
+
+
+def build_slow_loaders(settings: WorkerSettings, catalogue: Catalogue) -> ModelEngines:
+    """Give a group of two models, of which the second loads for a second."""
+    models = {"quick": GroupModel(SlowLoader(0.0), 1), "slow": GroupModel(SlowLoader(1.0), 1)}
+    return ModelEngines(models, "quick", settings.model_memory_bytes)
 
 
 def build_engines(settings: WorkerSettings, catalogue: Catalogue) -> ZooRegistry:

@@ -34,12 +34,14 @@ class Stack:
     Attributes:
         lease_seconds: short, so that tests of recovery are.
         environ: further settings of every process that is started.
+        ready_seconds: how long a worker may take until it is ready.
     """
 
     broker_url: str
     directory: Path
     lease_seconds: float = 1.0
     environ: dict[str, str] = field(default_factory=dict)
+    ready_seconds: float = 20
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     @property
@@ -85,7 +87,7 @@ class Stack:
             found = self.store.workers()
             return any(w.name.endswith(suffix) and w.state in ("idle", "busy") for w in found)
 
-        wait_for(is_idle, 20, self.logs)
+        wait_for(is_idle, self.ready_seconds, self.logs)
 
     def submit(self, tag: str = "zoo:echo", *, ring: bool = True, **overrides: object) -> str:
         """Upload a small picture with a mask, submit and ring; gives the job's id."""
@@ -133,21 +135,23 @@ class Stack:
             mode=mode,
         )
 
-    def record(self, job_id: str) -> JobRecord:
-        return self.store.load(job_id, "default").record
+    def record(self, job_id: str, tenant: str = "default") -> JobRecord:
+        return self.store.load(job_id, tenant).record
 
     def wait_status(self, job_id: str, *wanted: JobStatus, seconds: float = 20) -> JobRecord:
         """Wait until the job has one of these statuses."""
         wait_for(lambda: self.record(job_id).status in wanted, seconds, self.logs)
         return self.record(job_id)
 
-    def wait_ended(self, job_id: str, seconds: float = 20) -> JobRecord:
-        wait_for(lambda: self.record(job_id).status.is_terminal, seconds, self.logs)
-        return self.record(job_id)
+    def wait_ended(self, job_id: str, seconds: float = 20, *, tenant: str = "default") -> JobRecord:
+        wait_for(lambda: self.record(job_id, tenant).status.is_terminal, seconds, self.logs)
+        return self.record(job_id, tenant)
 
-    def wait_painting(self, job_id: str, seconds: float = 20) -> JobRecord:
-        wait_for(lambda: self.record(job_id).painting_at is not None, seconds, self.logs)
-        return self.record(job_id)
+    def wait_painting(
+        self, job_id: str, seconds: float = 20, *, tenant: str = "default"
+    ) -> JobRecord:
+        wait_for(lambda: self.record(job_id, tenant).painting_at is not None, seconds, self.logs)
+        return self.record(job_id, tenant)
 
     def events(self, job_id: str) -> list[dict[str, str]]:
         """Everything that was told of the job, oldest first."""

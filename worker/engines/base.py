@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from service.contract.geometry import Geometry
 from service.contract.jobs import JobWarning, Recipe
@@ -15,12 +15,21 @@ StepCallback = Callable[[int, int], None]
 """Called with steps done and steps in all; raises `Aborted` when nobody waits any more."""
 
 
+MakePreviews = Callable[[], Mapping[int, ImageArray]]
+"""Gives, by a canvas' index, what it may become: RGB uint8, at most 256 px a side."""
+
+PreviewCallback = Callable[[MakePreviews], None]
+"""Called after a step with what would make previews of canvases in work. Whoever is called decides
+whether they are made, for that costs time, and bears it if that fails."""
+
+
 @dataclass(frozen=True)
 class Canvas:
     """One picture to be painted: a row of a batch.
 
     Attributes:
-        image: RGB uint8 (H, W, 3); what lies under the mask is unspecified in outpainting.
+        image: RGB uint8 (H, W, 3), not to be written to; what lies beyond the original is
+            unspecified in outpainting.
         mask: uint8 (H, W); 255 repaint, 0 keep, nothing between.
         params: the effective parameters.
         seed: 0 .. 2**32 - 1.
@@ -43,18 +52,15 @@ class Painted:
     Attributes:
         image: RGB uint8 of the canvas' (H, W, 3).
         estimate: how well it went by the engine's own measure, 0 .. 1; `None` where it has none.
-        details: how it was made, for the recipe; values that JSON knows.
+        details: how it was made, for the recipe; values that JSON knows. `blend` says how it was
+            made to fit what is kept, where it was.
         warnings: what the caller should know.
-        repaints_kept: whether the kept pixels were painted too, and show how the painter's colors
-            drift; whoever composites then takes the drift out. Leave it out where they come back
-            unchanged, or mean nothing.
     """
 
     image: ImageArray
     estimate: float | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
     warnings: tuple[JobWarning, ...] = ()
-    repaints_kept: bool = False
 
 
 class Engine(Protocol):
@@ -68,7 +74,10 @@ class Engine(Protocol):
         ...
 
     def paint(self, canvases: Sequence[Canvas], on_step: StepCallback) -> list[Painted]:
-        """Paint every canvas; may change kept pixels, which the caller puts back.
+        """Paint every canvas.
+
+        How what is painted fits what is kept is the engine's matter: under the mask its picture is
+        taken as it is, and nowhere else.
 
         Raises:
             PaintingFailed: with a code of its own; anything else becomes `internal`.
@@ -77,11 +86,50 @@ class Engine(Protocol):
         ...
 
 
+@runtime_checkable
+class PreviewingEngine(Engine, Protocol):
+    """An engine that can show its work; `gives_previews` is what it is known by."""
+
+    @property
+    def gives_previews(self) -> bool:
+        """Whether it has anything to show."""
+        ...
+
+    def paint(
+        self,
+        canvases: Sequence[Canvas],
+        on_step: StepCallback,
+        on_preview: PreviewCallback | None = None,
+    ) -> list[Painted]:
+        """Paint every canvas, as `Engine` says.
+
+        Args:
+            canvases: what to paint.
+            on_step: called after every step.
+            on_preview: called after a step that changed what there is to see, after `on_step`.
+        """
+        ...
+
+
+@runtime_checkable
+class UnloadableEngine(Engine, Protocol):
+    """An engine whose model takes memory that others may need."""
+
+    @property
+    def is_loaded(self) -> bool:
+        """Whether its model is in memory."""
+        ...
+
+    def unload(self) -> None:
+        """Give the memory back; does nothing if it is not loaded. `load` and `paint` load again."""
+        ...
+
+
 class EngineRegistry(Protocol):
     """Finds the engine of a job."""
 
     def get(self, operation: str, method: str, model: str | None) -> Engine:
-        """Give the engine, not yet loaded.
+        """Give the engine, perhaps not yet loaded, but with room made for it.
 
         Raises:
             KeyError: this worker has none for it.
@@ -94,6 +142,10 @@ class EngineRegistry(Protocol):
 
     def models(self) -> list[str]:
         """Give the names of the models that this worker holds or can load."""
+        ...
+
+    def loaded_models(self) -> list[str]:
+        """Give the names of the models that are loaded now, the most recently used last."""
         ...
 
     def warm(self) -> None:

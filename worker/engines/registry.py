@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from service.contract.catalogue import METHODS, Catalogue, MethodInfo
+from service.contract.catalogue import SELF_MODEL, Catalogue, ModelEntry
+from service.contract.methods import METHODS
 from service.contract.names import CPU_QUEUE, gpu_queue
 from worker.config import WorkerSettings
-from worker.engines.base import Engine, EngineRegistry
+from worker.engines.base import Engine, EngineRegistry, UnloadableEngine
 from worker.engines.mirror import MirrorEngine
+from worker.engines.models import GroupModel, ModelEngines, count_memory
 from worker.engines.patch import PatchEngine
 from worker.engines.pattern import PatternEngine
 
 
 @dataclass(frozen=True)
 class QueueEngines:
-    """The engines of one queue.
+    """Engines that are loaded once and stay.
 
     Attributes:
         by_key: the engine for each operation, method and model; no model without weights.
@@ -37,15 +39,15 @@ class QueueEngines:
         return sorted({(operation, method) for operation, method, _ in self.by_key})
 
     def models(self) -> list[str]:
-        """Give the names of the models that this worker holds or can load."""
+        """Give the names of the models that this worker holds."""
         return sorted({model for _, _, model in self.by_key if model is not None})
 
-    def warm(self) -> None:
-        """Load every engine of the queue.
+    def loaded_models(self) -> list[str]:
+        """Give the names of the models that are loaded now."""
+        return self.models()
 
-        Raises:
-            ModelUnavailable: a model cannot be loaded.
-        """
+    def warm(self) -> None:
+        """Load every engine of the queue."""
         # One engine may serve both operations; loading it again does nothing.
         for engine in self.by_key.values():
             engine.load()
@@ -59,7 +61,7 @@ def build_engines(settings: WorkerSettings, catalogue: Catalogue) -> EngineRegis
     """
     if settings.queue == CPU_QUEUE:
         return QueueEngines(_weight_free_engines())
-    return QueueEngines(_model_engines(settings, catalogue))
+    return _build_model_engines(settings, catalogue)
 
 
 def _weight_free_engines() -> dict[tuple[str, str, str | None], Engine]:
@@ -68,26 +70,33 @@ def _weight_free_engines() -> dict[tuple[str, str, str | None], Engine]:
         "mirror": MirrorEngine(),
         "pattern": PatternEngine(),
     }
-    return {(info.operation, info.name, None): engines[info.name] for info in _methods(False)}
+    served = (info for info in METHODS if not info.needs_model)
+    return {(info.operation, info.name, None): engines[info.name] for info in served}
 
 
-def _model_engines(
-    settings: WorkerSettings, catalogue: Catalogue
-) -> dict[tuple[str, str, str | None], Engine]:
+def _build_model_engines(settings: WorkerSettings, catalogue: Catalogue) -> ModelEngines:
+    entries = [
+        entry
+        for entry in catalogue.models
+        if gpu_queue(entry.group) == settings.queue and catalogue.allows(entry)
+    ]
+    if not entries:
+        raise ValueError(f"no model is configured for the queue {settings.queue}")
+    models = {
+        entry.name: GroupModel(
+            _build_model_engine(entry, settings.torch_threads), count_memory(entry)
+        )
+        for entry in entries
+    }
+    first = next((entry for entry in entries if entry.default), entries[0])
+    return ModelEngines(models, first.name, settings.model_memory_bytes)
+
+
+def _build_model_engine(entry: ModelEntry, threads: int) -> UnloadableEngine:
     # Here and not at the top: a worker of weight-free methods runs where torch is not installed.
     from worker.engines.diffusion.engine import DiffusionEngine
+    from worker.engines.diffusion.self_engine import SelfDiffusionEngine
 
-    engines: dict[tuple[str, str, str | None], Engine] = {}
-    for entry in catalogue.models:
-        if gpu_queue(entry.group) != settings.queue:
-            continue
-        engine = DiffusionEngine(entry, threads=settings.torch_threads)
-        for info in _methods(True):
-            engines[info.operation, info.name, entry.name] = engine
-    if not engines:
-        raise ValueError(f"no model is configured for the queue {settings.queue}")
-    return engines
-
-
-def _methods(needs_model: bool) -> list[MethodInfo]:
-    return [info for info in METHODS if info.needs_model is needs_model]
+    if entry.family == SELF_MODEL.family:
+        return SelfDiffusionEngine(entry, threads)
+    return DiffusionEngine(entry, threads)

@@ -13,7 +13,6 @@ measures worse.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -22,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from worker.imaging import ImageArray, MaskArray
+from worker.imaging.bands import row_bands
 
 Floats = NDArray[np.float32]
 
@@ -42,29 +42,40 @@ DETAIL_SIGMA: Final = 1.0
 """Blur in pixels whose loss is detail."""
 
 DETAIL_HALO: Final = 4
+"""Pixels around a band that its blur reads: four standard deviations, past which nothing shows."""
 
 NEIGHBORHOOD: Final = 33
 """Pixels a side whose mean a value is taken from before the factors are fitted."""
 
 FEWEST: Final = 64
+"""Kept pixels below which nothing can be fitted."""
+
 FLATTEST: Final = 1.0
-"""Pixels, and levels of standard deviation, below which nothing can be fitted."""
+"""Standard deviation in levels below which nothing can be fitted: noise would be amplified."""
 
 LEAST_LIKENESS: Final = 0.8
 """Correlation of the kept pixels with what the painter made of them, below which gain and sharpness
 are left alone: it does not show the same picture."""
 
 GAINS: Final = (0.8, 1.25)
+"""Least and largest factor of contrast; autoencoders lose a few percent, and a fit that asks for
+more speaks of another picture."""
+
 SHARPNESS: Final = (0.0, 1.5)
+"""Least and largest share of the detail that is added: never blurred, and no halos."""
 
 COARSEST: Final = 4
 """Cells a side below which no coarser scale is made."""
 
 SWEEPS: Final = 1
+"""Rounds of relaxation at the finest scale."""
+
 SWEEPS_GROWTH: Final = 3
+"""How many times as many at each coarser scale, where a round costs a quarter and mends errors that
+are twice as wide."""
+
 MOST_SWEEPS: Final = 64
-"""Rounds of relaxation at the finest scale, how many times as many at each coarser one, and the
-limit. A coarse round costs a quarter of a finer one and mends errors that are twice as wide."""
+"""Rounds at the coarsest scales: more change nothing."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,7 +103,9 @@ class Look:
         return values.reshape(shape)
 
 
-def match_rim(kept: ImageArray, painted: ImageArray, hole: MaskArray) -> ImageArray:
+def match_rim(
+    kept: ImageArray, painted: ImageArray, hole: MaskArray, made_up: MaskArray | None = None
+) -> ImageArray:
     """Give what was painted, made to fit the kept pixels around the hole.
 
     Args:
@@ -100,6 +113,8 @@ def match_rim(kept: ImageArray, painted: ImageArray, hole: MaskArray) -> ImageAr
         painted: the same shape; in the hole what is to be fitted, around it what the painter made
             of `kept`.
         hole: uint8 (H, W), 255 inside; somewhere 0.
+        made_up: uint8 (H, W), 255 where the painter was free to paint something else, around the
+            hole too: gain and sharpness are not measured there. `None` for the hole alone.
 
     Returns:
         A new array of the same shape, which outside the hole means nothing; `painted` itself if
@@ -112,10 +127,11 @@ def match_rim(kept: ImageArray, painted: ImageArray, hole: MaskArray) -> ImageAr
     if not cv2.copyTo(cv2.absdiff(kept, painted), is_known).any():
         return painted
     before, after = np.atleast_3d(kept), np.atleast_3d(painted)
-    look = fit_look(before, after, is_known)
+    is_shown = is_known if made_up is None else (made_up == 0).view(np.uint8) & is_known
+    look = fit_look(before, after, is_shown)
     field = interpolate(*_measure_drift(before, after, is_known, look))
     result = np.empty_like(after)
-    for rows in _bands(hole.shape[0]):
+    for rows in row_bands(hole.shape[0], BAND_ROWS):
         fitted = look.apply(after, rows)
         fitted += _enlarge(field, rows, fitted.shape[1])[: fitted.shape[0]]
         result[rows] = np.rint(fitted).clip(0, 255)
@@ -131,7 +147,9 @@ def fit_look(kept: ImageArray, painted: ImageArray, is_known: MaskArray) -> Look
         is_known: uint8 (H, W), 1 where a pixel is kept.
     """
     height, width, channels = kept.shape
-    slices = [rows for rows in _bands(height, FIT_ROWS) if is_known[rows].any()]
+    slices = [rows for rows in row_bands(height, FIT_ROWS) if is_known[rows].any()]
+    if not slices:
+        return Look(np.ones(channels, np.float32), np.zeros(channels, np.float32))
     step = min(max(1, round(len(slices) * FIT_ROWS * width / FIT_PIXELS)), len(slices))
     samples = [_sample(kept, painted, is_known, rows) for rows in slices[step // 2 :: step]]
     found = [
@@ -195,7 +213,7 @@ def _measure_drift(
 ) -> tuple[Floats, Floats]:
     """Give, cell by cell, the mean difference times the share of known pixels, and that share."""
     sums, weights = [], []
-    for rows in _bands(kept.shape[0]):
+    for rows in row_bands(kept.shape[0], BAND_ROWS):
         known = is_known[rows].astype(np.float32)
         difference = cv2.subtract(
             kept[rows].astype(np.float32), look.apply(painted, rows), mask=is_known[rows]
@@ -269,7 +287,3 @@ def _guess(values: Floats, weight: Floats, sweeps: int) -> Floats:
 def _floats(array: object) -> Floats:
     """Give float32 (H, W, C) again: OpenCV drops the axis of a single channel."""
     return np.atleast_3d(np.asarray(array, np.float32))
-
-
-def _bands(height: int, rows: int = BAND_ROWS) -> Iterator[slice]:
-    return (slice(top, top + rows) for top in range(0, height, rows))

@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Final
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from service.contract.geometry import Box, Geometry
 from worker.imaging import AlphaArray, ImageArray, MaskArray
-from worker.imaging.blending import RIM_PIXELS, match_rim
+from worker.imaging.bands import row_bands
 from worker.imaging.feathering import WeightArray
-from worker.imaging.geometry import widen_box
 from worker.imaging.masks import bounding_box
 from worker.imaging.picture import Picture, to_uint8
-
-BAND_ROWS: Final = 256
-"""Rows blended at a time: in floats a whole canvas would take gigabytes."""
 
 
 def paste_back(
@@ -26,8 +19,6 @@ def paste_back(
     mask: MaskArray,
     painted: ImageArray,
     weight: WeightArray | None = None,
-    *,
-    match: bool = False,
 ) -> Picture:
     """Give the picture with what was painted under the mask; all else is copied bit for bit.
 
@@ -42,16 +33,12 @@ def paste_back(
         mask: uint8 (H, W); 255 takes the painted pixel, 0 the picture's.
         painted: RGB uint8 (H, W, 3).
         weight: uint8 (H, W), share of the painted pixel in 255ths; `None` for all of it.
-        match: whether `painted` shows the kept pixels too, as its painter sees them; how they
-            differ along the rim is then taken out of the hole.
     """
-    box = widen_box(bounding_box(mask), RIM_PIXELS, picture.width, picture.height)
+    box = bounding_box(mask)
     window = np.s_[box.top : box.bottom, box.left : box.right]
     source, hole = painted[window], mask[window]
     if picture.is_gray:
         source = to_uint8(cv2.cvtColor(source, cv2.COLOR_RGB2GRAY))
-    if match:
-        source = match_rim(picture.color[window], source, hole)
     color = picture.color.copy()
     alpha = None if picture.alpha is None else picture.alpha.copy()
     if weight is not None:
@@ -70,7 +57,7 @@ def _blend_into(source: ImageArray, picture: Picture, weight: WeightArray, box: 
     color = picture.color[window]
     alpha = None if picture.alpha is None else picture.alpha[window]
     result = np.empty_like(color)
-    for rows in _bands(box.height):
+    for rows in row_bands(box.height):
         share = _visible_share(weight[rows], None if alpha is None else alpha[rows])
         if color.ndim == 3:
             share = share[..., None]
@@ -94,13 +81,9 @@ def _visible_share(weight: WeightArray, alpha: AlphaArray | None) -> NDArray[np.
 
 def _fade_to_opaque(alpha: AlphaArray, weight: WeightArray) -> None:
     """Raise alpha by its weight, in place."""
-    for rows in _bands(alpha.shape[0]):
+    for rows in row_bands(alpha.shape[0]):
         own = alpha[rows].astype(np.float32)
         alpha[rows] = np.rint(own + (255 - own) * (weight[rows].astype(np.float32) / 255))
-
-
-def _bands(height: int) -> Iterator[slice]:
-    return (slice(top, top + BAND_ROWS) for top in range(0, height, BAND_ROWS))
 
 
 def place_on_canvas(picture: Picture, geometry: Geometry) -> tuple[Picture, MaskArray]:

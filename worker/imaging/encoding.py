@@ -13,10 +13,8 @@ from PIL import Image, features
 from service.contract.errors import InvalidField, PaintingFailed
 from service.contract.formats import (
     DEFAULT_QUALITY,
-    EXTENSIONS,
     LONGEST_SIDES,
     MAX_JPEG_EXIF_BYTES,
-    is_lossless,
 )
 from service.contract.params import OutputFormat
 from service.contract.picture_headers import Resolution
@@ -31,8 +29,6 @@ from worker.imaging.png_chunks import (
     profile_chunk,
     resolution_chunk,
 )
-
-__all__ = ["EXTENSIONS", "encode_picture", "encode_png", "is_lossless", "lay_on_white"]
 
 # Measured by benchmarks/png_encode.py: docs/adr/0013-png-encoder.md. The filter is also what
 # `pair_channels` builds on: it does not know how many channels there are.

@@ -10,16 +10,15 @@ import numpy as np
 
 from service.contract.blobs import BlobStore
 from service.contract.errors import ModelOutputInvalid
+from service.contract.formats import DEFAULT_QUALITY, EXTENSIONS, is_lossless
 from service.contract.jobs import JobWarning, Output
 from service.contract.names import output_path
 from worker.engines.base import Painted
 from worker.imaging.compositing import paste_back
-from worker.imaging.encoding import EXTENSIONS, encode_picture, is_lossless
+from worker.imaging.encoding import encode_picture
 from worker.imaging.picture import Picture
 from worker.imaging.proving import prove
 from worker.operations.preparation import Prepared
-
-DEFAULT_QUALITY = 95
 
 LOW_CONFIDENCE = 0.35
 """Estimate below which a result is told to be doubtful."""
@@ -45,13 +44,7 @@ def compose(prepared: Prepared, painted: Painted) -> Composed:
         ModelOutputInvalid: it is no picture of the right size.
     """
     check_painted(prepared, painted.image)
-    picture = paste_back(
-        prepared.picture,
-        prepared.mask,
-        painted.image,
-        prepared.weight,
-        match=painted.repaints_kept,
-    )
+    picture = paste_back(prepared.picture, prepared.mask, painted.image, prepared.weight)
     return Composed(picture, painted.estimate)
 
 
@@ -105,11 +98,10 @@ def _particulars(prepared: Prepared, output_sha256: str) -> dict[str, int | str 
 def describe_painting(painted: Painted) -> dict[str, Any]:
     """Give what the recipe tells of one picture: the engine's details, and how it is blended.
 
-    `blend` is `membrane` where the drift along the rim is carried into the hole, and `none` where
-    the engine has given the kept pixels back unchanged and has blended by itself.
+    `blend` is what the engine says, such as `membrane` where the drift along the rim was carried
+    into the hole, and `none` where it had nothing to blend.
     """
-    blend = "membrane" if painted.repaints_kept else "none"
-    return {**painted.details, "blend": blend}
+    return {"blend": "none", **painted.details}
 
 
 def check_painted(prepared: Prepared, painted: object) -> None:

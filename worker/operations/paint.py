@@ -14,12 +14,19 @@ from functools import partial
 from service.contract.blobs import BlobStore
 from service.contract.errors import MethodUnavailable, ModelOutputInvalid
 from service.contract.jobs import Output, Recipe, Timings
-from worker.engines.base import Engine, EngineRegistry, Painted
+from worker.engines.base import (
+    Engine,
+    EngineRegistry,
+    Painted,
+    PreviewingEngine,
+    UnloadableEngine,
+)
 from worker.operations.failures import describe_failure, log_failure
 from worker.operations.finishing import compose, describe_painting, finish_output, output_warnings
 from worker.operations.inpaint import prepare_inpaint
 from worker.operations.outpaint import prepare_outpaint
 from worker.operations.preparation import Prepared
+from worker.operations.previews import Previews
 from worker.reporting import Aborted, Reporter, Row
 
 
@@ -66,7 +73,10 @@ class Batch:
         started = time.perf_counter()
         try:
             engine = get_engine()
+            self._tell_load(engine, prepared)
             recipe = engine.load()
+        except Aborted:
+            raise
         except Exception as error:
             self._fail([ready.row for ready in prepared], error)
             return
@@ -90,6 +100,11 @@ class Batch:
         except Exception as error:
             self._fail([row], error)
             return None
+
+    def _tell_load(self, engine: Engine, rows: list[Prepared]) -> None:
+        """Tell that a model is loaded for these rows, if it is not there yet."""
+        if isinstance(engine, UnloadableEngine) and not engine.is_loaded:
+            self._report.step([ready.row.job_id for ready in rows], "load", 0, 1)
 
     def _paint(self, engine: Engine, rows: list[Prepared]) -> list[PaintedRow]:
         """Paint all rows in one call; one by one where that fails."""
@@ -118,13 +133,18 @@ class Batch:
 
     def _call(self, engine: Engine, rows: list[Prepared]) -> list[PaintedRow]:
         job_ids = [ready.row.job_id for ready in rows]
+        previews = Previews(rows, self._report)
 
         def on_step(step: int, steps: int) -> None:
+            previews.note_step(step, steps)
             self._report.step(job_ids, "paint", step, steps)
 
         canvases = [canvas for ready in rows for canvas in ready.canvases()]
         started = time.perf_counter()
-        pictures = engine.paint(canvases, on_step)
+        if isinstance(engine, PreviewingEngine) and engine.gives_previews:
+            pictures = engine.paint(canvases, on_step, previews.take)
+        else:
+            pictures = engine.paint(canvases, on_step)
         seconds = time.perf_counter() - started
         if len(pictures) != len(canvases):
             raise ModelOutputInvalid("the engine gave another number of pictures than asked")

@@ -6,15 +6,17 @@ from typing import Any
 import pytest
 
 from service.canvas import FIELDS
-from service.contract.catalogue import Catalogue, ModelEntry, find_method
+from service.contract.catalogue import SELF_MODEL, Catalogue, ModelEntry, load_catalogue
 from service.contract.errors import (
     ConflictingFields,
     Fault,
     ImageTooLarge,
     InvalidField,
+    LicenceRefused,
     ModelRequired,
     ModelUnavailable,
 )
+from service.contract.methods import MethodInfo, find_method
 from service.contract.params import InpaintParams, OutpaintParams
 from service.contract.regions import Region
 from service.planning import (
@@ -31,7 +33,7 @@ from service.planning import (
 
 REGIONS = [Region(box=[0, 0, 4, 4])]
 NONE = Catalogue()
-TINY = ModelEntry(name="tiny", family="stable-diffusion-inpaint", source="/x", group="small")
+TINY = ModelEntry(name="tiny", family="stable-diffusion", source="/x", group="small")
 OPTIONAL = Catalogue(models=(TINY,))
 DEFAULT = Catalogue(models=(TINY.model_copy(update={"default": True}),))
 
@@ -77,7 +79,7 @@ def test_find_unsupported_tells_every_field_at_once() -> None:
     method = find_method("outpaint", "mirror")
     assert method is not None
     params = OutpaintParams(prompt="x", strength=1, num_images=2, mirror_style="exact", overlap=0)
-    pointers = [fault.pointer for fault in find_unsupported(params, method)]
+    pointers = [fault.pointer for fault in find_unsupported(params, Choice(method, None))]
     assert pointers == ["/overlap", "/prompt", "/strength", "/num_images"]
 
 
@@ -228,3 +230,49 @@ def test_choice_is_made_without_looking_at_files(tmp_path: Path) -> None:
     entry = TINY.model_copy(update={"source": str(tmp_path / "absent"), "default": True})
     choice = choose("inpaint", InpaintParams(), Catalogue(models=(entry,)))
     assert isinstance(choice, Choice)
+
+
+def test_generate_without_a_model_means_the_built_in_one() -> None:
+    catalogue = load_catalogue(None, self_model=True)
+    choice = choose("inpaint", InpaintParams(method="generate"), catalogue)
+    assert choice.model is SELF_MODEL
+    assert choice.queue == "paint-gpu:self"
+    assert choose("inpaint", InpaintParams(), catalogue).method.name == "patch"
+    asked = InpaintParams(prompt="x", infill="blur", guidance_scale=1, seed=1)
+    faults = find_unsupported(asked, choice)
+    assert [fault.pointer for fault in faults] == ["/guidance_scale", "/infill", "/prompt"]
+    assert {fault.message for fault in faults} == {"model self cannot honor it"}
+    params = fill_defaults(InpaintParams(method="generate", seed=1), choice)
+    assert (params.prompt, params.infill, params.num_inference_steps) == (None, None, 24)
+
+
+def test_a_known_model_is_refused_with_the_command_that_adds_it() -> None:
+    catalogue = load_catalogue(None, self_model=True)
+    with pytest.raises(ModelUnavailable, match="paintjob models pull flux2-klein-4b"):
+        choose("inpaint", InpaintParams(model="flux2-klein-4b", method="generate"), catalogue)
+
+
+@pytest.mark.parametrize("allowed", [False, True])
+def test_a_licence_is_refused_by_policy(tmp_path: Path, allowed: bool) -> None:
+    file = tmp_path / "models.toml"
+    file.write_text('[[models]]\nname = "flux1-fill"\nsource = "/models/fill"\ndefault = true\n')
+    catalogue = load_catalogue(file, allow_non_commercial=allowed)
+    if allowed:
+        assert choose("inpaint", InpaintParams(), catalogue).model is catalogue.models[0]
+        return
+    with pytest.raises(LicenceRefused, match="PAINTJOB_ALLOW_NON_COMMERCIAL"):
+        choose("inpaint", InpaintParams(), catalogue)
+    assert catalogue.queues() == ["paint-cpu"]
+
+
+def test_a_deterministic_job_has_no_mates() -> None:
+    choice = Choice(_generate(), TINY)
+    size = (64, 64)
+    assert batch_key("inpaint", InpaintParams(), choice, size)
+    assert batch_key("inpaint", InpaintParams(deterministic=True), choice, size) == ""
+
+
+def _generate() -> MethodInfo:
+    method = find_method("inpaint", "generate")
+    assert method is not None
+    return method

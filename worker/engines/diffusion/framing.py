@@ -1,4 +1,4 @@
-"""How a model sees a canvas: at a size of its own, with a mask that its latents cannot miss."""
+"""How a model sees part of a picture: at its own size, with a mask that its latents cannot miss."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import cv2
 
 from service.contract.catalogue import ModelEntry
-from worker.engines.base import Canvas
 from worker.imaging import ImageArray, MaskArray
 from worker.imaging.geometry import fit_size
 from worker.imaging.masks import cover_cells, shrink_mask
@@ -16,11 +15,11 @@ from worker.imaging.picture import to_uint8
 
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """A canvas at the model's size.
+    """A part of a picture at the model's size.
 
     Attributes:
         image: RGB uint8 (H, W, 3).
-        mask: uint8 (H, W), 255 repaint; covers what the canvas' mask covers, in whole cells.
+        mask: uint8 (H, W), 255 repaint; covers what is asked, in whole cells.
     """
 
     image: ImageArray
@@ -32,19 +31,56 @@ class Frame:
         return int(self.mask.shape[1]), int(self.mask.shape[0])
 
 
-def frame_canvas(canvas: Canvas, entry: ModelEntry, cell: int) -> Frame:
-    """Bring a canvas to the area that the model paints best, aspect ratio kept to within a snap.
+def fit_frame(
+    width: int, height: int, entry: ModelEntry, max_pixels: int | None = None
+) -> tuple[int, int]:
+    """Give the size at which a model paints best, aspect ratio kept to within a snap.
 
     Args:
-        canvas: what is to be painted.
-        entry: native area and size multiple of the model.
-        cell: pixels a side of one latent cell; divides the size multiple.
+        width: of the part, in pixels.
+        height: likewise.
+        entry: native area of the model; its family's size multiple.
+        max_pixels: area that must not be exceeded even by a snap.
     """
-    height, width = canvas.mask.shape
-    size = fit_size(width, height, entry.native_pixels, entry.size_multiple)
+    if entry.traits.conditioning == "patches":
+        # What is made of the picture's own pixels has no other size than theirs.
+        return width, height
+    multiple = entry.traits.size_multiple
+    size = fit_size(width, height, entry.native_pixels, multiple)
+    return size if max_pixels is None else cut_size(*size, max_pixels, multiple)
+
+
+def make_frame(image: ImageArray, hole: MaskArray, size: tuple[int, int], cell: int) -> Frame:
+    """Bring a part of a picture to the model's size.
+
+    Args:
+        image: RGB uint8 (H, W, 3).
+        hole: uint8 (H, W), 255 repaint.
+        size: width and height, both multiples of `cell`.
+        cell: pixels a side of what one position of the latents stands for.
+    """
     # The pipeline takes every eighth mask pixel for its latents: a thin stroke would be lost.
-    mask = cover_cells(shrink_mask(canvas.mask, *size), cell)
-    return Frame(resize(canvas.image, *size), mask)
+    return Frame(resize(image, *size), cover_cells(shrink_hole(hole, size), cell))
+
+
+def shrink_hole(hole: MaskArray, size: tuple[int, int]) -> MaskArray:
+    """Bring a mask to a size, so that nothing of it is lost."""
+    return hole if hole.shape == size[::-1] else shrink_mask(hole, *size)
+
+
+def cut_size(width: int, height: int, max_pixels: int, multiple: int) -> tuple[int, int]:
+    """Give the size with its longer side shortened by multiples until it holds no more pixels.
+
+    Args:
+        width: a multiple.
+        height: likewise.
+        max_pixels: allowed width x height, at least one multiple squared.
+        multiple: what both sides stay multiples of.
+    """
+    longer, shorter = max(width, height), min(width, height)
+    shorter = min(shorter, max_pixels // multiple // multiple * multiple)
+    longer = min(longer, max_pixels // shorter // multiple * multiple)
+    return (longer, shorter) if width >= height else (shorter, longer)
 
 
 def resize(image: ImageArray, width: int, height: int) -> ImageArray:

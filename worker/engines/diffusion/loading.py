@@ -1,24 +1,27 @@
-"""Pipelines from a local directory or the Hub: safetensors only, without remote code."""
+"""Pipelines from a directory, a single file or the Hub: safetensors only, without remote code."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import diffusers
 import torch
 import transformers
-from diffusers import StableDiffusionInpaintPipeline
 from diffusers.utils import logging as diffusers_logging
 from huggingface_hub import constants as hub_constants
 from transformers.utils import logging as transformers_logging
 
 from service.contract.catalogue import ModelEntry
 from service.contract.errors import GpuOutOfMemory, ModelUnavailable
-
-PIPELINES: Final[Mapping[str, Any]] = {"stable-diffusion-inpaint": StableDiffusionInpaintPipeline}
-"""The class that loads each family; not `DiffusionPipeline`, which follows what the weights say."""
+from worker.engines.diffusion.families import ADAPTERS
+from worker.engines.diffusion.families.base import Adapter
+from worker.engines.diffusion.faults import DeviceLost, is_device_lost, is_out_of_memory
+from worker.engines.diffusion.fitting import fit_pipeline
+from worker.engines.diffusion.layout import check_layout, components_with_weights
+from worker.engines.diffusion.quantizing import make_quantization
 
 DTYPES: Final = {
     "float32": torch.float32,
@@ -28,57 +31,170 @@ DTYPES: Final = {
 
 _LIBRARY_LOGGING: Final[tuple[Any, ...]] = (diffusers_logging, transformers_logging)
 
+_Loaded = TypeVar("_Loaded")
 
-def load_pipeline(entry: ModelEntry, device: str) -> Any:
+
+@dataclass(frozen=True, eq=False)
+class LoadedModel:
+    """A model ready to paint.
+
+    Attributes:
+        entry: as configured.
+        adapter: calls its pipeline.
+        pipeline: diffusers' object, of the class that the family names.
+    """
+
+    entry: ModelEntry
+    adapter: Adapter
+    pipeline: Any
+
+    @property
+    def denoiser(self) -> Any:
+        """The component that is run at every step."""
+        return getattr(self.pipeline, self.adapter.denoiser)
+
+    @property
+    def autoencoder(self) -> Any:
+        """The component between pixels and latents."""
+        return getattr(self.pipeline, self.adapter.autoencoder)
+
+
+def load_model(entry: ModelEntry, device: str) -> LoadedModel:
     """Load a model's pipeline onto a device, ready to be called.
 
-    Nothing is fetched for a local directory, nor while `HF_HUB_OFFLINE` is set.
+    Nothing is fetched for local weights, nor while `HF_HUB_OFFLINE` is set.
 
     Args:
-        entry: which weights, in which revision, variant and dtype.
+        entry: which weights, in which revision, variant and dtype, and what is done with them.
         device: torch's name of the device.
 
     Raises:
         ModelUnavailable: the weights are missing, incomplete, not safetensors or of another family,
-            or come from the Hub without a revision.
+            come from the Hub without a revision, or cannot be used as the entry wants.
         GpuOutOfMemory: the device's memory does not hold them.
+        DeviceLost: the device is broken.
     """
     # They log what they cut off a long prompt, and prompts belong in no log.
     for library_logging in _LIBRARY_LOGGING:
         library_logging.set_verbosity_error()
         library_logging.disable_progress_bar()
-    try:
-        pipeline = _read_pipeline(entry).to(device)
-    except torch.OutOfMemoryError:
-        raise GpuOutOfMemory(f"the accelerator's memory does not hold {entry.name}") from None
-    pipeline.set_progress_bar_config(disable=True)
-    # On processors with bfloat16 units this order of memory saves about a tenth of every step.
-    pipeline.unet.to(memory_format=torch.channels_last)
-    return pipeline
+    adapter = ADAPTERS[entry.family]
+    model = LoadedModel(entry, adapter, _attempt(entry, lambda: _read(entry, adapter)))
+    _attempt(entry, lambda: fit_pipeline(model.pipeline, entry, adapter, device))
+    adapter.prepare(model.pipeline)
+    return model
 
 
-def _read_pipeline(entry: ModelEntry) -> Any:
-    is_local = Path(entry.source).is_dir()
-    if not is_local and entry.revision is None:
-        raise ModelUnavailable(f"the model {entry.name} is no directory and has no revision")
+def _attempt(entry: ModelEntry, load: Callable[[], _Loaded]) -> _Loaded:
+    """Call something of the libraries; what it raises is told without their words."""
     try:
-        return PIPELINES[entry.family].from_pretrained(
-            entry.source,
-            revision=entry.revision,
-            variant=entry.variant,
-            dtype=DTYPES[entry.dtype],
-            local_files_only=is_local or hub_constants.HF_HUB_OFFLINE,
-            use_safetensors=True,
-            trust_remote_code=False,
-            safety_checker=None,
-            feature_extractor=None,
-            requires_safety_checker=False,
-        )
-    except (MemoryError, torch.OutOfMemoryError):
+        return load()
+    except (ModelUnavailable, MemoryError):
         raise
     # Broken weights raise nearly anything: OSError, ValueError, KeyError, SafetensorError, ...
     except Exception as error:
-        raise ModelUnavailable(f"the model {entry.name} could not be loaded") from error
+        if _is_absent(entry, error):
+            detail = f"the model {entry.name} was not fetched: paintjob models pull {entry.name}"
+            raise ModelUnavailable(detail) from None
+        if is_device_lost(error):
+            raise DeviceLost("the accelerator cannot be used") from None
+        if not is_out_of_memory(error):
+            raise ModelUnavailable(f"the model {entry.name} could not be loaded") from error
+    raise GpuOutOfMemory(f"the accelerator's memory does not hold {entry.name}")
+
+
+def _is_absent(entry: ModelEntry, error: Exception) -> bool:
+    """Whether weights of the Hub are not here and may not, or cannot, be fetched."""
+    sources = (entry.source, *filter(None, (entry.controlnet,)))
+    return isinstance(error, OSError) and not all(Path(source).exists() for source in sources)
+
+
+def _read(entry: ModelEntry, adapter: Adapter) -> Any:
+    pipeline_class = getattr(diffusers, entry.traits.pipeline)
+    options: dict[str, Any] = {
+        "dtype": DTYPES[entry.dtype],
+        "use_safetensors": True,
+        **adapter.components,
+        **_read_controlnet(entry, adapter),
+    }
+    if entry.quantization is not None:
+        options["quantization_config"] = make_quantization(entry.quantization)
+    source = Path(entry.source)
+    if source.is_file():
+        return _read_single_file(entry, adapter, pipeline_class, options)
+    if source.is_dir():
+        check_layout(entry.name, source, entry.variant, options.keys())
+    return pipeline_class.from_pretrained(
+        entry.source,
+        variant=entry.variant,
+        trust_remote_code=False,
+        **_origin(entry, source, entry.revision),
+        **options,
+    )
+
+
+def _read_single_file(
+    entry: ModelEntry, adapter: Adapter, pipeline_class: Any, options: dict[str, Any]
+) -> Any:
+    """Read one safetensors file; components that its `config` has weights for come from there."""
+    if not entry.source.endswith(".safetensors"):
+        raise ModelUnavailable(f"the model {entry.name} is no safetensors file")
+    if not hasattr(pipeline_class, "from_single_file"):
+        raise ModelUnavailable(f"models of family {entry.family} cannot be a single file")
+    # Without one, diffusers asks the Hub which settings might fit, offline or not.
+    if entry.config is None or not Path(entry.config).is_dir():
+        raise ModelUnavailable(f"the model {entry.name} is one file: it needs a local config")
+    config = Path(entry.config)
+    beside = set(components_with_weights(entry.name, config)) - {adapter.denoiser}
+    absent = dict.fromkeys(_names(pipeline_class) - beside - options.keys())
+    others = pipeline_class.from_pretrained(
+        config, local_files_only=True, trust_remote_code=False, **absent, **options
+    )
+    found = {name: one for name, one in others.components.items() if one is not None}
+    return pipeline_class.from_single_file(
+        entry.source, config=str(config), local_files_only=True, **(options | found)
+    )
+
+
+def _names(pipeline_class: Any) -> set[str]:
+    """Give the components that a pipeline must be given."""
+    required, _ = pipeline_class._get_signature_keys(pipeline_class)
+    return set(required)
+
+
+def _read_controlnet(entry: ModelEntry, adapter: Adapter) -> dict[str, Any]:
+    """Read the ControlNet, where the family has one: a directory, a repository or a single file."""
+    if adapter.controlnet is None:
+        return {}
+    if not entry.controlnet:
+        raise ModelUnavailable(f"the model {entry.name} needs a controlnet")
+    source = Path(entry.controlnet)
+    beside = source.parent if source.is_file() else source
+    if source.exists() and not (beside / "config.json").is_file():
+        raise ModelUnavailable(f"the controlnet of {entry.name} has no config.json")
+    controlnet_class = getattr(diffusers, adapter.controlnet)
+    dtype = DTYPES[entry.dtype]
+    if source.is_file():
+        controlnet = controlnet_class.from_single_file(
+            str(source), config=str(beside), local_files_only=True, dtype=dtype
+        )
+    else:
+        origin = _origin(entry, source, entry.controlnet_revision)
+        controlnet = controlnet_class.from_pretrained(
+            entry.controlnet, dtype=dtype, use_safetensors=True, **origin
+        )
+    return {"controlnet": controlnet}
+
+
+def _origin(entry: ModelEntry, source: Path, revision: str | None) -> dict[str, Any]:
+    """Give where from_pretrained may look; the Hub only at a fixed revision."""
+    is_local = source.is_dir()
+    if not is_local and revision is None:
+        raise ModelUnavailable(f"the model {entry.name} is no directory and has no revision")
+    return {
+        "revision": revision,
+        "local_files_only": is_local or hub_constants.HF_HUB_OFFLINE,
+    }
 
 
 def choose_device() -> str:

@@ -5,13 +5,14 @@ import sys
 
 import pytest
 
-from service.contract.catalogue import METHODS, Catalogue, ModelEntry
+from service.contract.catalogue import Catalogue, ModelEntry
+from service.contract.methods import METHODS
 from worker.config import WorkerSettings
 from worker.engines.registry import build_engines
 
 
 def entry(name: str, group: str = "default", source: str = "/nowhere") -> ModelEntry:
-    return ModelEntry(name=name, family="stable-diffusion-inpaint", source=source, group=group)
+    return ModelEntry(name=name, family="stable-diffusion", source=source, group=group)
 
 
 def test_build_engines_gives_the_weight_free_methods_to_their_queue() -> None:

@@ -44,6 +44,7 @@ class RecordingReporter:
     started_ids: list[str] = field(default_factory=list)
     masks: dict[str, tuple[MaskEffective, str]] = field(default_factory=dict)
     steps: list[tuple[str, int, int]] = field(default_factory=list)
+    previews: list[tuple[str, bytes]] = field(default_factory=list)
     done_rows: dict[str, DoneReport] = field(default_factory=dict)
     failures: dict[str, JobFailure] = field(default_factory=dict)
 
@@ -63,6 +64,9 @@ class RecordingReporter:
         self.steps.append((stage, step, steps))
         if self.aborted.issuperset(job_ids):
             raise Aborted
+
+    def preview(self, job_id: str, jpeg: bytes) -> None:
+        self.previews.append((job_id, jpeg))
 
     def done(
         self,

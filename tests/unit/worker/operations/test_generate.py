@@ -10,7 +10,7 @@ from service.contract.catalogue import Catalogue, ModelEntry
 from service.contract.geometry import Margins, plan_margins
 from service.contract.params import InpaintParams, OutpaintParams
 from tests.support.pictures import encode, make_box_mask, make_image
-from tests.support.tiny_pipeline import build_tiny_sd_inpaint
+from tests.support.tiny_pipelines import build_tiny_sd_inpaint
 from tests.unit.worker.operations.recording import RecordingReporter, inpaint_row, outpaint_row
 from worker.config import WorkerSettings
 from worker.engines.base import EngineRegistry
@@ -32,7 +32,7 @@ def tiny_engines(tmp_path_factory: pytest.TempPathFactory) -> EngineRegistry:
     directory: Path = build_tiny_sd_inpaint(tmp_path_factory.mktemp("tiny"))
     entry = ModelEntry(
         name="tiny",
-        family="stable-diffusion-inpaint",
+        family="stable-diffusion",
         source=str(directory),
         native_pixels=64 * 64,
         max_batch=2,

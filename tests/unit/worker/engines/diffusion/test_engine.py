@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import logging
+import weakref
 from dataclasses import replace
 
 import numpy as np
@@ -8,46 +9,21 @@ import pytest
 import torch
 
 from service.contract.catalogue import Catalogue, ModelEntry
-from service.contract.errors import (
-    GpuOutOfMemory,
-    InvalidField,
-    ModelOutputInvalid,
-    ModelUnavailable,
-)
+from service.contract.errors import InvalidField, ModelUnavailable
 from service.contract.params import InpaintParams
-from tests.support.pictures import make_box_mask, make_rgb
+from tests.unit.worker.engines.diffusion.painting import (
+    LIBRARY_WARNINGS,
+    canvas_of,
+    ignore,
+    largest_difference,
+    model_of,
+    paint,
+)
 from worker.config import WorkerSettings
-from worker.engines.base import Canvas, StepCallback
 from worker.engines.diffusion.engine import DiffusionEngine
 from worker.engines.registry import build_engines
-from worker.imaging import ImageArray
-from worker.reporting import Aborted
 
-pytestmark = [
-    pytest.mark.slow,
-    # diffusers' schedulers still hand tensors to numpy by the old protocol.
-    pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
-]
-
-
-def canvas_of(seed: int, width: int = 90, height: int = 60, **params: object) -> Canvas:
-    asked = InpaintParams.model_validate({"prompt": f"picture {seed}", **params})
-    mask = make_box_mask(width, height, (10 + seed, 10, 50, 40))
-    return Canvas(make_rgb("texture", width, height, seed), mask, asked, seed)
-
-
-def ignore(_step: int, _steps: int) -> None:
-    pass
-
-
-def paint(
-    engine: DiffusionEngine, canvases: list[Canvas], on_step: StepCallback = ignore
-) -> list[ImageArray]:
-    return [painted.image for painted in engine.paint(canvases, on_step)]
-
-
-def largest_difference(first: ImageArray, second: ImageArray) -> int:
-    return int(np.abs(first.astype(int) - second).max())
+pytestmark = [pytest.mark.slow, *LIBRARY_WARNINGS]
 
 
 def test_load_tells_how_results_are_made(tiny_engine: DiffusionEngine) -> None:
@@ -56,26 +32,24 @@ def test_load_tells_how_results_are_made(tiny_engine: DiffusionEngine) -> None:
     assert recipe.scheduler == "DPMSolverMultistepScheduler"
     assert recipe.dtype == "float32"
     assert recipe.versions["torch"] == torch.__version__
+    assert recipe.details["device"] == "cpu"
     assert recipe == tiny_engine.load()
+
+
+def test_load_tells_what_the_operator_changed_and_no_place(tiny_entry: ModelEntry) -> None:
+    scheduler = {"class": "LCMScheduler"}
+    entry = tiny_entry.model_copy(update={"scheduler": scheduler, "attention": "native"})
+    recipe = DiffusionEngine(entry).load()
+    assert recipe.scheduler == "LCMScheduler"
+    assert recipe.details["scheduler_settings"] == scheduler
+    assert recipe.details["attention"] == "native"
+    assert tiny_entry.source not in recipe.model_dump_json()
 
 
 def test_load_refuses_when_there_are_no_weights(tiny_entry: ModelEntry) -> None:
     entry = tiny_entry.model_copy(update={"source": tiny_entry.source + "/vae"})
     with pytest.raises(ModelUnavailable, match="tiny"):
         DiffusionEngine(entry).load()
-
-
-def test_paint_gives_pictures_of_the_canvas_size(tiny_engine: DiffusionEngine) -> None:
-    images = paint(tiny_engine, [canvas_of(0, 90, 61), canvas_of(1, 64, 201)])
-    assert [image.shape for image in images] == [(61, 90, 3), (201, 64, 3)]
-    assert all(image.dtype == np.uint8 for image in images)
-
-
-def test_paint_gives_each_row_of_a_batch_what_it_gets_alone(tiny_engine: DiffusionEngine) -> None:
-    canvases = [canvas_of(seed) for seed in range(5)]
-    together = paint(tiny_engine, canvases)
-    for canvas, image in zip(canvases, together, strict=True):
-        assert largest_difference(paint(tiny_engine, [canvas])[0], image) <= 1
 
 
 def test_paint_keeps_the_order_when_rows_need_calls_of_their_own(
@@ -94,19 +68,36 @@ def test_paint_keeps_the_order_when_rows_need_calls_of_their_own(
         assert largest_difference(paint(tiny_engine, [canvas])[0], image) <= 1
 
 
-def test_paint_gives_the_same_for_the_same_seed(tiny_engine: DiffusionEngine) -> None:
-    first = paint(tiny_engine, [canvas_of(7)])[0]
-    assert np.array_equal(paint(tiny_engine, [canvas_of(7)])[0], first)
-
-
-@pytest.mark.parametrize("changed", [{"seed": 8}, {"params": InpaintParams(prompt="x" * 70)}])
-def test_paint_gives_another_picture_for_another_seed_or_prompt(
-    tiny_engine: DiffusionEngine, changed: dict[str, object]
+def test_paint_gives_a_call_no_more_rows_than_the_model_may_hold(
+    tiny_engine: DiffusionEngine,
 ) -> None:
+    painted = tiny_engine.paint([canvas_of(seed) for seed in range(5)], ignore)
+    assert [row.details["rows"] for row in painted] == [4, 4, 4, 4, 1]
+
+
+def test_paint_gives_a_deterministic_canvas_a_call_of_its_own(
+    tiny_engine: DiffusionEngine,
+) -> None:
+    canvases = [canvas_of(0), canvas_of(1, deterministic=True), canvas_of(2)]
+    painted = tiny_engine.paint(canvases, ignore)
+    assert [row.details["rows"] for row in painted] == [2, 1, 2]
+
+
+def test_paint_gives_another_picture_for_another_prompt(tiny_engine: DiffusionEngine) -> None:
     canvas = canvas_of(7)
-    other = replace(canvas, **changed)  # type: ignore[arg-type]
+    other = replace(canvas, params=InpaintParams(prompt="x" * 70))
     first, second = paint(tiny_engine, [canvas, other])
     assert largest_difference(first, second) > 0
+
+
+def test_paint_takes_the_models_negative_prompt_where_none_is_asked(
+    tiny_entry: ModelEntry, tiny_engine: DiffusionEngine
+) -> None:
+    defaults = tiny_entry.defaults.model_copy(update={"negative_prompt": "rain"})
+    engine = DiffusionEngine(tiny_entry.model_copy(update={"defaults": defaults}), threads=1)
+    [image] = paint(engine, [canvas_of(1)])
+    assert np.array_equal(image, paint(tiny_engine, [canvas_of(1, negative_prompt="rain")])[0])
+    assert not np.array_equal(image, paint(tiny_engine, [canvas_of(1)])[0])
 
 
 def test_paint_does_not_see_under_the_mask(tiny_engine: DiffusionEngine) -> None:
@@ -126,39 +117,22 @@ def test_paint_tells_every_step_over_all_calls(tiny_engine: DiffusionEngine) -> 
     assert steps == [(1, 5), (2, 5), (3, 5), (4, 5), (5, 5)]
 
 
-def test_paint_is_the_same_after_an_abort_in_the_middle(tiny_engine: DiffusionEngine) -> None:
-    canvas = canvas_of(2)
-    before = paint(tiny_engine, [canvas])[0]
-
-    def abort_at_two(step: int, _steps: int) -> None:
-        if step == 2:
-            raise Aborted
-
-    with pytest.raises(Aborted):
-        paint(tiny_engine, [canvas], abort_at_two)
-    assert np.array_equal(paint(tiny_engine, [canvas])[0], before)
+@pytest.mark.parametrize("scheduler", ["PNDMScheduler", "HeunDiscreteScheduler", "LCMScheduler"])
+def test_paint_foresees_the_steps_of_schedulers_that_take_others_than_asked(
+    tiny_entry: ModelEntry, scheduler: str
+) -> None:
+    settings = {"class": scheduler, "skip_prk_steps": True}
+    engine = DiffusionEngine(tiny_entry.model_copy(update={"scheduler": settings}), threads=1)
+    for strength in (1.0, 0.6):
+        steps: list[tuple[int, int]] = []
+        canvas = canvas_of(0, num_inference_steps=6, strength=strength)
+        engine.paint([canvas], lambda *told, steps=steps: steps.append(told))
+        assert steps == [(step, len(steps)) for step in range(1, len(steps) + 1)]
 
 
 def test_paint_refuses_when_strength_leaves_no_step(tiny_engine: DiffusionEngine) -> None:
     with pytest.raises(InvalidField):
         paint(tiny_engine, [canvas_of(0, num_inference_steps=2, strength=0.3)])
-
-
-def test_paint_tells_when_the_accelerator_is_full(tiny_engine: DiffusionEngine) -> None:
-    def fill_up(_step: int, _steps: int) -> None:
-        raise torch.OutOfMemoryError
-
-    with pytest.raises(GpuOutOfMemory):
-        paint(tiny_engine, [canvas_of(0)], fill_up)
-
-
-def test_paint_refuses_values_that_are_no_numbers(tiny_entry: ModelEntry) -> None:
-    engine = DiffusionEngine(tiny_entry, threads=1)
-    engine.load()
-    with torch.no_grad():
-        next(engine._pipeline.vae.decoder.parameters()).fill_(float("nan"))
-    with pytest.raises(ModelOutputInvalid), np.errstate(invalid="ignore"):
-        paint(engine, [canvas_of(0)])
 
 
 def test_paint_logs_no_prompt_when_it_is_too_long(
@@ -180,3 +154,21 @@ def test_registry_paints_with_the_models_of_its_group(tiny_entry: ModelEntry) ->
     assert engines.methods() == [("inpaint", "generate"), ("outpaint", "generate")]
     assert engines.models() == ["tiny"]
     assert engines.get("inpaint", "generate", "tiny") is engines.get("outpaint", "generate", "tiny")
+
+
+def test_unload_gives_the_weights_back_and_painting_loads_them_again(
+    tiny_entry: ModelEntry, tiny_engine: DiffusionEngine
+) -> None:
+    engine = DiffusionEngine(tiny_entry, threads=1)
+    engine.unload()
+    assert not engine.is_loaded
+    engine.load()
+    assert engine.is_loaded
+    weights = weakref.ref(model_of(engine).denoiser)
+    paint(engine, [canvas_of(0)])
+    engine.unload()
+    assert not engine.is_loaded
+    assert weights() is None
+    [image] = paint(engine, [canvas_of(0)])
+    assert engine.is_loaded
+    assert np.array_equal(image, paint(tiny_engine, [canvas_of(0)])[0])

@@ -1,0 +1,168 @@
+"""Families of diffusion models: how each is called and what it can honor. Data only, no diffusers.
+
+The API refuses from it what a model cannot honor; the worker's adapter of the same name calls it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+Conditioning = Literal["channels", "blend", "control", "reference", "patches"]
+"""How a model learns what is kept. `channels`: mask and masked picture are inputs of the denoiser;
+`blend`: every step pastes the re-noised picture over what is kept; `control`: a ControlNet sees
+them; `reference`: the whole picture, hole included, is a reference; `patches`: the picture's own
+patches are the denoiser."""
+
+Guidance = Literal["cfg", "true_cfg", "distilled", "none"]
+"""How a model is guided. `cfg`: classifier-free, with a negative prompt; `true_cfg`: likewise, on a
+guidance-distilled model; `distilled`: one number that the model was trained on; `none`: not."""
+
+
+_HONORED = frozenset({"prompt", "negative_prompt", "strength", "guidance_scale"})
+_OF_CROPS = frozenset({"region", "padding", "infill"})
+
+
+class Family(BaseModel):
+    """Models that one adapter calls.
+
+    Attributes:
+        name: as models name it in `family`.
+        pipeline: diffusers' class; found by this name, never by what the weights say.
+        conditioning: how the model learns what is kept.
+        guidance: what `guidance_scale` means to it.
+        honors: which of `negative_prompt`, `strength`, `guidance_scale`, `prompt` it can honor.
+        size_multiple: sides are brought to a multiple of this, in pixels.
+        cell: pixels a side of what one position of its latents stands for; the mask is grown to
+            whole cells.
+        sees_hole: whether it looks into the hole even at `strength` 1, so that the hole must be
+            filled beforehand.
+        batches: whether one call may hold rows of different pictures, prompts and seeds.
+        cancels: whether a run can be left between two steps.
+        crops: whether it sees a crop around the hole, brought to a size of its own, so that
+            `region`, `padding` and `infill` mean something.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    pipeline: str
+    conditioning: Conditioning
+    guidance: Guidance
+    honors: frozenset[str]
+    size_multiple: int = 16
+    cell: int = 16
+    sees_hole: bool = False
+    batches: bool = True
+    cancels: bool = True
+    crops: bool = True
+
+    @property
+    def unsupported_fields(self) -> frozenset[str]:
+        """Parameters of `generate` that are refused with models of this family."""
+        return (_HONORED - self.honors) | (frozenset() if self.crops else _OF_CROPS)
+
+
+_FAMILIES = (
+    Family(
+        name="self",
+        pipeline="SelfDiffusionPipeline",
+        conditioning="patches",
+        guidance="none",
+        honors=frozenset(),
+        size_multiple=1,
+        cell=1,
+        crops=False,
+    ),
+    Family(
+        name="stable-diffusion",
+        pipeline="StableDiffusionInpaintPipeline",
+        conditioning="channels",
+        guidance="cfg",
+        honors=_HONORED,
+        size_multiple=8,
+        cell=8,
+    ),
+    Family(
+        name="stable-diffusion-xl",
+        pipeline="StableDiffusionXLInpaintPipeline",
+        conditioning="channels",
+        guidance="cfg",
+        honors=_HONORED,
+        size_multiple=8,
+        cell=8,
+    ),
+    Family(
+        name="stable-diffusion-3",
+        pipeline="StableDiffusion3InpaintPipeline",
+        conditioning="blend",
+        guidance="cfg",
+        honors=_HONORED,
+    ),
+    Family(
+        name="flux-fill",
+        pipeline="FluxFillPipeline",
+        conditioning="channels",
+        guidance="distilled",
+        honors=_HONORED - {"negative_prompt"},
+    ),
+    Family(
+        name="flux2-klein",
+        pipeline="Flux2KleinInpaintPipeline",
+        conditioning="reference",
+        guidance="none",
+        honors=frozenset({"prompt", "strength"}),
+        sees_hole=True,
+    ),
+    Family(
+        name="z-image",
+        pipeline="ZImageInpaintPipeline",
+        conditioning="blend",
+        guidance="cfg",
+        honors=_HONORED,
+    ),
+    Family(
+        name="z-image-controlnet",
+        pipeline="ZImageControlNetInpaintPipeline",
+        conditioning="control",
+        guidance="cfg",
+        honors=_HONORED - {"strength"},
+    ),
+    Family(
+        name="qwen-image",
+        pipeline="QwenImageInpaintPipeline",
+        conditioning="blend",
+        guidance="true_cfg",
+        honors=_HONORED,
+    ),
+    Family(
+        name="qwen-image-controlnet",
+        pipeline="QwenImageControlNetInpaintPipeline",
+        conditioning="control",
+        guidance="true_cfg",
+        honors=_HONORED - {"strength"},
+    ),
+    Family(
+        name="chroma",
+        pipeline="ChromaInpaintPipeline",
+        conditioning="blend",
+        guidance="cfg",
+        honors=_HONORED,
+    ),
+    Family(
+        name="kandinsky-2.2",
+        pipeline="KandinskyV22InpaintCombinedPipeline",
+        conditioning="channels",
+        guidance="cfg",
+        honors=_HONORED - {"strength"},
+        size_multiple=64,
+        cell=8,
+        # Its decoder pastes the first row's picture into every row.
+        batches=False,
+    ),
+)
+
+FAMILIES: Mapping[str, Family] = {family.name: family for family in _FAMILIES}
+"""Every family, by name."""

@@ -1,0 +1,122 @@
+"""Fetching a model ahead of its first job, and naming it in the models file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from service.contract.catalogue import Catalogue, ModelEntry, load_catalogue
+
+PATTERNS = ("*.json", "*.txt", "*.model", "*.jinja", "*.safetensors")
+"""What is fetched of a repository: settings, vocabularies, and weights in the one safe format."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """One repository of a model.
+
+    Attributes:
+        field: of the model's table in the models file, that its commit is written to.
+        repository: id on the Hub.
+        revision: branch, tag or commit.
+    """
+
+    field: str
+    repository: str
+    revision: str
+
+
+def find_entry(catalogue: Catalogue, name: str) -> ModelEntry:
+    """Give a model that is served or known.
+
+    Raises:
+        ValueError: there is none of this name.
+    """
+    entry = catalogue.find_model(name) or catalogue.find_known(name)
+    if entry is None:
+        known = ", ".join(one.name for one in (*catalogue.models, *catalogue.known))
+        raise ValueError(f"no model is called {name}; known are {known}")
+    return entry
+
+
+def pull_model(
+    name: str, models_file: Path, *, default: bool = False, allow_non_commercial: bool = False
+) -> list[str]:
+    """Fetch a model's weights into the Hub's cache, and name it in the models file.
+
+    The commit that its revision stands for now is written there, so that later pictures are made
+    by the same weights. Progress is shown on standard error.
+
+    Args:
+        name: of a model that is known, or in the file already.
+        models_file: the deployment's; made if it is not there.
+        default: whether `auto` and an absent `model` mean it from now on.
+        allow_non_commercial: whether the operator's policy lets such licences pass.
+
+    Returns:
+        What was done, a line each, for people.
+
+    Raises:
+        ValueError: there is no such model, it has no repository, or policy refuses its licence.
+        OSError: it cannot be fetched, or the file cannot be written.
+    """
+    path = models_file if models_file.exists() else None
+    catalogue = load_catalogue(path, allow_non_commercial=allow_non_commercial)
+    entry = find_entry(catalogue, name)
+    if not catalogue.allows(entry):
+        raise ValueError(
+            f"the licence of {name}, {entry.licence}, forbids commercial use; "
+            "PAINTJOB_ALLOW_NON_COMMERCIAL=true allows it"
+        )
+    if default and catalogue.default_model is not None:
+        raise ValueError(f"{catalogue.default_model.name} is the default in {models_file} already")
+    sources = list(_find_sources(entry))
+    if not sources:
+        raise ValueError(f"{name} lies in a folder already: there is nothing to fetch")
+    commits = {source.field: _fetch(source, entry.variant) for source in sources}
+    done = [f"fetched {source.repository} at {commits[source.field]}" for source in sources]
+    for lora in entry.loras:
+        if lora.revision is not None:
+            commit = _fetch(Source("", lora.source, lora.revision), None)
+            done.append(f"fetched {lora.source} at {commit}")
+    if catalogue.find_model(name) is None:
+        _append(models_file, {"name": name, **commits}, default)
+        done.append(f"{models_file} now serves {name}; restart API and workers")
+    return done
+
+
+def _find_sources(entry: ModelEntry) -> Iterator[Source]:
+    if entry.revision is not None and not Path(entry.source).exists():
+        yield Source("revision", entry.source, entry.revision)
+    if entry.controlnet is not None and entry.controlnet_revision is not None:
+        yield Source("controlnet_revision", entry.controlnet, entry.controlnet_revision)
+
+
+def _fetch(source: Source, variant: str | None) -> str:
+    """Fetch a repository; gives the commit that was fetched."""
+    try:
+        from huggingface_hub import HfApi, snapshot_download
+    except ImportError:
+        raise ValueError("fetching needs the extra: pip install 'paintjob[generate]'") from None
+    commit = HfApi().model_info(source.repository, revision=source.revision).sha
+    snapshot_download(
+        source.repository, revision=commit, allow_patterns=_patterns(variant), max_workers=4
+    )
+    return str(commit)
+
+
+def _patterns(variant: str | None) -> list[str]:
+    """Give what is fetched; of weights that come in variants, only the one that is served."""
+    if variant is None:
+        return list(PATTERNS)
+    others = [pattern for pattern in PATTERNS if pattern != "*.safetensors"]
+    return [*others, f"*.{variant}.safetensors", f"*.{variant}-*.safetensors"]
+
+
+def _append(models_file: Path, table: dict[str, str], default: bool) -> None:
+    models_file.parent.mkdir(parents=True, exist_ok=True)
+    lines = "".join(f'{name} = "{value}"\n' for name, value in table.items())
+    lines += "default = true\n" if default else ""
+    with models_file.open("a", encoding="utf-8") as file:
+        file.write(f"\n[[models]]\n{lines}")

@@ -1,0 +1,74 @@
+"""`paintjob models pull`, run as a program against a hub on this machine."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from tests.support.hub import running_hub
+
+REPOSITORY = "stable-diffusion-v1-5/stable-diffusion-inpainting"
+COMMIT = "8a4288a76071f7280aedbdb3253bdb9e9d5d84bb"
+FILES = {
+    "model_index.json": b"{ }",
+    "unet/config.json": b"{}",
+    "unet/diffusion_pytorch_model.fp16.safetensors": b"half",
+    "unet/diffusion_pytorch_model.safetensors": b"whole",
+    "unet/diffusion_pytorch_model.bin": b"pickle",
+    "tokenizer/merges.txt": b"a b",
+}
+
+
+def _pull(tmp_path: Path, hub_url: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    environ = {
+        **{name: value for name, value in os.environ.items() if not name.startswith("PAINTJOB_")},
+        "HF_ENDPOINT": hub_url,
+        "HF_HOME": str(tmp_path / "hub"),
+        "HF_HUB_DISABLE_XET": "1",
+        "NO_PROXY": "*",
+    }
+    return subprocess.run(
+        [sys.executable, "-m", "service.cli", "models", "pull", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env=environ,
+    )
+
+
+@pytest.mark.slow
+def test_pull_fetches_what_is_served_and_names_the_commit(tmp_path: Path) -> None:
+    models_file = tmp_path / "conf" / "models.toml"
+    with running_hub(REPOSITORY, COMMIT, FILES) as hub:
+        options = ("--models-file", str(models_file), "--default")
+        done = _pull(tmp_path, hub.url, "sd15-inpaint", *options)
+        assert done.returncode == 0, done.stderr
+        again = _pull(tmp_path, hub.url, "sd15-inpaint", "--models-file", str(models_file))
+        assert again.returncode == 0, again.stderr
+    (table,) = tomllib.loads(models_file.read_text())["models"]
+    assert table == {"name": "sd15-inpaint", "revision": COMMIT, "default": True}
+    wanted = {name for name in FILES if not name.endswith((".bin", "model.safetensors"))}
+    assert set(hub.fetched) == wanted
+    assert len(hub.fetched) == len(wanted)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("nobody", "no model is called nobody; known are flux2-klein-4b"),
+        ("flux1-fill", "PAINTJOB_ALLOW_NON_COMMERCIAL"),
+    ],
+)
+def test_pull_says_why_not(tmp_path: Path, name: str, message: str) -> None:
+    models_file = tmp_path / "models.toml"
+    done = _pull(tmp_path, "http://127.0.0.1:9", name, "--models-file", str(models_file))
+    assert done.returncode == 1
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not models_file.exists()

@@ -1,0 +1,28 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from worker.engines.diffusion.faults import DeviceLost, is_device_lost, is_out_of_memory
+
+
+@pytest.mark.parametrize(
+    ("error", "memory", "lost"),
+    [
+        (torch.OutOfMemoryError(), True, False),
+        (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB"), True, False),
+        (RuntimeError("CUDA error: out of memory"), True, False),
+        (RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling it"), True, False),
+        (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory"), True, False),
+        (RuntimeError("CUDA error: device-side assert triggered"), False, True),
+        (torch.AcceleratorError("uncorrectable ECC error encountered"), False, True),
+        (RuntimeError("mat1 and mat2 shapes cannot be multiplied"), False, False),
+    ],
+)
+def test_faults_are_told_apart(error: RuntimeError, memory: bool, lost: bool) -> None:
+    assert is_out_of_memory(error) is memory
+    assert is_device_lost(error) is lost
+
+
+def test_a_lost_device_is_no_failure_of_a_job() -> None:
+    assert not issubclass(DeviceLost, Exception)

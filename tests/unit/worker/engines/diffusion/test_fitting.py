@@ -1,0 +1,181 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import structlog
+import torch
+from peft import LoraConfig
+from peft.utils import get_peft_model_state_dict
+
+from service.contract.catalogue import LoraEntry, ModelEntry
+from service.contract.errors import ModelUnavailable
+from tests.unit.worker.engines.diffusion.painting import LIBRARY_WARNINGS, canvas_of, paint
+from worker.engines.diffusion.engine import DiffusionEngine
+from worker.engines.diffusion.families import ADAPTERS
+from worker.engines.diffusion.fitting import fit_pipeline
+from worker.engines.diffusion.loading import load_model
+
+pytestmark = [pytest.mark.slow, *LIBRARY_WARNINGS]
+
+
+class Recorder:
+    """A pipeline, and each of its components, that remembers what was called."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = []
+        self._repeated_blocks = ["Block"]
+        self.use_slicing = False
+
+    @property
+    def unet(self) -> Recorder:
+        return self
+
+    @property
+    def vae(self) -> Recorder:
+        return self
+
+    def modules(self) -> list[Any]:
+        return []
+
+    def __getattr__(self, name: str) -> Callable[..., None]:
+        def record(*values: Any, **options: Any) -> None:
+            self.calls.append((name, values, options))
+
+        return record
+
+    def names(self) -> list[str]:
+        return [name for name, _, _ in self.calls]
+
+
+def fitted(entry: ModelEntry, device: str = "cuda", **changes: Any) -> Recorder:
+    recorder = Recorder()
+    changed = entry.model_copy(update=changes)
+    fit_pipeline(recorder, changed, ADAPTERS[entry.family], device)
+    return recorder
+
+
+@pytest.fixture
+def lora(tiny_entry: ModelEntry, tmp_path: Path) -> Path:
+    """A LoRA of the tiny model's attention."""
+    pipeline = load_model(tiny_entry, "cpu").pipeline
+    torch.manual_seed(0)
+    config = LoraConfig(r=2, target_modules=["to_q", "to_v"], init_lora_weights=False)
+    pipeline.unet.add_adapter(config)
+    layers = get_peft_model_state_dict(pipeline.unet)
+    pipeline.save_lora_weights(tmp_path, unet_lora_layers=layers)
+    return tmp_path
+
+
+@pytest.mark.filterwarnings("ignore:Already found a `peft_config` attribute:UserWarning")
+def test_fit_pipeline_loads_loras_with_their_scales(tiny_entry: ModelEntry, lora: Path) -> None:
+    file = lora / "pytorch_lora_weights.safetensors"
+    canvas = canvas_of(1)
+    [plain] = paint(DiffusionEngine(tiny_entry, threads=1), [canvas])
+    images = {
+        scales: paint(DiffusionEngine(with_loras(tiny_entry, file, scales), threads=1), [canvas])[0]
+        for scales in ((1.0,), (0.0,), (2.0, -1.0))
+    }
+    assert not np.array_equal(images[1.0,], plain)
+    assert np.array_equal(images[0.0,], plain)
+    assert np.abs(images[2.0, -1.0].astype(int) - images[1.0,]).max() <= 1
+    by_directory = tiny_entry.model_copy(update={"loras": (LoraEntry(source=str(lora)),)})
+    assert np.array_equal(paint(DiffusionEngine(by_directory, 1), [canvas])[0], images[1.0,])
+
+
+def with_loras(entry: ModelEntry, file: Path, scales: tuple[float, ...]) -> ModelEntry:
+    loras = tuple(LoraEntry(source=str(file), scale=scale) for scale in scales)
+    return entry.model_copy(update={"loras": loras})
+
+
+def test_fit_pipeline_refuses_a_lora_that_is_not_there(
+    tiny_entry: ModelEntry, entry_of: Callable[[str], ModelEntry]
+) -> None:
+    loras = (LoraEntry(source="paintjob/absent"),)
+    for entry, said in ((tiny_entry, "no revision"), (entry_of("kandinsky-2.2"), "take no LoRA")):
+        with pytest.raises(ModelUnavailable, match=said):
+            load_model(entry.model_copy(update={"loras": loras}), "cpu")
+
+
+def test_fit_pipeline_replaces_the_scheduler(tiny_entry: ModelEntry) -> None:
+    scheduler = {"class": "EulerDiscreteScheduler", "timestep_spacing": "trailing"}
+    pipeline = load_model(tiny_entry.model_copy(update={"scheduler": scheduler}), "cpu").pipeline
+    assert type(pipeline.scheduler).__name__ == "EulerDiscreteScheduler"
+    assert pipeline.scheduler.config.timestep_spacing == "trailing"
+    # What was not named stays as the weights have it.
+    assert pipeline.scheduler.config.beta_schedule == "scaled_linear"
+
+
+@pytest.mark.parametrize("field", ["scheduler", "cache"])
+@pytest.mark.parametrize("settings", [{}, {"class": "Magic"}, {"class": "utils"}])
+def test_fit_pipeline_refuses_what_diffusers_has_not(
+    entry_of: Callable[[str], ModelEntry], field: str, settings: dict[str, Any]
+) -> None:
+    entry = entry_of("flux-fill").model_copy(update={field: settings})
+    with pytest.raises(ModelUnavailable, match=f"{field} of the model tiny"):
+        load_model(entry, "cpu")
+
+
+def test_fit_pipeline_enables_a_cache_where_there_are_any(
+    entry_of: Callable[[str], ModelEntry],
+) -> None:
+    cache = {"class": "FirstBlockCacheConfig", "threshold": 0.2}
+    for family in ("flux-fill", "qwen-image"):
+        engine = DiffusionEngine(entry_of(family).model_copy(update={"cache": cache}), threads=1)
+        [image] = paint(engine, [canvas_of(0, num_inference_steps=6)])
+        assert image.std() > 1
+    for family in ("stable-diffusion", "chroma"):
+        with pytest.raises(ModelUnavailable, match="take no cache"):
+            load_model(entry_of(family).model_copy(update={"cache": cache}), "cpu")
+
+
+@pytest.mark.parametrize("backend", ["flash", "sage", "nonsense"])
+def test_fit_pipeline_goes_on_without_an_attention_backend_that_is_not_there(
+    tiny_entry: ModelEntry, tiny_engine: DiffusionEngine, backend: str
+) -> None:
+    with structlog.testing.capture_logs() as logs:
+        engine = DiffusionEngine(tiny_entry.model_copy(update={"attention": backend}), threads=1)
+        [image] = paint(engine, [canvas_of(0)])
+    assert [(one["event"], one["backend"]) for one in logs] == [
+        ("attention_backend_unavailable", backend)
+    ]
+    assert np.array_equal(image, paint(tiny_engine, [canvas_of(0)])[0])
+
+
+def test_fit_pipeline_passes_on_what_only_an_accelerator_can_do(tiny_entry: ModelEntry) -> None:
+    assert ("to", ("cuda",), {}) in fitted(tiny_entry).calls
+    for offload in ("model", "sequential"):
+        calls = fitted(tiny_entry, offload=offload).calls
+        assert (f"enable_{offload}_cpu_offload", (), {"device": "cuda"}) in calls
+        assert ("to", ("cuda",), {}) not in calls
+    assert ("compile_repeated_blocks", (), {"fullgraph": True}) in fitted(
+        tiny_entry, compile=True
+    ).calls
+    assert ("set_attention_backend", ("sage",), {}) in fitted(tiny_entry, attention="sage").calls
+    assert "enable_slicing" in fitted(tiny_entry).names()
+    assert "enable_slicing" not in fitted(tiny_entry, max_batch=1).names()
+    assert "compile_repeated_blocks" not in fitted(tiny_entry).names()
+
+
+def test_fit_pipeline_goes_on_where_there_is_nothing_to_compile(tiny_entry: ModelEntry) -> None:
+    recorder = Recorder()
+    recorder._repeated_blocks = []
+    entry = tiny_entry.model_copy(update={"compile": True})
+    with structlog.testing.capture_logs() as logs:
+        fit_pipeline(recorder, entry, ADAPTERS[entry.family], "cpu")
+    assert [one["event"] for one in logs] == ["nothing_to_compile"]
+    assert "compile_repeated_blocks" not in recorder.names()
+
+
+def test_fit_pipeline_leaves_weights_where_they_are_on_a_processor(tiny_entry: ModelEntry) -> None:
+    assert not {"to", "enable_model_cpu_offload"} & set(
+        fitted(tiny_entry, "cpu", offload="model").names()
+    )
+
+
+def test_fit_pipeline_orders_the_memory_of_convolutions(tiny_engine: DiffusionEngine) -> None:
+    weight = tiny_engine._loaded().denoiser.conv_in.weight
+    assert weight.is_contiguous(memory_format=torch.channels_last)

@@ -1,0 +1,50 @@
+"""FLUX.2 klein."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from worker.engines.diffusion.families.base import Adapter, Embedding, Settings
+
+
+class Flux2Klein(Adapter):
+    """Calls `Flux2KleinInpaintPipeline`.
+
+    It ignores `width` and `height` for the picture's own size, which it floors to multiples of 16
+    and shrinks to a megapixel: the picture must come at a size that it leaves alone. Distilled
+    weights know no guidance; base weights take the model's default, with "" as negative prompt.
+    """
+
+    takes_size = False
+    max_pixels = 1024 * 1024
+    opens_cache = True
+
+    def is_guided(self, pipeline: Any, settings: Settings) -> bool:
+        """Whether the weights are base weights with guidance."""
+        return not pipeline.config.is_distilled and settings.guidance_scale > 1
+
+    def encode(self, pipeline: Any, text: str, max_sequence_length: int | None) -> Embedding:
+        """Run Qwen3."""
+        embeds, _ = pipeline.encode_prompt([text], max_sequence_length=max_sequence_length)
+        return {"prompt_embeds": embeds}
+
+    def to_decodable(self, pipeline: Any, latents: torch.Tensor, settings: Settings) -> Any:
+        """Undo the packing, the norm by the autoencoder's statistics and the patches."""
+        count, _, channels = latents.shape
+        rows, columns = settings.height // 16, settings.width // 16
+        grid = latents.view(count, rows, columns, channels).permute(0, 3, 1, 2)
+        norm = pipeline.vae.bn
+        std = (norm.running_var + pipeline.vae.config.batch_norm_eps).sqrt()
+        patches = grid * std.view(1, -1, 1, 1).to(grid) + norm.running_mean.view(1, -1, 1, 1).to(
+            grid
+        )
+        return pipeline._unpatchify_latents(patches)
+
+    def _settings(self, pipeline: Any, settings: Settings) -> dict[str, Any]:
+        given = super()._settings(pipeline, settings)
+        if not self.is_guided(pipeline, settings):
+            # Its own default is for base weights: 8.
+            given["guidance_scale"] = 1.0
+        return given

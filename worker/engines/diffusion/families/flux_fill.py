@@ -1,0 +1,29 @@
+"""FLUX.1 Fill."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from worker.engines.diffusion.families.base import Adapter, Embedding, Settings, unpack_2x2
+
+
+class FluxFill(Adapter):
+    """Calls `FluxFillPipeline`: distilled guidance and no negative prompt.
+
+    It would paint 1024 x 1024 whatever the picture's size is: the size is always given.
+    """
+
+    def is_guided(self, pipeline: Any, settings: Settings) -> bool:
+        """Say no: guidance is a number that the model was trained on."""
+        return False
+
+    def encode(self, pipeline: Any, text: str, max_sequence_length: int | None) -> Embedding:
+        """Run CLIP and T5."""
+        embeds, pooled, _ = pipeline.encode_prompt([text], max_sequence_length=max_sequence_length)
+        return {"prompt_embeds": embeds, "pooled_prompt_embeds": pooled}
+
+    def to_decodable(self, pipeline: Any, latents: torch.Tensor, settings: Settings) -> Any:
+        """Unpack first."""
+        return super().to_decodable(pipeline, unpack_2x2(latents, settings), settings)

@@ -1,0 +1,57 @@
+"""Kandinsky 2.2: a prior that imagines an embedding, and a decoder that inpaints from it."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import torch
+
+from worker.engines.diffusion.families.base import (
+    Embed,
+    NoiseAdapter,
+    Rows,
+    Settings,
+    StepEnd,
+    new_generator,
+)
+
+PRIOR_STEPS: Final = 25
+"""Steps of the prior, as it was published; it tells them as the decoder tells its own."""
+
+
+class Kandinsky22(NoiseAdapter):
+    """Calls `KandinskyV22InpaintCombinedPipeline`, a row at a time.
+
+    Its decoder pastes the first row's picture and mask into every row. The prior starts from the
+    seed, so what it makes of a prompt cannot be kept for another job.
+    """
+
+    autoencoder = "movq"
+    takes_strength = False
+
+    def callbacks(self, on_step_end: StepEnd) -> dict[str, Any]:
+        """Tell the prior's steps too, without latents: its own are no picture."""
+
+        def tell(_pipe: Any, _step: int, _time: Any, _tensors: Any) -> dict[str, Any]:
+            on_step_end(None)
+            return {}
+
+        return {**super().callbacks(on_step_end), "prior_callback_on_step_end": tell}
+
+    def steps_run(self, pipeline: Any, settings: Settings) -> int:
+        """Add the prior's steps."""
+        return PRIOR_STEPS + super().steps_run(pipeline, settings)
+
+    def to_decodable(self, pipeline: Any, latents: torch.Tensor, settings: Settings) -> Any:
+        """Give them as they are."""
+        return latents
+
+    def _prompts(self, pipeline: Any, rows: Rows, embed: Embed) -> dict[str, Any]:
+        [prompt], [negative] = rows.prompts, rows.negative_prompts
+        return {
+            "prompt": prompt,
+            # Without one, the decoder is guided away from the embedding of a black picture.
+            "negative_prompt": negative or None,
+            "generator": new_generator(rows.seeds[0]),
+            "prior_num_inference_steps": PRIOR_STEPS,
+        }

@@ -1,0 +1,51 @@
+"""Z-Image, by itself and with a ControlNet."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from PIL import Image
+
+from worker.engines.diffusion.families.base import Adapter, Embed, Embedding, Rows, Settings
+
+GRAY = (128, 128, 128)
+
+
+class ZImage(Adapter):
+    """Calls `ZImageInpaintPipeline`.
+
+    It guides at any scale above 0, and pays double for it; turbo weights want 0.
+    """
+
+    def is_guided(self, pipeline: Any, settings: Settings) -> bool:
+        """Whether the scale is above 0, not 1."""
+        return settings.guidance_scale > 0
+
+    def encode(self, pipeline: Any, text: str, max_sequence_length: int | None) -> Embedding:
+        """Run Qwen3; embeddings are as long as their text."""
+        embeds, _ = pipeline.encode_prompt(
+            [text], do_classifier_free_guidance=False, max_sequence_length=max_sequence_length
+        )
+        return {"prompt_embeds": embeds[0]}
+
+    def join(self, embeddings: Sequence[Embedding]) -> dict[str, Any]:
+        """Give a list: lengths differ."""
+        return {"prompt_embeds": [one["prompt_embeds"] for one in embeddings]}
+
+
+class ZImageControlNet(ZImage):
+    """Calls `ZImageControlNetInpaintPipeline`, with weights of Union 2.0 or later.
+
+    Besides the picture it wants a drawing of what to paint. Gray stands for none: that is what its
+    other users encode where only a region is to be repainted.
+    """
+
+    controlnet = "ZImageControlNetModel"
+    takes_strength = False
+
+    def arguments(self, pipeline: Any, rows: Rows, embed: Embed) -> dict[str, Any]:
+        """Add the drawing."""
+        size = rows.settings.width, rows.settings.height
+        drawings = [Image.new("RGB", size, GRAY) for _ in rows.images]
+        return super().arguments(pipeline, rows, embed) | {"control_image": drawings}

@@ -1,0 +1,230 @@
+"""What is painted in which call: rounds of passes, calls of a round, rows of a call.
+
+All of it is known before anything is painted, for it follows from sizes and masks alone: so
+progress can be told over the whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from PIL import Image
+
+from service.contract.catalogue import ModelEntry
+from service.contract.errors import InvalidField
+from service.contract.geometry import Box
+from service.contract.params import Infill
+from worker.engines.base import Canvas
+from worker.engines.diffusion.cropping import Cropper, find_regions
+from worker.engines.diffusion.families.base import Adapter, Rows, Settings
+from worker.engines.diffusion.framing import Frame, fit_frame
+from worker.engines.diffusion.infilling import choose_infill
+from worker.engines.diffusion.loading import LoadedModel
+from worker.engines.diffusion.passes import Pass, inside, plan_passes
+from worker.imaging import MaskArray
+
+_Value = TypeVar("_Value")
+
+
+@dataclass(frozen=True, eq=False)
+class Piece:
+    """A part of a canvas that the model sees at once.
+
+    Attributes:
+        index: of its canvas among those asked for.
+        whole: the pass that it is a part of.
+        box: where it lies on the canvas.
+        size: width and height at which the model sees it.
+        infill: what fills its hole before the model looks.
+    """
+
+    index: int
+    whole: Pass
+    box: Box
+    size: tuple[int, int]
+    infill: Infill
+
+    @property
+    def canvas(self) -> Canvas:
+        """What is asked."""
+        return self.whole.canvas
+
+    @property
+    def hole(self) -> MaskArray:
+        """What is painted of it: uint8 (H, W) of its box, 255 inside."""
+        return self.whole.mask[inside(self.box, self.whole.box)]
+
+    @property
+    def unseen(self) -> MaskArray:
+        """Where there is no picture yet, of the same form."""
+        return self.whole.unseen[inside(self.box, self.whole.box)]
+
+
+@dataclass(frozen=True, eq=False)
+class PlannedRow:
+    """One row of a call.
+
+    Attributes:
+        piece: what it paints.
+        frame: how the model sees it.
+    """
+
+    piece: Piece
+    frame: Frame
+
+    @property
+    def index(self) -> int:
+        """Of its canvas among those asked for."""
+        return self.piece.index
+
+    @property
+    def canvas(self) -> Canvas:
+        """What is asked."""
+        return self.piece.canvas
+
+
+@dataclass(frozen=True, eq=False)
+class Call:
+    """One pipeline call.
+
+    Attributes:
+        settings: what its rows share.
+        rows: at least one.
+        steps_run: how many steps it will tell.
+    """
+
+    settings: Settings
+    rows: tuple[PlannedRow, ...]
+    steps_run: int
+
+    def halves(self) -> tuple[Call, Call]:
+        """Give two calls of half the rows each."""
+        middle = len(self.rows) // 2
+        first, second = self.rows[:middle], self.rows[middle:]
+        return Call(self.settings, first, self.steps_run), Call(
+            self.settings, second, self.steps_run
+        )
+
+    def to_rows(self, entry: ModelEntry) -> Rows:
+        """Give what the adapter is asked."""
+        default = entry.defaults.negative_prompt
+        params = [row.canvas.params for row in self.rows]
+        return Rows(
+            images=[Image.fromarray(row.frame.image) for row in self.rows],
+            masks=[Image.fromarray(row.frame.mask) for row in self.rows],
+            prompts=[one.prompt or "" for one in params],
+            negative_prompts=[_either(one.negative_prompt, default) for one in params],
+            seeds=[row.piece.whole.seed for row in self.rows],
+            settings=self.settings,
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class PlannedCall:
+    """A call to be made, its pictures not looked at yet: an earlier pass may have to paint them.
+
+    Attributes:
+        settings: what its rows share.
+        pieces: one a row.
+        steps_run: how many steps it will tell.
+    """
+
+    settings: Settings
+    pieces: tuple[Piece, ...]
+    steps_run: int
+
+
+def plan_rounds(canvases: Sequence[Canvas], model: LoadedModel) -> list[list[PlannedCall]]:
+    """Give the calls of each round of passes; what a round paints, the next one sees.
+
+    Raises:
+        InvalidField: strength and steps leave no step to run, or an infill is not to be had.
+    """
+    passes = [plan_passes(canvas) for canvas in canvases]
+    rounds = max(map(len, passes), default=0)
+    return [
+        _plan_calls([(i, own[turn]) for i, own in enumerate(passes) if turn < len(own)], model)
+        for turn in range(rounds)
+    ]
+
+
+def _plan_calls(passes: Sequence[tuple[int, Pass]], model: LoadedModel) -> list[PlannedCall]:
+    """Group what agrees in size and settings, up to the model's `max_batch` a call.
+
+    A canvas that is asked to be deterministic shares no call: its batch mates change nothing.
+    """
+    groups: dict[tuple[Settings, int | None], list[Piece]] = {}
+    for index, whole in passes:
+        alone = index if whole.canvas.params.deterministic else None
+        for piece in _find_pieces(index, whole, model):
+            settings = make_settings(piece, model.entry, model.adapter)
+            groups.setdefault((settings, alone), []).append(piece)
+    limit = model.entry.max_batch if model.entry.traits.batches else 1
+    return [
+        PlannedCall(settings, tuple(pieces[start : start + limit]), _count_steps(model, settings))
+        for (settings, _), pieces in groups.items()
+        for start in range(0, len(pieces), limit)
+    ]
+
+
+def _find_pieces(index: int, whole: Pass, model: LoadedModel) -> list[Piece]:
+    """Give the parts of a pass that the model sees one by one."""
+    entry, most = model.entry, model.adapter.max_pixels
+    params = whole.canvas.params
+    strength = find_strength(whole.canvas, entry, model.adapter)
+    infill = choose_infill(whole.canvas, entry.traits, strength)
+    cropper = Cropper(whole.box.width, whole.box.height, entry, params.padding, most)
+    return [
+        Piece(
+            index,
+            whole,
+            _shift(box, whole.box),
+            fit_frame(box.width, box.height, entry, most),
+            infill,
+        )
+        for box in find_regions(whole.mask, cropper, params.region)
+    ]
+
+
+def _shift(box: Box, by: Box) -> Box:
+    """Give a box of a part as one of the whole."""
+    return Box(
+        left=box.left + by.left,
+        top=box.top + by.top,
+        right=box.right + by.left,
+        bottom=box.bottom + by.top,
+    )
+
+
+def make_settings(piece: Piece, entry: ModelEntry, adapter: Adapter) -> Settings:
+    """Give a row's settings: asked for, or the model's own; what is not honored is left out."""
+    params, defaults = piece.canvas.params, entry.defaults
+    width, height = piece.size
+    length = adapter.sequence_length
+    return Settings(
+        width=width,
+        height=height,
+        steps=_either(params.num_inference_steps, defaults.num_inference_steps),
+        strength=find_strength(piece.canvas, entry, adapter),
+        guidance_scale=_either(params.guidance_scale, defaults.guidance_scale),
+        max_sequence_length=None if length is None else entry.max_sequence_length or length,
+    )
+
+
+def find_strength(canvas: Canvas, entry: ModelEntry, adapter: Adapter) -> float:
+    """Give the share of noise that a canvas is painted from, (0, 1]."""
+    asked, default = canvas.params.strength, entry.defaults.strength
+    return _either(asked, default) if adapter.takes_strength else 1.0
+
+
+def _count_steps(model: LoadedModel, settings: Settings) -> int:
+    steps = model.adapter.steps_run(model.pipeline, settings)
+    if steps < 1:
+        raise InvalidField("strength x num_inference_steps leaves no step to run; raise one")
+    return steps
+
+
+def _either(asked: _Value | None, default: _Value) -> _Value:
+    return default if asked is None else asked

@@ -1,0 +1,108 @@
+"""Small pictures of what is being painted, from latents by a linear map."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import cv2
+import numpy as np
+import structlog
+import torch
+
+from worker.engines.diffusion.estimates import CleanLatents
+from worker.engines.diffusion.families.base import Settings
+from worker.engines.diffusion.loading import LoadedModel
+from worker.imaging import ImageArray
+from worker.imaging.picture import to_uint8
+
+MAX_SIDE: Final = 256
+"""Of a preview, in pixels."""
+
+log = structlog.get_logger()
+
+_SIDE: Final = 128
+_PICTURES: Final = 4
+
+
+class Previewer:
+    """Makes previews of one model."""
+
+    def __init__(self) -> None:
+        self._map: torch.Tensor | None = None
+        self._clean = CleanLatents()
+
+    def prepare(self, model: LoadedModel) -> None:
+        """Fit the map, which costs more than all previews of a job; bears a failure.
+
+        Then the first preview would try again, and fail by itself.
+        """
+        try:
+            self._map = fit_map(model)
+        except Exception as error:
+            log.warning("preview_map_failed", model=model.entry.name, error=type(error).__name__)
+        # The autoencoder may have been moved where it is to be only while it works.
+        model.pipeline.maybe_free_model_hooks()
+
+    def preview(
+        self, model: LoadedModel, latents: torch.Tensor, settings: Settings
+    ) -> list[ImageArray]:
+        """Give RGB uint8 (H, W, 3) a row, at most `MAX_SIDE` px a side, aspect ratio kept.
+
+        Args:
+            model: that made the latents.
+            latents: after a step, packed as the pipeline has them.
+            settings: of the call.
+        """
+        if self._map is None:
+            self._map = fit_map(model)
+        clean = self._clean.estimate(model.pipeline.scheduler, latents)
+        decodable = model.adapter.to_decodable(model.pipeline, clean, settings)
+        pixels = _flat(decodable.detach().float().cpu()) @ self._map
+        scale = min(1.0, MAX_SIDE / max(settings.width, settings.height))
+        size = round(settings.width * scale), round(settings.height * scale)
+        return [_to_image(one, size) for one in pixels]
+
+
+def fit_map(model: LoadedModel) -> torch.Tensor:
+    """Fit colors to latents by least squares, over a few smooth random pictures.
+
+    Returns:
+        (C + 1, 3): weights of each channel and a constant, to RGB in 0..1.
+    """
+    pictures = _smooth_pictures()
+    with torch.no_grad():
+        latents = _encode(model.autoencoder, pictures).float().cpu()
+    colors = torch.nn.functional.interpolate(pictures, latents.shape[-2:], mode="area")
+    inputs = _flat(latents).reshape(-1, latents.shape[1] + 1)
+    wanted = colors.permute(0, 2, 3, 1).reshape(-1, 3)
+    fitted: torch.Tensor = torch.linalg.lstsq(inputs, wanted, driver="gelsd").solution
+    return fitted
+
+
+def _encode(autoencoder: Any, pictures: torch.Tensor) -> torch.Tensor:
+    """Give the latents of pictures (N, 3, H, W) in 0..1, as the decoder takes them."""
+    weights = next(autoencoder.parameters())
+    given = (pictures * 2 - 1).to(weights)
+    is_video = hasattr(autoencoder, "temperal_downsample")
+    encoded = autoencoder.encode(given[:, :, None] if is_video else given)
+    latents: torch.Tensor
+    latents = encoded.latents if hasattr(encoded, "latents") else encoded.latent_dist.mode()
+    return latents[:, :, 0] if is_video else latents
+
+
+def _smooth_pictures() -> torch.Tensor:
+    """Give (N, 3, H, W) in 0..1: coarse noise blown up, so that colors fill whole latents."""
+    generator = torch.Generator().manual_seed(0)
+    cells = torch.rand((_PICTURES, 3, 6, 6), generator=generator)
+    return torch.nn.functional.interpolate(cells, (_SIDE, _SIDE), mode="bicubic").clamp(0, 1)
+
+
+def _flat(latents: torch.Tensor) -> torch.Tensor:
+    """Bring (N, C, h, w) to (N, h, w, C + 1), the last of them 1."""
+    channels_last = latents.permute(0, 2, 3, 1)
+    return torch.cat((channels_last, torch.ones_like(channels_last[..., :1])), dim=-1)
+
+
+def _to_image(pixels: torch.Tensor, size: tuple[int, int]) -> ImageArray:
+    values = np.nan_to_num(pixels.numpy() * 255).clip(0, 255).round().astype(np.uint8)
+    return to_uint8(cv2.resize(values, size, interpolation=cv2.INTER_LINEAR))

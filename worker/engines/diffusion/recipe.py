@@ -1,0 +1,69 @@
+"""How a picture was painted, told so that it can be painted again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from service.contract.catalogue import ModelEntry
+from service.contract.jobs import Recipe
+from worker.engines.diffusion.loading import LoadedModel, versions
+from worker.engines.diffusion.running import RunRow
+
+
+def describe_model(model: LoadedModel) -> Recipe:
+    """Give the recipe that all pictures of a model share."""
+    entry, pipeline = model.entry, model.pipeline
+    return Recipe(
+        engine="diffusers",
+        model_revision=entry.revision,
+        scheduler=type(pipeline.scheduler).__name__,
+        dtype=entry.dtype,
+        versions=versions(),
+        details={
+            "family": entry.family,
+            "pipeline": type(pipeline).__name__,
+            "device": str(pipeline._execution_device.type),
+            "native_pixels": entry.native_pixels,
+            **_special(entry),
+        },
+    )
+
+
+def describe_row(run: RunRow, seed: int, model: LoadedModel) -> dict[str, Any]:
+    """Give what is a picture's own: settings, seed, and what had to be done to get it."""
+    settings, honors = run.call.settings, model.entry.traits.honors
+    details: dict[str, Any] = {
+        "seed": seed,
+        "painted_size": [settings.width, settings.height],
+        "num_inference_steps": settings.steps,
+        "steps_run": run.call.steps_run,
+        "rows": len(run.call.rows),
+    }
+    if "strength" in honors:
+        details["strength"] = settings.strength
+    if "guidance_scale" in honors or model.adapter.is_guided(model.pipeline, settings):
+        details["guidance_scale"] = settings.guidance_scale
+    if settings.max_sequence_length is not None:
+        details["max_sequence_length"] = settings.max_sequence_length
+    marks = {"tiled": run.tiled, "painted_in_float32": run.raised}
+    return details | {name: True for name, value in marks.items() if value}
+
+
+def _special(entry: ModelEntry) -> dict[str, Any]:
+    """Give what the operator set beyond the ordinary; places of weights are not told."""
+    given: dict[str, Any] = {
+        "variant": entry.variant,
+        "controlnet_revision": entry.controlnet_revision,
+        "quantization": entry.quantization,
+        "offload": None if entry.offload == "none" else entry.offload,
+        "attention": entry.attention,
+        "cache": entry.cache,
+        "compile": entry.compile or None,
+        "scheduler_settings": entry.scheduler,
+        "loras": [
+            {"revision": lora.revision, "weight_name": lora.weight_name, "scale": lora.scale}
+            for lora in entry.loras
+        ]
+        or None,
+    }
+    return {name: value for name, value in given.items() if value is not None}

@@ -1,0 +1,196 @@
+"""One pipeline call, and what is done when it fails: fewer rows, tiles, more precision."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+import torch
+
+from service.contract.errors import GpuOutOfMemory, ModelOutputInvalid
+from worker.engines.base import StepCallback
+from worker.engines.diffusion.faults import DeviceLost, is_device_lost, is_out_of_memory
+from worker.engines.diffusion.fitting import set_tiling
+from worker.engines.diffusion.loading import LoadedModel
+from worker.engines.diffusion.outputs import find_picture
+from worker.engines.diffusion.planning import Call
+from worker.engines.diffusion.precision import can_be_raised, in_float32
+from worker.engines.diffusion.prompts import PromptCache
+from worker.imaging import ImageArray
+
+OnLatents = Callable[[Call, torch.Tensor], None]
+"""Called after a step with the call and its latents, packed as the pipeline has them."""
+
+
+class Progress:
+    """Tells steps over all calls of a painting.
+
+    Args:
+        on_step: is told; what it raises leaves the call.
+        total: steps of all calls as planned.
+    """
+
+    def __init__(self, on_step: StepCallback, total: int) -> None:
+        self._on_step = on_step
+        self.done = 0
+        self.total = total
+
+    def tell(self) -> None:
+        """Tell one step more."""
+        self.done += 1
+        self._on_step(min(self.done, self.total), self.total)
+
+
+@dataclass(frozen=True, eq=False)
+class RunRow:
+    """What a call made of one row.
+
+    Attributes:
+        image: RGB uint8 (H, W, 3) of the call's size.
+        call: the call that made it.
+        tiled: whether the autoencoder worked in tiles.
+        raised: whether float32 had to take the place of the model's dtype.
+    """
+
+    image: ImageArray
+    call: Call
+    tiled: bool = False
+    raised: bool = False
+
+
+class Runner:
+    """Runs calls of one painting; whatever happens, the pipeline can be called again afterwards.
+
+    Args:
+        model: paints.
+        prompts: its embeddings.
+        progress: is told every step.
+        on_latents: is shown every step, where there is something to see.
+    """
+
+    def __init__(
+        self,
+        model: LoadedModel,
+        prompts: PromptCache,
+        progress: Progress,
+        on_latents: OnLatents | None = None,
+    ) -> None:
+        self._model = model
+        self._prompts = prompts
+        self._progress = progress
+        self._on_latents = on_latents
+
+    def run(self, call: Call) -> list[RunRow]:
+        """Run a call; with fewer rows, then in tiles, where memory does not hold it.
+
+        Raises:
+            GpuOutOfMemory: memory does not hold one row in tiles.
+            ModelOutputInvalid: what was painted is no picture, in float32 either.
+            DeviceLost: the accelerator is broken.
+            Aborted: out of the progress.
+        """
+        settings = call.settings
+        tiles = settings.width * settings.height >= self._model.entry.tile_pixels
+        return self._run(call, tiles)
+
+    def _run(self, call: Call, tiles: bool) -> list[RunRow]:
+        before = self._progress.done
+        images = self._call_if_it_fits(call, tiles)
+        if images is not None:
+            return self._mend(call, images, tiles)
+        self._progress.done = before
+        if len(call.rows) > 1:
+            self._progress.total += call.steps_run
+            return [row for half in call.halves() for row in self._run(half, tiles)]
+        if tiles:
+            raise GpuOutOfMemory("the accelerator's memory does not hold this picture")
+        return self._run(call, tiles=True)
+
+    def _mend(self, call: Call, images: Sequence[np.ndarray], tiles: bool) -> list[RunRow]:
+        """Make pictures of what was painted; rows that are none are painted again in float32."""
+        pairs = zip(call.rows, images, strict=True)
+        pictures = [find_picture(image, row.frame) for row, image in pairs]
+        broken = [index for index, picture in enumerate(pictures) if picture is None]
+        raised = dict(zip(broken, self._run_raised(call, broken, tiles), strict=True))
+        return [
+            raised[index] if picture is None else RunRow(picture, call, tiles)
+            for index, picture in enumerate(pictures)
+        ]
+
+    def _run_raised(self, call: Call, broken: list[int], tiles: bool) -> list[RunRow]:
+        if not broken:
+            return []
+        if not can_be_raised(self._model.pipeline):
+            raise ModelOutputInvalid("the model gave values that are no picture")
+        again = replace(call, rows=tuple(call.rows[index] for index in broken))
+        self._progress.total += call.steps_run
+        try:
+            with in_float32(self._model.pipeline):
+                rows = self._run(again, tiles)
+        except RuntimeError as error:
+            # Not of the call, which bears it, but of weights twice as large.
+            if is_out_of_memory(error):
+                raise ModelOutputInvalid("the model gave values that are no picture") from None
+            raise
+        return [replace(row, raised=True) for row in rows]
+
+    def _call_if_it_fits(self, call: Call, tiles: bool) -> list[np.ndarray] | None:
+        """Call the pipeline; `None` where memory is out."""
+        try:
+            return self._call(call, tiles)
+        except RuntimeError as error:
+            if is_device_lost(error):
+                raise DeviceLost("the accelerator's context is broken") from None
+            if not is_out_of_memory(error):
+                raise
+        finally:
+            self._clean_up()
+        # Outside the handler: there the traceback would still hold the tensors.
+        gc.collect()
+        torch.cuda.empty_cache()
+        return None
+
+    def _clean_up(self) -> None:
+        """Do what ends every call, and is skipped by an exception: state would leak into the next.
+
+        It may move weights, and so be the one to find the device broken.
+        """
+        try:
+            self._model.pipeline.maybe_free_model_hooks()
+        except RuntimeError as error:
+            if is_device_lost(error):
+                raise DeviceLost("the accelerator's context is broken") from None
+            raise
+
+    def _call(self, call: Call, tiles: bool) -> list[np.ndarray]:
+        model, first = self._model, self._progress.done
+        adapter, rows = model.adapter, call.to_rows(model.entry)
+        length = call.settings.max_sequence_length
+        embed = partial(self._prompts.embed, adapter, model.pipeline, max_sequence_length=length)
+        set_tiling(model.autoencoder, tiles=tiles)
+        with self._caching():
+            output = model.pipeline(
+                **adapter.arguments(model.pipeline, rows, embed),
+                **adapter.callbacks(partial(self._step_end, call)),
+            )
+            pictures = adapter.to_pictures(model.pipeline, output, rows)
+        # Where a scheduler took other steps than was foreseen.
+        self._progress.total += self._progress.done - first - call.steps_run
+        return pictures
+
+    def _step_end(self, call: Call, latents: torch.Tensor | None) -> None:
+        self._progress.tell()
+        if self._on_latents is not None and latents is not None:
+            self._on_latents(call, latents)
+
+    @contextmanager
+    def _caching(self) -> Iterator[None]:
+        """Open the context that caches between steps need, where the pipeline opens none."""
+        with ExitStack() as stack:
+            if self._model.entry.cache is not None and not self._model.adapter.opens_cache:
+                stack.enter_context(self._model.denoiser.cache_context("cond"))
+            yield

@@ -1,0 +1,101 @@
+"""A canvas while it is painted: what it looks like so far, and how it came to that."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+from worker.engines.base import Canvas, Painted
+from worker.engines.diffusion.framing import Frame, make_frame, shrink_hole
+from worker.engines.diffusion.infilling import UNTOUCHED, fill_hole
+from worker.engines.diffusion.loading import LoadedModel
+from worker.engines.diffusion.overview import Overview
+from worker.engines.diffusion.planning import Call, Piece, PlannedCall, PlannedRow
+from worker.engines.diffusion.recipe import describe_row
+from worker.engines.diffusion.running import RunRow
+from worker.engines.diffusion.stitching import stitch
+from worker.imaging import ImageArray
+
+MARKS: Final = frozenset({"tiled", "painted_in_float32"})
+"""What a recipe tells if it holds for any row."""
+
+
+class Sheet:
+    """Takes what is painted of one canvas, piece by piece.
+
+    Args:
+        canvas: what is asked.
+        model: that paints it.
+    """
+
+    def __init__(self, canvas: Canvas, model: LoadedModel) -> None:
+        self._canvas = canvas
+        self._model = model
+        # The kept pixels of the copy are never written to: what is given back keeps them.
+        self._picture = canvas.image.copy()
+        self._done: list[tuple[Piece, dict[str, Any]]] = []
+        self._overview: Overview | None = None
+
+    def frame(self, piece: Piece, check: Callable[[], None]) -> Frame:
+        """Give how the model sees a piece of what there is by now.
+
+        Args:
+            piece: of this canvas.
+            check: called now and then by what takes time; may raise to stop.
+        """
+        cell = self._model.entry.traits.cell
+        frame = make_frame(self._crop(piece), piece.hole, piece.size, cell)
+        if piece.infill in UNTOUCHED:
+            return frame
+        unseen = shrink_hole(piece.unseen, piece.size)
+        image = fill_hole(frame.image, unseen, piece.infill, piece.whole.seed, check)
+        return Frame(image, frame.mask)
+
+    def put(self, row: PlannedRow, run: RunRow) -> None:
+        """Put what a row became in its place."""
+        piece, cell = row.piece, self._model.entry.traits.cell
+        stitch(self._crop(piece), piece.hole, run.image, row.frame.mask, cell)
+        self._done.append((piece, describe_row(run, piece.whole.seed, self._model)))
+        self._overview = None
+
+    def preview(self, piece: Piece, preview: ImageArray) -> ImageArray:
+        """Give what the canvas may become: RGB uint8, at most 256 px a side.
+
+        Args:
+            piece: being painted.
+            preview: RGB uint8 (h, w, 3) of it.
+        """
+        if self._overview is None:
+            self._overview = Overview(self._picture)
+        self._overview.lay(piece.box, piece.hole, preview)
+        return self._overview.picture()
+
+    def finish(self) -> Painted:
+        """Give the picture, once all pieces are in their places."""
+        return Painted(self._picture, details=self._describe())
+
+    def _crop(self, piece: Piece) -> ImageArray:
+        box = piece.box
+        return self._picture[box.top : box.bottom, box.left : box.right]
+
+    def _describe(self) -> dict[str, Any]:
+        """Give what the first row tells, what was done to any, and where each was painted."""
+        first, details = self._done[0]
+        marks = {key: True for _, told in self._done for key in MARKS & told.keys()}
+        crops = [
+            {"box": piece.box.as_list(), "size": list(piece.size), "seed": piece.whole.seed}
+            for piece, _ in self._done
+        ]
+        return details | marks | {"blend": "membrane", "infill": first.infill, "crops": crops}
+
+
+def frame_call(planned: PlannedCall, sheets: Sequence[Sheet], check: Callable[[], None]) -> Call:
+    """Give a call with its pictures, as they are by now.
+
+    Args:
+        planned: what to call.
+        sheets: of all canvases.
+        check: called now and then by what takes time; may raise to stop.
+    """
+    rows = [PlannedRow(piece, sheets[piece.index].frame(piece, check)) for piece in planned.pieces]
+    return Call(planned.settings, tuple(rows), planned.steps_run)

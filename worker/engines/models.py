@@ -1,0 +1,114 @@
+"""The models of one group, of which only so many stay loaded as memory holds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from service.contract.catalogue import ModelEntry
+from service.contract.methods import METHODS
+from worker.engines.base import Engine, UnloadableEngine
+
+WEIGHTS: Final = ".safetensors"
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class GroupModel:
+    """One model of the group.
+
+    Attributes:
+        engine: paints with it.
+        memory_bytes: what it counts for when it is loaded.
+    """
+
+    engine: UnloadableEngine
+    memory_bytes: int
+
+
+class ModelEngines:
+    """The engines of one group's models. Those not used for longest are unloaded for others.
+
+    Args:
+        models: by name.
+        first: the one that is loaded from the start, where not all are.
+        limit_bytes: what loaded models may take together; 0 for no limit. A model that takes more
+            by itself is loaded alone.
+    """
+
+    def __init__(self, models: Mapping[str, GroupModel], first: str, limit_bytes: int = 0) -> None:
+        # In the order of use, the most recent last; whoever takes memory away begins at the front.
+        self._models = {name: model for name, model in models.items() if name != first}
+        self._models[first] = models[first]
+        self._first = first
+        self._limit_bytes = limit_bytes
+        self._methods = {(info.operation, info.name) for info in METHODS if info.needs_model}
+
+    def get(self, operation: str, method: str, model: str | None) -> Engine:
+        """Give the engine; where memory does not hold it beside others, these are unloaded.
+
+        Raises:
+            KeyError: this worker has none for it.
+        """
+        if (operation, method) not in self._methods or model not in self._models:
+            raise KeyError((operation, method, model))
+        self._make_room(model)
+        found = self._models[model] = self._models.pop(model)
+        return found.engine
+
+    def methods(self) -> list[tuple[str, str]]:
+        """Give the (operation, method) pairs that this worker paints."""
+        return sorted(self._methods)
+
+    def models(self) -> list[str]:
+        """Give the names of the models that this worker holds or can load."""
+        return sorted(self._models)
+
+    def loaded_models(self) -> list[str]:
+        """Give the names of the models that are loaded now, the most recently used last."""
+        return [name for name, model in self._models.items() if model.engine.is_loaded]
+
+    def warm(self) -> None:
+        """Load every model, or the first one alone where memory is limited.
+
+        Raises:
+            ModelUnavailable: a model cannot be loaded.
+        """
+        for name in (self._first,) if self._limit_bytes else tuple(self._models):
+            self._models[name].engine.load()
+
+    def _make_room(self, name: str) -> None:
+        if not self._limit_bytes or self._models[name].engine.is_loaded:
+            return
+        for other in self.loaded_models():
+            if self._taken() + self._models[name].memory_bytes <= self._limit_bytes:
+                return
+            self._models[other].engine.unload()
+            log.info("model_unloaded", model=other, for_model=name)
+
+    def _taken(self) -> int:
+        return sum(self._models[name].memory_bytes for name in self.loaded_models())
+
+
+def count_memory(entry: ModelEntry) -> int:
+    """Give what a model counts for: as its entry says, else what its local files weigh.
+
+    Nothing is known of one that is neither; it counts 0.
+    """
+    if entry.memory_bytes is not None:
+        return entry.memory_bytes
+    sources = (entry.source, entry.controlnet, *(lora.source for lora in entry.loras))
+    files = {file.resolve() for source in sources if source for file in _weight_files(Path(source))}
+    return sum(file.stat().st_size for file in files)
+
+
+def _weight_files(source: Path) -> list[Path]:
+    """Give the files of weights under a local source; of another there are none."""
+    if source.is_file():
+        return [source]
+    return list(source.rglob(f"*{WEIGHTS}"))
