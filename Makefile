@@ -1,6 +1,6 @@
 # Everything a developer does, each as one word. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast test-whole check format openapi cov bench bench-seams bench-weightfree clean
+.PHONY: help demo demo-generate test test-fast test-whole check format openapi cov bench bench-seams bench-self bench-weightfree clean
 
 # The first Python that is new enough; name another one with `make PYTHON=… demo`.
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
@@ -17,6 +17,9 @@ help: ## list the targets
 
 demo: .venv/weightfree.stamp ## start everything, paint real photos over HTTP, write demo-output/contact-sheet.png
 	@$(BIN)/python demo/demo.py
+
+demo-generate: .venv/generate.stamp ## the same with the built-in model of `generate` (installs torch)
+	@$(BIN)/python demo/demo.py --generate
 
 test: .venv/dev.stamp test-fast test-whole ## run all tests
 
@@ -54,6 +57,9 @@ bench: .venv/dev.stamp ## measure; see benchmarks/
 bench-seams: .venv/benchmarks.stamp ## compare ways to blend what was painted into the picture
 	OMP_WAIT_POLICY=passive $(BIN)/python -m benchmarks.seams --output docs/benchmarks/seams.md
 
+bench-self: .venv/benchmarks.stamp ## compare the built-in model of `generate` with completion from patches
+	OMP_WAIT_POLICY=passive $(BIN)/python -m benchmarks.selfdiffusion
+
 bench-weightfree: .venv/benchmarks.stamp ## compare the weight-free methods with their peers
 	OMP_WAIT_POLICY=passive $(BIN)/python -m benchmarks.weightfree --out docs/benchmarks
 
@@ -68,6 +74,10 @@ clean: ## remove what was built and painted, but not .venv
 .venv/weightfree.stamp: $(PINS)/weightfree.txt $(PINS)/api.txt pyproject.toml | .venv/bin/python
 	$(PIP) install --requirement $(PINS)/weightfree.txt
 	$(PIP) install --no-deps --editable .
+	@touch $@
+
+.venv/generate.stamp: $(PINS)/generate.txt .venv/weightfree.stamp
+	$(PIP) install --requirement $(PINS)/generate.txt
 	@touch $@
 
 .venv/dev.stamp: $(PINS)/dev.txt $(PINS)/generate.txt .venv/weightfree.stamp

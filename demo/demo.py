@@ -1,17 +1,19 @@
 """The demonstration: starts the whole service, paints real photos over HTTP, shows the results.
 
-Run it with `make demo`. Every weight-free method is used at least once; inputs and results end up
-side by side on one sheet. It fails when a job fails, or when one kept pixel differs.
+Run it with `make demo`: every weight-free method is used at least once. `make demo-generate` paints
+with the built-in model, which needs torch but no weights, twice over with another seed. Inputs and
+results end up side by side on one sheet. It fails when a job fails, or when one kept pixel differs.
 """
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
@@ -59,24 +61,51 @@ TASKS = (
 )
 
 
-def main() -> int:
+GENERATED = (
+    *(
+        Task(
+            f"generate-object-{seed}",
+            "inpaint",
+            "rocket.jpg",
+            {"method": "generate", "seed": seed},
+            "rocket-mask.png",
+        )
+        for seed in (1, 2)
+    ),
+    *(
+        Task(
+            f"generate-wider-{seed}",
+            "outpaint",
+            "cat.png",
+            {"method": "generate", "left": 80, "right": 80, "seed": seed},
+        )
+        for seed in (1, 2)
+    ),
+)
+
+
+def main(tasks: Sequence[Task], sheet: Path) -> int:
     """Run the demonstration.
+
+    Args:
+        tasks: what to paint; those that generate need the built-in model.
+        sheet: where inputs and results are drawn side by side.
 
     Returns:
         0 when every job succeeded and no kept pixel differs, else 1.
     """
     OUTPUT.mkdir(exist_ok=True)
     started = time.monotonic()
+    generates = any(task.params["method"] == "generate" for task in tasks)
     with (
         tempfile.TemporaryDirectory(prefix="paintjob-demo-") as data_dir,
-        running_service(Path(data_dir)) as url,
+        running_service(Path(data_dir), self_model=generates) as url,
         PaintjobClient(url) as client,
     ):
         say(f"it came up in {time.monotonic() - started:.1f} s\n")
-        jobs = [(task, time.monotonic(), submit(client, task)) for task in TASKS]
+        jobs = [(task, time.monotonic(), submit(client, task)) for task in tasks]
         rows = [paint(client, task, began, job) for task, began, job in jobs]
         say("")
-    sheet = OUTPUT / "contact-sheet.png"
     draw_contact_sheet(rows, sheet)
     say(f"\ncontact sheet: {sheet}")
     say(f"done in {time.monotonic() - started:.1f} s")
@@ -84,10 +113,13 @@ def main() -> int:
 
 
 @contextmanager
-def running_service(data_dir: Path) -> Iterator[str]:
+def running_service(data_dir: Path, *, self_model: bool) -> Iterator[str]:
     """Run `paintjob up` on free ports; gives its URL, and stops it at the end."""
+    environ = {**os.environ, "PAINTJOB_SELF_MODEL": str(self_model).lower()}
     argv = [sys.executable, "-m", "service.cli", "up", "--port", "0", "--data-dir", str(data_dir)]
-    process = subprocess.Popen(argv, stdout=subprocess.PIPE, text=True)  # noqa: S603 - our own
+    process = subprocess.Popen(  # noqa: S603 - our own
+        argv, stdout=subprocess.PIPE, text=True, env=environ
+    )
     try:
         yield read_url(process)
     finally:
@@ -188,4 +220,6 @@ def say(text: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    if sys.argv[1:] == ["--generate"]:
+        sys.exit(main(GENERATED, OUTPUT / "contact-sheet-generate.png"))
+    sys.exit(main(TASKS, OUTPUT / "contact-sheet.png"))

@@ -14,7 +14,7 @@ import httpx
 
 from service.broker import EmbeddedBroker
 from service.contract import store
-from service.contract.catalogue import load_catalogue
+from service.contract.catalogue import read_catalogue
 from service.contract.errors import BrokerUnavailable
 from service.contract.names import CPU_QUEUE
 from service.contract.settings import PREFIX
@@ -104,7 +104,7 @@ class Deployment:
 
     def workers(self) -> list[Program]:
         """Give the workers: those asked for of the weight-free queue, one of every other queue."""
-        queues = load_catalogue(self._settings.models_file).queues()
+        queues = read_catalogue(self._settings).queues()
         others = [queue for queue in queues if queue != CPU_QUEUE]
         return [
             *(self._worker(CPU_QUEUE, number) for number in range(1, self._options.workers + 1)),

@@ -3,11 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib.util import find_spec
 
 from pydantic import Field
 
 from service.config import ServiceSettings
-from service.contract.settings import read_settings
+from service.contract.settings import PREFIX, read_settings
+
+_SELF_MODEL = f"{PREFIX}SELF_MODEL"
+
+
+def complete(environ: Mapping[str, str]) -> dict[str, str]:
+    """Give the environment with what follows from what is installed here.
+
+    The built-in model needs no weights but torch: where that is installed it is served, unless the
+    environment says otherwise.
+    """
+    if environ.get(_SELF_MODEL):
+        return dict(environ)
+    return {**environ, _SELF_MODEL: "true" if find_spec("torch") else "false"}
 
 
 class UpSettings(ServiceSettings):

@@ -104,7 +104,8 @@ def test_submit_tells_what_the_service_refused(shared_up: RunningUp, tmp_path: P
 def test_models_list_asks_a_running_service(shared_up: RunningUp) -> None:
     done = _paintjob("models", "list", "--url", shared_up.url)
     assert done.returncode == 0, done.stderr
-    assert "No models are configured" in done.stdout
+    assert "flux2-klein-4b" in done.stdout
+    assert all(line.endswith("not served") for line in done.stdout.splitlines())
 
 
 def test_workers_lists_who_is_online(shared_up: RunningUp) -> None:
@@ -211,3 +212,19 @@ def test_up_uses_the_broker_that_it_is_given(private_broker: EmbeddedBroker) -> 
 def test_up_keeps_the_output_of_its_programs(shared_up: RunningUp) -> None:
     logs = {path.name for path in (shared_up.data_dir / "logs").iterdir()}
     assert {"api.log", "broker.log", "courier.log", "worker-paint-cpu-1.log"} <= logs
+
+
+def test_up_serves_generate_without_any_weights() -> None:
+    """The built-in model, in a worker of its own, for both operations."""
+    with running_up(PAINTJOB_SELF_MODEL="true") as up, PaintjobClient(up.url) as client:
+        names = [model["name"] for model in client.get_models() if model["configured"]]
+        assert names == ["self"]
+        picture = ("cat.png", (PICTURES / "cat.png").read_bytes())
+        params = {"method": "generate", "num_images": 2, "num_inference_steps": 8, "right": 40}
+        job = client.wait(client.submit("outpaint", picture, None, params).id, timeout_seconds=60)
+        assert (job.status, job.model) == ("succeeded", "self")
+        recipe = httpx.get(f"{up.url}/jobs/{job.id}").json()["recipe"]
+        assert recipe["details"]["family"] == "self"
+        assert [output.proof.kept_pixels_changed for output in job.outputs] == [0, 0]
+        first, second = (client.get_result(job.id, index) for index in range(2))
+        assert first != second

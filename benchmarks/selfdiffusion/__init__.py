@@ -1,0 +1,1 @@
+"""The built-in model of `generate` beside completion from patches: `make bench-self`."""

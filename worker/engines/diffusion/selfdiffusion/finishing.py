@@ -1,0 +1,88 @@
+"""From the offsets of a small picture to a picture of full size: crisp, for copies stay copies."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from worker.engines.base import StepCallback
+from worker.engines.diffusion.selfdiffusion.sources import Stage
+from worker.engines.diffusion.selfdiffusion.stages import Region
+from worker.engines.patch import Completion, Quality, Start, complete
+from worker.engines.patch.grid import nearest
+
+LIFT: Final = 1
+"""Halvings above the sampled size at which the finishing begins: what does not lie together is
+sorted out where it is cheap. On four pictures with 16 holes, the sliced Wasserstein distance to the
+truth fell from 1.18 to 1.07 of that of completion from patches."""
+
+SAMPLED: Final[Mapping[Quality, Quality]] = {"fast": "fast", "balanced": "best", "best": "best"}
+"""Quality of the finishing of what was sampled. Offsets of single pixels lie less together than
+those that a search has found: with `best`, 0.15 dB and 0.01 of structural similarity more."""
+
+MANY: Final = 200_000
+"""Pixels of a hole from which on its finishing takes no longer than was asked for: minutes else."""
+
+
+def finish(
+    region: Region,
+    stage: Stage | None,
+    offsets: NDArray[np.int32] | None,
+    *,
+    seed: int,
+    quality: Quality,
+    on_step: StepCallback,
+    threads: int | None,
+) -> Completion:
+    """Complete a region, beginning with what was sampled.
+
+    Args:
+        region: at full size.
+        stage: what was sampled last; `None` where nothing was.
+        offsets: int32 (H, W, 2) of that stage.
+        seed: 0 .. 2**32 - 1.
+        quality: how much time to take.
+        on_step: called with rounds done and rounds in all; may raise to stop.
+        threads: how many run at once.
+    """
+    start, finishing = None, quality
+    if stage is not None and offsets is not None:
+        start = Start(stage.level + LIFT, offsets=enlarge_offsets(stage, offsets, region.own.shape))
+        finishing = choose_quality(region, quality)
+    return complete(
+        region.image,
+        region.hole,
+        seed=seed,
+        quality=finishing,
+        source_mask=region.sources,
+        start=start,
+        on_step=on_step,
+        threads=threads,
+    )
+
+
+def choose_quality(region: Region, quality: Quality) -> Quality:
+    """Give the quality of the finishing of a region that was sampled."""
+    return quality if np.count_nonzero(region.hole) > MANY else SAMPLED[quality]
+
+
+def enlarge_offsets(
+    stage: Stage, offsets: NDArray[np.int32], shape: tuple[int, ...]
+) -> NDArray[np.int32]:
+    """Give the offsets of full size, int32 (H, W, 2), everywhere.
+
+    Args:
+        stage: where they were found.
+        offsets: int32 (h, w, 2), defined in the stage's hole.
+        shape: height and width of full size.
+    """
+    step = 2**stage.level
+    rows = np.minimum(np.arange(shape[0]) // step, stage.shape[0] - 1)
+    columns = np.minimum(np.arange(shape[1]) // step, stage.shape[1] - 1)
+    y, x = (grid.ravel() for grid in np.indices(stage.shape))
+    at_y, at_x = nearest(stage.hole, y, x)
+    everywhere = offsets[at_y, at_x].reshape(*stage.shape, 2)
+    return np.asarray(everywhere[np.ix_(rows, columns)] * step, np.int32)

@@ -1,0 +1,210 @@
+"""The rows of one call: those of one picture share its patches."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import torch
+
+from service.contract.geometry import Box
+from worker.engines.base import StepCallback
+from worker.engines.diffusion.selfdiffusion.denoiser import PatchDenoiser
+from worker.engines.diffusion.selfdiffusion.finishing import choose_quality, finish
+from worker.engines.diffusion.selfdiffusion.sampling import Sampling
+from worker.engines.diffusion.selfdiffusion.stages import Region, choose_stages, is_narrow
+from worker.engines.patch import Completion, Quality
+from worker.engines.patch.strips import Workers
+from worker.engines.patch.windows import Window, find_windows
+from worker.imaging import ImageArray, MaskArray
+
+DENOISER: Final = "the picture's own patches; no weights, no prompt"
+
+TOO_FEW: Final = "too few patches to sample from at any fit size: completed from the rim inward"
+
+MOST_DESCRIBED: Final = 8
+"""Regions that a recipe lists: dust would fill pages."""
+
+FEW_PARTS: Final = 4
+"""Of more, the neighborhoods are not kept from step to step: that would be memory by the hole."""
+
+
+@dataclass(frozen=True, eq=False)
+class Row:
+    """One picture to be painted with one seed.
+
+    Attributes:
+        image: RGB uint8 (H, W, 3).
+        mask: uint8 (H, W), 255 = repaint.
+        source_mask: uint8 (H, W), 255 where may be copied from; `None` for everywhere.
+        generator: of all its noise.
+        seed: of its finishing, 0 .. 2**32 - 1.
+    """
+
+    image: ImageArray
+    mask: MaskArray
+    source_mask: MaskArray | None
+    generator: torch.Generator
+    seed: int
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """What one row became.
+
+    Attributes:
+        image: RGB uint8 (H, W, 3).
+        estimate: how well it went, 0 .. 1.
+        reason: why something simpler was used; `None` where it was not.
+        details: how it was made.
+    """
+
+    image: ImageArray
+    estimate: float
+    reason: str | None
+    details: dict[str, Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """One region of a picture.
+
+    Attributes:
+        box: where it lies.
+        region: its pixels.
+        sampling: all rows of it; `None` where there is too little to sample from.
+    """
+
+    box: Box
+    region: Region
+    sampling: Sampling | None
+
+    @property
+    def lacks_sources(self) -> bool:
+        """Whether it would have been sampled, had there been enough to sample from."""
+        return self.sampling is None and not is_narrow(self.region)
+
+
+class Group:
+    """Rows of one picture and mask.
+
+    Args:
+        rows: they differ in generator and seed alone.
+        denoiser: guesses.
+        scheduler: its levels set; every region takes a copy.
+    """
+
+    def __init__(self, rows: Sequence[Row], denoiser: PatchDenoiser, scheduler: Any) -> None:
+        self.rows = rows
+        row = rows[0]
+        windows = (
+            find_windows(row.mask, whole=row.source_mask is not None) if row.mask.any() else []
+        )
+        generators = [one.generator for one in rows]
+        self.parts = [self._part(one, denoiser, scheduler, generators) for one in windows]
+
+    def _part(
+        self,
+        window: Window,
+        denoiser: PatchDenoiser,
+        scheduler: Any,
+        generators: list[torch.Generator],
+    ) -> Part:
+        row, box = self.rows[0], window.box
+        inside = np.s_[box.top : box.bottom, box.left : box.right]
+        hole = np.ascontiguousarray(row.mask[inside])
+        sources = np.where(hole == 0, np.uint8(255), np.uint8(0))
+        if row.source_mask is not None:
+            sources &= row.source_mask[inside]
+        region = Region(np.ascontiguousarray(row.image[inside]), window.own, hole, sources)
+        stages = choose_stages(region)
+        if not stages:
+            return Part(box, region, None)
+        return Part(box, region, Sampling(stages, denoiser, deepcopy(scheduler), generators))
+
+    def step(self, index: int, workers: Workers) -> None:
+        """Take one step in every region."""
+        for part in self.parts:
+            if part.sampling is not None:
+                part.sampling.step(index, workers)
+                if len(self.parts) > FEW_PARTS:
+                    part.sampling.release()
+
+    def settle(self, workers: Workers) -> None:
+        """Find the sources of every pixel, where the last step did not."""
+        for part in self.parts:
+            if part.sampling is not None:
+                part.sampling.settle(workers)
+
+    def finish(
+        self, number: int, quality: Quality, on_step: StepCallback, threads: int | None
+    ) -> Result:
+        """Bring one row to full size.
+
+        Args:
+            number: of the row within the group.
+            quality: how much time to take.
+            on_step: called often; may raise to stop.
+            threads: how many run at once.
+        """
+        row = self.rows[number]
+        image, done = row.image.copy(), list[tuple[int, Completion]]()
+        for part in self.parts:
+            offsets = part.sampling.offsets(number) if part.sampling else None
+            completion = finish(
+                part.region,
+                part.sampling.stage if part.sampling else None,
+                offsets,
+                seed=row.seed,
+                quality=quality,
+                on_step=on_step,
+                threads=threads,
+            )
+            box, own = part.box, part.region.own != 0
+            target = image[box.top : box.bottom, box.left : box.right]
+            np.copyto(target, completion.image, where=own[..., None])
+            done.append((int(np.count_nonzero(own)), completion))
+        return self._sum_up(image, done, quality)
+
+    def _sum_up(
+        self, image: ImageArray, done: list[tuple[int, Completion]], quality: Quality
+    ) -> Result:
+        total = sum(pixels for pixels, _ in done)
+        estimate = sum(pixels * one.estimate for pixels, one in done) / total if total else 1.0
+        reason = next((one.reason for _, one in done if one.reason), None)
+        if reason is None and any(part.lacks_sources for part in self.parts):
+            reason = TOO_FEW
+        regions = [_describe(part, quality) for part in self.parts[:MOST_DESCRIBED]]
+        details = {"denoiser": DENOISER, "regions": regions}
+        return Result(image, estimate, reason, details)
+
+
+def _describe(part: Part, quality: Quality) -> dict[str, Any]:
+    if part.sampling is None:
+        return {"sampled": False, "narrow": is_narrow(part.region), "finishing": quality}
+    return {**part.sampling.describe(), "finishing": choose_quality(part.region, quality)}
+
+
+def group_rows(
+    rows: Sequence[Row], denoiser: PatchDenoiser, scheduler: Any
+) -> list[tuple[list[int], Group]]:
+    """Put rows of the same picture together.
+
+    Args:
+        rows: what to paint; pictures are the same when they are the same objects.
+        denoiser: guesses.
+        scheduler: its levels set.
+
+    Returns:
+        Groups, each with the places of its rows.
+    """
+    places: dict[tuple[int, int, int], list[int]] = {}
+    for place, row in enumerate(rows):
+        key = (id(row.image), id(row.mask), id(row.source_mask))
+        places.setdefault(key, []).append(place)
+    return [
+        (of, Group([rows[place] for place in of], denoiser, scheduler)) for of in places.values()
+    ]

@@ -1,0 +1,64 @@
+"""What is given to the pipeline, checked and brought to arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+
+from worker.engines.diffusion.selfdiffusion.painting import Row
+from worker.imaging import ImageArray, MaskArray
+
+
+def make_rows(
+    images: Sequence[Any],
+    masks: Sequence[Any],
+    source_masks: Sequence[Any] | None,
+    generators: Sequence[torch.Generator],
+) -> list[Row]:
+    """Give the rows of a call; what is one object stays one.
+
+    Args:
+        images: RGB uint8 (H, W, 3) or PIL.
+        masks: uint8 (H, W) or PIL.
+        source_masks: uint8 (H, W), PIL or `None`; or nothing at all.
+        generators: one a row.
+
+    Raises:
+        ValueError: numbers, shapes or types do not fit.
+    """
+    sources = [None] * len(images) if source_masks is None else list(source_masks)
+    if not len(images) == len(masks) == len(sources) == len(generators) > 0:
+        raise ValueError("image, mask_image, source_mask and generator must be as many, not none")
+    arrays: dict[int, Any] = {}
+    rows = []
+    for image, mask, source, generator in zip(images, masks, sources, generators, strict=True):
+        picture = arrays.setdefault(id(image), _to_image(image))
+        hole = arrays.setdefault(id(mask), _to_mask(mask))
+        free = None if source is None else arrays.setdefault(id(source), _to_mask(source))
+        if picture.shape[:2] != hole.shape or (free is not None and free.shape != hole.shape):
+            raise ValueError("a picture and its masks must have one size")
+        rows.append(Row(picture, hole, free, generator, _draw_seed(generator)))
+    return rows
+
+
+def _to_image(image: Any) -> ImageArray:
+    array = np.asarray(image.convert("RGB") if isinstance(image, Image.Image) else image)
+    if array.dtype != np.uint8 or array.ndim != 3 or array.shape[2] != 3 or not array.size:
+        raise ValueError("a picture must be RGB uint8 (H, W, 3)")
+    return array
+
+
+def _to_mask(mask: Any) -> MaskArray:
+    array = np.asarray(mask.convert("L") if isinstance(mask, Image.Image) else mask)
+    if array.dtype != np.uint8 or array.ndim != 2:
+        raise ValueError("a mask must be uint8 (H, W)")
+    return np.where(array > 127, np.uint8(255), np.uint8(0))
+
+
+def _draw_seed(generator: torch.Generator) -> int:
+    """Draw the seed of what is not torch's to draw."""
+    return int(torch.randint(2**32, (), generator=generator, dtype=torch.int64))
