@@ -91,8 +91,9 @@ def test_memory_stays_bounded_under_large_uploads(server: RunningServer) -> None
     for thread in threads:
         thread.join()
     assert codes == [202] * 8
-    # Eight pictures of 23 MB were never in memory at once; four masks are decoded at a time.
-    assert _memory(server) - before < 160
+    # Eight pictures of 23 MB were never in memory at once, which with the four masks that are
+    # decoded at a time would come to 240; how many buffers overlap is a matter of timing.
+    assert _memory(server) - before < 190
 
 
 def test_log_lines_are_json_without_what_was_sent(server: RunningServer) -> None:
