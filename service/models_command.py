@@ -9,7 +9,7 @@ import typer
 
 from service.client import PaintjobClient
 from service.contract.catalogue import read_catalogue
-from service.contract.settings import MODELS_FILE, SharedSettings
+from service.contract.settings import SharedSettings
 from service.fetching import pull_model
 
 models_app = typer.Typer(help="The models of a deployment.", no_args_is_help=True)
@@ -63,7 +63,7 @@ def pull(
     allow_non_commercial: AllowNonCommercial = False,
 ) -> None:
     """Fetch a model's weights, and name it in the models file, with the commit that was fetched."""
-    file = models_file or data_dir / MODELS_FILE
+    file = SharedSettings(models_file=models_file, data_dir=data_dir).own_models_file()
     for line in pull_model(name, file, default=default, allow_non_commercial=allow_non_commercial):
         typer.echo(line)
 

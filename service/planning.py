@@ -100,21 +100,28 @@ def _resolve_auto(
 
 
 def _choose_model(name: str | None, catalogue: Catalogue) -> ModelEntry:
-    found = catalogue.fallback_model if name is None else catalogue.find_model(name)
-    if found is None and name is None:
-        raise ModelRequired(
-            _how_to_name_one(catalogue), faults=_model_fault(catalogue, ModelRequired)
-        )
-    if found is None:
-        raise ModelUnavailable(
-            _how_to_add(name or "", catalogue), faults=_model_fault(catalogue, ModelUnavailable)
-        )
+    found = _get_model(name, catalogue)
     if not catalogue.allows(found):
         detail = (
             f"its licence, {found.licence}, forbids commercial use; the operator may allow such "
             "models by PAINTJOB_ALLOW_NON_COMMERCIAL"
         )
         raise LicenceRefused(detail, faults=(Fault("/model", LicenceRefused.code, detail),))
+    return found
+
+
+def _get_model(name: str | None, catalogue: Catalogue) -> ModelEntry:
+    if name is None:
+        if catalogue.fallback_model is None:
+            raise ModelRequired(
+                _how_to_name_one(catalogue), faults=_model_fault(catalogue, ModelRequired)
+            )
+        return catalogue.fallback_model
+    found = catalogue.find_model(name)
+    if found is None:
+        raise ModelUnavailable(
+            _how_to_add(name, catalogue), faults=_model_fault(catalogue, ModelUnavailable)
+        )
     return found
 
 

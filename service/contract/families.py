@@ -40,7 +40,6 @@ class Family(BaseModel):
         sees_hole: whether it looks into the hole even at `strength` 1, so that the hole must be
             filled beforehand.
         batches: whether one call may hold rows of different pictures, prompts and seeds.
-        cancels: whether a run can be left between two steps.
         crops: whether it sees a crop around the hole, brought to a size of its own, so that
             `region`, `padding` and `infill` mean something.
     """
@@ -56,7 +55,6 @@ class Family(BaseModel):
     cell: int = 16
     sees_hole: bool = False
     batches: bool = True
-    cancels: bool = True
     crops: bool = True
 
     @property

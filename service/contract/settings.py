@@ -46,12 +46,14 @@ class SharedSettings(BaseModel):
         """Give the blob store's URL, the default filled in."""
         return self.blob_url or (self.data_dir.expanduser().absolute() / "blobs").as_uri()
 
+    def own_models_file(self) -> Path:
+        """Give where the models file is, or would be: the one set, else in the data directory."""
+        return self.models_file or self.data_dir.expanduser().absolute() / MODELS_FILE
+
     def resolved_models_file(self) -> Path | None:
         """Give the models file: the one set, else that of the data directory, else none."""
-        if self.models_file is not None:
-            return self.models_file
-        found = self.data_dir.expanduser().absolute() / MODELS_FILE
-        return found if found.exists() else None
+        file = self.own_models_file()
+        return file if self.models_file is not None or file.exists() else None
 
     def resolved_redis_url(self) -> str:
         """Give the broker's URL: the one set, else that of the running embedded broker.

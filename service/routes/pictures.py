@@ -19,6 +19,7 @@ def send_output(job_id: str, output: Output) -> Response:
     """Send a result; its ETag is the SHA-256 of its bytes."""
     name = f"{job_id}-{output.index}.{EXTENSIONS[output.format]}"
     response = _head(MEDIA_TYPES[output.format], output.sha256, name)
+    response.headers["Accept-Ranges"] = "bytes"
     if is_known(response):
         return not_modified(response)
     start, end = _find_range(output.bytes, output.sha256) or (0, output.bytes)
@@ -39,7 +40,6 @@ def send_mask(job_id: str, path: str) -> Response:
     if is_known(response):
         return not_modified(response)
     response.set_data(b"".join(_stream(path, 0, None)))
-    response.headers.pop("Accept-Ranges")
     return response
 
 
@@ -48,7 +48,6 @@ def send_preview(job_id: str, path: str) -> Response:
     data = b"".join(_stream(path, 0, None))
     etag = blake2b(data, digest_size=16).hexdigest()
     response = _head("image/jpeg", etag, f"{job_id}-preview.jpg")
-    response.headers.pop("Accept-Ranges")
     if is_known(response):
         return not_modified(response)
     response.set_data(data)
@@ -60,7 +59,6 @@ def _head(media_type: str, etag: str, file_name: str) -> Response:
     response.set_etag(etag)
     response.headers["Cache-Control"] = "private, no-cache"
     response.headers["Content-Disposition"] = f'inline; filename="{file_name}"'
-    response.headers["Accept-Ranges"] = "bytes"
     return response
 
 
