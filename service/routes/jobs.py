@@ -6,10 +6,11 @@ import secrets
 
 from flask import Blueprint, Response
 
+from service.auth import get_caller
 from service.context import get_context
 from service.contract.errors import NoResult, NotFinished, NotFound
 from service.contract.jobs import JobRecord, JobStatus, Output
-from service.contract.names import DEFAULT_TENANT, is_job_id
+from service.contract.names import is_job_id
 from service.contract.store import JobView, try_twice
 from service.routes.pictures import send_mask, send_output, send_preview
 from service.routes.rendering import RETRY_AFTER_SECONDS, is_known, not_modified, render_job
@@ -38,7 +39,8 @@ def delete_job(job_id: str) -> Response:
     """Wipe a job: inputs, mask, outputs and record."""
     _check_id(job_id)
     delete_id = secrets.token_hex(8)
-    try_twice(lambda: get_context().store.delete(job_id, DEFAULT_TENANT, delete_id=delete_id))
+    tenant = get_caller().tenant
+    try_twice(lambda: get_context().store.delete(job_id, tenant, delete_id=delete_id))
     return Response(status=204)
 
 
@@ -77,7 +79,7 @@ def get_preview(job_id: str) -> Response:
 def cancel_job(job_id: str) -> Response:
     """Cancel a job: 200 once it is canceled, 202 while a worker stops."""
     _check_id(job_id)
-    view = get_context().store.cancel(job_id, DEFAULT_TENANT)
+    view = get_context().store.cancel(job_id, get_caller().tenant)
     return render_job(view, 200 if view.record.status is JobStatus.CANCELED else 202)
 
 
@@ -88,7 +90,7 @@ def _check_id(job_id: str) -> None:
 
 def _load(job_id: str) -> JobView:
     _check_id(job_id)
-    return get_context().store.load(job_id, DEFAULT_TENANT)
+    return get_context().store.load(job_id, get_caller().tenant)
 
 
 def _find_output(record: JobRecord, index: int) -> Output:

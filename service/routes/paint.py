@@ -5,9 +5,9 @@ from __future__ import annotations
 from flask import Blueprint, Response, g, request
 
 from service.answers import describe_plan
+from service.auth import get_caller
 from service.context import get_context
 from service.contract.errors import Fault
-from service.contract.names import DEFAULT_TENANT
 from service.contract.params import Operation
 from service.inspection import Asked
 from service.routes.rendering import render, render_job
@@ -65,7 +65,7 @@ def _read(operation: Operation, intake: Intake, faults: list[Fault]) -> Asked:
         operation=operation,
         params=body.params,
         intake=intake,
-        tenant=DEFAULT_TENANT,
+        tenant=get_caller().tenant,
         request_id=g.request_id,
         idempotency_key=request.headers.get("Idempotency-Key"),
         faults=(*faults, *body.faults),
