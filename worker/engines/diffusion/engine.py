@@ -61,6 +61,7 @@ class DiffusionEngine:
 
         Raises:
             ModelUnavailable: the weights cannot be loaded.
+            OutOfMemory: the worker's memory does not hold them.
             GpuOutOfMemory: the accelerator's memory does not hold them.
         """
         return describe_model(self._loaded())
@@ -83,6 +84,7 @@ class DiffusionEngine:
 
         Raises:
             InvalidField: strength and steps leave no step to run, or an infill is not to be had.
+            OutOfMemory: the worker's memory does not hold one row.
             GpuOutOfMemory: the accelerator's memory does not hold one row.
             ModelOutputInvalid: the model gave something that is no picture.
             DeviceLost: the accelerator is broken; the process must end.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from service.contract.errors import GpuOutOfMemory, OutOfMemory, PaintingFailed
+
 
 class DeviceLost(BaseException):
     """The accelerator's context is broken for good: this process can use it no more.
@@ -27,3 +29,15 @@ def is_device_lost(error: BaseException) -> bool:
         return False
     text = str(error).lower()
     return type(error).__name__ == "AcceleratorError" or any(words in text for words in _BROKEN)
+
+
+def memory_failure(device: str, what: str) -> PaintingFailed:
+    """Give the failure that tells whose memory is out: the worker's or the accelerator's.
+
+    Args:
+        device: torch's name of its kind, such as `cpu` or `cuda`.
+        what: does not fit.
+    """
+    if device == "cpu":
+        return OutOfMemory(f"the worker's memory does not hold {what}")
+    return GpuOutOfMemory(f"the accelerator's memory does not hold {what}")

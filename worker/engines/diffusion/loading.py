@@ -15,10 +15,15 @@ from huggingface_hub import constants as hub_constants
 from transformers.utils import logging as transformers_logging
 
 from service.contract.catalogue import ModelEntry
-from service.contract.errors import GpuOutOfMemory, ModelUnavailable
+from service.contract.errors import ModelUnavailable
 from worker.engines.diffusion.families import ADAPTERS
 from worker.engines.diffusion.families.base import Adapter
-from worker.engines.diffusion.faults import DeviceLost, is_device_lost, is_out_of_memory
+from worker.engines.diffusion.faults import (
+    DeviceLost,
+    is_device_lost,
+    is_out_of_memory,
+    memory_failure,
+)
 from worker.engines.diffusion.fitting import fit_pipeline
 from worker.engines.diffusion.layout import check_layout, components_with_weights
 from worker.engines.diffusion.quantizing import make_quantization
@@ -49,6 +54,11 @@ class LoadedModel:
     pipeline: Any
 
     @property
+    def device(self) -> str:
+        """Torch's name of the kind of device that it paints on, such as `cpu` or `cuda`."""
+        return str(self.pipeline._execution_device.type)
+
+    @property
     def denoiser(self) -> Any:
         """The component that is run at every step."""
         return getattr(self.pipeline, self.adapter.denoiser)
@@ -71,7 +81,8 @@ def load_model(entry: ModelEntry, device: str) -> LoadedModel:
     Raises:
         ModelUnavailable: the weights are missing, incomplete, not safetensors or of another family,
             come from the Hub without a revision, or cannot be used as the entry wants.
-        GpuOutOfMemory: the device's memory does not hold them.
+        OutOfMemory: the worker's memory does not hold them.
+        GpuOutOfMemory: the accelerator's memory does not hold them.
         DeviceLost: the device is broken.
     """
     # They log what they cut off a long prompt, and prompts belong in no log.
@@ -79,14 +90,16 @@ def load_model(entry: ModelEntry, device: str) -> LoadedModel:
         library_logging.set_verbosity_error()
         library_logging.disable_progress_bar()
     adapter = ADAPTERS[entry.family]
-    model = LoadedModel(entry, adapter, _attempt(entry, lambda: _read(entry, adapter)))
-    _attempt(entry, lambda: fit_pipeline(model.pipeline, entry, adapter, device))
+    # Weights are read into the worker's memory, unless they are quantized on the way.
+    reading_on = "cpu" if entry.quantization is None else device
+    model = LoadedModel(entry, adapter, _attempt(entry, reading_on, lambda: _read(entry, adapter)))
+    _attempt(entry, device, lambda: fit_pipeline(model.pipeline, entry, adapter, device))
     adapter.prepare(model.pipeline)
     return model
 
 
-def _attempt(entry: ModelEntry, load: Callable[[], _Loaded]) -> _Loaded:
-    """Call something of the libraries; what it raises is told without their words."""
+def _attempt(entry: ModelEntry, device: str, load: Callable[[], _Loaded]) -> _Loaded:
+    """Call something of the libraries for a device; what it raises is told without their words."""
     try:
         return load()
     except (ModelUnavailable, MemoryError):
@@ -100,7 +113,7 @@ def _attempt(entry: ModelEntry, load: Callable[[], _Loaded]) -> _Loaded:
             raise DeviceLost("the accelerator cannot be used") from None
         if not is_out_of_memory(error):
             raise ModelUnavailable(f"the model {entry.name} could not be loaded") from error
-    raise GpuOutOfMemory(f"the accelerator's memory does not hold {entry.name}")
+    raise memory_failure(device, entry.name)
 
 
 def _is_absent(entry: ModelEntry, error: Exception) -> bool:

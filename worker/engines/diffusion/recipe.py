@@ -22,7 +22,7 @@ def describe_model(model: LoadedModel) -> Recipe:
         details={
             "family": entry.family,
             "pipeline": type(pipeline).__name__,
-            "device": str(pipeline._execution_device.type),
+            "device": model.device,
             "native_pixels": entry.native_pixels,
             **_special(entry),
         },

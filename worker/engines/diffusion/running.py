@@ -11,9 +11,14 @@ from functools import partial
 import numpy as np
 import torch
 
-from service.contract.errors import GpuOutOfMemory, ModelOutputInvalid
+from service.contract.errors import ModelOutputInvalid
 from worker.engines.base import StepCallback
-from worker.engines.diffusion.faults import DeviceLost, is_device_lost, is_out_of_memory
+from worker.engines.diffusion.faults import (
+    DeviceLost,
+    is_device_lost,
+    is_out_of_memory,
+    memory_failure,
+)
 from worker.engines.diffusion.fitting import set_tiling
 from worker.engines.diffusion.loading import LoadedModel
 from worker.engines.diffusion.outputs import find_picture
@@ -88,7 +93,8 @@ class Runner:
         """Run a call; with fewer rows, then in tiles, where memory does not hold it.
 
         Raises:
-            GpuOutOfMemory: memory does not hold one row in tiles.
+            OutOfMemory: the worker's memory does not hold one row in tiles.
+            GpuOutOfMemory: the accelerator's memory does not.
             ModelOutputInvalid: what was painted is no picture, in float32 either.
             DeviceLost: the accelerator is broken.
             Aborted: out of the progress.
@@ -107,7 +113,7 @@ class Runner:
             self._progress.total += call.steps_run
             return [row for half in call.halves() for row in self._run(half, tiles)]
         if tiles:
-            raise GpuOutOfMemory("the accelerator's memory does not hold this picture")
+            raise memory_failure(self._model.device, "this picture")
         return self._run(call, tiles=True)
 
     def _mend(self, call: Call, images: Sequence[np.ndarray], tiles: bool) -> list[RunRow]:

@@ -3,7 +3,13 @@ from __future__ import annotations
 import pytest
 import torch
 
-from worker.engines.diffusion.faults import DeviceLost, is_device_lost, is_out_of_memory
+from service.contract.errors import GpuOutOfMemory, OutOfMemory
+from worker.engines.diffusion.faults import (
+    DeviceLost,
+    is_device_lost,
+    is_out_of_memory,
+    memory_failure,
+)
 
 
 @pytest.mark.parametrize(
@@ -26,3 +32,8 @@ def test_faults_are_told_apart(error: RuntimeError, memory: bool, lost: bool) ->
 
 def test_a_lost_device_is_no_failure_of_a_job() -> None:
     assert not issubclass(DeviceLost, Exception)
+
+
+def test_memory_failure_tells_whose_memory_is_out() -> None:
+    assert isinstance(memory_failure("cpu", "this picture"), OutOfMemory)
+    assert isinstance(memory_failure("cuda", "this picture"), GpuOutOfMemory)

@@ -12,7 +12,7 @@ from huggingface_hub import constants
 from safetensors.torch import load_file, save_file
 
 from service.contract.catalogue import ModelEntry
-from service.contract.errors import GpuOutOfMemory, ModelUnavailable
+from service.contract.errors import GpuOutOfMemory, ModelUnavailable, OutOfMemory
 from tests.unit.worker.engines.diffusion.painting import LIBRARY_WARNINGS, canvas_of, ignore
 from worker.engines.diffusion.engine import DiffusionEngine
 from worker.engines.diffusion.families import ADAPTERS
@@ -178,16 +178,18 @@ def test_load_model_refuses_a_single_file_that_it_cannot_read(
 
 
 @pytest.mark.parametrize(
-    ("error", "told"),
+    ("error", "device", "told"),
     [
-        (torch.OutOfMemoryError("CUDA out of memory."), GpuOutOfMemory),
-        (torch.AcceleratorError("CUDA error: unspecified launch failure"), DeviceLost),
+        (torch.OutOfMemoryError("CUDA out of memory."), "cuda", GpuOutOfMemory),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory"), "cpu", OutOfMemory),
+        (torch.AcceleratorError("CUDA error: unspecified launch failure"), "cuda", DeviceLost),
     ],
 )
 def test_load_model_tells_what_is_wrong_with_the_device(
     tiny_entry: ModelEntry,
     monkeypatch: pytest.MonkeyPatch,
     error: Exception,
+    device: str,
     told: type[BaseException],
 ) -> None:
     def refuse(*_: Any) -> None:
@@ -195,7 +197,7 @@ def test_load_model_tells_what_is_wrong_with_the_device(
 
     monkeypatch.setattr("diffusers.DiffusionPipeline.to", refuse)
     with pytest.raises(told):
-        load_model(tiny_entry, "cpu")
+        load_model(tiny_entry, device)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from service.contract.catalogue import ModelEntry
-from service.contract.errors import GpuOutOfMemory, ModelOutputInvalid
+from service.contract.errors import ModelOutputInvalid, OutOfMemory
 from tests.unit.worker.engines.diffusion.painting import (
     LIBRARY_WARNINGS,
     canvas_of,
@@ -86,7 +86,7 @@ def test_run_tells_when_memory_holds_not_even_one_row(tiny_engine: DiffusionEngi
 
     canvas = canvas_of(0)
     before = paint(tiny_engine, [canvas])
-    with hooked(model_of(tiny_engine).denoiser, refuse), pytest.raises(GpuOutOfMemory):
+    with hooked(model_of(tiny_engine).denoiser, refuse), pytest.raises(OutOfMemory):
         paint(tiny_engine, [canvas])
     assert np.array_equal(before, paint(tiny_engine, [canvas]))
 
