@@ -55,12 +55,15 @@ class Painted:
         details: how it was made, for the recipe; values that JSON knows. `blend` says how it was
             made to fit what is kept, where it was.
         warnings: what the caller should know.
+        batch_size: rows of the largest call that had a part in it; `None` where an engine takes
+            all canvases at once.
     """
 
     image: ImageArray
     estimate: float | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
     warnings: tuple[JobWarning, ...] = ()
+    batch_size: int | None = None
 
 
 class Engine(Protocol):

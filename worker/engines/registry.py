@@ -83,20 +83,18 @@ def _build_model_engines(settings: WorkerSettings, catalogue: Catalogue) -> Mode
     if not entries:
         raise ValueError(f"no model is configured for the queue {settings.queue}")
     models = {
-        entry.name: GroupModel(
-            _build_model_engine(entry, settings.torch_threads), count_memory(entry)
-        )
+        entry.name: GroupModel(_build_model_engine(entry, settings), count_memory(entry))
         for entry in entries
     }
     first = next((entry for entry in entries if entry.default), entries[0])
     return ModelEngines(models, first.name, settings.model_memory_bytes)
 
 
-def _build_model_engine(entry: ModelEntry, threads: int) -> UnloadableEngine:
+def _build_model_engine(entry: ModelEntry, settings: WorkerSettings) -> UnloadableEngine:
     # Here and not at the top: a worker of weight-free methods runs where torch is not installed.
     from worker.engines.diffusion.engine import DiffusionEngine
     from worker.engines.diffusion.self_engine import SelfDiffusionEngine
 
     if entry.family == SELF_MODEL.family:
-        return SelfDiffusionEngine(entry, threads)
-    return DiffusionEngine(entry, threads)
+        return SelfDiffusionEngine(entry, settings.torch_threads)
+    return DiffusionEngine(entry, settings.torch_threads, settings.call_memory_bytes)

@@ -159,7 +159,8 @@ class Batch:
         prepared, row = painted.prepared, painted.prepared.row
         # All variants of a row are made the same way: the first speaks for them.
         details = describe_painting(painted.pictures[0])
-        update = {"batch_size": painted.batch_size, "details": recipe.details | details}
+        batch_size = painted.pictures[0].batch_size or painted.batch_size
+        update = {"batch_size": batch_size, "details": recipe.details | details}
         warnings = [*prepared.warnings, *output_warnings(prepared, painted.pictures)]
         started = time.perf_counter()
         try:

@@ -11,12 +11,15 @@ import torch
 from service.contract.catalogue import ModelEntry
 from service.contract.jobs import Recipe
 from worker.engines.base import Canvas, Painted, PreviewCallback, StepCallback
+from worker.engines.diffusion.batching import CallMemory, describe_memory, make_shape
+from worker.engines.diffusion.families.base import Settings
 from worker.engines.diffusion.loading import LoadedModel, choose_device, load_model
 from worker.engines.diffusion.planning import Call, plan_rounds
 from worker.engines.diffusion.previews import Previewer
+from worker.engines.diffusion.probes import MemoryProbe, choose_probe
 from worker.engines.diffusion.prompts import PromptCache
 from worker.engines.diffusion.recipe import describe_model
-from worker.engines.diffusion.running import OnLatents, Progress, Runner
+from worker.engines.diffusion.running import OnLatents, Progress, Runner, needs_tiles
 from worker.engines.diffusion.sheets import Sheet, frame_call
 from worker.engines.patch import warm
 from worker.imaging import ImageArray
@@ -28,12 +31,23 @@ class DiffusionEngine:
     Args:
         entry: the model.
         threads: threads of the processor for torch; 0 leaves it to torch.
+        call_memory_bytes: what a call may take beside the weights; 0 for what is free.
+        probe: measures memory; `None` for the one that fits the device.
     """
 
-    def __init__(self, entry: ModelEntry, threads: int = 0) -> None:
+    def __init__(
+        self,
+        entry: ModelEntry,
+        threads: int = 0,
+        call_memory_bytes: int = 0,
+        probe: MemoryProbe | None = None,
+    ) -> None:
         self._entry = entry
         self._threads = threads
+        self._call_memory_bytes = call_memory_bytes
+        self._probe = probe
         self._model: LoadedModel | None = None
+        self._memory: CallMemory | None = None
         self._prompts = PromptCache()
         self._previewer = Previewer()
 
@@ -91,12 +105,18 @@ class DiffusionEngine:
             Aborted: out of `on_step`.
         """
         model = self._loaded()
-        rounds = plan_rounds(canvases, model)
+        memory = self._bound_calls(model)
+
+        def most_rows(settings: Settings, rows: int) -> int:
+            tiles = needs_tiles(model, settings)
+            return memory.most_rows(make_shape(model, settings, rows, tiles=tiles))
+
+        rounds = plan_rounds(canvases, model, most_rows)
         sheets = [Sheet(canvas, model) for canvas in canvases]
         steps = sum(call.steps_run for calls in rounds for call in calls)
         progress = Progress(on_step, steps)
         show = self._show(model, sheets, on_preview)
-        runner = Runner(model, self._prompts, progress, show)
+        runner = Runner(model, memory, self._prompts, progress, show)
 
         def check() -> None:
             on_step(min(progress.done, progress.total), progress.total)
@@ -118,6 +138,13 @@ class DiffusionEngine:
                 # Its holes are filled by patches: what compiles must not do so in the first job.
                 warm()
         return self._model
+
+    def _bound_calls(self, model: LoadedModel) -> CallMemory:
+        # What was learned holds for the model's next life too.
+        if self._memory is None:
+            probe = self._probe or choose_probe(model.device)
+            self._memory = CallMemory(describe_memory(model), probe, self._call_memory_bytes)
+        return self._memory
 
     def _show(
         self, model: LoadedModel, sheets: Sequence[Sheet], on_preview: PreviewCallback | None

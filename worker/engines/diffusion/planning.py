@@ -6,7 +6,7 @@ progress can be told over the whole.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -26,6 +26,9 @@ from worker.engines.diffusion.passes import Pass, inside, plan_passes
 from worker.imaging import MaskArray
 
 _Value = TypeVar("_Value")
+
+MostRows = Callable[[Settings, int], int]
+"""Gives how many rows of so many memory holds in a call of these settings, at least 1."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,22 +139,32 @@ class PlannedCall:
     steps_run: int
 
 
-def plan_rounds(canvases: Sequence[Canvas], model: LoadedModel) -> list[list[PlannedCall]]:
+def plan_rounds(
+    canvases: Sequence[Canvas], model: LoadedModel, most_rows: MostRows | None = None
+) -> list[list[PlannedCall]]:
     """Give the calls of each round of passes; what a round paints, the next one sees.
+
+    Args:
+        canvases: what to paint.
+        model: paints it.
+        most_rows: bounds the rows of a call beside the model's `max_batch`.
 
     Raises:
         InvalidField: strength and steps leave no step to run, or an infill is not to be had.
     """
     passes = [plan_passes(canvas) for canvas in canvases]
     rounds = max(map(len, passes), default=0)
-    return [
-        _plan_calls([(i, own[turn]) for i, own in enumerate(passes) if turn < len(own)], model)
+    turns = [
+        [(i, own[turn]) for i, own in enumerate(passes) if turn < len(own)]
         for turn in range(rounds)
     ]
+    return [_plan_calls(turn, model, most_rows) for turn in turns]
 
 
-def _plan_calls(passes: Sequence[tuple[int, Pass]], model: LoadedModel) -> list[PlannedCall]:
-    """Group what agrees in size and settings, up to the model's `max_batch` a call.
+def _plan_calls(
+    passes: Sequence[tuple[int, Pass]], model: LoadedModel, most_rows: MostRows | None
+) -> list[PlannedCall]:
+    """Group what agrees in size and settings, up to what a call may hold.
 
     A canvas that is asked to be deterministic shares no call: its batch mates change nothing.
     """
@@ -161,12 +174,21 @@ def _plan_calls(passes: Sequence[tuple[int, Pass]], model: LoadedModel) -> list[
         for piece in _find_pieces(index, whole, model):
             settings = make_settings(piece, model.entry, model.adapter)
             groups.setdefault((settings, alone), []).append(piece)
-    limit = model.entry.max_batch if model.entry.traits.batches else 1
-    return [
-        PlannedCall(settings, tuple(pieces[start : start + limit]), _count_steps(model, settings))
-        for (settings, _), pieces in groups.items()
-        for start in range(0, len(pieces), limit)
-    ]
+    calls = []
+    for (settings, _), pieces in groups.items():
+        limit = _limit_rows(model, settings, len(pieces), most_rows)
+        steps = _count_steps(model, settings)
+        rows = [tuple(pieces[start : start + limit]) for start in range(0, len(pieces), limit)]
+        calls += [PlannedCall(settings, some, steps) for some in rows]
+    return calls
+
+
+def _limit_rows(
+    model: LoadedModel, settings: Settings, rows: int, most_rows: MostRows | None
+) -> int:
+    """Give how many of some rows a call may hold, at least 1."""
+    limit = min(rows, model.entry.max_batch if model.entry.traits.batches else 1)
+    return limit if most_rows is None or limit == 1 else most_rows(settings, limit)
 
 
 def _find_pieces(index: int, whole: Pass, model: LoadedModel) -> list[Piece]:

@@ -13,6 +13,8 @@ import torch
 
 from service.contract.errors import ModelOutputInvalid
 from worker.engines.base import StepCallback
+from worker.engines.diffusion.batching import CallMemory, make_shape
+from worker.engines.diffusion.families.base import Settings
 from worker.engines.diffusion.faults import (
     DeviceLost,
     is_device_lost,
@@ -67,11 +69,17 @@ class RunRow:
     raised: bool = False
 
 
+def needs_tiles(model: LoadedModel, settings: Settings) -> bool:
+    """Whether the autoencoder is to work in tiles from the start."""
+    return settings.width * settings.height >= model.entry.tile_pixels
+
+
 class Runner:
     """Runs calls of one painting; whatever happens, the pipeline can be called again afterwards.
 
     Args:
         model: paints.
+        memory: learns what its calls take.
         prompts: its embeddings.
         progress: is told every step.
         on_latents: is shown every step, where there is something to see.
@@ -80,11 +88,13 @@ class Runner:
     def __init__(
         self,
         model: LoadedModel,
+        memory: CallMemory,
         prompts: PromptCache,
         progress: Progress,
         on_latents: OnLatents | None = None,
     ) -> None:
         self._model = model
+        self._memory = memory
         self._prompts = prompts
         self._progress = progress
         self._on_latents = on_latents
@@ -99,9 +109,7 @@ class Runner:
             DeviceLost: the accelerator is broken.
             Aborted: out of the progress.
         """
-        settings = call.settings
-        tiles = settings.width * settings.height >= self._model.entry.tile_pixels
-        return self._run(call, tiles)
+        return self._run(call, needs_tiles(self._model, call.settings))
 
     def _run(self, call: Call, tiles: bool) -> list[RunRow]:
         before = self._progress.done
@@ -146,8 +154,10 @@ class Runner:
 
     def _call_if_it_fits(self, call: Call, tiles: bool) -> list[np.ndarray] | None:
         """Call the pipeline; `None` where memory is out."""
+        shape = make_shape(self._model, call.settings, len(call.rows), tiles=tiles)
         try:
-            return self._call(call, tiles)
+            with self._memory.watch(shape):
+                return self._call(call, tiles)
         except RuntimeError as error:
             if is_device_lost(error):
                 raise DeviceLost("the accelerator's context is broken") from None

@@ -72,7 +72,8 @@ class Sheet:
 
     def finish(self) -> Painted:
         """Give the picture, once all pieces are in their places."""
-        return Painted(self._picture, details=self._describe())
+        rows = max(details["rows"] for _, details in self._done)
+        return Painted(self._picture, details=self._describe(), batch_size=rows)
 
     def _crop(self, piece: Piece) -> ImageArray:
         box = piece.box

@@ -45,9 +45,17 @@ def half_engine(tiny_entry: ModelEntry) -> DiffusionEngine:
     return engine
 
 
-def test_run_halves_a_batch_that_memory_does_not_hold(tiny_engine: DiffusionEngine) -> None:
+@pytest.fixture
+def short_engine(tiny_entry: ModelEntry) -> DiffusionEngine:
+    """An engine of its own: what runs out of memory is remembered."""
+    engine = DiffusionEngine(tiny_entry, threads=1)
+    engine.load()
+    return engine
+
+
+def test_run_halves_a_batch_that_memory_does_not_hold(short_engine: DiffusionEngine) -> None:
     canvases, seen = [canvas_of(seed) for seed in range(4)], list[int]()
-    wanted = paint(tiny_engine, canvases)
+    wanted = paint(short_engine, canvases)
 
     def refuse_more_than_one_row(_unet: Any, inputs: tuple[torch.Tensor, ...]) -> None:
         # Twice as many as rows: guidance.
@@ -56,39 +64,42 @@ def test_run_halves_a_batch_that_memory_does_not_hold(tiny_engine: DiffusionEngi
             raise torch.OutOfMemoryError
 
     told: list[tuple[int, int]] = []
-    with hooked(model_of(tiny_engine).denoiser, refuse_more_than_one_row):
-        painted = tiny_engine.paint(canvases, lambda step, steps: told.append((step, steps)))
+    with hooked(model_of(short_engine).denoiser, refuse_more_than_one_row):
+        painted = short_engine.paint(canvases, lambda step, steps: told.append((step, steps)))
+        again = short_engine.paint(canvases, ignore)
+    # The second time it is known beforehand.
     assert [count for count in seen if count > 1] == [4, 2, 2]
+    assert [row.details["rows"] for row in again] == [1] * 4
     assert [row.details["rows"] for row in painted] == [1] * 4
     assert told[-1] == (4 * 3, 4 * 3)
     for image, row in zip(wanted, painted, strict=True):
         assert largest_difference(image, row.image) <= 1
 
 
-def test_run_tiles_the_autoencoder_when_one_row_is_too_much(tiny_engine: DiffusionEngine) -> None:
-    model, canvas = model_of(tiny_engine), canvas_of(1)
-    wanted = paint(tiny_engine, [canvas])
+def test_run_tiles_the_autoencoder_when_one_row_is_too_much(short_engine: DiffusionEngine) -> None:
+    model, canvas = model_of(short_engine), canvas_of(1)
+    wanted = paint(short_engine, [canvas])
 
     def refuse_whole_pictures(*_: Any) -> None:
         if not model.autoencoder.use_tiling:
             raise torch.OutOfMemoryError
 
     with hooked(model.autoencoder.decoder, refuse_whole_pictures):
-        [painted] = tiny_engine.paint([canvas], ignore)
+        [painted] = short_engine.paint([canvas], ignore)
     assert painted.details["tiled"]
-    assert not tiny_engine.paint([canvas], ignore)[0].details.get("tiled")
-    assert np.array_equal(wanted[0], paint(tiny_engine, [canvas])[0])
+    assert not short_engine.paint([canvas], ignore)[0].details.get("tiled")
+    assert np.array_equal(wanted[0], paint(short_engine, [canvas])[0])
 
 
-def test_run_tells_when_memory_holds_not_even_one_row(tiny_engine: DiffusionEngine) -> None:
+def test_run_tells_when_memory_holds_not_even_one_row(short_engine: DiffusionEngine) -> None:
     def refuse(*_: Any) -> None:
         raise torch.OutOfMemoryError("CUDA out of memory.")
 
     canvas = canvas_of(0)
-    before = paint(tiny_engine, [canvas])
-    with hooked(model_of(tiny_engine).denoiser, refuse), pytest.raises(OutOfMemory):
-        paint(tiny_engine, [canvas])
-    assert np.array_equal(before, paint(tiny_engine, [canvas]))
+    before = paint(short_engine, [canvas])
+    with hooked(model_of(short_engine).denoiser, refuse), pytest.raises(OutOfMemory):
+        paint(short_engine, [canvas])
+    assert np.array_equal(before, paint(short_engine, [canvas]))
 
 
 def test_run_tells_a_broken_device_from_a_failed_job(tiny_engine: DiffusionEngine) -> None:

@@ -1,0 +1,204 @@
+"""How many rows a call may hold: a model of its memory, learned from the calls that were made.
+
+What a call takes is taken for a sum of parts: one that is always there, one that grows with the
+picture, one that grows with picture and rows. No coefficient is fitted. A sum of such parts grows
+by no more than the factor by which rows and pixels grow, so each call that was measured bounds all
+others from above, and the least of these bounds counts. It errs to the safe side, and by less the
+more was measured.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Final
+
+from worker.engines.diffusion.families.base import Settings
+from worker.engines.diffusion.faults import is_out_of_memory
+from worker.engines.diffusion.loading import LoadedModel
+from worker.engines.diffusion.probes import MemoryProbe
+
+SHARE: Final = 0.9
+"""Of the free memory, what a call may be expected to take: the rest is lost to fragments."""
+
+MAX_SHAPES: Final = 256
+"""Calls of different shape that are remembered; the oldest go first."""
+
+CALLS_UNTIL_RETRY: Final = 50
+"""Calls after which a shape that ran out of memory may be tried again: others may have had it."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What calls must share for one to tell about the other.
+
+    Attributes:
+        is_guided: whether the denoiser is run for the negative prompt too.
+        tiles: whether the autoencoder works in tiles.
+        dtype: of the weights.
+    """
+
+    is_guided: bool
+    tiles: bool
+    dtype: str
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What the memory of a call depends on.
+
+    Attributes:
+        kind: what only equal calls share.
+        rows: at least 1.
+        pixels: of each row's picture, as the model sees it.
+    """
+
+    kind: Kind
+    rows: int
+    pixels: int
+
+    def holds(self, other: Shape) -> bool:
+        """Whether a call of the other shape takes no more than one of this."""
+        is_less = other.rows <= self.rows and other.pixels <= self.pixels
+        return self.kind == other.kind and is_less
+
+
+class MemoryModel:
+    """Tells what a call takes beside the weights that lie on the device.
+
+    Args:
+        fixed_bytes: part of it that grows with nothing: weights that are brought in for a call.
+        prior_bytes: what a call of one row at `native_pixels` is said to take, until one was
+            measured.
+        native_pixels: of the prior.
+    """
+
+    def __init__(
+        self, fixed_bytes: int = 0, prior_bytes: int | None = None, native_pixels: int = 1
+    ) -> None:
+        self._fixed_bytes = fixed_bytes
+        self._prior = None if prior_bytes is None else (native_pixels, prior_bytes)
+        self._peaks: OrderedDict[Shape, int] = OrderedDict()
+        self._too_large: dict[Shape, tuple[int, int]] = {}
+        self._calls = 0
+
+    def learn(self, shape: Shape, peak_bytes: int) -> None:
+        """Take in what a call took; of equal calls the largest counts."""
+        self._calls += 1
+        self._peaks[shape] = max(self._peaks.get(shape, 0), peak_bytes)
+        self._peaks.move_to_end(shape)
+        if len(self._peaks) > MAX_SHAPES:
+            self._peaks.popitem(last=False)
+        self._too_large = {
+            other: told
+            for other, told in self._too_large.items()
+            if not shape.holds(other) and self._calls - told[1] < CALLS_UNTIL_RETRY
+        }
+
+    def learn_too_large(self, shape: Shape, free_bytes: int) -> None:
+        """Take in that a call ran out of memory, with so much of it free."""
+        self._too_large[shape] = (free_bytes + 1, self._calls)
+
+    def estimate(self, shape: Shape) -> int | None:
+        """Give the bytes that a call takes at most; `None` where nothing is known."""
+        least = max(
+            (told for other, (told, _) in self._too_large.items() if shape.holds(other)), default=0
+        )
+        bounds = [
+            self._scale(seen.rows, seen.pixels, peak, shape)
+            for seen, peak in self._find_measured(shape)
+        ]
+        if not bounds and self._prior is not None:
+            bounds = [self._scale(1, *self._prior, shape)]
+        if not bounds:
+            return least or None
+        return max(min(bounds), least)
+
+    def most_rows(self, shape: Shape, most_bytes: int) -> int:
+        """Give how many rows of a call fit into so many bytes, from 1 to those of the shape."""
+        for rows in range(shape.rows, 1, -1):
+            needed = self.estimate(replace(shape, rows=rows))
+            if needed is None or needed <= most_bytes:
+                return rows
+        return 1
+
+    def _find_measured(self, shape: Shape) -> list[tuple[Shape, int]]:
+        """Give what was measured of its kind, of much smaller pictures only the largest."""
+        known = [(seen, peak) for seen, peak in self._peaks.items() if seen.kind == shape.kind]
+        enough = min(shape.pixels / 2, max((seen.pixels for seen, _ in known), default=0))
+        return [(seen, peak) for seen, peak in known if seen.pixels >= enough]
+
+    def _scale(self, rows: int, pixels: int, peak_bytes: int, shape: Shape) -> int:
+        factor = max(1.0, shape.rows / rows) * max(1.0, shape.pixels / pixels)
+        fixed = min(self._fixed_bytes, peak_bytes)
+        return fixed + math.ceil((peak_bytes - fixed) * factor)
+
+
+class CallMemory:
+    """Bounds the calls of one model by what is free, and learns from each.
+
+    Args:
+        model: of their memory.
+        probe: measures it.
+        limit_bytes: what a call may take beside the weights, however much is free; 0 for no limit.
+    """
+
+    def __init__(self, model: MemoryModel, probe: MemoryProbe, limit_bytes: int = 0) -> None:
+        self._model = model
+        self._probe = probe
+        self._limit_bytes = limit_bytes
+
+    def most_rows(self, shape: Shape) -> int:
+        """Give how many of a call's rows fit now, at least 1; all where nothing is known."""
+        free, limit = self._probe.free(), self._limit_bytes
+        if free is not None:
+            limit = min(int(free * SHARE), limit or free)
+        elif not limit:
+            return shape.rows
+        return self._model.most_rows(shape, limit)
+
+    @contextmanager
+    def watch(self, shape: Shape) -> Iterator[None]:
+        """Measure a call, and learn from its peak or from its failure."""
+        free = self._probe.free()
+        self._probe.begin()
+        try:
+            yield
+        except RuntimeError as error:
+            if free is not None and is_out_of_memory(error):
+                self._model.learn_too_large(shape, free)
+            raise
+        peak = self._probe.peak()
+        if peak is not None:
+            self._model.learn(shape, peak)
+
+
+def make_shape(model: LoadedModel, settings: Settings, rows: int, *, tiles: bool) -> Shape:
+    """Give the shape of a call as the model is now: it may be in a higher precision for a while."""
+    is_guided = model.adapter.is_guided(model.pipeline, settings)
+    kind = Kind(is_guided, tiles, str(model.pipeline.dtype))
+    return Shape(kind, rows, settings.width * settings.height)
+
+
+def describe_memory(model: LoadedModel) -> MemoryModel:
+    """Give the memory model of a freshly loaded model, with what its entry says."""
+    entry, weights = model.entry, count_weights(model)
+    if entry.offload == "model":
+        # One component at a time is brought to the device, and counts for the call.
+        return MemoryModel(fixed_bytes=max(weights.values(), default=0))
+    working = (entry.memory_bytes or 0) - sum(weights.values())
+    is_told = entry.offload == "none" and working > 0
+    return MemoryModel(0, working if is_told else None, entry.native_pixels)
+
+
+def count_weights(model: LoadedModel) -> dict[str, int]:
+    """Give the bytes of each component's weights."""
+    parts = {
+        name: component
+        for name, component in model.pipeline.components.items()
+        if hasattr(component, "parameters")
+    }
+    return {name: sum(one.nbytes for one in part.parameters()) for name, part in parts.items()}
