@@ -68,6 +68,9 @@ STATUS: Mapping[type[PaintjobError], int] = {
     errors.KeptPixelsChanged: 503,
     errors.OutOfMemory: 422,
     errors.GpuOutOfMemory: 422,
+    errors.PromptRefused: 422,
+    errors.InputRefused: 422,
+    errors.OutputRefused: 422,
     errors.Internal: 500,
 }
 """Every error class that has a code of its own; a test asks for a row for each."""

@@ -21,6 +21,7 @@ class WorkerSettings(SharedSettings):
     abort_grace_seconds: float = Field(2.0, ge=0)
     engines: str = Field("worker.engines.registry:build_engines", pattern=r"^[\w.]+:\w+$")
     model_memory_bytes: int = Field(0, ge=0, description="0: all models of the queue stay loaded.")
+    safety_check: str = Field("", pattern=r"^([\w.]+:\w+)?$", description="Empty: none.")
     call_memory_bytes: int = Field(0, ge=0, description="0: what is free.")
     torch_threads: int = Field(0, ge=0, description="0: leave it to torch.")
 

@@ -50,6 +50,7 @@ from worker.messages import (
     ToParent,
 )
 from worker.operations.paint import paint
+from worker.operations.safety import load_safety_check
 from worker.patience import PatientBlobs
 from worker.previewing import PreviewWriter
 from worker.processes import die_with_parent
@@ -111,6 +112,8 @@ class Horse:
         self._connection = connection
         self._blobs = blobs
         self._settings = settings
+        # Before the worker says that it is ready: a check that is not there must stop it.
+        self._safety = load_safety_check(settings)
         self._inbox: queue.SimpleQueue[Paint | Discard] = queue.SimpleQueue()
         self._aborted: set[Abort] = set()
         self._sending = threading.Lock()
@@ -162,6 +165,7 @@ class Horse:
                 engines,
                 reporter,
                 max_image_pixels=self._settings.max_image_pixels,
+                safety=self._safety,
             )
         except Aborted:
             log.info("batch_aborted")

@@ -28,6 +28,8 @@ PaintjobError
 document
     ├── WorkerLost · RequeuedTooOften · Hung · DeadlineExceeded
     ├── OutOfMemory · GpuOutOfMemory · ModelOutputInvalid · InputLost · Internal
+    ├── SafetyRefused     the operator's own check refuses
+    │   ├── PromptRefused · InputRefused · OutputRefused
     └── KeptPixelsChanged
 
 No class knows an HTTP status: `service/problems.py` has the one table, and a test asks for a row
@@ -436,6 +438,31 @@ class KeptPixelsChanged(PaintingFailed):
     code = "kept_pixels_changed"
     title = "Kept pixels would have changed"
     retryable = True
+
+
+class SafetyRefused(PaintingFailed):
+    """The operator's safety check refuses the job."""
+
+
+class PromptRefused(SafetyRefused):
+    """The safety check refuses what is asked."""
+
+    code = "prompt_refused"
+    title = "The prompt is refused by the safety check"
+
+
+class InputRefused(SafetyRefused):
+    """The safety check refuses the picture to be painted on."""
+
+    code = "input_refused"
+    title = "The picture is refused by the safety check"
+
+
+class OutputRefused(SafetyRefused):
+    """The safety check refuses what was painted; nothing is delivered."""
+
+    code = "output_refused"
+    title = "The result is refused by the safety check"
 
 
 def iter_error_classes() -> Iterator[type[PaintjobError]]:

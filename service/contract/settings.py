@@ -127,6 +127,7 @@ ALL_FIELDS = frozenset(
         "abort_grace_seconds",
         "engines",
         "model_memory_bytes",
+        "safety_check",
         "call_memory_bytes",
         "torch_threads",
         "courier_interval_seconds",

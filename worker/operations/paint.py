@@ -27,6 +27,7 @@ from worker.operations.inpaint import prepare_inpaint
 from worker.operations.outpaint import prepare_outpaint
 from worker.operations.preparation import Prepared
 from worker.operations.previews import Previews
+from worker.operations.safety import SafetyCheck, check_input, check_output, check_prompt
 from worker.reporting import Aborted, Reporter, Row
 
 
@@ -54,12 +55,20 @@ class Batch:
         blobs: where inputs come from and outputs go to.
         report: is told what becomes of each row.
         max_image_pixels: width x height that an input may declare.
+        safety: what judges prompts and pictures, if anything does.
     """
 
-    def __init__(self, blobs: BlobStore, report: Reporter, max_image_pixels: int) -> None:
+    def __init__(
+        self,
+        blobs: BlobStore,
+        report: Reporter,
+        max_image_pixels: int,
+        safety: SafetyCheck | None = None,
+    ) -> None:
         self._blobs = blobs
         self._report = report
         self._max_image_pixels = max_image_pixels
+        self._safety = safety
 
     def run(self, rows: Sequence[Row], get_engine: Callable[[], Engine]) -> None:
         """Paint rows from blobs to proven outputs.
@@ -92,9 +101,13 @@ class Batch:
         if self._report.is_aborted(row.job_id):
             return None
         try:
+            check_prompt(self._safety, row)
             if row.spec.operation == "inpaint":
-                return prepare_inpaint(row, self._blobs, self._report, self._max_image_pixels)
-            return prepare_outpaint(row, self._blobs, self._max_image_pixels)
+                ready = prepare_inpaint(row, self._blobs, self._report, self._max_image_pixels)
+            else:
+                ready = prepare_outpaint(row, self._blobs, self._max_image_pixels)
+            check_input(self._safety, ready)
+            return ready
         except Aborted:
             raise
         except Exception as error:
@@ -141,7 +154,9 @@ class Batch:
 
         canvases = [canvas for ready in rows for canvas in ready.canvases()]
         started = time.perf_counter()
-        if isinstance(engine, PreviewingEngine) and engine.gives_previews:
+        # A preview would be seen before anything can judge it.
+        is_shown = self._safety is None
+        if is_shown and isinstance(engine, PreviewingEngine) and engine.gives_previews:
             pictures = engine.paint(canvases, on_step, previews.take)
         else:
             pictures = engine.paint(canvases, on_step)
@@ -186,6 +201,7 @@ class Batch:
                 raise Aborted
             # Taken off the list: encoding and proof need the memory of what is in its place.
             composed = compose(painted.prepared, painted.pictures.pop(0))
+            check_output(self._safety, composed.picture, painted.prepared.mask)
             outputs.append(finish_output(painted.prepared, composed, index, self._blobs))
             self._report.step([job_id], "encode", index + 1, painted.prepared.count)
         return outputs
@@ -206,6 +222,7 @@ def paint(
     report: Reporter,
     *,
     max_image_pixels: int,
+    safety: SafetyCheck | None = None,
 ) -> None:
     """Paint a batch of rows, from their blobs to their proven outputs.
 
@@ -217,6 +234,7 @@ def paint(
         engines: finds the engine.
         report: is told what becomes of each row.
         max_image_pixels: width x height that an input may declare.
+        safety: what judges prompts and pictures, if anything does.
 
     Raises:
         Aborted: no row is wanted any more; the engines can be used again.
@@ -225,7 +243,7 @@ def paint(
     for row in rows:
         key = (str(row.spec.operation), row.spec.method, row.spec.model)
         groups.setdefault(key, []).append(row)
-    batch = Batch(blobs, report, max_image_pixels)
+    batch = Batch(blobs, report, max_image_pixels, safety)
     for key, group in groups.items():
         try:
             batch.run(group, partial(_get_engine, engines, *key))

@@ -1,0 +1,167 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+
+from service.contract.blobs import BlobStore
+from service.contract.geometry import Margins, plan_margins
+from service.contract.jobs import Recipe
+from service.contract.params import InpaintParams
+from tests.support.pictures import encode, make_box_mask, make_image
+from tests.unit.worker.operations.recording import RecordingReporter, inpaint_row, outpaint_row
+from worker.config import WorkerSettings
+from worker.engines.base import (
+    Canvas,
+    EngineRegistry,
+    Painted,
+    PreviewCallback,
+    StepCallback,
+)
+from worker.engines.registry import QueueEngines
+from worker.imaging import ImageArray, MaskArray
+from worker.operations.paint import paint
+from worker.operations.safety import SafetyCheck, Verdict, load_safety_check
+from worker.reporting import Row
+
+LIMIT = 1_000_000
+PASSED = Verdict()
+REFUSED = Verdict(allowed=False, reason="against the house rules")
+
+
+@dataclass
+class StubCheck:
+    """Says what a test wants, and keeps what it was asked."""
+
+    prompt: Verdict | Exception = PASSED
+    input: Verdict | Exception = PASSED
+    output: Verdict | Exception = PASSED
+    asked: list[str] = field(default_factory=list)
+    seen: list[tuple[ImageArray, MaskArray]] = field(default_factory=list)
+
+    def check_prompt(self, prompt: str, negative_prompt: str) -> Verdict:
+        return self._say(f"prompt {prompt!r} {negative_prompt!r}", self.prompt)
+
+    def check_input(self, image: ImageArray, mask: MaskArray) -> Verdict:
+        self.seen.append((image, mask))
+        return self._say("input", self.input)
+
+    def check_output(self, image: ImageArray, mask: MaskArray) -> Verdict:
+        self.seen.append((image, mask))
+        return self._say("output", self.output)
+
+    def _say(self, asked: str, verdict: Verdict | Exception) -> Verdict:
+        self.asked.append(asked)
+        if isinstance(verdict, Exception):
+            raise verdict
+        return verdict
+
+
+def build_check(settings: WorkerSettings) -> SafetyCheck:
+    """What a setting names."""
+    return StubCheck(asked=[settings.queue])
+
+
+def small_row(blobs: BlobStore, params: InpaintParams | None = None) -> Row:
+    image, mask = make_image("RGB", 64, 64), make_box_mask(64, 64, (20, 20, 30, 30))
+    return inpaint_row(blobs, encode(image), encode(mask), params)
+
+
+def run(
+    blobs: BlobStore, engines: EngineRegistry, row: Row, check: SafetyCheck
+) -> RecordingReporter:
+    report = RecordingReporter()
+    paint([row], blobs, engines, report, max_image_pixels=LIMIT, safety=check)
+    return report
+
+
+@pytest.mark.parametrize("stage", ["prompt", "input", "output"])
+def test_a_refusal_fails_the_job_with_a_code_of_its_own(
+    blobs: BlobStore, engines: EngineRegistry, stage: str
+) -> None:
+    check, row = StubCheck(**{stage: REFUSED}), small_row(blobs)  # type: ignore[arg-type]
+    failure = run(blobs, engines, row, check).failures[row.job_id]
+    assert failure.code == f"{stage}_refused"
+    assert failure.detail == "against the house rules"
+    assert not failure.retryable
+    assert not [path for path in blobs.list(f"jobs/{row.job_id}/") if "/output" in path]
+    assert [asked.split()[0] for asked in check.asked][-1] == stage
+
+
+def test_a_refusal_without_a_reason_says_who_refused(
+    blobs: BlobStore, engines: EngineRegistry
+) -> None:
+    row = small_row(blobs)
+    report = run(blobs, engines, row, StubCheck(prompt=Verdict(allowed=False)))
+    assert report.failures[row.job_id].detail == "The prompt is refused by the safety check"
+
+
+def test_what_passes_is_asked_about_everything_and_every_picture(
+    blobs: BlobStore, engines: EngineRegistry
+) -> None:
+    params = InpaintParams(seed=0, num_images=2, prompt="a door", negative_prompt="rain")
+    check, row = StubCheck(), small_row(blobs, params)
+    report = run(blobs, engines, row, check)
+    assert len(report.done_rows[row.job_id].outputs) == 2
+    assert check.asked == ["prompt 'a door' 'rain'", "input", "output", "output"]
+    for image, mask in check.seen:
+        assert image.shape == (64, 64, 3) and mask.shape == (64, 64)
+        assert not image.flags.writeable and not mask.flags.writeable
+
+
+def test_an_outpainting_is_judged_on_its_canvas(blobs: BlobStore, engines: EngineRegistry) -> None:
+    geometry = plan_margins(64, 64, Margins(left=8, top=0, right=0, bottom=0))
+    row, check = outpaint_row(blobs, encode(make_image("RGB", 64, 64)), geometry), StubCheck()
+    assert row.job_id in run(blobs, engines, row, check).done_rows
+    assert {image.shape for image, _ in check.seen} == {(64, 72, 3)}
+    assert np.array_equal(np.unique(check.seen[-1][1][:, :8]), [255])
+
+
+def test_a_check_that_raises_fails_the_job(blobs: BlobStore, engines: EngineRegistry) -> None:
+    row = small_row(blobs)
+    report = run(blobs, engines, row, StubCheck(output=ValueError("a door is bad")))
+    assert report.failures[row.job_id].code == "internal"
+    assert "door" not in report.failures[row.job_id].detail
+
+
+def test_load_safety_check_calls_what_the_setting_names() -> None:
+    assert load_safety_check(WorkerSettings()) is None
+    check = load_safety_check(WorkerSettings(safety_check=f"{__name__}:build_check"))
+    assert isinstance(check, StubCheck) and check.asked == ["paint-cpu"]
+    with pytest.raises(AttributeError):
+        load_safety_check(WorkerSettings(safety_check=f"{__name__}:nothing"))
+    with pytest.raises(ValueError, match="safety_check"):
+        WorkerSettings(safety_check="no function")
+
+
+class ShowingEngine:
+    """An engine that has something to show, and tells whether anybody looks."""
+
+    gives_previews = True
+
+    def __init__(self) -> None:
+        self.is_watched: list[bool] = []
+
+    def load(self) -> Recipe:
+        return Recipe(engine="showing")
+
+    def paint(
+        self,
+        canvases: Sequence[Canvas],
+        on_step: StepCallback,
+        on_preview: PreviewCallback | None = None,
+    ) -> list[Painted]:
+        self.is_watched.append(on_preview is not None)
+        return [Painted(canvas.image.copy()) for canvas in canvases]
+
+
+def test_previews_are_off_while_a_check_is_set(blobs: BlobStore) -> None:
+    engine = ShowingEngine()
+    engines = QueueEngines({("inpaint", "patch", None): engine})
+    for check in (None, StubCheck()):
+        row, report = small_row(blobs), RecordingReporter()
+        paint([row], blobs, engines, report, max_image_pixels=LIMIT, safety=check)
+        assert row.job_id in report.done_rows
+    assert engine.is_watched == [True, False]

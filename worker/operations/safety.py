@@ -1,0 +1,130 @@
+"""Checks of what is asked, of what is given and of what is painted, by code of the operator's own.
+
+None is configured by default. What a check refuses ends the job with an error of its own; nothing
+is blackened or blurred instead.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Protocol
+
+from service.contract.errors import InputRefused, OutputRefused, PromptRefused
+from worker.config import WorkerSettings
+from worker.imaging import ImageArray, MaskArray
+from worker.imaging.picture import Picture
+from worker.operations.preparation import Prepared
+from worker.reporting import Row
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a check says.
+
+    Attributes:
+        allowed: whether to go on.
+        reason: why not, for the caller; names no prompt and no rule that could be probed. Empty
+            for what the error says by itself.
+    """
+
+    allowed: bool = True
+    reason: str = ""
+
+
+class SafetyCheck(Protocol):
+    """Judges prompts and pictures, in the process that paints and between its steps.
+
+    May raise: then the job fails, for what cannot be checked is not given out.
+    """
+
+    def check_prompt(self, prompt: str, negative_prompt: str) -> Verdict:
+        """Judge what is asked, before a picture is decoded or a model loaded; empty for none."""
+        ...
+
+    def check_input(self, image: ImageArray, mask: MaskArray) -> Verdict:
+        """Judge the picture to be painted on.
+
+        Args:
+            image: RGB uint8 (H, W, 3), not to be written to; in outpainting the whole canvas, of
+                which only the original is anything.
+            mask: uint8 (H, W), 255 repaint; likewise.
+        """
+        ...
+
+    def check_output(self, image: ImageArray, mask: MaskArray) -> Verdict:
+        """Judge what was painted, pasted into the picture; each picture of a job by itself.
+
+        Args:
+            image: RGB uint8 (H, W, 3), not to be written to.
+            mask: uint8 (H, W), 255 where it was painted; likewise.
+        """
+        ...
+
+
+def load_safety_check(settings: WorkerSettings) -> SafetyCheck | None:
+    """Build the check that the settings name as `module:function`; `None` where they name none.
+
+    The function is given the settings, once, before anything is painted.
+
+    Raises:
+        ImportError: there is no such module.
+        AttributeError: it has no such function.
+    """
+    if not settings.safety_check:
+        return None
+    module, _, function = settings.safety_check.partition(":")
+    check: SafetyCheck = getattr(import_module(module), function)(settings)
+    return check
+
+
+def check_prompt(check: SafetyCheck | None, row: Row) -> None:
+    """Check what a row asks for.
+
+    Raises:
+        PromptRefused: with the reason that the check gives.
+    """
+    if check is None:
+        return
+    params = row.spec.params
+    verdict = check.check_prompt(params.prompt or "", params.negative_prompt or "")
+    if not verdict.allowed:
+        raise PromptRefused(verdict.reason)
+
+
+def check_input(check: SafetyCheck | None, prepared: Prepared) -> None:
+    """Check what a row is painted on.
+
+    Raises:
+        InputRefused: with the reason that the check gives.
+    """
+    if check is None:
+        return
+    verdict = check.check_input(*_locked(prepared.picture, prepared.mask))
+    if not verdict.allowed:
+        raise InputRefused(verdict.reason)
+
+
+def check_output(check: SafetyCheck | None, picture: Picture, mask: MaskArray) -> None:
+    """Check one picture as it would be delivered.
+
+    Args:
+        check: the operator's.
+        picture: what was painted, in its place.
+        mask: uint8 (H, W), 255 where it was painted.
+
+    Raises:
+        OutputRefused: with the reason that the check gives.
+    """
+    if check is None:
+        return
+    verdict = check.check_output(*_locked(picture, mask))
+    if not verdict.allowed:
+        raise OutputRefused(verdict.reason)
+
+
+def _locked(picture: Picture, mask: MaskArray) -> tuple[ImageArray, MaskArray]:
+    """Give views that cannot be written to: the pictures themselves must stay as they are."""
+    image, shown = picture.rgb().view(), mask.view()
+    image.flags.writeable = shown.flags.writeable = False
+    return image, shown
