@@ -22,6 +22,7 @@ class WorkerSettings(SharedSettings):
     engines: str = Field("worker.engines.registry:build_engines", pattern=r"^[\w.]+:\w+$")
     model_memory_bytes: int = Field(0, ge=0, description="0: all models of the queue stay loaded.")
     safety_check: str = Field("", pattern=r"^([\w.]+:\w+)?$", description="Empty: none.")
+    embed_recipe: bool = True
     call_memory_bytes: int = Field(0, ge=0, description="0: what is free.")
     torch_threads: int = Field(0, ge=0, description="0: leave it to torch.")
 

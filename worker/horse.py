@@ -166,6 +166,7 @@ class Horse:
                 reporter,
                 max_image_pixels=self._settings.max_image_pixels,
                 safety=self._safety,
+                embed_recipe=self._settings.embed_recipe,
             )
         except Aborted:
             log.info("batch_aborted")

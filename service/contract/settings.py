@@ -128,6 +128,7 @@ ALL_FIELDS = frozenset(
         "engines",
         "model_memory_bytes",
         "safety_check",
+        "embed_recipe",
         "call_memory_bytes",
         "torch_threads",
         "courier_interval_seconds",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Mapping
 from io import BytesIO
 from typing import Any, Final
 
@@ -28,6 +29,7 @@ from worker.imaging.png_chunks import (
     pair_channels,
     profile_chunk,
     resolution_chunk,
+    text_chunks,
 )
 
 # Measured by benchmarks/png_encode.py: docs/adr/0013-png-encoder.md. The filter is also what
@@ -57,6 +59,7 @@ def encode_picture(
     output_format: OutputFormat,
     quality: int = DEFAULT_QUALITY,
     lossless: bool = False,
+    texts: Mapping[str, str] | None = None,
 ) -> bytes:
     """Encode a picture in its own mode, with its color profile, resolution and EXIF.
 
@@ -68,13 +71,14 @@ def encode_picture(
         output_format: `png` (lossless), `jpeg`, `webp` (either) or `avif`.
         quality: 1..100, of what is lossy.
         lossless: whether `webp` keeps every pixel; what is transparent keeps its color too.
+        texts: what a `png` says beside, by keyword; others have no place for it.
 
     Raises:
         InvalidField: the format cannot hold a side or the EXIF, or is not there.
     """
     _check_limits(picture, output_format)
     if output_format == "png":
-        return encode_png(picture)
+        return encode_png(picture, texts)
     if output_format == "jpeg":
         return _encode_jpeg(picture, quality)
     if output_format == "webp":
@@ -84,8 +88,8 @@ def encode_picture(
     return _encode_avif(picture, quality)
 
 
-def encode_png(picture: Picture) -> bytes:
-    """Encode losslessly, the cheapest way measured."""
+def encode_png(picture: Picture, texts: Mapping[str, str] | None = None) -> bytes:
+    """Encode losslessly, the cheapest way measured; with texts by keyword."""
     if picture.mode == "LA":
         # OpenCV has no gray with alpha: gray of twice the width is stored the same way.
         pairs = picture.channels().reshape(picture.height, 2 * picture.width)
@@ -98,6 +102,7 @@ def encode_png(picture: Picture) -> bytes:
         profile_chunk(picture.icc_profile),
         resolution_chunk(picture.resolution),
         exif_chunk(picture.exif),
+        text_chunks(texts or {}),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from service.contract.picture_headers import Resolution
@@ -63,6 +63,19 @@ def resolution_chunk(resolution: Resolution | None) -> bytes:
 def exif_chunk(exif: bytes | None) -> bytes:
     """Give the chunk of EXIF. Source: PNG specification, third edition, 11.3.4.5."""
     return b"" if exif is None else _chunk(b"eXIf", exif)
+
+
+def text_chunks(texts: Mapping[str, str]) -> bytes:
+    """Give a chunk a text, in UTF-8. Source: PNG specification, third edition, 11.3.3.4.
+
+    Args:
+        texts: by keyword, which is 1 to 79 letters of Latin-1.
+    """
+    # After the keyword: not compressed, by no method, in no language, translated to nothing.
+    return b"".join(
+        _chunk(b"iTXt", keyword.encode("latin-1") + b"\0\0\0\0\0" + text.encode())
+        for keyword, text in texts.items()
+    )
 
 
 def pair_channels(png: bytes) -> bytes:

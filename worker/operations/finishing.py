@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from service.contract.blobs import BlobStore
 from service.contract.errors import ModelOutputInvalid
 from service.contract.formats import DEFAULT_QUALITY, EXTENSIONS, is_lossless
-from service.contract.jobs import JobWarning, Output
+from service.contract.jobs import JobWarning, Output, Recipe
 from service.contract.names import output_path
 from worker.engines.base import Painted
 from worker.imaging.compositing import paste_back
@@ -48,7 +47,13 @@ def compose(prepared: Prepared, painted: Painted) -> Composed:
     return Composed(picture, painted.estimate)
 
 
-def finish_output(prepared: Prepared, composed: Composed, index: int, blobs: BlobStore) -> Output:
+def finish_output(
+    prepared: Prepared,
+    composed: Composed,
+    index: int,
+    blobs: BlobStore,
+    texts: Mapping[str, str] | None = None,
+) -> Output:
     """Encode, prove and store one picture.
 
     Args:
@@ -56,6 +61,7 @@ def finish_output(prepared: Prepared, composed: Composed, index: int, blobs: Blo
         composed: the picture.
         index: which of the row's pictures this is.
         blobs: where it goes.
+        texts: what its file is to say, by keyword, where its format has a place for it.
 
     Raises:
         InvalidField: the format cannot hold it.
@@ -65,7 +71,7 @@ def finish_output(prepared: Prepared, composed: Composed, index: int, blobs: Blo
     params = prepared.row.spec.params
     output_format, lossless = params.output_format or "png", params.output_lossless or False
     quality = params.output_quality or DEFAULT_QUALITY
-    encoded = encode_picture(composed.picture, output_format, quality, lossless)
+    encoded = encode_picture(composed.picture, output_format, quality, lossless, texts)
     promised = is_lossless(output_format, lossless)
     proof = prove(prepared.picture, prepared.mask, encoded, output_format, lossless=promised)
     path = output_path(prepared.row.job_id, prepared.row.token, index, EXTENSIONS[output_format])
@@ -95,13 +101,20 @@ def _particulars(prepared: Prepared, output_sha256: str) -> dict[str, int | str 
     }
 
 
-def describe_painting(painted: Painted) -> dict[str, Any]:
-    """Give what the recipe tells of one picture: the engine's details, and how it is blended.
+def make_recipe(shared: Recipe, painted: Painted, batch_size: int) -> Recipe:
+    """Give the recipe of one picture: the engine's, the picture's own details, how it is blended.
 
     `blend` is what the engine says, such as `membrane` where the drift along the rim was carried
     into the hole, and `none` where it had nothing to blend.
+
+    Args:
+        shared: of all that the engine paints.
+        painted: the picture.
+        batch_size: canvases that were painted at once, where the engine does not say.
     """
-    return {"blend": "none", **painted.details}
+    details = shared.details | {"blend": "none", **painted.details}
+    update = {"batch_size": painted.batch_size or batch_size, "details": details}
+    return shared.model_copy(update=update)
 
 
 def check_painted(prepared: Prepared, painted: object) -> None:

@@ -22,11 +22,12 @@ from worker.engines.base import (
     UnloadableEngine,
 )
 from worker.operations.failures import describe_failure, log_failure
-from worker.operations.finishing import compose, describe_painting, finish_output, output_warnings
+from worker.operations.finishing import compose, finish_output, make_recipe, output_warnings
 from worker.operations.inpaint import prepare_inpaint
 from worker.operations.outpaint import prepare_outpaint
 from worker.operations.preparation import Prepared
 from worker.operations.previews import Previews
+from worker.operations.provenance import describe_file
 from worker.operations.safety import SafetyCheck, check_input, check_output, check_prompt
 from worker.reporting import Aborted, Reporter, Row
 
@@ -56,6 +57,7 @@ class Batch:
         report: is told what becomes of each row.
         max_image_pixels: width x height that an input may declare.
         safety: what judges prompts and pictures, if anything does.
+        embed_recipe: whether files tell how they were made.
     """
 
     def __init__(
@@ -64,11 +66,13 @@ class Batch:
         report: Reporter,
         max_image_pixels: int,
         safety: SafetyCheck | None = None,
+        embed_recipe: bool = True,
     ) -> None:
         self._blobs = blobs
         self._report = report
         self._max_image_pixels = max_image_pixels
         self._safety = safety
+        self._embed_recipe = embed_recipe
 
     def run(self, rows: Sequence[Row], get_engine: Callable[[], Engine]) -> None:
         """Paint rows from blobs to proven outputs.
@@ -172,14 +176,11 @@ class Batch:
     def _finish(self, painted: PaintedRow, recipe: Recipe, load_seconds: float) -> None:
         """Make a row's outputs and report them; an aborted row is dropped without a word."""
         prepared, row = painted.prepared, painted.prepared.row
-        # All variants of a row are made the same way: the first speaks for them.
-        details = describe_painting(painted.pictures[0])
-        batch_size = painted.pictures[0].batch_size or painted.batch_size
-        update = {"batch_size": batch_size, "details": recipe.details | details}
+        recipes = [make_recipe(recipe, picture, painted.batch_size) for picture in painted.pictures]
         warnings = [*prepared.warnings, *output_warnings(prepared, painted.pictures)]
         started = time.perf_counter()
         try:
-            outputs = self._finish_outputs(painted)
+            outputs = self._finish_outputs(painted, recipes)
         except Aborted:
             return
         except Exception as error:
@@ -190,19 +191,22 @@ class Batch:
             paint_seconds=round(painted.seconds, 4),
             encode_seconds=round(time.perf_counter() - started, 4),
         )
-        done_recipe = recipe.model_copy(update=update)
-        self._report.done(row.job_id, outputs, done_recipe, timings, warnings)
+        # All variants of a row are made the same way: the first speaks for them.
+        self._report.done(row.job_id, outputs, recipes[0], timings, warnings)
 
-    def _finish_outputs(self, painted: PaintedRow) -> list[Output]:
+    def _finish_outputs(self, painted: PaintedRow, recipes: Sequence[Recipe]) -> list[Output]:
         outputs: list[Output] = []
         job_id = painted.prepared.row.job_id
+        seeds = painted.prepared.seeds
         for index in range(painted.prepared.count):
             if self._report.is_aborted(job_id):
                 raise Aborted
             # Taken off the list: encoding and proof need the memory of what is in its place.
             composed = compose(painted.prepared, painted.pictures.pop(0))
             check_output(self._safety, composed.picture, painted.prepared.mask)
-            outputs.append(finish_output(painted.prepared, composed, index, self._blobs))
+            told = describe_file(painted.prepared.row, seeds[index], recipes[index])
+            texts = told if self._embed_recipe else {}
+            outputs.append(finish_output(painted.prepared, composed, index, self._blobs, texts))
             self._report.step([job_id], "encode", index + 1, painted.prepared.count)
         return outputs
 
@@ -223,6 +227,7 @@ def paint(
     *,
     max_image_pixels: int,
     safety: SafetyCheck | None = None,
+    embed_recipe: bool = True,
 ) -> None:
     """Paint a batch of rows, from their blobs to their proven outputs.
 
@@ -235,6 +240,7 @@ def paint(
         report: is told what becomes of each row.
         max_image_pixels: width x height that an input may declare.
         safety: what judges prompts and pictures, if anything does.
+        embed_recipe: whether files tell how they were made.
 
     Raises:
         Aborted: no row is wanted any more; the engines can be used again.
@@ -243,7 +249,7 @@ def paint(
     for row in rows:
         key = (str(row.spec.operation), row.spec.method, row.spec.model)
         groups.setdefault(key, []).append(row)
-    batch = Batch(blobs, report, max_image_pixels, safety)
+    batch = Batch(blobs, report, max_image_pixels, safety, embed_recipe)
     for key, group in groups.items():
         try:
             batch.run(group, partial(_get_engine, engines, *key))

@@ -117,3 +117,24 @@ def test_lay_on_white_mixes_by_alpha() -> None:
     alpha = np.array([[0, 51, 255]], np.uint8)
     flat = lay_on_white(Picture(color, alpha)).color
     assert flat[0].tolist() == [[255, 255, 255], [204, 224, 244], [0, 100, 200]]
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_encode_picture_writes_texts_beside_the_pixels(mode: str) -> None:
+    picture, said = _picture(mode, make_profile()), '{"scheduler":"Euler, größer"}'
+    encoded = encode_picture(picture, "png", texts={"paintjob": said, "second": ""})
+    with Image.open(BytesIO(encoded)) as image:
+        image.load()
+        assert image.text == {"paintjob": said, "second": ""}  # type: ignore[attr-defined]
+    back = decode_picture(encoded, LIMIT)
+    assert np.array_equal(back.channels(), picture.channels())
+    assert back.icc_profile == picture.icc_profile
+    assert encode_picture(picture, "png", texts={}) == encode_picture(picture, "png")
+
+
+def test_encode_picture_leaves_texts_out_where_there_is_no_place() -> None:
+    picture = _picture("RGB")
+    formats: tuple[OutputFormat, ...] = ("jpeg", "webp")
+    for output_format in formats:
+        said = encode_picture(picture, output_format, texts={"paintjob": "secret"})
+        assert said == encode_picture(picture, output_format)

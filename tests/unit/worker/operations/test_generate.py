@@ -1,9 +1,14 @@
 from __future__ import annotations
 
+import hashlib
+import json
+from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from service.contract.blobs import BlobStore
 from service.contract.catalogue import Catalogue, ModelEntry
@@ -69,6 +74,64 @@ def test_generate_inpaints_a_batch_and_keeps_what_is_kept(
         assert not np.array_equal(first.color, second.color)
         for result in (first, second):
             assert np.array_equal(result.channels()[mask == 0], source.channels()[mask == 0])
+
+
+def test_generate_tells_in_the_file_how_it_was_made(
+    blobs: BlobStore, tiny_engines: EngineRegistry
+) -> None:
+    image, mask = make_image("RGB", 90, 70), make_box_mask(90, 70, (30, 20, 60, 50))
+    params = InpaintParams(
+        seed=7, num_images=3, num_inference_steps=2, prompt="secret", tags=["secret"], grow=2
+    )
+    row = inpaint_row(blobs, encode(image), encode(mask), params, method="generate", model="tiny")
+    report = RecordingReporter()
+    paint([row], blobs, tiny_engines, report, max_image_pixels=LIMIT)
+    done = report.done_rows[row.job_id]
+    told = [_read_recipe(blobs.get(output.path)) for output in done.outputs]
+    assert [one["seed"] for one in told] == [7, 8, 9]
+    assert [one["recipe"]["details"]["seed"] for one in told] == [7, 8, 9]
+    # Two of the three shared a call.
+    assert [one["recipe"]["batch_size"] for one in told] == [2, 2, 1]
+    assert told[0]["recipe"] == done.recipe.model_dump(mode="json", exclude_none=True)
+    assert told[0]["params"] == {"num_inference_steps": 2, "grow": 2}
+    assert (told[0]["operation"], told[0]["model"]) == ("inpaint", "tiny")
+    for output in done.outputs:
+        data = blobs.get(output.path)
+        assert b"secret" not in data
+        assert hashlib.sha256(data).hexdigest() == output.sha256 == output.proof.output_sha256
+
+
+@pytest.mark.parametrize("wanted", ["not embedded", "jpeg", "patch"])
+def test_files_tell_nothing_where_they_are_not_to(
+    blobs: BlobStore, tiny_engines: EngineRegistry, engines: EngineRegistry, wanted: str
+) -> None:
+    image, mask = make_image("RGB", 90, 70), make_box_mask(90, 70, (30, 20, 60, 50))
+    params = InpaintParams(
+        seed=7, output_format="jpeg" if wanted == "jpeg" else "png", num_inference_steps=2
+    )
+    row = inpaint_row(blobs, encode(image), encode(mask), params)
+    if wanted != "patch":
+        row = inpaint_row(
+            blobs, encode(image), encode(mask), params, method="generate", model="tiny"
+        )
+    report = RecordingReporter()
+    paint(
+        [row],
+        blobs,
+        engines if wanted == "patch" else tiny_engines,
+        report,
+        max_image_pixels=LIMIT,
+        embed_recipe=wanted != "not embedded",
+    )
+    [output] = report.done_rows[row.job_id].outputs
+    assert b"paintjob" not in blobs.get(output.path)
+
+
+def _read_recipe(png: bytes) -> dict[str, Any]:
+    with Image.open(BytesIO(png)) as image:
+        image.load()
+        told: dict[str, Any] = json.loads(image.text["paintjob"])  # type: ignore[attr-defined]
+    return told
 
 
 def test_generate_outpaints_to_the_exact_size(

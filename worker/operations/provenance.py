@@ -1,0 +1,60 @@
+"""What a result's file says of how it was made.
+
+Files of `generate` alone: which weights painted must be known to whoever gets the file. What the
+weight-free methods give follows from the request, and so does every byte of their files, whichever
+jobs they shared a call with.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Final
+
+from service.contract.jobs import Recipe
+from worker.reporting import Row
+
+KEYWORD: Final = "paintjob"
+"""Of the text in a PNG."""
+
+PAINTING_FIELDS: Final = frozenset(
+    {
+        "strength",
+        "guidance_scale",
+        "num_inference_steps",
+        "region",
+        "padding",
+        "infill",
+        "quality",
+        "deterministic",
+        "grow",
+        "feather",
+        "overlap",
+    }
+)
+"""Parameters that are told. Those that hold a caller's words, as prompts and tags do, are not:
+files are passed on further than answers."""
+
+
+def describe_file(row: Row, seed: int, recipe: Recipe) -> Mapping[str, str]:
+    """Give the texts of one picture's file, by keyword; none where it is not to be told.
+
+    Args:
+        row: that was painted.
+        seed: of this picture.
+        recipe: likewise.
+    """
+    spec = row.spec
+    if spec.method != "generate":
+        return {}
+    told = {
+        "operation": spec.operation,
+        "method": spec.method,
+        "model": spec.model,
+        "seed": seed,
+        "params": spec.params.model_dump(
+            mode="json", include=set(PAINTING_FIELDS), exclude_none=True
+        ),
+        "recipe": recipe.model_dump(mode="json", exclude_none=True),
+    }
+    return {KEYWORD: json.dumps(told, ensure_ascii=False, separators=(",", ":"))}
