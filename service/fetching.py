@@ -20,11 +20,15 @@ class Source:
         field: of the model's table in the models file, that its commit is written to.
         repository: id on the Hub.
         revision: branch, tag or commit.
+        variant: of the weights' files.
+        file: the only weights that are served of it; `None` for all.
     """
 
     field: str
     repository: str
     revision: str
+    variant: str | None = None
+    file: str | None = None
 
 
 def find_entry(catalogue: Catalogue, name: str) -> ModelEntry:
@@ -74,11 +78,11 @@ def pull_model(
     sources = list(_find_sources(entry))
     if not sources:
         raise ValueError(f"{name} lies in a folder already: there is nothing to fetch")
-    commits = {source.field: _fetch(source, entry.variant) for source in sources}
+    commits = {source.field: _fetch(source) for source in sources}
     done = [f"fetched {source.repository} at {commits[source.field]}" for source in sources]
     for lora in entry.loras:
         if lora.revision is not None:
-            commit = _fetch(Source("", lora.source, lora.revision), None)
+            commit = _fetch(Source("", lora.source, lora.revision))
             done.append(f"fetched {lora.source} at {commit}")
     if catalogue.find_model(name) is None:
         _append(models_file, {"name": name, **commits}, default)
@@ -88,12 +92,20 @@ def pull_model(
 
 def _find_sources(entry: ModelEntry) -> Iterator[Source]:
     if entry.revision is not None and not Path(entry.source).exists():
-        yield Source("revision", entry.source, entry.revision)
+        yield Source("revision", entry.source, entry.revision, variant=entry.variant)
+    # What comes from a repository of its own comes in no variant.
     if entry.controlnet is not None and entry.controlnet_revision is not None:
-        yield Source("controlnet_revision", entry.controlnet, entry.controlnet_revision)
+        yield Source(
+            "controlnet_revision",
+            entry.controlnet,
+            entry.controlnet_revision,
+            file=entry.controlnet_file,
+        )
+    if entry.preview_vae is not None and entry.preview_vae_revision is not None:
+        yield Source("preview_vae_revision", entry.preview_vae, entry.preview_vae_revision)
 
 
-def _fetch(source: Source, variant: str | None) -> str:
+def _fetch(source: Source) -> str:
     """Fetch a repository; gives the commit that was fetched."""
     try:
         from huggingface_hub import HfApi, snapshot_download
@@ -101,17 +113,19 @@ def _fetch(source: Source, variant: str | None) -> str:
         raise ValueError("fetching needs the extra: pip install 'paintjob[generate]'") from None
     commit = HfApi().model_info(source.repository, revision=source.revision).sha
     snapshot_download(
-        source.repository, revision=commit, allow_patterns=_patterns(variant), max_workers=4
+        source.repository, revision=commit, allow_patterns=_patterns(source), max_workers=4
     )
     return str(commit)
 
 
-def _patterns(variant: str | None) -> list[str]:
-    """Give what is fetched; of weights that come in variants, only the one that is served."""
-    if variant is None:
-        return list(PATTERNS)
+def _patterns(source: Source) -> list[str]:
+    """Give what is fetched; of weights that come several times, only those that are served."""
     others = [pattern for pattern in PATTERNS if pattern != "*.safetensors"]
-    return [*others, f"*.{variant}.safetensors", f"*.{variant}-*.safetensors"]
+    if source.file is not None:
+        return [*others, source.file]
+    if source.variant is None:
+        return list(PATTERNS)
+    return [*others, f"*.{source.variant}.safetensors", f"*.{source.variant}-*.safetensors"]
 
 
 def _append(models_file: Path, table: dict[str, str], default: bool) -> None:

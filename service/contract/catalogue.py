@@ -59,6 +59,11 @@ class ModelEntry(BaseModel):
         config: local directory in diffusers' layout that a single file takes its settings from.
         controlnet: directory or repository of the ControlNet, for families that have one.
         controlnet_revision: commit of that repository.
+        controlnet_file: its weights, where the directory or repository has them as one file.
+        controlnet_config: settings of such a file, as in `config.json`; else they lie beside it.
+        preview_vae: directory or repository of a small autoencoder (`AutoencoderTiny`, such as
+            TAESD) that decodes previews; without one a linear map does.
+        preview_vae_revision: commit of that repository.
         variant: file variant, such as `fp16`.
         dtype: `float32`, `bfloat16` or `float16`.
         quantization: arguments of diffusers' `PipelineQuantizationConfig`, passed through.
@@ -90,6 +95,10 @@ class ModelEntry(BaseModel):
     config: str | None = None
     controlnet: str | None = None
     controlnet_revision: str | None = None
+    controlnet_file: str | None = None
+    controlnet_config: dict[str, Any] | None = None
+    preview_vae: str | None = None
+    preview_vae_revision: str | None = None
     variant: str | None = None
     dtype: Literal["float32", "bfloat16", "float16"] = "float32"
     quantization: dict[str, Any] | None = None

@@ -58,6 +58,21 @@ def test_pull_fetches_what_is_served_and_names_the_commit(tmp_path: Path) -> Non
     assert len(hub.fetched) == len(wanted)
 
 
+@pytest.mark.slow
+def test_pull_fetches_of_a_controlnet_the_one_file_that_is_served(tmp_path: Path) -> None:
+    models_file = tmp_path / "models.toml"
+    models_file.write_text(
+        f'[[models]]\nname = "mine"\nfamily = "z-image-controlnet"\nsource = "{tmp_path}"\n'
+        f'controlnet = "{REPOSITORY}"\ncontrolnet_revision = "main"\n'
+        'controlnet_file = "union-8steps.safetensors"\n'
+    )
+    names = ("README.md", "config.json", "union.safetensors", "union-8steps.safetensors")
+    with running_hub(REPOSITORY, COMMIT, {name: name.encode() for name in names}) as hub:
+        done = _pull(tmp_path, hub.url, "mine", "--models-file", str(models_file))
+    assert done.returncode == 0, done.stderr
+    assert sorted(hub.fetched) == ["config.json", "union-8steps.safetensors"]
+
+
 @pytest.mark.parametrize(
     ("name", "message"),
     [

@@ -102,7 +102,8 @@ def count_memory(entry: ModelEntry) -> int:
     """
     if entry.memory_bytes is not None:
         return entry.memory_bytes
-    sources = (entry.source, entry.controlnet, *(lora.source for lora in entry.loras))
+    loras = (lora.source for lora in entry.loras)
+    sources = (entry.source, entry.controlnet, entry.preview_vae, *loras)
     files = {file.resolve() for source in sources if source for file in _weight_files(Path(source))}
     return sum(file.stat().st_size for file in files)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -11,11 +11,16 @@ import diffusers
 import torch
 import transformers
 from diffusers.utils import logging as diffusers_logging
-from huggingface_hub import constants as hub_constants
 from transformers.utils import logging as transformers_logging
 
 from service.contract.catalogue import ModelEntry
 from service.contract.errors import ModelUnavailable
+from worker.engines.diffusion.companions import (
+    DTYPES,
+    find_origin,
+    read_controlnet,
+    read_preview_vae,
+)
 from worker.engines.diffusion.families import ADAPTERS
 from worker.engines.diffusion.families.base import Adapter
 from worker.engines.diffusion.faults import (
@@ -27,12 +32,6 @@ from worker.engines.diffusion.faults import (
 from worker.engines.diffusion.fitting import fit_pipeline
 from worker.engines.diffusion.layout import check_layout, components_with_weights
 from worker.engines.diffusion.quantizing import make_quantization
-
-DTYPES: Final = {
-    "float32": torch.float32,
-    "bfloat16": torch.bfloat16,
-    "float16": torch.float16,
-}
 
 _LIBRARY_LOGGING: Final[tuple[Any, ...]] = (diffusers_logging, transformers_logging)
 
@@ -47,11 +46,13 @@ class LoadedModel:
         entry: as configured.
         adapter: calls its pipeline.
         pipeline: diffusers' object, of the class that the family names.
+        preview_vae: a small decoder for previews; `None` where there is none.
     """
 
     entry: ModelEntry
     adapter: Adapter
     pipeline: Any
+    preview_vae: Any = None
 
     @property
     def device(self) -> str:
@@ -92,10 +93,19 @@ def load_model(entry: ModelEntry, device: str) -> LoadedModel:
     adapter = ADAPTERS[entry.family]
     # Weights are read into the worker's memory, unless they are quantized on the way.
     reading_on = "cpu" if entry.quantization is None else device
-    model = LoadedModel(entry, adapter, _attempt(entry, reading_on, lambda: _read(entry, adapter)))
-    _attempt(entry, device, lambda: fit_pipeline(model.pipeline, entry, adapter, device))
-    adapter.prepare(model.pipeline)
-    return model
+    pipeline = _attempt(entry, reading_on, lambda: _read(entry, adapter))
+    _attempt(entry, device, lambda: fit_pipeline(pipeline, entry, adapter, device))
+    adapter.prepare(pipeline)
+    model = LoadedModel(entry, adapter, pipeline)
+    decoder = _attempt(
+        entry, device, lambda: _read_decoder(entry, adapter, model.autoencoder, device)
+    )
+    return replace(model, preview_vae=decoder)
+
+
+def _read_decoder(entry: ModelEntry, adapter: Adapter, autoencoder: Any, device: str) -> Any:
+    decoder = read_preview_vae(entry, adapter, autoencoder)
+    return None if decoder is None else decoder.to(device)
 
 
 def _attempt(entry: ModelEntry, device: str, load: Callable[[], _Loaded]) -> _Loaded:
@@ -118,7 +128,7 @@ def _attempt(entry: ModelEntry, device: str, load: Callable[[], _Loaded]) -> _Lo
 
 def _is_absent(entry: ModelEntry, error: Exception) -> bool:
     """Whether weights of the Hub are not here and may not, or cannot, be fetched."""
-    sources = (entry.source, *filter(None, (entry.controlnet,)))
+    sources = (entry.source, *filter(None, (entry.controlnet, entry.preview_vae)))
     return isinstance(error, OSError) and not all(Path(source).exists() for source in sources)
 
 
@@ -128,7 +138,7 @@ def _read(entry: ModelEntry, adapter: Adapter) -> Any:
         "dtype": DTYPES[entry.dtype],
         "use_safetensors": True,
         **adapter.components,
-        **_read_controlnet(entry, adapter),
+        **read_controlnet(entry, adapter),
     }
     if entry.quantization is not None:
         options["quantization_config"] = make_quantization(entry.quantization)
@@ -141,7 +151,7 @@ def _read(entry: ModelEntry, adapter: Adapter) -> Any:
         entry.source,
         variant=entry.variant,
         trust_remote_code=False,
-        **_origin(entry, source, entry.revision),
+        **find_origin(entry, entry.source, entry.revision),
         **options,
     )
 
@@ -173,41 +183,6 @@ def _names(pipeline_class: Any) -> set[str]:
     """Give the components that a pipeline must be given."""
     required, _ = pipeline_class._get_signature_keys(pipeline_class)
     return set(required)
-
-
-def _read_controlnet(entry: ModelEntry, adapter: Adapter) -> dict[str, Any]:
-    """Read the ControlNet, where the family has one: a directory, a repository or a single file."""
-    if adapter.controlnet is None:
-        return {}
-    if not entry.controlnet:
-        raise ModelUnavailable(f"the model {entry.name} needs a controlnet")
-    source = Path(entry.controlnet)
-    beside = source.parent if source.is_file() else source
-    if source.exists() and not (beside / "config.json").is_file():
-        raise ModelUnavailable(f"the controlnet of {entry.name} has no config.json")
-    controlnet_class = getattr(diffusers, adapter.controlnet)
-    dtype = DTYPES[entry.dtype]
-    if source.is_file():
-        controlnet = controlnet_class.from_single_file(
-            str(source), config=str(beside), local_files_only=True, dtype=dtype
-        )
-    else:
-        origin = _origin(entry, source, entry.controlnet_revision)
-        controlnet = controlnet_class.from_pretrained(
-            entry.controlnet, dtype=dtype, use_safetensors=True, **origin
-        )
-    return {"controlnet": controlnet}
-
-
-def _origin(entry: ModelEntry, source: Path, revision: str | None) -> dict[str, Any]:
-    """Give where from_pretrained may look; the Hub only at a fixed revision."""
-    is_local = source.is_dir()
-    if not is_local and revision is None:
-        raise ModelUnavailable(f"the model {entry.name} is no directory and has no revision")
-    return {
-        "revision": revision,
-        "local_files_only": is_local or hub_constants.HF_HUB_OFFLINE,
-    }
 
 
 def choose_device() -> str:

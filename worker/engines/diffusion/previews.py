@@ -1,4 +1,4 @@
-"""Small pictures of what is being painted, from latents by a linear map."""
+"""Small pictures of what is being painted: latents decoded by a small network, or a linear map."""
 
 from __future__ import annotations
 
@@ -34,8 +34,11 @@ class Previewer:
     def prepare(self, model: LoadedModel) -> None:
         """Fit the map, which costs more than all previews of a job; bears a failure.
 
-        Then the first preview would try again, and fail by itself.
+        Then the first preview would try again, and fail by itself. Where there is a small decoder
+        no map is needed.
         """
+        if model.preview_vae is not None:
+            return
         try:
             self._map = fit_map(model)
         except Exception as error:
@@ -53,14 +56,41 @@ class Previewer:
             latents: after a step, packed as the pipeline has them.
             settings: of the call.
         """
-        if self._map is None:
-            self._map = fit_map(model)
         clean = self._clean.estimate(model.pipeline.scheduler, latents)
         decodable = model.adapter.to_decodable(model.pipeline, clean, settings)
-        pixels = _flat(decodable.detach().float().cpu()) @ self._map
+        pixels = self._to_pixels(model, decodable)
         scale = min(1.0, MAX_SIDE / max(settings.width, settings.height))
         size = round(settings.width * scale), round(settings.height * scale)
         return [_to_image(one, size) for one in pixels]
+
+    def _to_pixels(self, model: LoadedModel, decodable: torch.Tensor) -> torch.Tensor:
+        """Give RGB (N, h, w, 3), about 0..1, of latents as the model's autoencoder takes them."""
+        if model.preview_vae is not None:
+            return decode_small(model, decodable)
+        if self._map is None:
+            self._map = fit_map(model)
+        return _flat(decodable.detach().float().cpu()) @ self._map
+
+
+def decode_small(model: LoadedModel, decodable: torch.Tensor) -> torch.Tensor:
+    """Decode latents by the model's small decoder.
+
+    Args:
+        model: with `preview_vae`.
+        decodable: (N, C, h, w), as its own autoencoder takes them.
+
+    Returns:
+        RGB (N, H, W, 3), about 0..1, on the processor.
+    """
+    decoder = model.preview_vae
+    small = model.adapter.to_small(model.pipeline, decodable.detach())
+    config = decoder.config
+    given = small / config.scaling_factor + config.shift_factor
+    with torch.no_grad():
+        decoded: torch.Tensor = decoder.decode(
+            given.to(next(decoder.parameters())), return_dict=False
+        )[0]
+    return decoded.float().cpu().permute(0, 2, 3, 1) / 2 + 0.5
 
 
 def fit_map(model: LoadedModel) -> torch.Tensor:
@@ -105,4 +135,4 @@ def _flat(latents: torch.Tensor) -> torch.Tensor:
 
 def _to_image(pixels: torch.Tensor, size: tuple[int, int]) -> ImageArray:
     values = np.nan_to_num(pixels.numpy() * 255).clip(0, 255).round().astype(np.uint8)
-    return to_uint8(cv2.resize(values, size, interpolation=cv2.INTER_LINEAR))
+    return to_uint8(cv2.resize(values, size, interpolation=cv2.INTER_AREA))

@@ -78,6 +78,7 @@ class Adapter:
         max_pixels: area above which the pipeline would shrink the picture by itself.
         takes_cache: whether caches between steps can be used at all.
         opens_cache: whether the pipeline opens a context for them itself.
+        takes_preview_vae: whether a small autoencoder of diffusers' decodes its latents.
         components: what is given to the loader in place of what the weights bring.
     """
 
@@ -93,6 +94,7 @@ class Adapter:
     max_pixels: ClassVar[int | None] = None
     takes_cache: ClassVar[bool] = True
     opens_cache: ClassVar[bool] = False
+    takes_preview_vae: ClassVar[bool] = True
     components: ClassVar[Mapping[str, Any]] = {}
 
     def prepare(self, pipeline: Any) -> None:
@@ -163,6 +165,11 @@ class Adapter:
         """Bring a step's latents to what the autoencoder decodes: (N, C, h, w)."""
         config = getattr(pipeline, self.autoencoder).config
         return latents / config.scaling_factor + (config.get("shift_factor") or 0.0)
+
+    def to_small(self, pipeline: Any, decodable: torch.Tensor) -> Any:
+        """Bring what the autoencoder decodes to what a small one does: scaled as for denoising."""
+        config = getattr(pipeline, self.autoencoder).config
+        return (decodable - (config.get("shift_factor") or 0.0)) * config.scaling_factor
 
     def _settings(self, pipeline: Any, settings: Settings) -> dict[str, Any]:
         given: dict[str, Any] = {"num_inference_steps": settings.steps}

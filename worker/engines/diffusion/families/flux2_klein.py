@@ -20,6 +20,8 @@ class Flux2Klein(Adapter):
     takes_size = False
     max_pixels = 1024 * 1024
     opens_cache = True
+    # The small decoders made for it are none of diffusers' class.
+    takes_preview_vae = False
 
     def is_guided(self, pipeline: Any, settings: Settings) -> bool:
         """Whether the weights are base weights with guidance."""

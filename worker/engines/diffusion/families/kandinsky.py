@@ -28,6 +28,7 @@ class Kandinsky22(NoiseAdapter):
 
     autoencoder = "movq"
     takes_strength = False
+    takes_preview_vae = False
 
     def callbacks(self, on_step_end: StepEnd) -> dict[str, Any]:
         """Tell the prior's steps too, without latents: its own are no picture."""

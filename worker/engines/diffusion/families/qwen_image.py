@@ -16,6 +16,8 @@ class QwenImage(Adapter):
 
     guidance = "true_cfg_scale"
     opens_cache = True
+    # Its autoencoder is one for videos; the small ones for such have another class.
+    takes_preview_vae = False
 
     def encode(self, pipeline: Any, text: str, max_sequence_length: int | None) -> Embedding:
         """Run Qwen2.5-VL; embeddings are as long as their text."""

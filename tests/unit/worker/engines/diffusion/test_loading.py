@@ -11,8 +11,9 @@ import torch
 from huggingface_hub import constants
 from safetensors.torch import load_file, save_file
 
-from service.contract.catalogue import ModelEntry
+from service.contract.catalogue import ModelEntry, read_known_models
 from service.contract.errors import GpuOutOfMemory, ModelUnavailable, OutOfMemory
+from tests.support.tiny_pipelines.parts import library
 from tests.unit.worker.engines.diffusion.painting import LIBRARY_WARNINGS, canvas_of, ignore
 from worker.engines.diffusion.engine import DiffusionEngine
 from worker.engines.diffusion.families import ADAPTERS
@@ -142,6 +143,49 @@ def test_load_model_takes_a_controlnet_that_is_one_file(
     file = str(Path(str(entry.controlnet), "diffusion_pytorch_model.safetensors"))
     model = load_model(entry.model_copy(update={"controlnet": file}), "cpu")
     assert type(model.pipeline.controlnet).__name__ == "ZImageControlNetModel"
+
+
+def test_load_model_takes_a_controlnet_that_is_one_of_several_files(
+    entry_of: Callable[[str], ModelEntry], tmp_path: Path
+) -> None:
+    entry = entry_of("z-image-controlnet")
+    whole = Path(str(entry.controlnet))
+    (tmp_path / "other.safetensors").write_bytes(b"of another size")
+    name = "union-8steps.safetensors"
+    (tmp_path / name).write_bytes((whole / "diffusion_pytorch_model.safetensors").read_bytes())
+    settings = json.loads((whole / "config.json").read_text())
+    changes: dict[str, Any] = {"controlnet": str(tmp_path), "controlnet_file": name}
+    with pytest.raises(ModelUnavailable, match=r"no config\.json"):
+        load_model(entry.model_copy(update=changes), "cpu")
+    changes["controlnet_config"] = {k: v for k, v in settings.items() if not k.startswith("_")}
+    found = load_model(entry.model_copy(update=changes), "cpu").pipeline.controlnet
+    wanted = load_model(entry, "cpu").pipeline.controlnet.state_dict()
+    assert wanted.keys() == found.state_dict().keys()
+    assert all(torch.equal(one, wanted[name]) for name, one in found.state_dict().items())
+    # A directory of one's own in diffusers' layout may take a known model's place.
+    changes["controlnet"] = str(whole)
+    load_model(entry.model_copy(update=changes), "cpu")
+
+
+def test_known_models_settings_of_a_controlnet_are_those_of_its_class() -> None:
+    settings = read_known_models()["z-image-turbo-control"]["controlnet_config"]
+    with torch.device("meta"):
+        controlnet = library.ZImageControlNetModel(**settings)
+    # As the published weights have it: 2 x 2 of 33 channels, 15 layers, 2 refining ones.
+    [embedder] = controlnet.control_all_x_embedder.values()
+    assert embedder.weight.shape == (3840, 132)
+    assert len(controlnet.control_layers) == 15
+    assert len(controlnet.control_noise_refiner) == 2
+
+
+def test_load_model_refuses_a_controlnet_that_is_pickled(
+    entry_of: Callable[[str], ModelEntry], tmp_path: Path
+) -> None:
+    file = tmp_path / "union.ckpt"
+    file.write_bytes(b"")
+    entry = entry_of("z-image-controlnet").model_copy(update={"controlnet": str(file)})
+    with pytest.raises(ModelUnavailable, match="no safetensors file"):
+        load_model(entry, "cpu")
 
 
 @pytest.mark.parametrize("family", ["flux-fill", "z-image", "stable-diffusion-3", "chroma"])

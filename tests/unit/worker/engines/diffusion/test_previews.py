@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -11,6 +12,9 @@ from structlog.testing import capture_logs
 from torch import nn
 from torch.nn import functional
 
+from service.contract.catalogue import ModelEntry
+from service.contract.errors import ModelUnavailable
+from tests.support.tiny_pipelines.parts import library
 from tests.unit.worker.engines.diffusion.painting import (
     LIBRARY_WARNINGS,
     calls_of,
@@ -19,8 +23,8 @@ from tests.unit.worker.engines.diffusion.painting import (
 )
 from worker.engines.diffusion.engine import DiffusionEngine
 from worker.engines.diffusion.families.base import Settings
-from worker.engines.diffusion.loading import LoadedModel
-from worker.engines.diffusion.previews import Previewer, fit_map
+from worker.engines.diffusion.loading import LoadedModel, load_model
+from worker.engines.diffusion.previews import Previewer, decode_small, fit_map
 from worker.engines.diffusion.prompts import PromptCache
 
 pytestmark = [pytest.mark.slow, *LIBRARY_WARNINGS]
@@ -91,3 +95,69 @@ def test_prepare_bears_an_autoencoder_that_cannot_encode(tiny_engine: DiffusionE
     with capture_logs() as logs:
         Previewer().prepare(LoadedModel(model.entry, model.adapter, pipeline))
     assert [entry["event"] for entry in logs] == ["preview_map_failed"]
+
+
+def build_small_decoder(directory: Path, channels: int = 4) -> str:
+    torch.manual_seed(5)
+    decoder = library.AutoencoderTiny(
+        latent_channels=channels,
+        encoder_block_out_channels=(8, 8, 8, 8),
+        decoder_block_out_channels=(8, 8, 8, 8),
+        num_encoder_blocks=(1, 1, 1, 1),
+        num_decoder_blocks=(1, 1, 1, 1),
+    )
+    decoder.save_pretrained(directory, safe_serialization=True)
+    return str(directory)
+
+
+def test_preview_comes_from_the_small_decoder_where_there_is_one(
+    tiny_entry: ModelEntry, tmp_path: Path
+) -> None:
+    entry = tiny_entry.model_copy(update={"preview_vae": build_small_decoder(tmp_path)})
+    model = load_model(entry, "cpu")
+    latents = torch.randn((2, 4, 8, 16))
+    settings = Settings(width=128, height=64, steps=1, strength=1, guidance_scale=1)
+    previewer = Previewer()
+    previewer.prepare(model)
+    for latent, image in zip(latents, previewer.preview(model, latents, settings), strict=True):
+        # As the denoiser has them is how such decoders take them.
+        with torch.no_grad():
+            [decoded] = model.preview_vae.decode(latent[None]).sample
+        wanted = (decoded.permute(1, 2, 0).numpy() / 2 + 0.5).clip(0, 1) * 255
+        assert image.shape == (64, 128, 3)
+        assert np.abs(image - wanted).max() <= 0.51
+
+
+def test_paint_shows_previews_of_the_small_decoder(tiny_entry: ModelEntry, tmp_path: Path) -> None:
+    entry = tiny_entry.model_copy(update={"preview_vae": build_small_decoder(tmp_path)})
+    engine, shown = DiffusionEngine(entry, threads=1), list[int]()
+    engine.paint([canvas_of(0)], lambda *_: None, lambda make: shown.append(len(make())))
+    assert shown == [1, 1, 1]
+
+
+@pytest.mark.parametrize("family", ["flux-fill", "z-image"])
+def test_decode_small_undoes_the_shift_of_the_autoencoder(
+    family: str, entry_of: Callable[[str], ModelEntry], tmp_path: Path
+) -> None:
+    channels = 16 if family == "z-image" else 4
+    decoder = build_small_decoder(tmp_path, channels)
+    changes = {"preview_vae": decoder}
+    model = load_model(entry_of(family).model_copy(update=changes), "cpu")
+    config, latents = model.autoencoder.config, torch.randn((1, channels, 8, 8))
+    decodable = latents / config.scaling_factor + config.shift_factor
+    with torch.no_grad():
+        [wanted] = model.preview_vae.decode(latents).sample
+    [found] = decode_small(model, decodable)
+    assert torch.allclose(found, wanted.permute(1, 2, 0) / 2 + 0.5, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("family", "said"),
+    [("stable-diffusion", "other latents"), ("flux2-klein", "take no preview_vae")],
+)
+def test_load_model_refuses_a_small_decoder_that_does_not_fit(
+    family: str, said: str, entry_of: Callable[[str], ModelEntry], tmp_path: Path
+) -> None:
+    changes = {"preview_vae": build_small_decoder(tmp_path, 16)}
+    with pytest.raises(ModelUnavailable, match=said):
+        load_model(entry_of(family).model_copy(update=changes), "cpu")
