@@ -13,6 +13,7 @@ from safetensors.torch import load_file, save_file
 
 from service.contract.catalogue import ModelEntry, read_known_models
 from service.contract.errors import GpuOutOfMemory, ModelUnavailable, OutOfMemory
+from tests.support.single_files import CLIP_OF_SD, CLIP_OF_SDXL, write_single_file
 from tests.support.tiny_pipelines.parts import library
 from tests.unit.worker.engines.diffusion.painting import LIBRARY_WARNINGS, canvas_of, ignore
 from worker.engines.diffusion.engine import DiffusionEngine
@@ -201,6 +202,30 @@ def test_load_model_takes_a_single_file_with_a_config_beside(
     [painted] = DiffusionEngine(single, threads=1).paint([canvas_of(0)], ignore)
     [wanted] = DiffusionEngine(entry_of(family), threads=1).paint([canvas_of(0)], ignore)
     assert (painted.image == wanted.image).all()
+
+
+@pytest.mark.parametrize(
+    ("family", "clip"),
+    [("stable-diffusion", CLIP_OF_SD), ("stable-diffusion-xl", CLIP_OF_SDXL)],
+)
+def test_load_model_takes_a_checkpoint_in_the_names_it_was_published_with(
+    family: str, clip: str, entry_of: Callable[[str], ModelEntry], tmp_path: Path
+) -> None:
+    # The second encoder of XL stays beside: diffusers tells the two apart by their widths, which
+    # in the tiny pipeline are the same.
+    entry, file = copy_of(entry_of(family), tmp_path), tmp_path / "one.safetensors"
+    config = Path(entry.source)
+    write_single_file(config, file, clip)
+    assert not (config / WEIGHTS).exists()
+    single = entry.model_copy(update={"source": str(file), "config": str(config)})
+    model, wanted = load_model(single, "cpu"), load_model(entry_of(family), "cpu")
+    for name in ("unet", "vae", "text_encoder"):
+        found = getattr(model.pipeline, name).state_dict()
+        for key, value in getattr(wanted.pipeline, name).state_dict().items():
+            assert torch.equal(found[key], value), f"{name}.{key}"
+    [painted] = DiffusionEngine(single, threads=1).paint([canvas_of(0)], ignore)
+    [same] = DiffusionEngine(entry_of(family), threads=1).paint([canvas_of(0)], ignore)
+    assert (painted.image == same.image).all()
 
 
 def test_load_model_refuses_a_single_file_that_it_cannot_read(
