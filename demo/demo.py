@@ -16,7 +16,6 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 
 # Run as a script, Python finds the sheet beside this file, and the package where it is installed.
@@ -169,12 +168,11 @@ def paint(client: PaintjobClient, task: Task, began: float, job: ClientJob) -> R
     job = client.wait(job.id, timeout_seconds=JOB_SECONDS)
     if job.status != "succeeded":
         raise RuntimeError(f"{task.name}: {job.status}: {job.error}")
-    data = client.get_result(job.id)
-    seconds = time.monotonic() - began
     path = OUTPUT / f"{task.name}.png"
-    path.write_bytes(data)
+    client.save(job, path)
+    seconds = time.monotonic() - began
     before = Image.open(PICTURES / task.image).convert("RGB")
-    after = Image.open(BytesIO(data)).convert("RGB")
+    after = Image.open(path).convert("RGB")
     mask = Image.open(PICTURES / task.mask).convert("L") if task.mask else None
     proof = job.outputs[0].proof
     corner = original_corner(before, after, task)

@@ -13,7 +13,7 @@ import typer
 from pydantic import ValidationError
 
 from service.broker import BrokerError
-from service.client import PaintjobApiError
+from service.client import PaintjobApiError, ResultDamaged
 from service.contract import store
 from service.contract.errors import PaintjobError
 from service.contract.settings import PREFIX, SharedSettings, read_settings
@@ -45,7 +45,7 @@ Host = Annotated[str | None, typer.Option(help="Address to listen on [PAINTJOB_H
 Port = Annotated[int | None, typer.Option(help="Port; 0 takes a free one [PAINTJOB_PORT].")]
 
 
-_TOLD = (BrokerError, StartError, PaintjobError, PaintjobApiError)
+_TOLD = (BrokerError, StartError, PaintjobError, PaintjobApiError, ResultDamaged)
 
 
 def main() -> None:

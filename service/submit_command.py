@@ -22,6 +22,9 @@ OutputFile = Annotated[
     typer.Option("--output", "-o", help="Where to save; the suffix chooses the format."),
 ]
 ServiceUrl = Annotated[str, typer.Option("--url", help="Where the service is.")]
+ApiKey = Annotated[
+    str | None, typer.Option("--key", help="API key, if one is asked for.", envvar="PAINTJOB_KEY")
+]
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Only show what would come of it, as JSON.")
 ]
@@ -61,7 +64,9 @@ CanvasSide = Annotated[int | None, typer.Option(help="Pixels of the canvas.")]
 Position = Annotated[int | None, typer.Option(help="Where the original lies on the canvas.")]
 
 _FORMATS = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".webp": "webp", ".avif": "avif"}
-_NOT_FIELDS = frozenset({"image", "output", "url", "dry_run", "mask", "source_mask", "regions"})
+_NOT_FIELDS = frozenset(
+    {"image", "output", "url", "key", "dry_run", "mask", "source_mask", "regions"}
+)
 """What a command takes that is no plain field of the request."""
 
 
@@ -73,6 +78,7 @@ def inpaint(
     mask_source: MaskSource = None,
     regions: RegionsFile = None,
     url: ServiceUrl = DEFAULT_URL,
+    key: ApiKey = None,
     dry_run: DryRun = False,
     method: Method = None,
     model: Model = None,
@@ -99,7 +105,7 @@ def inpaint(
     pictures = {"image": image, "mask": mask, "source_mask": source_mask}
     params = {name: value for name, value in given.items() if name not in _NOT_FIELDS}
     params["regions"] = _read_regions(regions) if regions is not None else None
-    _submit("inpaint", url, pictures, params, output, dry_run)
+    _submit("inpaint", PaintjobClient(url, api_key=key), pictures, params, output, dry_run)
 
 
 @submit_app.command()
@@ -107,6 +113,7 @@ def outpaint(
     image: ImageFile,
     output: OutputFile = None,
     url: ServiceUrl = DEFAULT_URL,
+    key: ApiKey = None,
     dry_run: DryRun = False,
     method: Method = None,
     model: Model = None,
@@ -139,7 +146,8 @@ def outpaint(
     """Extend the picture past its borders: by margins, to an aspect ratio, a size, or a factor."""
     given = locals()
     params = {name: value for name, value in given.items() if name not in _NOT_FIELDS}
-    _submit("outpaint", url, {"image": image}, params, output, dry_run)
+    client = PaintjobClient(url, api_key=key)
+    _submit("outpaint", client, {"image": image}, params, output, dry_run)
 
 
 def describe_proof(job: ClientJob) -> str:
@@ -154,7 +162,7 @@ def describe_proof(job: ClientJob) -> str:
 
 def _submit(
     operation: str,
-    url: str,
+    client: PaintjobClient,
     pictures: Mapping[str, Path | None],
     params: Mapping[str, object],
     output: Path | None,
@@ -162,13 +170,16 @@ def _submit(
 ) -> None:
     asked = {**params, "output_format": _find_format(output)}
     read = {name: _read_picture(path) for name, path in pictures.items() if path is not None}
-    with PaintjobClient(url) as client:
+    image, mask, source_mask = read["image"], read.get("mask"), read.get("source_mask")
+    with client:
         if dry_run:
-            typer.echo(client.plan(operation, **read, params=asked).model_dump_json(indent=2))
+            plan = client.plan(operation, image, mask, asked, source_mask=source_mask)
+            typer.echo(plan.model_dump_json(indent=2))
         elif output is None:
             raise typer.BadParameter("say where to save the result: --output")
         else:
-            _paint(client, client.submit(operation, **read, params=asked), output)
+            job = client.submit(operation, image, mask, asked, source_mask=source_mask)
+            _paint(client, job, output)
 
 
 def _find_format(output: Path | None) -> str | None:
@@ -188,7 +199,7 @@ def _paint(client: PaintjobClient, job: ClientJob, output: Path) -> None:
     if job.status != "succeeded":
         reason = f"{job.error.title}: {job.error.detail}" if job.error else job.status
         raise ValueError(f"{job.id} {job.status}: {reason}")
-    output.write_bytes(client.get_result(job.id))
+    client.save(job, output)
     typer.echo(f"{output}: {describe_proof(job)}")
 
 

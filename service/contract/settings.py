@@ -88,11 +88,14 @@ def read_settings(model: type[SettingsT], environ: Mapping[str, str]) -> Setting
         for name, value in environ.items()
         if name.startswith(PREFIX) and value != ""
     }
-    unknown = sorted(set(given) - set(model.model_fields) - ALL_FIELDS)
+    unknown = sorted(set(given) - set(model.model_fields) - ALL_FIELDS - CLIENT_FIELDS)
     if unknown:
         raise ValueError(f"unknown setting {PREFIX}{unknown[0].upper()}")
     return model.model_validate({k: v for k, v in given.items() if k in model.model_fields})
 
+
+CLIENT_FIELDS = frozenset({"key"})
+"""What clients read of the same environment: `PAINTJOB_KEY`, the API key that they send."""
 
 ALL_FIELDS = frozenset(
     {

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from service.client import ClientJob, PaintjobApiError, PaintjobClient
+from service.client import ClientJob, PaintjobApiError, PaintjobClient, ResultDamaged
 
 JOB: dict[str, Any] = {
     "id": "job_1",
@@ -35,7 +40,7 @@ class Script:
 
 
 @contextmanager
-def _server(script: Script) -> Iterator[PaintjobClient]:
+def _server(script: Script, **options: Any) -> Iterator[PaintjobClient]:
     class Handler(BaseHTTPRequestHandler):
         def _answer(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
@@ -66,7 +71,7 @@ def _server(script: Script) -> Iterator[PaintjobClient]:
         thread.start()
         script.url = f"http://127.0.0.1:{server.server_port}"
         try:
-            with PaintjobClient(script.url) as client:
+            with PaintjobClient(script.url, **options) as client:
                 yield client
         finally:
             server.shutdown()
@@ -208,6 +213,43 @@ def test_client_waits_with_etags_until_the_end() -> None:
     ]
 
 
+def test_client_has_the_question_held_open_and_does_not_pause_then() -> None:
+    held = {"Preference-Applied": "wait=30", "Retry-After": "60"}
+    script = Script(
+        [(200, {"Retry-After": "60", "ETag": '"1"'}, JOB), *[(304, held, {})] * 3, (200, {}, DONE)]
+    )
+    started = time.monotonic()
+    with _server(script) as client:
+        assert client.wait("job_1", lambda job: None).is_finished
+    assert time.monotonic() - started < 5
+    preferences = [headers.get("prefer") for _, _, headers, _ in script.asked]
+    assert preferences == [None, *["wait=30"] * 4]
+
+
+def test_client_asks_for_the_end_alone_when_nobody_is_told_of_changes() -> None:
+    script = Script([(200, {"ETag": '"1"'}, JOB), (200, {}, DONE)])
+    with _server(script) as client:
+        client.wait("job_1", timeout_seconds=10)
+    *_, (_, _, headers, _) = script.asked
+    assert "if-none-match" not in headers
+    assert headers["prefer"] in ("wait=9", "wait=10")
+
+
+def test_client_asks_plainly_when_there_is_no_place_to_wait_in() -> None:
+    full = (503, {"Retry-After": "60"}, {"code": "too_many_waiters"})
+    script = Script([(200, {}, JOB), full, (200, {"Retry-After": "0"}, JOB), full, (200, {}, DONE)])
+    with _server(script) as client:
+        assert client.wait("job_1").is_finished
+    preferences = [headers.get("prefer") for _, _, headers, _ in script.asked]
+    assert preferences == [None, "wait=30", None, "wait=30", None]
+
+
+def test_client_goes_on_waiting_when_the_connection_is_cut() -> None:
+    script = Script([(200, {}, JOB), (0, {}, {}), (200, {}, DONE)])
+    with _server(script) as client:
+        assert client.wait("job_1").is_finished
+
+
 def test_client_stops_waiting_when_the_time_is_out() -> None:
     script = Script([(200, {"Retry-After": "5"}, JOB)] * 10)
     with _server(script) as client, pytest.raises(TimeoutError, match="job_1 has not ended"):
@@ -227,7 +269,76 @@ def test_client_reads_results_cancels_and_deletes() -> None:
     ]
 
 
-def test_client_gives_up_when_nobody_answers(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("service.client.MAX_TRIES", 1)
-    with PaintjobClient("http://127.0.0.1:1") as client, pytest.raises(httpx.TransportError):
+def test_client_gives_up_when_nobody_answers() -> None:
+    with (
+        PaintjobClient("http://127.0.0.1:1", patience_seconds=0) as client,
+        pytest.raises(httpx.TransportError),
+    ):
         client.get_job("job_1")
+
+
+@pytest.mark.parametrize("form", ["seconds", "date"])
+def test_client_keeps_retry_after_or_tells_at_once(form: str) -> None:
+    at = format_datetime(datetime.now(UTC) + timedelta(seconds=100), usegmt=True)
+    headers = {"Retry-After": "100" if form == "seconds" else at}
+    script = Script([(429, headers, {"code": "too_many_jobs"})])
+    with _server(script) as client, pytest.raises(PaintjobApiError) as caught:
+        client.submit("inpaint", ("a.png", b"IMAGE"))
+    assert (caught.value.status, caught.value.code) == (429, "too_many_jobs")
+    assert len(script.asked) == 1
+
+
+def test_client_waits_as_long_as_it_is_told() -> None:
+    script = Script([(503, {"Retry-After": "1"}, {}), (202, {}, JOB)])
+    started = time.monotonic()
+    with _server(script) as client:
+        client.submit("inpaint", ("a.png", b"IMAGE"))
+    assert time.monotonic() - started >= 1
+
+
+def test_client_shows_its_key_and_sends_the_callers_idempotency_key() -> None:
+    script = Script([(202, {}, JOB)])
+    with _server(script, api_key="pj_1_secret") as client:
+        client.submit("inpaint", ("a.png", b"IMAGE"), idempotency_key="order-7")
+    headers = script.asked[0][2]
+    assert headers["authorization"] == "Bearer pj_1_secret"
+    assert headers["idempotency-key"] == "order-7"
+
+
+def test_client_lists_page_by_page() -> None:
+    pages: list[dict[str, Any]] = [
+        {"jobs": [JOB, JOB], "links": {"next": "https://public.test/api/jobs?tag=x&cursor=c%201"}},
+        {"jobs": [DONE], "links": {"next": None}},
+    ]
+    script = Script([(200, {}, page) for page in pages])
+    with _server(script) as client:
+        jobs = list(client.list_jobs(tag="shop"))
+    assert [job.status for job in jobs] == ["queued", "queued", "succeeded"]
+    paths = [path for _, path, _, _ in script.asked]
+    assert paths == ["/jobs?tag=shop", "/jobs?tag=shop&cursor=c+1"]
+
+
+def _output(data: bytes) -> dict[str, Any]:
+    proof = {"kept_pixels": 1, "kept_pixels_changed": 0, "max_difference": 0}
+    told = {"index": 0, "url": "/u", "format": "png", "width": 1, "height": 1, "seed": 1}
+    digest = hashlib.sha256(data).hexdigest()
+    return {**told, "bytes": len(data), "sha256": digest, "proof": proof}
+
+
+def test_client_saves_a_result_that_is_what_the_job_says(tmp_path: Path) -> None:
+    job = ClientJob.model_validate({**DONE, "outputs": [_output(b"PNG")]})
+    script = Script([(200, {}, b"PNG"), (200, {}, b"PN")])
+    with _server(script) as client:
+        client.save(job, tmp_path / "out.png")
+        with pytest.raises(ResultDamaged):
+            client.save(job, tmp_path / "other.png")
+    assert [path.name for path in tmp_path.iterdir()] == ["out.png"]
+    assert (tmp_path / "out.png").read_bytes() == b"PNG"
+
+
+def test_client_takes_a_job_for_deleted_that_is_wiped_already() -> None:
+    script = Script([(0, {}, {}), (404, {}, {"code": "job_expired"}), (404, {}, {})])
+    with _server(script) as client:
+        client.delete("job_1")
+        with pytest.raises(PaintjobApiError):
+            client.delete("job_2")

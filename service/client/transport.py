@@ -1,0 +1,118 @@
+"""Sends requests, and sends those again that nobody has answered for good."""
+
+from __future__ import annotations
+
+import random
+import time
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import httpx
+
+from service.client.failures import PaintjobApiError
+
+FIRST_DELAY_SECONDS = 0.25
+MAX_DELAY_SECONDS = 30.0
+RETRIED_STATUSES = frozenset({429, 502, 503, 504})
+
+
+class Transport:
+    """A connection to one service.
+
+    Args:
+        url: where the service is.
+        api_key: sent as a bearer token, if the service asks for keys.
+        timeout_seconds: bound of a single request.
+        patience_seconds: for how long a request is sent again before its failure is told. A
+            `Retry-After` is kept to the second: one that lies past this is told at once.
+    """
+
+    def __init__(
+        self, url: str, api_key: str | None, timeout_seconds: float, patience_seconds: float
+    ) -> None:
+        headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
+        self._http = httpx.Client(base_url=url, headers=headers, timeout=timeout_seconds)
+        self._timeout_seconds = timeout_seconds
+        self.patience_seconds = patience_seconds
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        patience_seconds: float | None = None,
+        held_seconds: float = 0.0,
+        **arguments: Any,
+    ) -> httpx.Response:
+        """Send a request that may be sent again, until it is answered for good.
+
+        Args:
+            method: HTTP method.
+            path: of the URL.
+            patience_seconds: for how long to send it again, if not for as long as usual; 0 for
+                never.
+            held_seconds: how long the service was asked to hold it open.
+            arguments: as `httpx.Client.request` takes them.
+
+        Raises:
+            PaintjobApiError: the service refused.
+            httpx.TransportError: it could not be reached.
+        """
+        allowed = self.patience_seconds if patience_seconds is None else patience_seconds
+        give_up_at = time.monotonic() + allowed
+        arguments["timeout"] = self._timeout_seconds + held_seconds
+        delay = FIRST_DELAY_SECONDS
+        while True:
+            failure, asked = self._try(method, path, arguments)
+            if isinstance(failure, httpx.Response):
+                return failure
+            # A quarter more or less: clients that were turned away together come back apart.
+            pause = asked if asked is not None else delay * random.uniform(0.75, 1.25)  # noqa: S311
+            if time.monotonic() + pause > give_up_at:
+                raise failure
+            time.sleep(pause)
+            delay = min(2 * delay, MAX_DELAY_SECONDS)
+
+    def _try(
+        self, method: str, path: str, arguments: dict[str, Any]
+    ) -> tuple[httpx.Response | Exception, float | None]:
+        """Send once; gives the answer, or what may be tried again and when the service says so."""
+        try:
+            answer = self._http.request(method, path, **arguments)
+        except httpx.TransportError as error:
+            return error, None
+        if answer.status_code in RETRIED_STATUSES:
+            return PaintjobApiError(answer.status_code, _read_problem(answer)), retry_after(answer)
+        if answer.is_success or answer.status_code == httpx.codes.NOT_MODIFIED:
+            return answer, None
+        raise PaintjobApiError(answer.status_code, _read_problem(answer))
+
+
+def retry_after(answer: httpx.Response) -> float | None:
+    """Read `Retry-After` in seconds from now, in either form; None where it says nothing.
+
+    Source: RFC 9110, section 10.2.3.
+    """
+    text = answer.headers.get("Retry-After", "")
+    if text.isdecimal():
+        return float(text)
+    try:
+        at = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    # A date without a zone is in UTC, says the RFC.
+    at = at if at.tzinfo else at.replace(tzinfo=UTC)
+    return max(0.0, (at - datetime.now(UTC)).total_seconds())
+
+
+def _read_problem(answer: httpx.Response) -> dict[str, Any]:
+    try:
+        problem = answer.json()
+    except ValueError:
+        return {}
+    return problem if isinstance(problem, dict) else {}
