@@ -92,7 +92,12 @@ PARAMETERS: Mapping[str, Schema] = {
     "Idempotency-Key": {
         "name": "Idempotency-Key",
         "in": "header",
-        "description": "Drawn by the client; a repeat with the same body gives the same job.",
+        "description": "Drawn by the client. The same key with the same request (fields and "
+        "pictures, not the body's bytes) gives the job that it made, as it is now: while it waits, "
+        "while it runs and after the end. With another request it is refused. A key is kept as "
+        "long as its job, and at least 24 hours; the job being wiped because its time was up, a "
+        "repeat is told `job_expired`; after `DELETE` the key is free. A refused request binds no "
+        "key.",
         "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[ -~]+$"},
     },
     "If-None-Match": {
