@@ -10,10 +10,11 @@ import yaml
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from service.contract.errors import get_error_class
 from service.openapi import bodies
+from service.openapi.illustration import illustrate
 from service.openapi.operations import OPERATIONS, Operation, Reply
-from service.problems import HTTP_ONLY, MEDIA_TYPE, STATUS
+from service.openapi.problem_examples import build_problem_example, status_of
+from service.problems import MEDIA_TYPE
 from service.schemas import Problem
 
 Schema = dict[str, Any]
@@ -140,7 +141,7 @@ def build_document() -> Schema:
     paths: Schema = {}
     for operation in OPERATIONS:
         paths.setdefault(operation.path, {})[operation.method] = _describe(operation)
-    return {
+    document: Schema = {
         "openapi": "3.1.0",
         "info": {
             "title": "Paintjob",
@@ -158,6 +159,8 @@ def build_document() -> Schema:
             "examples": _build_examples(),
         },
     }
+    illustrate(document)
+    return document
 
 
 def _describe(operation: Operation) -> Schema:
@@ -173,8 +176,6 @@ def _describe(operation: Operation) -> Schema:
     if operation.body:
         document["requestBody"] = bodies.build_request_body(operation.body)
     replies = {str(status): _describe_reply(reply) for status, reply in operation.replies.items()}
-    if operation.body:
-        replies["202"]["links"] = _build_links()
     document["responses"] = {**replies, **_describe_problems(operation)}
     return document
 
@@ -197,7 +198,7 @@ def _describe_problems(operation: Operation) -> Schema:
     """Describe what can go wrong: a response a status, an example a code."""
     by_status: dict[int, list[str]] = {}
     for code in (*operation.errors, "internal"):
-        by_status.setdefault(_status_of(code), []).append(code)
+        by_status.setdefault(status_of(code), []).append(code)
     return {
         str(status): {
             "description": ", ".join(f"`{code}`" for code in codes),
@@ -215,47 +216,11 @@ def _describe_problems(operation: Operation) -> Schema:
 
 def _build_examples() -> Schema:
     codes = {"internal", *(code for operation in OPERATIONS for code in operation.errors)}
-    return {code: {"value": _example(code, _status_of(code))} for code in sorted(codes)}
-
-
-def _example(code: str, status: int) -> Schema:
-    title = _title_of(code)
-    return Problem(
-        type=f"/errors/{code}",
-        title=title,
-        status=status,
-        detail=title,
-        code=code,
-        retryable=code not in _HTTP_CODES and get_error_class(code).retryable,
-        request_id="5f1c0e5a3b",
-        errors=[],
-    ).model_dump()
-
-
-_HTTP_CODES = {code: (status, title) for status, (code, title, _) in HTTP_ONLY.items()}
-
-
-def _status_of(code: str) -> int:
-    return _HTTP_CODES[code][0] if code in _HTTP_CODES else STATUS[get_error_class(code)]
-
-
-def _title_of(code: str) -> str:
-    return _HTTP_CODES[code][1] if code in _HTTP_CODES else get_error_class(code).title
+    return {code: {"value": build_problem_example(code)} for code in sorted(codes)}
 
 
 def _refer_headers(*names: str) -> Schema:
     return {name: {"$ref": f"#/components/headers/{name}"} for name in (*names, "X-Request-ID")}
-
-
-def _build_links() -> Schema:
-    """Say which calls the answer's id leads to."""
-    targets = ("getJob", "getResult", "getOutput", "getMask", "cancelJob", "deleteJob")
-    links: Schema = {
-        target: {"operationId": target, "parameters": {"job_id": "$response.body#/id"}}
-        for target in targets
-    }
-    links["getOutput"]["parameters"]["index"] = "0"
-    return links
 
 
 def _build_schemas() -> dict[str, Schema]:

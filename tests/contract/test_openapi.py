@@ -18,8 +18,12 @@ from openapi_spec_validator import validate
 from service.bodies.reader import MODELS
 from service.contract.errors import PaintingFailed, iter_error_classes
 from service.contract.params import Operation as PaintOperation
+from service.openapi.answer_examples import build_answer_examples
 from service.openapi.document import build_document, render_yaml
 from service.openapi.examples import EXAMPLES, build_example
+from service.openapi.illustration import iter_answers
+from service.openapi.job_examples import build_job_example, build_plan_example
+from service.openapi.links import LINKS
 from service.openapi.operations import OPERATIONS
 from service.schemas import Job, Problem
 from tests.support.http import post_inpaint, post_outpaint
@@ -74,8 +78,53 @@ def test_every_error_that_an_answer_can_have_is_described() -> None:
 
 
 def test_every_problem_example_is_a_problem(document: dict[str, Any]) -> None:
-    for example in document["components"]["examples"].values():
-        Problem.model_validate(example["value"])
+    for name, example in document["components"]["examples"].items():
+        if not name.startswith("answer_"):
+            Problem.model_validate(example["value"])
+
+
+def test_every_answer_in_json_and_every_error_has_an_example(document: dict[str, Any]) -> None:
+    for operation_id, status, answer in iter_answers(document):
+        for kind, content in answer.get("content", {}).items():
+            if kind.endswith("json"):
+                assert content.get("examples"), f"{operation_id} {status}: see answer_examples"
+
+
+def test_examples_and_links_belong_to_answers_that_there_are(document: dict[str, Any]) -> None:
+    answers = {(operation_id, status) for operation_id, status, _ in iter_answers(document)}
+    assert set(build_answer_examples()) <= answers
+    assert set(LINKS) <= answers
+    groups = build_answer_examples().values()
+    by_name = {name: value for group in groups for name, value in group.items()}
+    assert all(by_name[name] == value for group in groups for name, value in group.items())
+
+
+def test_answer_examples_fit_their_schemas(document: dict[str, Any]) -> None:
+    for operation_id, status, answer in iter_answers(document):
+        described = answer.get("content", {}).get("application/json", {})
+        for example in build_answer_examples().get((operation_id, status), {}).values():
+            rooted = {**described["schema"], "components": document["components"]}
+            jsonschema.Draft202012Validator(rooted).validate(example)
+
+
+@pytest.mark.parametrize("operation", MODELS)
+def test_example_of_a_job_is_what_the_smallest_body_becomes(
+    client: FlaskClient, operation: PaintOperation
+) -> None:
+    body = {**build_example(operation), "seed": 7}
+    job = client.post(f"/{operation}", json=body).get_json()
+    example = build_job_example(operation, "queued")
+    for name in ("operation", "status", "method", "params", "mask", "geometry", "max_crashes"):
+        assert job[name] == example[name], name
+    plan = client.post(f"/{operation}?dry_run=true", json=body).get_json()
+    assert plan == build_plan_example(operation)
+
+
+def test_every_id_that_is_answered_leads_on(document: dict[str, Any]) -> None:
+    for operation_id, status, answer in iter_answers(document):
+        schema = answer.get("content", {}).get("application/json", {}).get("schema", {})
+        if schema.get("$ref", "").endswith("/Job"):
+            assert answer["links"], f"{operation_id} {status}: see links"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,120 @@
+"""What each call answers when it succeeds: at least one example for every document.
+
+A test asks for one wherever the OpenAPI document describes a JSON answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import cache
+from typing import Any
+
+from service import schemas
+from service.contract.errors import Hung
+from service.contract.params import Operation
+from service.openapi.job_examples import build_job_example, build_plan_example
+from service.schemas import Answer
+
+Examples = Mapping[str, Any]
+"""Documents by the name that the reference shows them under."""
+
+
+@cache
+def build_answer_examples() -> Mapping[tuple[str, int], Examples]:
+    """Build the examples, by the operation's id and the status of its answer."""
+    return {
+        ("createInpaint", 200): {"inpaint_plan": build_plan_example("inpaint")},
+        ("createInpaint", 202): _jobs("inpaint", "queued"),
+        ("createOutpaint", 200): {"outpaint_plan": build_plan_example("outpaint")},
+        ("createOutpaint", 202): _jobs("outpaint", "queued"),
+        ("getJob", 200): _jobs("inpaint", "queued", "running", "succeeded", "failed", "canceled"),
+        ("cancelJob", 200): _jobs("inpaint", "canceled"),
+        ("cancelJob", 202): _jobs("inpaint", "stopping"),
+        ("listMethods", 200): {"methods": _write(schemas.MethodList, {"methods": [_METHOD]})},
+        ("listModels", 200): {"models": _write(schemas.ModelList, {"models": [_MODEL]})},
+        ("getLimits", 200): {"limits": _write(schemas.LimitsAnswer, _LIMITS)},
+        ("listErrors", 200): {"errors": _write(schemas.ErrorTable, {"errors": [_ERROR]})},
+        ("getError", 200): {"error": _write(schemas.ErrorEntry, _ERROR)},
+        ("getLiveness", 200): {"alive": _write(schemas.Health, {"status": "ok"})},
+        ("getReadiness", 200): {"ready": _write(schemas.Health, {"status": "ok"})},
+        ("getVersion", 200): {"version": _write(schemas.VersionAnswer, _VERSION)},
+    }
+
+
+_METHOD = {
+    "name": "patch",
+    "operation": "inpaint",
+    "summary": "Fills the hole with similar parts of the picture, without weights.",
+    "available": True,
+    "is_default": True,
+    "needs_model": False,
+    "variants": True,
+    "engine": "patch",
+    "unsupported_fields": ["guidance_scale", "model", "negative_prompt", "prompt", "strength"],
+    "workers_online": 1,
+}
+_MODEL = {
+    "name": "flux2-klein-4b",
+    "family": "flux2-klein",
+    "description": "Recommended: four steps, good at filling and extending, free to use.",
+    "configured": True,
+    "revision": "main",
+    "dtype": "bfloat16",
+    "licence": "Apache-2.0",
+    "commercial": True,
+    "is_default": True,
+    "memory_bytes": 16_000_000_000,
+    "conditioning": "reference",
+    "guidance": "none",
+    "sees_hole": True,
+    "unsupported_fields": ["guidance_scale", "negative_prompt"],
+    "size_multiple": 16,
+    "native_pixels": 1_048_576,
+    "max_batch": 4,
+    "defaults": {
+        "strength": 1.0,
+        "guidance_scale": 1.0,
+        "num_inference_steps": 4,
+        "negative_prompt": "",
+    },
+    "workers_online": 1,
+}
+_LIMITS = {
+    "max_body_bytes": 70_000_000,
+    "max_json_body_bytes": 20_000_000,
+    "max_part_bytes": 25_000_000,
+    "min_side_pixels": 64,
+    "max_image_pixels": 16_000_000,
+    "max_canvas_pixels": 32_000_000,
+    "max_painted_pixels": 64_000_000,
+    "max_aspect": 16,
+    "max_num_images": 8,
+    "output_formats": ["png", "jpeg", "webp", "avif"],
+    "max_queued_jobs": 1000,
+    "max_unfinished_jobs": 1000,
+    "max_finish_within_seconds": 86_400,
+    "max_ttl_seconds": 604_800,
+}
+_ERROR = {
+    "code": Hung.code,
+    "title": Hung.title,
+    "status": 503,
+    "retryable": True,
+    "met_in": "job",
+    "description": "The painting made no progress.",
+}
+_VERSION = {"name": "paintjob", "version": "0.1.0", "job_schema": 2}
+
+
+def _jobs(operation: Operation, *statuses: str) -> Examples:
+    return {f"{operation}_{status}": build_job_example(operation, status) for status in statuses}
+
+
+def _write(model: type[Answer], document: dict[str, Any]) -> dict[str, Any]:
+    """Check a document by its model, which knows every field that there is."""
+    return model.model_validate(document).model_dump(mode="json")
+
+
+def name_components(groups: Iterable[Examples]) -> dict[str, Any]:
+    """Gather examples under the names that they have as components of the document."""
+    return {f"answer_{name}": {"value": value} for group in groups for name, value in group.items()}

@@ -1,0 +1,35 @@
+"""Which calls an answer leads to, and with what of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+_ID = "$response.body#/id"
+_PATH_ID = "$request.path.job_id"
+_FIRST = {"index": "0"}
+
+_JOB_CALLS = ("getJob", "getResult", "getOutput", "getMask", "cancelJob", "deleteJob")
+_READ_CALLS = ("getResult", "getOutput", "getMask", "getPreview", "cancelJob", "deleteJob")
+
+LINKS: Mapping[tuple[str, int], Mapping[str, Mapping[str, str]]] = {
+    ("createInpaint", 202): {name: {"job_id": _ID} for name in _JOB_CALLS},
+    ("createOutpaint", 202): {name: {"job_id": _ID} for name in _JOB_CALLS},
+    ("getJob", 200): {name: {"job_id": _ID} for name in _READ_CALLS},
+    ("cancelJob", 200): {name: {"job_id": _ID} for name in ("getJob", "deleteJob")},
+    ("cancelJob", 202): {name: {"job_id": _ID} for name in ("getJob", "deleteJob")},
+    ("deleteJob", 204): {"getJob": {"job_id": _PATH_ID}},
+    ("listErrors", 200): {"getError": {"code": "$response.body#/errors/0/code"}},
+}
+"""By operation and status of its answer: the calls that it leads to, and their parameters."""
+
+
+def build_links(operation_id: str, status: int) -> dict[str, Any]:
+    """Build the links of an answer; empty where it leads nowhere."""
+    return {
+        target: {
+            "operationId": target,
+            "parameters": {**parameters, **(_FIRST if target == "getOutput" else {})},
+        }
+        for target, parameters in LINKS.get((operation_id, status), {}).items()
+    }
