@@ -44,12 +44,10 @@ def build_components() -> dict[str, Schema]:
 
 def build_request_body(operation: Operation) -> Schema:
     """Describe the body of an operation, in both types."""
-    lists = sorted(list_fields(MODELS[operation]))
     form: Schema = {
         "schema": {"$ref": f"#/components/schemas/{component_name(operation, 'Form')}"},
         "encoding": {
-            **{name: {"contentType": ", ".join(_MEDIA_TYPES)} for name in PICTURES[operation]},
-            **{name: {"contentType": "application/json"} for name in lists},
+            name: {"contentType": ", ".join(_MEDIA_TYPES)} for name in PICTURES[operation]
         },
     }
     json_body: Schema = {
@@ -73,6 +71,8 @@ def _build_form(operation: Operation) -> Schema:
     schema["properties"] = {
         name: _without_null(prop) for name, prop in schema["properties"].items()
     }
+    for name in list_fields(MODELS[operation]):
+        schema["properties"][name] = _as_json_text(schema["properties"][name])
     for name in PICTURES[operation]:
         schema["properties"][name] = {
             "type": "string",
@@ -81,6 +81,20 @@ def _build_form(operation: Operation) -> Schema:
             "description": _PICTURE_NOTES[name],
         }
     return schema
+
+
+def _as_json_text(prop: Schema) -> Schema:
+    """Describe a list in a form: one field of JSON text.
+
+    As an array it would promise one part for each item (OpenAPI 3.1, encoding object), and so
+    generated clients would send it.
+    """
+    return {
+        "type": "string",
+        "contentMediaType": "application/json",
+        "contentSchema": {key: value for key, value in prop.items() if key != "description"},
+        "description": prop["description"] + " A list as JSON text.",
+    }
 
 
 def _build_json(operation: Operation) -> Schema:
