@@ -7,7 +7,9 @@ Left out, and why:
 - The coverage phase for valid requests (`--mode positive`): with strategies for media types it
   sends every other required field of a form as an empty text, and so takes broken requests for
   valid ones.
-- A worker: jobs stay queued, so results are met as 409 only; `test_jobs` looks at the rest.
+
+A worker paints what is accepted, so that links lead to results, masks and finished jobs as well.
+`schema_hooks` adds a check: the code of each problem is one that the document names for that call.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.server import running_server
+from tests.support.stack import running_stack
 
 ROOT = Path(__file__).parents[2]
 CONFIGURATION = """
@@ -32,9 +35,13 @@ expected-statuses = ["4xx"]
 
 @pytest.fixture
 def base_url(broker_url: str, tmp_path: Path) -> Iterator[str]:
-    """URL of a real server on an empty broker."""
+    """URL of a real server on an empty broker, with a worker that fills holes at once."""
     settings = {"PAINTJOB_HTTP_WORKERS": "1", "PAINTJOB_HTTP_THREADS": "8"}
-    with running_server(broker_url, tmp_path, **settings) as server:
+    with (
+        running_server(broker_url, tmp_path, **settings) as server,
+        running_stack(broker_url, tmp_path / "data", lease_seconds=10.0) as stack,
+    ):
+        stack.start_worker(engines="tests.support.engines:build_echoes")
         yield server.url
     assert "request_crashed" not in server.log.read_text()
 
