@@ -1,6 +1,6 @@
 # Everything a developer does, each as one word. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-generate test test-fast test-whole check format openapi cov bench bench-seams bench-self bench-weightfree clean
+.PHONY: help demo demo-generate test test-fast test-whole check format openapi cov bench bench-peers bench-seams bench-self bench-weightfree clean
 
 # The first Python that is new enough; name another one with `make PYTHON=… demo`.
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
@@ -54,6 +54,9 @@ bench: .venv/dev.stamp ## measure; see benchmarks/
 	@for name in $(basename $(notdir $(wildcard benchmarks/[a-z]*.py))); do \
 		echo "== $$name"; $(BIN)/python -m benchmarks.$$name || exit 1; done
 
+bench-peers: .venv/dev.stamp .venv-peers/iopaint.stamp ## compare requests a second with IOPaint's (installs it)
+	OMP_WAIT_POLICY=passive $(BIN)/python -m benchmarks.peers --python .venv-peers/bin/python
+
 bench-seams: .venv/benchmarks.stamp ## compare ways to blend what was painted into the picture
 	OMP_WAIT_POLICY=passive $(BIN)/python -m benchmarks.seams --output docs/benchmarks/seams.md
 
@@ -86,4 +89,11 @@ clean: ## remove what was built and painted, but not .venv
 
 .venv/benchmarks.stamp: $(PINS)/benchmarks.txt .venv/dev.stamp
 	$(PIP) install --requirement $(PINS)/benchmarks.txt
+	@touch $@
+
+# An environment of its own: IOPaint asks for libraries as they were years ago.
+.venv-peers/iopaint.stamp: benchmarks/peers/iopaint.txt
+	$(PYTHON) -m venv .venv-peers
+	.venv-peers/bin/python -m pip --disable-pip-version-check --quiet install --requirement $<
+	.venv-peers/bin/python -m pip --disable-pip-version-check --quiet install --no-deps iopaint==1.6.0
 	@touch $@
