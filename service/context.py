@@ -14,6 +14,7 @@ from service.contract.catalogue import Catalogue, read_catalogue
 from service.contract.errors import BrokerUnavailable, StoreUnavailable
 from service.contract.store import JobStore, connect
 from service.contract.wakeups import Wakeups
+from service.streams import Streams, count_seats
 from service.submission import Submitter
 
 EXTENSION = "paintjob"
@@ -33,6 +34,7 @@ class Context:
         self.settings = settings
         self.catalogue: Catalogue = read_catalogue(settings)
         self.reader = BodyReader(settings)
+        self.streams = Streams(lambda: self.store, count_seats(settings.http_threads))
 
     @cached_property
     def store(self) -> JobStore:

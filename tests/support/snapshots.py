@@ -95,6 +95,8 @@ def _put(snapshot: Snapshot, name: str, kind: str, value: Any) -> None:
         snapshot.lists[name] = list(value)
     elif kind == "string":
         snapshot.strings[name] = value
+    elif name == "wiped":
+        snapshot.lists[name] = [dict(_pairs(fields))["job_id"] for _, fields in value]
     else:
         events = [dict(_pairs(fields)) for _, fields in value]
         job_id = name.removeprefix("events:")

@@ -21,6 +21,16 @@ from service.contract.store.claims import (
     ReleaseVerdict,
     RenewVerdict,
 )
+from service.contract.store.events import (
+    START,
+    EventId,
+    EventReader,
+    Events,
+    Found,
+    StoredEvent,
+    Tails,
+    make_wiped,
+)
 from service.contract.store.runner import SCRIPTS, try_twice
 from service.contract.store.submissions import (
     Idempotency,
@@ -34,8 +44,12 @@ from service.contract.store.verdicts import failure_of
 
 __all__ = [
     "SCRIPTS",
+    "START",
     "Claimed",
+    "EventId",
+    "EventReader",
     "FinishVerdict",
+    "Found",
     "Idempotency",
     "JobStore",
     "JobView",
@@ -44,16 +58,19 @@ __all__ = [
     "ReapReport",
     "ReleaseVerdict",
     "RenewVerdict",
+    "StoredEvent",
     "SubmitLimits",
     "Submitted",
+    "Tails",
     "connect",
     "failure_of",
+    "make_wiped",
     "try_twice",
     "wiped_job_id",
 ]
 
 
-class JobStore(Submissions, Claims, Upkeep):
+class JobStore(Submissions, Claims, Upkeep, Events):
     """Job records by id: all that the API, workers and reapers do with them.
 
     Every method raises `BrokerUnavailable` when Redis does not answer or refuses to write; whether

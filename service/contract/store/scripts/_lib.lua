@@ -8,6 +8,8 @@ local PRIORITIES = {'high', 'normal', 'low'}
 local LEVELS = {high = 2, normal = 1, low = 0}
 local AGING_MS = 60000
 local MAX_EVENTS = 500
+local MAX_WIPED_TOLD = 1000
+local WIPED_TOLD_MS = 60000
 local MAX_ATTEMPTS_KEPT = 10
 
 local function key(...)
@@ -212,6 +214,9 @@ local function wipe(id, tombstone, tombstone_ms, again_ms)
   redis.call('ZREM', key('expiry'), id)
   redis.call('ZREM', key('active', record.tenant), id)
   redis.call('DEL', job_key(id), key('events', id))
+  -- For those who wait for its events: a stream that is deleted wakes nobody.
+  redis.call('XADD', key('wiped'), 'MAXLEN', '~', MAX_WIPED_TOLD, '*', 'job_id', id)
+  redis.call('PEXPIRE', key('wiped'), WIPED_TOLD_MS)
   redis.call('SET', key('tombstone', id), cjson.encode({tenant = record.tenant, by = tombstone}), 'PX', int(tombstone_ms))
   redis.call('ZADD', key('wipe'), int(now), id .. '#now', int(now + again_ms), id .. '#late')
   return record
