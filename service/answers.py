@@ -13,9 +13,10 @@ from service.contract.jobs import (
     Progress,
     Timings,
 )
-from service.contract.store import JobView
+from service.contract.store import JobView, StoredEvent
 from service.schemas import (
     Job,
+    JobEvent,
     Links,
     MaskAnswer,
     OutputAnswer,
@@ -64,6 +65,47 @@ def describe_job(view: JobView, base_url: str) -> Job:
         error=record.error,
         tags=spec.params.tags or [],
         links=_describe_links(record, url),
+    )
+
+
+def describe_event(
+    event: StoredEvent, job_id: str, base_url: str, view: JobView | None, preview_path: str | None
+) -> JobEvent:
+    """Build what is told of an event.
+
+    Args:
+        event: what happened.
+        job_id: to which job.
+        base_url: prefix of all URLs; empty for relative ones.
+        view: the job, where it is told with the event.
+        preview_path: of the last preview that was told of: another one makes progress a preview.
+    """
+    kind, progress = event.kind, None
+    if kind == "progress":
+        progress = Progress.model_validate_json(event.data)
+        if progress.preview_path not in (None, preview_path):
+            kind = "preview"
+    return JobEvent(
+        type=kind,
+        version=event.version,
+        at=event.at,
+        status=JobStatus(event.data) if kind == "status" else None,
+        progress=_describe_progress(progress, f"{base_url}/jobs/{job_id}"),
+        mask=MaskEffective.model_validate_json(event.data) if kind == "mask" else None,
+        job=describe_job(view, base_url) if view else None,
+    )
+
+
+def describe_skip(first: StoredEvent) -> JobEvent:
+    """Build what is told when events before this one are no longer kept."""
+    return JobEvent(
+        type="skipped",
+        version=first.version - 1,
+        at=first.at,
+        status=None,
+        progress=None,
+        mask=None,
+        job=None,
     )
 
 
@@ -138,6 +180,6 @@ def _describe_links(record: JobRecord, url: str) -> Links:
         self=url,
         result=f"{url}/result" if record.status is JobStatus.SUCCEEDED else None,
         mask=f"{url}/mask" if record.mask_path else None,
-        events=None,
+        events=f"{url}/events",
         cancel=None if record.status.is_terminal else f"{url}/cancel",
     )

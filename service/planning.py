@@ -188,6 +188,7 @@ def fill_defaults(
         "tags": [],
         "finish_within_seconds": DEFAULT_FINISH_SECONDS,
         "ttl_seconds": DEFAULT_TTL_SECONDS,
+        "cancel_on_disconnect": False,
     }
     values |= format_defaults(params)
     values |= {name: DEFAULTS[name] for name in DEFAULTS if name in choice.method.honors}

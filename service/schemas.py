@@ -130,6 +130,25 @@ class Job(Answer):
     links: Links
 
 
+class JobEvent(Answer):
+    """The data of one event of a job's stream. Which fields are null depends on `type`."""
+
+    type: str = Field(
+        description="As the event's name: `status`, `painting` (the worker has begun to paint), "
+        "`progress`, `preview` (progress with a new preview), `mask` (the effective mask is "
+        "there), `cancel_requested`, `skipped` (events before the next one are no longer kept), "
+        "`wiped` (the job was deleted; the last event)."
+    )
+    version: int = Field(description="The job's version since then.")
+    at: datetime
+    status: JobStatus | None = Field(description="With `status`.")
+    progress: ProgressAnswer | None = Field(description="With `progress` and `preview`.")
+    mask: MaskEffective | None = Field(description="With `mask`; the picture is at `links.mask`.")
+    job: Job | None = Field(
+        description="The whole job, with the `status` that ends it, which is the last event."
+    )
+
+
 class Plan(Answer):
     """What a request would become. Nothing was queued or kept."""
 
@@ -264,6 +283,10 @@ class LimitsAnswer(Answer):
     max_unfinished_jobs: int
     max_finish_within_seconds: int
     max_ttl_seconds: int
+    max_wait_seconds: int = Field(description="What `Prefer: wait` may ask for.")
+    max_waiting_clients: int = Field(
+        description="Clients that may wait or follow events at once, in each process of the API."
+    )
 
 
 class Health(Answer):

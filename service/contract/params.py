@@ -153,6 +153,12 @@ class PaintParams(BaseModel):
         le=604_800,
         description="How long the ended job and its pictures live; 86400 by default.",
     )
+    cancel_on_disconnect: bool | None = Field(
+        None,
+        description="Whether the job is canceled when a client that waits for it (`Prefer: wait`) "
+        "or follows its events is gone before it ends; `false` by default. Behind a proxy a "
+        "client is gone when the proxy closes its own connection.",
+    )
 
 
 class InpaintParams(PaintParams):

@@ -23,9 +23,15 @@ Examples = Mapping[str, Any]
 def build_answer_examples() -> Mapping[tuple[str, int], Examples]:
     """Build the examples, by the operation's id and the status of its answer."""
     return {
-        ("createInpaint", 200): {"inpaint_plan": build_plan_example("inpaint")},
+        ("createInpaint", 200): {
+            **_jobs("inpaint", "succeeded"),
+            "inpaint_plan": build_plan_example("inpaint"),
+        },
         ("createInpaint", 202): _jobs("inpaint", "queued"),
-        ("createOutpaint", 200): {"outpaint_plan": build_plan_example("outpaint")},
+        ("createOutpaint", 200): {
+            **_jobs("outpaint", "succeeded"),
+            "outpaint_plan": build_plan_example("outpaint"),
+        },
         ("createOutpaint", 202): _jobs("outpaint", "queued"),
         ("getJob", 200): _jobs("inpaint", "queued", "running", "succeeded", "failed", "canceled"),
         ("cancelJob", 200): _jobs("inpaint", "canceled"),
@@ -94,6 +100,8 @@ _LIMITS = {
     "max_unfinished_jobs": 1000,
     "max_finish_within_seconds": 86_400,
     "max_ttl_seconds": 604_800,
+    "max_wait_seconds": 60,
+    "max_waiting_clients": 128,
 }
 _ERROR = {
     "code": Hung.code,

@@ -51,6 +51,12 @@ HEADERS: Mapping[str, Schema] = {
         "description": "Seconds until asking again makes sense.",
         "schema": {"type": "integer", "minimum": 0},
     },
+    "Preference-Applied": {
+        "description": "What was honored of `Prefer`.",
+        "schema": {"type": "string"},
+    },
+    "X-Job-ID": {"description": "The job that painted it.", "schema": {"type": "string"}},
+    "X-Seed": {"description": "The seed of the picture.", "schema": {"type": "string"}},
     "Idempotency-Replayed": {
         "description": "`true` when the key was known.",
         "schema": {"type": "string", "enum": ["true"]},
@@ -60,6 +66,8 @@ HEADERS: Mapping[str, Schema] = {
     "Content-Disposition": {"description": "A file name.", "schema": {"type": "string"}},
     "Allow": {"description": "The methods of this path.", "schema": {"type": "string"}},
 }
+
+_EVENT_ID = "^[0-9]{1,9}-[0-9]{1,15}-[0-9]{1,9}$"
 
 PARAMETERS: Mapping[str, Schema] = {
     "job_id": {
@@ -106,6 +114,20 @@ PARAMETERS: Mapping[str, Schema] = {
         "in": "header",
         "description": "ETag of what the caller has.",
         "schema": {"type": "string"},
+    },
+    "Prefer": {
+        "name": "Prefer",
+        "in": "header",
+        "description": "`wait=N`: answer when the job ends, or after N seconds, 1 to 60. "
+        "`respond-async`: answer at once, which is the default. Other preferences are ignored "
+        "(RFC 7240).",
+        "schema": {"type": "string", "example": "respond-async"},
+    },
+    "Last-Event-ID": {
+        "name": "Last-Event-ID",
+        "in": "header",
+        "description": "Id of the last event that the caller has seen, as it came.",
+        "schema": {"type": "string", "pattern": _EVENT_ID, "example": "3-1764000000000-0"},
     },
     "Range": {
         "name": "Range",
@@ -185,13 +207,38 @@ def _describe_reply(reply: Reply) -> Schema:
         "description": reply.description,
         "headers": _refer_headers(*reply.headers),
     }
+    binary = {"type": "string", "format": "binary"}
+    schema = _describe_message(reply.event_model) if reply.event_model else binary
+    content: Schema = {kind: {"schema": schema} for kind in reply.media_types}
     if reply.model is not None:
-        schema = {"$ref": _REF.format(model=reply.model.__name__)}
-        document["content"] = {"application/json": {"schema": schema}}
-    elif reply.media_types:
-        schema = {"type": "string", "format": "binary"}
-        document["content"] = {kind: {"schema": schema} for kind in reply.media_types}
+        schema = _refer(reply.model)
+        if reply.other_model is not None:
+            schema = {"anyOf": [schema, _refer(reply.other_model)]}
+        content = {"application/json": {"schema": schema}, **content}
+    if content:
+        document["content"] = content
     return document
+
+
+def _refer(model: type[BaseModel]) -> Schema:
+    return {"$ref": _REF.format(model=model.__name__)}
+
+
+def _describe_message(model: type[BaseModel]) -> Schema:
+    """Describe one event of a stream: what OpenAPI 3.2 calls itemSchema, and 3.1 has no word for.
+
+    Tools that read streams at all take the schema so.
+    """
+    data = {"contentMediaType": "application/json", "contentSchema": _refer(model)}
+    return {
+        "type": "object",
+        "required": ["event", "data"],
+        "properties": {
+            "id": {"type": "string", "description": "For `Last-Event-ID`."},
+            "event": {"type": "string", "description": "As `type` in the data."},
+            "data": {"type": "string", **data},
+        },
+    }
 
 
 def _describe_problems(operation: Operation) -> Schema:
@@ -226,7 +273,7 @@ def _refer_headers(*names: str) -> Schema:
 def _build_schemas() -> dict[str, Schema]:
     models: set[type[BaseModel]] = {Problem}
     for operation in OPERATIONS:
-        models |= {reply.model for reply in operation.replies.values() if reply.model}
+        models |= {model for reply in operation.replies.values() for model in reply.models}
     ordered = sorted(models, key=lambda model: model.__name__)
     _, document = models_json_schema(
         [(model, "serialization") for model in ordered], ref_template=_REF

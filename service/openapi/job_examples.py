@@ -30,6 +30,7 @@ _SHARED = {
     "quality": "balanced",
     "output_format": "png",
     "keep_metadata": False,
+    "cancel_on_disconnect": False,
     "priority": "normal",
     "tags": [],
     "finish_within_seconds": 3600,

@@ -11,8 +11,10 @@ from dataclasses import dataclass, field
 from pydantic import BaseModel
 
 from service import schemas
+from service.contract.errors import Internal, PaintingFailed, iter_error_classes
 from service.contract.formats import MEDIA_TYPES
 from service.contract.params import Operation as PaintOperation
+from service.feed import MEDIA_TYPE as EVENT_STREAM
 
 PICTURE_TYPES = tuple(MEDIA_TYPES.values())
 """What a result may be."""
@@ -23,6 +25,7 @@ _SUBMISSION_ERRORS = [
     "body_too_large",
     "image_too_large",
     "unsupported_media_type",
+    "not_acceptable",
     "job_expired",
     "invalid_field",
     "unknown_field",
@@ -40,6 +43,13 @@ _SUBMISSION_ERRORS = [
     "store_unavailable",
     "too_many_waiters",
 ]
+_PAINTING_ERRORS = [
+    error.code
+    for error in iter_error_classes()
+    if issubclass(error, PaintingFailed) and error is not Internal
+]
+"""What may end a job, for those who asked for the picture itself."""
+
 _JOB_ERRORS = ["not_found", "job_expired", "broker_unavailable"]
 
 
@@ -50,14 +60,24 @@ class Reply:
     Attributes:
         description: one sentence.
         model: the JSON document, if it is one.
-        media_types: what comes instead of JSON.
+        other_model: another document that may come in its place.
+        media_types: what comes besides JSON, or instead of it.
         headers: names of headers, described in `document`.
+        event_model: the JSON document that each event carries, if it is a stream of events.
     """
 
     description: str
     model: type[BaseModel] | None = None
     media_types: tuple[str, ...] = ()
     headers: tuple[str, ...] = ()
+    other_model: type[BaseModel] | None = None
+    event_model: type[BaseModel] | None = None
+
+    @property
+    def models(self) -> tuple[type[BaseModel], ...]:
+        """Every document that it can come to."""
+        found = (self.model, self.other_model, self.event_model)
+        return tuple(model for model in found if model is not None)
 
 
 @dataclass(frozen=True)
@@ -83,7 +103,7 @@ class Operation:
 
 
 def _submit(operation: PaintOperation, summary: str, description: str, errors: str) -> Operation:
-    headers = ("Location", "ETag", "Retry-After", "Idempotency-Replayed")
+    headers = ("Location", "ETag", "Retry-After", "Idempotency-Replayed", "Preference-Applied")
     return Operation(
         method="post",
         path=f"/{operation}",
@@ -92,12 +112,26 @@ def _submit(operation: PaintOperation, summary: str, description: str, errors: s
         summary=summary,
         description=description,
         body=operation,
-        parameters=("dry_run", "Idempotency-Key"),
+        parameters=("dry_run", "Idempotency-Key", "Prefer"),
         replies={
-            200: Reply("With `dry_run=true`: what the job would be.", schemas.Plan),
-            202: Reply("The job is accepted.", schemas.Job, headers=headers),
+            200: Reply(
+                "With `Prefer: wait`: the job, which has ended, however it ended. If `Accept` "
+                "prefers the image type that is that of `output_format`: the picture itself, and "
+                "the problem document of what ended the job if there is none. With "
+                "`dry_run=true`: what the job would be.",
+                schemas.Job,
+                other_model=schemas.Plan,
+                media_types=PICTURE_TYPES,
+                headers=(*headers, "X-Job-ID", "X-Seed"),
+            ),
+            202: Reply(
+                "The job is accepted, and goes on; also when the wait ran out, whatever `Accept` "
+                "says.",
+                schemas.Job,
+                headers=headers,
+            ),
         },
-        errors=[*_SUBMISSION_ERRORS, *errors.split()],
+        errors=[*_SUBMISSION_ERRORS, *errors.split(), *_PAINTING_ERRORS],
     )
 
 
@@ -160,12 +194,39 @@ OPERATIONS: tuple[Operation, ...] = (
         "How a job stands",
         {
             200: Reply(
-                "The job, whatever its status.", schemas.Job, headers=("ETag", "Retry-After")
+                "The job, whatever its status.",
+                schemas.Job,
+                headers=("ETag", "Retry-After", "Preference-Applied"),
             ),
-            304: Reply("The caller has it already.", headers=("ETag",)),
+            304: Reply("The caller has it already.", headers=("ETag", "Preference-Applied")),
         },
-        parameters=("job_id", "If-None-Match"),
-        errors=_JOB_ERRORS,
+        description="With `Prefer: wait` it answers once the job has ended; with `If-None-Match` "
+        "as well, once the job differs from what the caller has. In any case when the wait is "
+        "over. A place in the queue that changes ends no wait.",
+        parameters=("job_id", "If-None-Match", "Prefer"),
+        errors=[*_JOB_ERRORS, "invalid_field", "not_acceptable", "too_many_waiters"],
+    ),
+    Operation(
+        "get",
+        "/jobs/{job_id}/events",
+        "getEvents",
+        "jobs",
+        "What happens to a job, as it happens",
+        {
+            200: Reply(
+                "Server-Sent Events; the data of each is a `JobEvent`.",
+                media_types=(EVENT_STREAM,),
+                event_model=schemas.JobEvent,
+            ),
+            204: Reply("The job has ended and the caller has seen its last event."),
+        },
+        description="Begins with the job's first event, or after `Last-Event-ID`, without gap or "
+        "repetition; what is too old to be kept is told of by `skipped`. Ends with the `status` "
+        "that ends the job, which carries the whole job, or with `wiped`. A stream that ends "
+        "otherwise was cut, because the process stops or the client is too slow: come back with "
+        "`Last-Event-ID`. A comment is sent every 15 seconds without an event.",
+        parameters=("job_id", "Last-Event-ID"),
+        errors=[*_JOB_ERRORS, "invalid_field", "not_acceptable", "too_many_waiters"],
     ),
     Operation(
         "delete",

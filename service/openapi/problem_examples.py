@@ -87,6 +87,9 @@ PROBLEMS: Mapping[str, tuple[str, str | None, tuple[str, ...] | None]] = {
     "gpu_out_of_memory": ("the accelerator ran out of memory on this job", None, None),
     "model_output_invalid": ("the model gave a picture of another size", None, None),
     "input_lost": ("an input differs from what was accepted", None, None),
+    "prompt_refused": ("the operator's check refused the prompt", None, None),
+    "input_refused": ("the operator's check refused the picture", None, None),
+    "output_refused": ("the operator's check refused what was painted", None, None),
     "kept_pixels_changed": ("a kept pixel would have come back changed", None, None),
     "internal": ("something went wrong here; give the request id to ask", None, None),
 }

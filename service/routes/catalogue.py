@@ -13,8 +13,10 @@ from service.contract.params import PaintParams
 from service.contract.store import Presence
 from service.output import list_output_formats
 from service.planning import MAX_PAINTED_PIXELS
+from service.preferences import MAX_WAIT_SECONDS
 from service.routes.rendering import render
 from service.schemas import LimitsAnswer, MethodAnswer, MethodList, ModelAnswer, ModelList
+from service.streams import count_seats
 
 
 def build_blueprint() -> Blueprint:
@@ -80,6 +82,8 @@ def get_limits() -> Response:
             max_unfinished_jobs=settings.tenant_job_limit,
             max_finish_within_seconds=_upper_limit("finish_within_seconds"),
             max_ttl_seconds=_upper_limit("ttl_seconds"),
+            max_wait_seconds=MAX_WAIT_SECONDS,
+            max_waiting_clients=count_seats(settings.http_threads),
         )
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 
-from flask import Blueprint, Response
+from flask import Blueprint, Response, request
 
 from service.auth import get_caller
 from service.context import get_context
@@ -12,8 +12,17 @@ from service.contract.errors import NoResult, NotFinished, NotFound
 from service.contract.jobs import JobRecord, JobStatus, Output
 from service.contract.names import is_job_id
 from service.contract.store import JobView, try_twice
+from service.planning import raise_faults
+from service.routes.clients import JSON, check_accepts, read_preferences, watch_client
 from service.routes.pictures import send_mask, send_output, send_preview
-from service.routes.rendering import RETRY_AFTER_SECONDS, is_known, not_modified, render_job
+from service.routes.rendering import (
+    RETRY_AFTER_SECONDS,
+    is_known,
+    not_modified,
+    render_job,
+    tell_applied,
+)
+from service.waiting import Watched, is_ended, wait_for
 
 
 def build_blueprint() -> Blueprint:
@@ -30,8 +39,49 @@ def build_blueprint() -> Blueprint:
 
 
 def get_job(job_id: str) -> Response:
-    """Tell how a job stands."""
-    response = render_job(_load(job_id))
+    """Tell how a job stands; with `Prefer: wait`, once it has ended or differs from If-None-Match.
+
+    Raises:
+        InvalidField: what the client prefers breaks its rule.
+    """
+    check_accepts(JSON)
+    preferences = read_preferences()
+    raise_faults(preferences.faults)
+    view = _load(job_id)
+    if preferences.wait_seconds is None:
+        return _render_known(view)
+    if not is_ended(view) and _knows(view):
+        view = _wait(job_id, preferences.wait_seconds)
+    applied = preferences.describe_applied(has_waited=True, is_async=False)
+    return tell_applied(_render_known(view), applied)
+
+
+def _knows(view: JobView) -> bool:
+    """Tell whether the caller has this document, or asks for the last one only."""
+    return not request.if_none_match or is_known(render_job(view))
+
+
+def _wait(job_id: str, seconds: int) -> JobView:
+    """Wait for the end of the job; if the caller has told what it has, for any change.
+
+    Its place in the queue changes without an event, and so ends no wait.
+    """
+    context = get_context()
+    job = Watched(context.store, job_id, get_caller().tenant, watch_client())
+    with context.streams.admit() as waiter:
+        if not request.if_none_match:
+            return wait_for(waiter, job, seconds)
+        return wait_for(
+            waiter,
+            job,
+            seconds,
+            is_due=lambda view: is_ended(view) or not _knows(view),
+            is_news=lambda event: True,
+        )
+
+
+def _render_known(view: JobView) -> Response:
+    response = render_job(view)
     return not_modified(response) if is_known(response) else response
 
 

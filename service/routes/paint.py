@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, g, request
+from flask import Blueprint, Response, after_this_request, g, request
 
 from service.answers import describe_plan
 from service.auth import get_caller
 from service.context import get_context
-from service.contract.errors import Fault
+from service.contract.errors import BrokerUnavailable, Fault, NoResult, get_error_class
+from service.contract.jobs import JobStatus
 from service.contract.params import Operation
+from service.contract.store import JobView
 from service.inspection import Asked
-from service.routes.rendering import render, render_job
+from service.preferences import Preferences
+from service.routes.clients import choose_answer, read_preferences, watch_client
+from service.routes.pictures import send_painted
+from service.routes.rendering import render, render_job, tell_applied
+from service.streams import Waiter
+from service.submission import Accepted
 from service.uploads import Intake
+from service.waiting import Watched, is_ended, wait_for
 
 DRY_RUN = "dry_run"
 _WORDS = {"true": True, "false": False}
@@ -37,26 +45,92 @@ def create_outpaint() -> Response:
 
 def _create(operation: Operation) -> Response:
     is_dry, faults = _read_query()
-    return _plan(operation, faults) if is_dry else _submit(operation, faults)
+    preferences = read_preferences()
+    faults += preferences.faults
+    if is_dry:
+        return _plan(operation, faults, preferences)
+    if preferences.wait_seconds is None or preferences.faults:
+        accepted, _ = _submit(operation, faults, preferences)
+        applied = preferences.describe_applied(has_waited=False, is_async=True)
+        return tell_applied(_render_accepted(accepted, accepted.view, 202), applied)
+    # Before anything is stored: a client that finds no seat can simply try again.
+    with get_context().streams.admit() as waiter:
+        return _submit_and_wait(operation, faults, preferences, waiter)
 
 
-def _plan(operation: Operation, faults: list[Fault]) -> Response:
+def _plan(operation: Operation, faults: list[Fault], preferences: Preferences) -> Response:
     submitter = get_context().submitter
     with submitter.open_intake(keeps=False) as intake:
-        planned = submitter.plan(_read(operation, intake, faults))
+        asked = _read(operation, intake, faults)
+        if asked.params is not None:
+            choose_answer(asked.params, preferences)
+        planned = submitter.plan(asked)
     return render(describe_plan(planned.spec, planned.canvas))
 
 
-def _submit(operation: Operation, faults: list[Fault]) -> Response:
-    context = get_context()
-    with context.submitter.open_intake() as intake:
-        accepted = context.submitter.submit(_read(operation, intake, faults))
-    response = render_job(accepted.view, 202)
-    job_id = accepted.view.record.job_id
-    response.headers["Location"] = f"{context.settings.public_url}/jobs/{job_id}"
+def _submit(
+    operation: Operation, faults: list[Fault], preferences: Preferences
+) -> tuple[Accepted, bool]:
+    """Accept a request; tells too whether its answer is to be the picture itself."""
+    submitter, answer = get_context().submitter, "job"
+    with submitter.open_intake() as intake:
+        asked = _read(operation, intake, faults)
+        if asked.params is not None:
+            answer = choose_answer(asked.params, preferences)
+        return submitter.submit(asked), answer == "picture"
+
+
+def _submit_and_wait(
+    operation: Operation, faults: list[Fault], preferences: Preferences, waiter: Waiter
+) -> Response:
+    accepted, wants_picture = _submit(operation, faults, preferences)
+    view = _wait(accepted, waiter, preferences.wait_seconds or 0)
+    has_ended = is_ended(view)
+    if has_ended and wants_picture:
+        response = _render_picture(view)
+    else:
+        response = _render_accepted(accepted, view, 200 if has_ended else 202)
+    applied = preferences.describe_applied(has_waited=True, is_async=not has_ended)
+    return tell_applied(response, applied)
+
+
+def _wait(accepted: Accepted, waiter: Waiter, seconds: int) -> JobView:
+    job_id, tenant = accepted.view.record.job_id, get_caller().tenant
+    job = Watched(get_context().store, job_id, tenant, watch_client())
+    try:
+        return wait_for(waiter, job, seconds)
+    except BrokerUnavailable:
+        # The job is accepted, and its client must learn of it.
+        return accepted.view
+
+
+def _render_accepted(accepted: Accepted, view: JobView, status: int) -> Response:
+    response = render_job(view, status)
+    job_id = view.record.job_id
+    response.headers["Location"] = f"{get_context().settings.public_url}/jobs/{job_id}"
     if accepted.replayed:
         response.headers["Idempotency-Replayed"] = "true"
     return response
+
+
+def _render_picture(view: JobView) -> Response:
+    """Send the picture of a job that has ended.
+
+    Raises:
+        PaintjobError: there is none; the error is what ended the job.
+    """
+    record = view.record
+
+    @after_this_request
+    def name_job(response: Response) -> Response:
+        response.headers["X-Job-ID"] = record.job_id
+        return response
+
+    if record.error is not None:
+        raise get_error_class(record.error.code)(record.error.detail)
+    if record.status is not JobStatus.SUCCEEDED:
+        raise NoResult(f"the job was {record.status.value}")
+    return send_painted(record.job_id, record.outputs[0])
 
 
 def _read(operation: Operation, intake: Intake, faults: list[Fault]) -> Asked:

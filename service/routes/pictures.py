@@ -33,6 +33,16 @@ def send_output(job_id: str, output: Output) -> Response:
     return response
 
 
+def send_painted(job_id: str, output: Output) -> Response:
+    """Send a result as the answer to its submission: whole, whatever part is asked for."""
+    name = f"{job_id}-{output.index}.{EXTENSIONS[output.format]}"
+    response = _head(MEDIA_TYPES[output.format], output.sha256, name)
+    response.response = _stream(output.path, 0, None)
+    response.headers["Content-Length"] = str(output.bytes)
+    response.headers["X-Seed"] = str(output.seed)
+    return response
+
+
 def send_mask(job_id: str, path: str) -> Response:
     """Send an effective mask; every claim writes its own path, so the path tells masks apart."""
     etag = blake2b(path.encode(), digest_size=16).hexdigest()

@@ -36,6 +36,16 @@ def render_job(view: JobView, status: int = 200) -> Response:
     return response
 
 
+def tell_applied(response: Response, applied: str) -> Response:
+    """Tell which preferences of the client were honored, if any.
+
+    Source: RFC 7240, section 3.
+    """
+    if applied:
+        response.headers["Preference-Applied"] = applied
+    return response
+
+
 def is_known(response: Response) -> bool:
     """Tell whether the caller has this representation already, by If-None-Match."""
     etag = response.get_etag()[0]

@@ -44,7 +44,7 @@ def test_job_document_has_every_field_when_queued(client: FlaskClient) -> None:
         progress params mask geometry warnings outputs recipe timings error tags links"""
     assert sorted(job) == sorted(names.split())
     assert job["queue"] == {"position": 0, "eta_seconds": None}
-    assert job["links"]["events"] is None
+    assert job["links"]["events"] == f"/jobs/{job['id']}/events"
     assert "tenant" not in json.dumps(job)
 
 

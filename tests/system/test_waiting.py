@@ -1,0 +1,394 @@
+"""Waiting for jobs as clients do it: real gunicorn, real worker, real sockets."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+import pytest
+
+from service.broker import EmbeddedBroker
+from service.contract.jobs import JobStatus
+from tests.support.broker import running_broker
+from tests.support.http import mask, picture
+from tests.support.server import RunningServer, running_server
+from tests.support.sse import Listener, Message, follow
+from tests.support.stack import Stack, running_stack, wait_for
+
+pytestmark = pytest.mark.slow
+
+ONE_PROCESS = {"PAINTJOB_HTTP_WORKERS": "1"}
+
+
+@contextmanager
+def _running(
+    broker_url: str, directory: Path, *, worker: bool = True, **settings: str
+) -> Iterator[tuple[RunningServer, Stack]]:
+    (directory / "data").mkdir()
+    with (
+        running_stack(broker_url, directory / "data") as stack,
+        running_server(broker_url, directory, PAINTJOB_LEASE_SECONDS="1", **settings) as server,
+    ):
+        if worker:
+            stack.start_worker()
+        yield server, stack
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[RunningServer, Stack]]:
+    """A server of two processes, and a worker; on a broker of their own."""
+    directory = tmp_path_factory.mktemp("running")
+    with running_broker() as broker, _running(broker.url, directory) as both:
+        yield both
+
+
+def _post(
+    server: RunningServer,
+    tag: str = "zoo:echo",
+    headers: dict[str, str] | None = None,
+    **fields: Any,
+) -> httpx.Response:
+    files = {"image": ("image.png", picture()), "mask": ("mask.png", mask())}
+    data = {"tags": f'["{tag}"]', **fields}
+    url = f"{server.url}/inpaint"
+    return httpx.post(url, files=files, data=data, headers=headers, timeout=70)
+
+
+def _versions(messages: list[Message]) -> list[int]:
+    return [message.data["version"] for message in messages]
+
+
+def _assert_complete(messages: list[Message]) -> None:
+    """Every event once, in order, to the last."""
+    assert _versions(messages) == list(range(1, len(messages) + 1))
+    assert len({message.id for message in messages}) == len(messages)
+    assert messages[-1].data["job"]["version"] == len(messages)
+
+
+def test_post_answers_with_the_finished_job(running: tuple[RunningServer, Stack]) -> None:
+    server, _ = running
+    for _ in range(5):
+        answer = _post(server, headers={"Prefer": "wait=30, return=minimal"})
+        assert (answer.status_code, answer.json()["status"]) == (200, "succeeded")
+        assert answer.headers["Preference-Applied"] == "wait=30"
+        assert answer.headers["Location"] == answer.json()["links"]["self"]
+
+
+def test_post_answers_with_the_picture_itself(running: tuple[RunningServer, Stack]) -> None:
+    server, _ = running
+    headers = {"Prefer": "wait=30", "Accept": "image/*, application/json;q=0.1"}
+    answer = _post(server, headers=headers, seed="7")
+    assert (answer.status_code, answer.headers["Content-Type"]) == (200, "image/png")
+    job_id = answer.headers["X-Job-ID"]
+    assert answer.headers["X-Seed"] == "7"
+    kept = httpx.get(f"{server.url}/jobs/{job_id}/result")
+    assert (answer.content, answer.headers["ETag"]) == (kept.content, kept.headers["ETag"])
+
+
+def test_failed_job_is_a_job_or_a_problem_as_was_asked(
+    running: tuple[RunningServer, Stack],
+) -> None:
+    server, _ = running
+    job = _post(server, "zoo:raise", {"Prefer": "wait=30"})
+    assert (job.status_code, job.json()["status"]) == (200, "failed")
+    problem = _post(server, "zoo:raise", {"Prefer": "wait=30", "Accept": "image/png"})
+    assert (problem.status_code, problem.json()["code"]) == (500, "internal")
+    assert problem.headers["X-Job-ID"].startswith("job_")
+    memory = _post(server, "zoo:memory", {"Prefer": "wait=30", "Accept": "image/png"})
+    assert (memory.status_code, memory.json()["code"]) == (422, "out_of_memory")
+
+
+def test_wait_that_runs_out_leaves_the_job_going(running: tuple[RunningServer, Stack]) -> None:
+    server, _ = running
+    began = time.monotonic()
+    headers = {"Prefer": "wait=1", "Accept": "image/*"}
+    answer = _post(server, "zoo:slow:10:0.2", headers)
+    assert 0.9 < time.monotonic() - began < 4
+    assert (answer.status_code, answer.json()["status"]) == (202, "running")
+    url = server.url + answer.headers["Location"]
+    later = httpx.get(url, headers={"Prefer": "wait=30"}, timeout=40)
+    assert later.json()["status"] == "succeeded"
+    assert later.headers["Preference-Applied"] == "wait=30"
+
+
+def test_long_poll_returns_at_every_change_of_what_is_known(
+    running: tuple[RunningServer, Stack],
+) -> None:
+    server, _ = running
+    answer = _post(server, "zoo:slow:4:0.3")
+    url, seen = server.url + answer.headers["Location"], [answer.json()["version"]]
+    headers = {"Prefer": "wait=20", "If-None-Match": answer.headers["ETag"]}
+    while answer.json()["status"] != "succeeded":
+        answer = httpx.get(url, headers=headers, timeout=30)
+        headers["If-None-Match"] = answer.headers["ETag"]
+        seen.append(answer.json()["version"])
+    assert len(seen) >= 5
+    assert seen == sorted(set(seen))
+
+
+def test_long_poll_without_change_is_304(broker_url: str, tmp_path: Path) -> None:
+    with _running(broker_url, tmp_path, worker=False) as (server, _):
+        answer = _post(server)
+        url, headers = server.url + answer.headers["Location"], {"Prefer": "wait=1"}
+        headers["If-None-Match"] = answer.headers["ETag"]
+        again = httpx.get(url, headers=headers)
+        assert (again.status_code, again.content) == (304, b"")
+
+
+@pytest.mark.parametrize(
+    ("fields", "tag"),
+    [
+        ({"finish_within_seconds": "2"}, "zoo:slow:200:0.1"),
+        ({"finish_within_seconds": "2"}, "zoo:hang:30"),
+        ({"start_within_seconds": "1"}, "zoo:echo"),
+    ],
+)
+def test_deadline_ends_the_job_and_the_work(
+    running: tuple[RunningServer, Stack], fields: dict[str, str], tag: str
+) -> None:
+    server, stack = running
+    if "start_within_seconds" in fields:
+        stack.wait_painting(_post(server, "zoo:slow:40:0.1").json()["id"])
+    answer = _post(server, tag, {"Prefer": "wait=20", "Accept": "image/png"}, **fields)
+    assert (answer.status_code, answer.json()["code"]) == (504, "deadline_exceeded")
+    url = f"{server.url}/jobs/{answer.headers['X-Job-ID']}"
+    job = httpx.get(url).json()
+    assert (job["status"], job["error"]["code"]) == ("failed", "deadline_exceeded")
+    for name, value in fields.items():
+        by = job["start_by_at" if name.startswith("start") else "finish_by_at"]
+        created, due = (_parse_time(text) for text in (job["created_at"], by))
+        assert due - created == pytest.approx(float(value), abs=0.01)
+        assert -0.01 <= _parse_time(job["finished_at"]) - due < 3
+    # The work has stopped: the worker is free for the next one.
+    assert _post(server, headers={"Prefer": "wait=15"}).json()["status"] == "succeeded"
+    assert httpx.get(url).json()["version"] == job["version"]
+
+
+def _parse_time(text: str) -> float:
+    return datetime.fromisoformat(text).timestamp()
+
+
+def test_events_tell_all_and_end(running: tuple[RunningServer, Stack]) -> None:
+    server, _ = running
+    job = _post(server, "zoo:slow:5:0.25").json()
+    messages = list(follow(server.url + job["links"]["events"]))
+    _assert_complete(messages)
+    names = [message.name for message in messages]
+    assert names[:2] == ["status", "status"]
+    assert {"painting", "mask", "progress"} <= set(names)
+    assert messages[-1].data["status"] == "succeeded"
+    assert messages[-1].data["job"] == httpx.get(server.url + job["links"]["self"]).json()
+    # Those of a job that has ended are told again, and after the last one there is nothing.
+    again = list(follow(server.url + job["links"]["events"]))
+    assert again == messages
+    headers = {"Last-Event-ID": messages[-1].id}
+    assert httpx.get(server.url + job["links"]["events"], headers=headers).status_code == 204
+
+
+def test_events_resume_at_every_place_without_gap_or_duplicate(
+    running: tuple[RunningServer, Stack],
+) -> None:
+    server, _ = running
+    job = _post(server, "zoo:slow:12:0.2").json()
+    url, seen = server.url + job["links"]["events"], list[Message]()
+    # Each connection is cut after one or two events.
+    while not (seen and seen[-1].data["job"]):
+        last = seen[-1].id if seen else ""
+        seen += follow(url, last, at_most=1 + len(seen) % 2)
+    _assert_complete(seen)
+    assert len(seen) > 8
+
+
+def test_waiters_of_two_processes_all_hear_the_end(running: tuple[RunningServer, Stack]) -> None:
+    server, _ = running
+    job = _post(server, "zoo:slow:8:0.2").json()
+    listeners = [Listener([server.url + job["links"]["events"]]) for _ in range(12)]
+    texts: list[str] = []
+
+    def poll() -> None:
+        headers = {"Prefer": "wait=30"}
+        texts.append(httpx.get(server.url + job["links"]["self"], headers=headers, timeout=40).text)
+
+    threads = [threading.Thread(target=poll) for _ in range(12)]
+    for thread in threads:
+        thread.start()
+    for listener in listeners:
+        _assert_complete(listener.join())
+    for thread in threads:
+        thread.join()
+    assert len(set(texts)) == 1
+    assert '"status":"succeeded"' in texts[0]
+
+
+def test_wiped_job_ends_streams_and_waits(broker_url: str, tmp_path: Path) -> None:
+    with _running(broker_url, tmp_path, worker=False) as (server, _):
+        job = _post(server).json()
+        url = server.url + job["links"]["self"]
+        listener = Listener([f"{url}/events"])
+        answers: list[httpx.Response] = []
+        poll = threading.Thread(
+            target=lambda: answers.append(httpx.get(url, headers={"Prefer": "wait=30"}, timeout=40))
+        )
+        poll.start()
+        wait_for(lambda: len(listener.messages) == 1, 10)
+        time.sleep(0.3)
+        began = time.monotonic()
+        httpx.delete(url).raise_for_status()
+        assert [message.name for message in listener.join(5)] == ["status", "wiped"]
+        poll.join(5)
+        assert (answers[0].status_code, answers[0].json()["code"]) == (404, "job_expired")
+        assert time.monotonic() - began < 2
+
+
+def test_full_house_is_told_before_anything_is_stored(broker_url: str, tmp_path: Path) -> None:
+    settings = {**ONE_PROCESS, "PAINTJOB_HTTP_THREADS": "4"}
+    with _running(broker_url, tmp_path, worker=False, **settings) as (server, stack):
+        job = _post(server).json()
+        url = server.url + job["links"]["events"]
+        listeners = [Listener([url]) for _ in range(2)]
+        wait_for(lambda: all(one.messages for one in listeners), 10)
+        blobs = stack.blobs.list("jobs/")
+        refused = _post(server, headers={"Prefer": "wait=5"})
+        assert (refused.status_code, refused.json()["code"]) == (503, "too_many_waiters")
+        assert int(refused.headers["Retry-After"]) > 0
+        assert httpx.get(url).status_code == 503
+        assert (
+            httpx.get(server.url + job["links"]["self"], headers={"Prefer": "wait=1"}).status_code
+            == 503
+        )
+        assert stack.blobs.list("jobs/") == blobs
+        assert stack.store.redis.zcard("{paintjob}:active:default") == 1
+        # Those who do not wait are served.
+        assert _post(server).status_code == 202
+        httpx.post(server.url + job["links"]["cancel"]).raise_for_status()
+        for listener in listeners:
+            listener.join()
+        assert (
+            httpx.get(server.url + job["links"]["self"], headers={"Prefer": "wait=1"}).status_code
+            == 200
+        )
+
+
+@pytest.mark.parametrize("how", ["post", "poll", "events"])
+def test_job_is_canceled_when_its_client_leaves(
+    running: tuple[RunningServer, Stack], how: str
+) -> None:
+    server, stack = running
+    if how == "post":
+        with pytest.raises(httpx.ReadTimeout):
+            files = {"image": ("image.png", picture()), "mask": ("mask.png", mask())}
+            data = {"tags": '["zoo:slow:100:0.1"]', "cancel_on_disconnect": "true"}
+            headers = {"Prefer": "wait=30", "X-Request-ID": "r-1"}
+            httpx.post(f"{server.url}/inpaint", files=files, data=data, headers=headers, timeout=1)
+        active: Any = stack.store.redis.zrange("{paintjob}:active:default", 0, -1)
+        (job_id,) = [member.decode() for member in active]
+    else:
+        job_id = _post(server, "zoo:slow:100:0.1", cancel_on_disconnect="true").json()["id"]
+        url = f"{server.url}/jobs/{job_id}"
+        if how == "poll":
+            with pytest.raises(httpx.ReadTimeout):
+                httpx.get(url, headers={"Prefer": "wait=30"}, timeout=0.5)
+        else:
+            next(follow(f"{url}/events"))
+    record = stack.wait_ended(job_id, 8)
+    assert record.status is JobStatus.CANCELED
+
+
+def test_client_that_leaves_frees_its_seat_and_harms_nothing(
+    broker_url: str, tmp_path: Path
+) -> None:
+    settings = {**ONE_PROCESS, "PAINTJOB_HTTP_THREADS": "2"}
+    with _running(broker_url, tmp_path, worker=False, **settings) as (server, stack):
+        job = _post(server).json()
+        url = server.url + job["links"]["self"]
+        next(follow(f"{url}/events"))
+        wait_for(
+            lambda: httpx.get(url, headers={"Prefer": "wait=1"}, timeout=5).status_code == 200, 5
+        )
+        assert stack.record(job["id"]).status is JobStatus.QUEUED
+
+
+def test_stop_does_not_wait_for_open_streams(broker_url: str, tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    with (
+        _running(broker_url, tmp_path / "a", worker=False) as (first, stack),
+        running_server(broker_url, tmp_path / "b") as second,
+    ):
+        job = _post(first, cancel_on_disconnect="true").json()
+        path = job["links"]["events"]
+        listeners = [Listener([first.url + path, second.url + path]) for _ in range(6)]
+        answers: list[httpx.Response] = []
+        url = first.url + job["links"]["self"]
+        poll = threading.Thread(
+            target=lambda: answers.append(httpx.get(url, headers={"Prefer": "wait=60"}, timeout=70))
+        )
+        poll.start()
+        wait_for(lambda: all(one.messages for one in listeners), 10)
+        time.sleep(0.5)
+        began = time.monotonic()
+        first.process.terminate()
+        first.process.wait(timeout=40)
+        assert time.monotonic() - began < 8
+        poll.join(5)
+        assert (answers[0].status_code, answers[0].json()["status"]) == (200, "queued")
+        # It was not the clients that left.
+        assert stack.record(job["id"]).status is JobStatus.QUEUED
+        httpx.post(second.url + job["links"]["cancel"]).raise_for_status()
+        for listener in listeners:
+            _assert_complete(listener.join())
+            assert listener.cuts >= 1
+
+
+def test_streams_outlive_a_crash_of_the_broker(
+    private_broker: EmbeddedBroker, tmp_path: Path
+) -> None:
+    with _running(private_broker.url, tmp_path) as (server, stack):
+        job = _post(server, "zoo:slow:30:0.2").json()
+        listeners = [Listener([server.url + job["links"]["events"]]) for _ in range(4)]
+        wait_for(lambda: all(len(one.messages) > 4 for one in listeners), 20)
+        # What is told reaches the disk within a second.
+        private_broker.kill()
+        time.sleep(1)
+        private_broker.start()
+        for listener in listeners:
+            messages = listener.join(60)
+            assert messages[-1].data["status"] in ("succeeded", "failed"), stack.logs()
+            assert listener.cuts == 0
+            assert _versions(messages)[:5] == [1, 2, 3, 4, 5]
+
+
+def test_client_that_does_not_read_holds_up_nobody(broker_url: str, tmp_path: Path) -> None:
+    with _running(broker_url, tmp_path, worker=True, **ONE_PROCESS) as (server, _):
+        job = _post(server, "zoo:slow:20:0.1").json()
+        path = job["links"]["events"]
+        idle = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(20)]
+        for connection in idle:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1024)
+            connection.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        _assert_complete(Listener([server.url + path]).join())
+        for connection in idle:
+            connection.close()
+
+
+def test_killed_api_process_costs_no_event(running: tuple[RunningServer, Stack]) -> None:
+    server, _ = running
+    job = _post(server, "zoo:slow:15:0.2").json()
+    listeners = [Listener([server.url + job["links"]["events"]]) for _ in range(8)]
+    wait_for(lambda: all(len(one.messages) > 3 for one in listeners), 20)
+    for child in psutil.Process(server.process.pid).children():
+        os.kill(child.pid, signal.SIGKILL)
+        time.sleep(0.5)
+    for listener in listeners:
+        _assert_complete(listener.join())
+        assert listener.cuts >= 1
