@@ -14,10 +14,13 @@ from service.contract.jobs import (
     Timings,
 )
 from service.contract.store import JobView, StoredEvent
+from service.contract.store import ListedJob as StoredJob
 from service.schemas import (
     Job,
     JobEvent,
     Links,
+    ListedJob,
+    ListedLinks,
     MaskAnswer,
     OutputAnswer,
     Plan,
@@ -53,7 +56,7 @@ def describe_job(view: JobView, base_url: str) -> Job:
         crashes=record.crashes,
         max_crashes=MAX_CRASHES,
         attempts=record.attempts,
-        queue=QueueAnswer(position=view.position, eta_seconds=None),
+        queue=QueueAnswer(position=view.position, eta_seconds=view.eta_seconds),
         progress=_describe_progress(record.progress, url),
         params=spec.params,
         mask=_describe_mask(spec.mask_asked, record.mask_effective),
@@ -106,6 +109,35 @@ def describe_skip(first: StoredEvent) -> JobEvent:
         progress=None,
         mask=None,
         job=None,
+    )
+
+
+def describe_listed(job: StoredJob, base_url: str) -> ListedJob:
+    """Build what a list tells of a job.
+
+    Args:
+        job: as the store lists it.
+        base_url: prefix of all URLs; empty for relative ones.
+    """
+    spec, url = job.spec, f"{base_url}/jobs/{job.job_id}"
+    return ListedJob(
+        id=job.job_id,
+        version=job.version,
+        operation=spec["operation"],
+        status=job.status,
+        method=spec["method"],
+        model=spec.get("model"),
+        created_at=job.created_at,
+        started_at=job.started_at,
+        finished_at=job.finished_at,
+        expires_at=job.expires_at,
+        cancel_requested_at=job.cancel_requested_at,
+        fraction=job.progress.fraction if job.progress else None,
+        error=job.error,
+        tags=spec["params"].get("tags") or [],
+        links=ListedLinks(
+            self=url, result=f"{url}/result" if job.status is JobStatus.SUCCEEDED else None
+        ),
     )
 
 

@@ -12,7 +12,7 @@ from flask_swagger_ui import get_swaggerui_blueprint  # type: ignore[import-unty
 
 from service import context, problems
 from service.config import ServiceSettings
-from service.routes import catalogue, events, health, jobs, paint, reference
+from service.routes import catalogue, events, health, jobs, listing, paint, reference
 
 log = structlog.get_logger()
 
@@ -32,7 +32,7 @@ def create_app(settings: ServiceSettings) -> Flask:
     problems.install(app, settings.public_url)
     app.before_request(_begin)
     app.after_request(_end)
-    for module in (paint, jobs, events, catalogue, health, reference):
+    for module in (paint, jobs, listing, events, catalogue, health, reference):
         app.register_blueprint(module.build_blueprint())
     app.register_blueprint(_build_docs())
     return app

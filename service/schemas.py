@@ -39,7 +39,10 @@ class QueueAnswer(Answer):
     position: int | None = Field(
         description="Jobs that would be claimed before this one if none came; null unless queued."
     )
-    eta_seconds: float | None = Field(description="Estimated wait in seconds; null while unknown.")
+    eta_seconds: float | None = Field(
+        description="Estimated wait for a worker in seconds, by what the last jobs of the queue "
+        "took; null unless queued, and while none was measured or no worker is online."
+    )
 
 
 class ProgressAnswer(Answer):
@@ -147,6 +150,49 @@ class JobEvent(Answer):
     job: Job | None = Field(
         description="The whole job, with the `status` that ends it, which is the last event."
     )
+
+
+class ListedLinks(Answer):
+    """Where a job and its result are."""
+
+    self: str
+    result: str | None
+
+
+class ListedJob(Answer):
+    """What a list tells of a job. Every field means what it means in the job's own document."""
+
+    id: str
+    version: int
+    operation: Operation
+    status: JobStatus
+    method: str
+    model: str | None
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    expires_at: datetime | None
+    cancel_requested_at: datetime | None
+    fraction: float | None = Field(
+        description="Share of the whole job that is done, 0..1; null while nothing is known."
+    )
+    error: JobFailure | None
+    tags: list[str]
+    links: ListedLinks
+
+
+class PageLinks(Answer):
+    """Where the list goes on."""
+
+    self: str
+    next: str | None = Field(description="The next page; null on the last.")
+
+
+class JobList(Answer):
+    """One page of the caller's jobs, newest first."""
+
+    jobs: list[ListedJob]
+    links: PageLinks
 
 
 class Plan(Answer):

@@ -118,8 +118,7 @@ class Submitter:
         else:
             self._ring(spec.queue)
         log.info("job_accepted", job_id=submitted.job_id, replayed=submitted.replayed)
-        view = try_twice(lambda: self._store.load(submitted.job_id, asked.tenant))
-        return Accepted(view, submitted.replayed)
+        return Accepted(submitted.view, submitted.replayed)
 
     def _submit(self, spec: JobSpec, idempotency: Idempotency | None) -> Submitted:
         params, settings = spec.params, self._settings

@@ -283,7 +283,7 @@ class JobRecord(_Frozen):
                 "spec": json.loads(fields["spec"]),
                 "status": fields["status"],
                 "version": int(fields["version"]),
-                **{name: _parse_time(fields.get(name)) for name in _TIMES},
+                **{name: parse_time(fields.get(name)) for name in _TIMES},
                 **{name: int(fields.get(name, 0)) for name in ("attempt", "crashes", "requeues")},
                 "solo": fields.get("solo") == "1",
                 "worker": fields.get("worker") or None,
@@ -312,5 +312,6 @@ _LISTS = ("attempts", "warnings", "outputs")
 _OBJECTS = ("progress", "mask_effective", "recipe", "timings", "error")
 
 
-def _parse_time(milliseconds: str | None) -> datetime | None:
+def parse_time(milliseconds: str | None) -> datetime | None:
+    """Read a time as the scripts write it: milliseconds of the epoch; empty for none."""
     return datetime.fromtimestamp(int(milliseconds) / 1000, tz=UTC) if milliseconds else None

@@ -33,6 +33,7 @@ def build_answer_examples() -> Mapping[tuple[str, int], Examples]:
             "outpaint_plan": build_plan_example("outpaint"),
         },
         ("createOutpaint", 202): _jobs("outpaint", "queued"),
+        ("listJobs", 200): {"jobs": _list_job()},
         ("getJob", 200): _jobs("inpaint", "queued", "running", "succeeded", "failed", "canceled"),
         ("cancelJob", 200): _jobs("inpaint", "canceled"),
         ("cancelJob", 202): _jobs("inpaint", "stopping"),
@@ -116,6 +117,16 @@ _VERSION = {"name": "paintjob", "version": "0.1.0", "job_schema": 2}
 
 def _jobs(operation: Operation, *statuses: str) -> Examples:
     return {f"{operation}_{status}": build_job_example(operation, status) for status in statuses}
+
+
+def _list_job() -> dict[str, Any]:
+    """Build a page of one job, which is told of as the job itself tells."""
+    job = build_job_example("inpaint", "succeeded")
+    listed = {name: job[name] for name in schemas.ListedJob.model_fields if name in job}
+    links = {name: job["links"][name] for name in schemas.ListedLinks.model_fields}
+    page = {"self": "/jobs?limit=1", "next": "/jobs?limit=1&cursor=MTc2MzgwMDAwMDAwMA"}
+    row = {**listed, "fraction": 1.0, "links": links}
+    return _write(schemas.JobList, {"jobs": [row], "links": page})
 
 
 def _write(model: type[Answer], document: dict[str, Any]) -> dict[str, Any]:

@@ -10,10 +10,12 @@ import yaml
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from service.contract.jobs import JobStatus
 from service.openapi import bodies
 from service.openapi.illustration import illustrate
 from service.openapi.operations import OPERATIONS, Operation, Reply
 from service.openapi.problem_examples import build_problem_example, status_of
+from service.paging import DEFAULT_PAGE, MAX_PAGE, MAX_TAG_CHARACTERS
 from service.problems import MEDIA_TYPE
 from service.schemas import Problem
 
@@ -61,6 +63,7 @@ HEADERS: Mapping[str, Schema] = {
         "description": "`true` when the key was known.",
         "schema": {"type": "string", "enum": ["true"]},
     },
+    "Link": {"description": "The next page, `rel=next`.", "schema": {"type": "string"}},
     "Accept-Ranges": {"description": "`bytes`.", "schema": {"type": "string"}},
     "Content-Range": {"description": "Which part this is.", "schema": {"type": "string"}},
     "Content-Disposition": {"description": "A file name.", "schema": {"type": "string"}},
@@ -90,6 +93,35 @@ PARAMETERS: Mapping[str, Schema] = {
         "required": True,
         "description": "As given in a problem's `code`.",
         "schema": {"type": "string", "minLength": 1, "example": "invalid_field"},
+    },
+    "cursor": {
+        "name": "cursor",
+        "in": "query",
+        "description": "Where the page before ended, as its `links.next` has it. Opaque.",
+        "schema": {"type": "string", "example": "MTo0Mg"},
+    },
+    "limit": {
+        "name": "limit",
+        "in": "query",
+        "description": "Jobs of a page at most.",
+        "schema": {"type": "integer", "minimum": 1, "maximum": MAX_PAGE, "default": DEFAULT_PAGE},
+    },
+    "status": {
+        "name": "status",
+        "in": "query",
+        "description": "Only jobs that stand so; repeat it for several.",
+        "style": "form",
+        "explode": True,
+        "schema": {
+            "type": "array",
+            "items": {"type": "string", "enum": [status.value for status in JobStatus]},
+        },
+    },
+    "tag": {
+        "name": "tag",
+        "in": "query",
+        "description": "Only jobs with this tag.",
+        "schema": {"type": "string", "minLength": 1, "maxLength": MAX_TAG_CHARACTERS},
     },
     "dry_run": {
         "name": "dry_run",

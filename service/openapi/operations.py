@@ -188,6 +188,19 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         "get",
+        "/jobs",
+        "listJobs",
+        "jobs",
+        "The caller's jobs, newest first",
+        {200: Reply("A page.", schemas.JobList, headers=("Link",))},
+        description="Follow `links.next`, or the `Link` header, while there is one: jobs that come "
+        "or go meanwhile neither repeat nor hide another. With `status`, a job that changes its "
+        "status between two pages is where its new status belongs.",
+        parameters=("cursor", "limit", "status", "tag"),
+        errors=["invalid_field", "unknown_field", "broker_unavailable"],
+    ),
+    Operation(
+        "get",
         "/jobs/{job_id}",
         "getJob",
         "jobs",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from datetime import UTC, datetime
 from hashlib import blake2b
 
 from flask import Response, request
@@ -13,7 +15,10 @@ from service.contract.store import JobView
 
 JSON = "application/json"
 RETRY_AFTER_SECONDS = 1
-"""When to ask again for a job that has not ended."""
+"""When to ask again for a job that has not ended, while nothing better is known."""
+
+MAX_RETRY_AFTER_SECONDS = 60
+"""Later than this nobody is sent away: the estimate may be wrong, and workers may be added."""
 
 
 def render(answer: BaseModel, status: int = 200) -> Response:
@@ -32,7 +37,7 @@ def render_job(view: JobView, status: int = 200) -> Response:
     response.set_etag(blake2b(body, digest_size=16).hexdigest())
     response.headers["Cache-Control"] = "no-cache"
     if not job.status.is_terminal:
-        response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+        response.headers["Retry-After"] = str(retry_after_seconds(view))
     return response
 
 
@@ -44,6 +49,20 @@ def tell_applied(response: Response, applied: str) -> Response:
     if applied:
         response.headers["Preference-Applied"] = applied
     return response
+
+
+def retry_after_seconds(view: JobView) -> int:
+    """Give when asking again for a job makes sense: when it has probably ended, within bounds.
+
+    Half of what is left, so that a client sees the end with little delay even if that is a guess.
+    """
+    record = view.record
+    left = view.takes_seconds or 0.0
+    if view.eta_seconds is not None:
+        left += view.eta_seconds
+    elif record.painting_at is not None:
+        left -= (datetime.now(UTC) - record.painting_at).total_seconds()
+    return max(RETRY_AFTER_SECONDS, min(MAX_RETRY_AFTER_SECONDS, math.ceil(left / 2)))
 
 
 def is_known(response: Response) -> bool:

@@ -121,7 +121,9 @@ def timeless(snapshot: Snapshot) -> dict[str, Any]:
             for name, scores in snapshot.zsets.items()
         },
         "lists": snapshot.lists,
-        "hashes": snapshot.hashes,
+        "hashes": {
+            name: hash_ for name, hash_ in snapshot.hashes.items() if not name.startswith("pace:")
+        },
         "events": snapshot.events,
         "strings": {
             name: value
@@ -210,15 +212,29 @@ def _check_indices(snapshot: Snapshot, job_id: str, record: dict[str, str]) -> N
         "running": {"leases", "active"},
     }.get(status, {"expiry"})
     assert {name for name, present in is_in.items() if present} == expected, (status, is_in)
+    _check_lists(snapshot, job_id, record)
     if status == "queued":
         assert snapshot.zsets[f"ready:{queue}"][job_id] == int(record["seq"])
+
+
+def _check_lists(snapshot: Snapshot, job_id: str, record: dict[str, str]) -> None:
+    """A job is in the list of its status, once with each of its tags and once without."""
+    own = f"list:{record['tenant']}:{record['status']}:"
+    expected = {own, *(own + tag for tag in record["tags"].split())}
+    lists = {name for name in snapshot.zsets if name.startswith("list:")}
+    assert {name for name in lists if job_id in snapshot.zsets[name]} == expected
+    assert {snapshot.zsets[name][job_id] for name in expected} == {float(record["seq"])}
 
 
 def _check_no_strays(snapshot: Snapshot) -> None:
     """Every entry of an index has its record."""
     indexed: set[str] = set()
     for name in snapshot.zsets:
-        if name.startswith(("ready:", "active:")) or name in ("leases", "deadlines", "expiry"):
+        if name.startswith(("ready:", "active:", "list:")) or name in (
+            "leases",
+            "deadlines",
+            "expiry",
+        ):
             indexed |= snapshot.members(name)
     assert indexed <= set(snapshot.jobs)
     assert set(snapshot.events) == set(snapshot.jobs)
@@ -230,6 +246,14 @@ def _check_tenants(snapshot: Snapshot) -> None:
     for record in snapshot.jobs.values():
         if record["status"] == "queued":
             waiting[record["queue"]].add(record["tenant"])
+    for queue in waiting:
+        costs = [
+            float(record["cost"])
+            for record in snapshot.jobs.values()
+            if (record["status"], record["queue"]) == ("queued", queue)
+        ]
+        assert abs(float(snapshot.strings[f"load:{queue}"]) - sum(costs)) < 1e-6
+    assert {name for name in snapshot.strings if "load:" in name} == {f"load:{q}" for q in waiting}
     lines = {name.removeprefix("tenants:") for name in snapshot.zsets if "tenants:" in name}
     assert lines == set(waiting)
     for queue, tenants in waiting.items():
@@ -237,7 +261,17 @@ def _check_tenants(snapshot: Snapshot) -> None:
 
 
 _KEPT_FOR_EVER = ("seq", "queues", "reaped_at", "hold_until", "seen:", "short:", "workers:")
-_KEPT_WHILE_NEEDED = ("job:", "events:", "ready:", "tenants:", "served:", "active:", "wipe")
+_KEPT_WHILE_NEEDED = (
+    "job:",
+    "events:",
+    "ready:",
+    "tenants:",
+    "served:",
+    "active:",
+    "wipe",
+    "list:",
+    "load:",
+)
 _INDICES = ("leases", "deadlines", "expiry")
 
 

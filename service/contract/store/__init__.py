@@ -31,16 +31,17 @@ from service.contract.store.events import (
     Tails,
     make_wiped,
 )
+from service.contract.store.listing import JobPage, ListedJob, Listing
 from service.contract.store.runner import SCRIPTS, try_twice
 from service.contract.store.submissions import (
     Idempotency,
-    JobView,
     Submissions,
     SubmitLimits,
     Submitted,
 )
 from service.contract.store.upkeep import Presence, ReapReport, Upkeep, wiped_job_id
 from service.contract.store.verdicts import failure_of
+from service.contract.store.views import JobView
 
 __all__ = [
     "SCRIPTS",
@@ -51,8 +52,10 @@ __all__ = [
     "FinishVerdict",
     "Found",
     "Idempotency",
+    "JobPage",
     "JobStore",
     "JobView",
+    "ListedJob",
     "Outcome",
     "Presence",
     "ReapReport",
@@ -70,7 +73,7 @@ __all__ = [
 ]
 
 
-class JobStore(Submissions, Claims, Upkeep, Events):
+class JobStore(Submissions, Claims, Upkeep, Events, Listing):
     """Job records by id: all that the API, workers and reapers do with them.
 
     Every method raises `BrokerUnavailable` when Redis does not answer or refuses to write; whether

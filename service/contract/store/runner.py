@@ -26,6 +26,7 @@ SCRIPTS = (
     "delete",
     "reap",
     "view",
+    "list",
     "presence",
     "take_wipes",
 )

@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from service.contract.errors import AlreadyFinished
-from service.contract.jobs import MAX_CRASHES, MAX_REQUEUES, JobRecord, JobSpec, JobWarning
+from service.contract.jobs import MAX_CRASHES, MAX_REQUEUES, JobSpec, JobWarning
+from service.contract.store.listing import digest_tag
 from service.contract.store.runner import ScriptRunner, milliseconds
 from service.contract.store.verdicts import absence_of, refusal_of
+from service.contract.store.views import JobView, parse_view
 
 UPLOAD_SECONDS = 3600
 IDEMPOTENCY_SECONDS = 86_400
@@ -60,19 +62,13 @@ class Submitted:
         job_id: the new job, or the one that the idempotency key belongs to.
         replayed: whether the key was known.
         worker_seen: whether a worker of the queue is online now.
+        view: the job as it is now.
     """
 
     job_id: str
     replayed: bool
     worker_seen: bool
-
-
-@dataclass(frozen=True)
-class JobView:
-    """A record, and how many jobs would be claimed before it; `None` unless it waits."""
-
-    record: JobRecord
-    position: int | None
+    view: JobView = field(compare=False)
 
 
 class Submissions(ScriptRunner):
@@ -105,7 +101,7 @@ class Submissions(ScriptRunner):
             StoreUnavailable: the upload took so long that its blobs were wiped.
         """
         kept_seconds = max(IDEMPOTENCY_SECONDS, finish_within_seconds + ttl_seconds)
-        verdict, job_id, online = self._run(
+        verdict, job_id, online, told = self._run(
             "submit",
             job_id=spec.job_id,
             queue=spec.queue,
@@ -114,6 +110,7 @@ class Submissions(ScriptRunner):
             model=spec.model or "",
             batch_key=spec.batch_key,
             cost=spec.cost,
+            tags=" ".join(digest_tag(tag) for tag in dict.fromkeys(spec.params.tags or [])),
             schema=spec.schema_number,
             spec=spec.model_dump_json(),
             start_within_ms=None
@@ -134,7 +131,8 @@ class Submissions(ScriptRunner):
         outcome = verdict.decode()
         if outcome not in ("created", "replayed"):
             raise refusal_of(outcome)
-        return Submitted(job_id.decode(), outcome == "replayed", bool(online))
+        replayed = outcome == "replayed"
+        return Submitted(job_id.decode(), replayed, bool(online), parse_view(told))
 
     def load(self, job_id: str, tenant: str) -> JobView:
         """Read a job.
@@ -143,13 +141,10 @@ class Submissions(ScriptRunner):
             NotFound: there is none, or it is another tenant's.
             JobExpired: it has been wiped.
         """
-        verdict, flat, position = self._run("view", job_id=job_id, tenant=tenant)
+        verdict, told = self._run("view", job_id=job_id, tenant=tenant)
         if verdict != b"found":
             raise absence_of(verdict.decode())
-        fields = {
-            name.decode(): value.decode() for name, value in zip(flat[::2], flat[1::2], strict=True)
-        }
-        return JobView(JobRecord.from_hash(fields), position if position >= 0 else None)
+        return parse_view(told)
 
     def cancel(self, job_id: str, tenant: str) -> JobView:
         """Cancel a job: at once while it waits, by a flag while it runs.

@@ -48,6 +48,29 @@ local function emit(id, kind, data)
     'type', kind, 'version', version, 'at', int(now), 'data', data)
 end
 
+-- List index: a tenant's jobs by status, and by status and tag, in the order they were accepted in -----
+
+local function list_key(tenant, status, tag)
+  return key('list', tenant, status, tag)
+end
+
+-- Moves a job from the lists of one status to those of another; an empty status stands for none. `record.tags`
+-- holds digests. Records of older releases are in no list before they change: their ZREM finds nothing.
+local function relist(id, record, from, to)
+  local tags = {''}
+  for tag in string.gmatch(record.tags, '%x+') do
+    table.insert(tags, tag)
+  end
+  for _, tag in ipairs(tags) do
+    if from ~= '' then
+      redis.call('ZREM', list_key(record.tenant, from, tag), id)
+    end
+    if to ~= '' then
+      redis.call('ZADD', list_key(record.tenant, to, tag), record.seq, id)
+    end
+  end
+end
+
 -- Ready index --------------------------------------------------------------------------------------
 
 local function ready_key(record)
@@ -83,8 +106,18 @@ local function leave_line(queue, tenant)
   end
 end
 
+-- What the waiting jobs of a queue cost together; floats drift, so it begins anew whenever nobody waits.
+local function add_load(queue, cost, sign)
+  redis.call('INCRBYFLOAT', key('load', queue), sign * cost)
+  if redis.call('EXISTS', key('ready', queue)) == 0 then
+    redis.call('DEL', key('load', queue))
+  end
+end
+
 local function add_ready(id, record)
-  redis.call('ZADD', key('ready', record.queue), record.seq, id)
+  if redis.call('ZADD', key('ready', record.queue), record.seq, id) == 1 then
+    add_load(record.queue, record.cost, 1)
+  end
   redis.call('ZADD', ready_key(record), record.seq, id)
   enter_line(record.queue, record.tenant)
 end
@@ -99,7 +132,9 @@ local function tenant_is_idle(queue, tenant)
 end
 
 local function remove_ready(id, record)
-  redis.call('ZREM', key('ready', record.queue), id)
+  if redis.call('ZREM', key('ready', record.queue), id) == 1 then
+    add_load(record.queue, record.cost, -1)
+  end
   redis.call('ZREM', ready_key(record), id)
   if tenant_is_idle(record.queue, record.tenant) then
     leave_line(record.queue, record.tenant)
@@ -134,8 +169,9 @@ end
 
 -- Ends a job. `fields` are set along; `outcome` closes the running attempt.
 local function finish(id, status, outcome, fields)
-  local record = read(id, 'queue', 'tenant', 'priority', 'ttl_ms')
+  local record = read(id, 'status', 'queue', 'tenant', 'priority', 'seq', 'cost', 'tags', 'ttl_ms')
   remove_ready(id, record)
+  relist(id, record, record.status, status)
   redis.call('ZREM', key('leases'), id)
   redis.call('ZREM', key('deadlines'), id)
   redis.call('ZREM', key('active', record.tenant), id)
@@ -173,8 +209,8 @@ end
 -- `errors` maps a code to the error document; `counts` tells whether this death counts as a crash.
 -- Gives what became of it: canceled, failed or queued.
 local function give_back(id, outcome, errors, counts, solo)
-  local record = read(id, 'queue', 'tenant', 'priority', 'seq', 'crashes', 'max_crashes', 'requeues',
-    'max_requeues', 'cancel_requested_at', 'finish_by_at', 'start_by_at', 'started_at')
+  local record = read(id, 'queue', 'tenant', 'priority', 'seq', 'cost', 'tags', 'crashes', 'max_crashes',
+    'requeues', 'max_requeues', 'cancel_requested_at', 'finish_by_at', 'start_by_at', 'started_at')
   if record.cancel_requested_at ~= '' then
     finish(id, 'canceled', outcome)
     return 'canceled'
@@ -199,6 +235,7 @@ local function give_back(id, outcome, errors, counts, solo)
   redis.call('ZREM', key('leases'), id)
   close_attempt(id, outcome)
   add_ready(id, record)
+  relist(id, record, 'running', 'queued')
   watch_deadline(id, record)
   emit(id, 'status', 'queued')
   return 'queued'
@@ -207,8 +244,9 @@ end
 -- Removes every trace of a job from Redis and puts its blobs on the wipe list: now, and again when no worker
 -- that still holds it can write any more.
 local function wipe(id, tombstone, tombstone_ms, again_ms)
-  local record = read(id, 'queue', 'tenant', 'priority', 'idempotency')
+  local record = read(id, 'status', 'queue', 'tenant', 'priority', 'cost', 'tags', 'idempotency')
   remove_ready(id, record)
+  relist(id, record, record.status, '')
   redis.call('ZREM', key('leases'), id)
   redis.call('ZREM', key('deadlines'), id)
   redis.call('ZREM', key('expiry'), id)
@@ -229,4 +267,63 @@ local function why_missing(id, tenant)
     return 'expired'
   end
   return 'missing'
+end
+
+-- What a caller is told of a job ------------------------------------------------------------------------
+
+-- Jobs that would be claimed before this one if none came; -1 unless it waits. An estimate: tenants take turns.
+local function position_of(id, record)
+  local ahead = redis.call('ZRANK', ready_key(record), id)
+  if not ahead then
+    return -1
+  end
+  local function waiting_of(tenant)
+    local count = 0
+    for _, priority in ipairs(PRIORITIES) do
+      count = count + redis.call('ZCARD', key('ready', record.queue, tenant, priority))
+    end
+    return count
+  end
+  for _, priority in ipairs(PRIORITIES) do
+    if LEVELS[priority] > LEVELS[record.priority] then
+      ahead = ahead + redis.call('ZCARD', key('ready', record.queue, record.tenant, priority))
+    end
+  end
+  local others = 0
+  for _, tenant in ipairs(redis.call('ZRANGE', key('tenants', record.queue), 0, 255)) do
+    if tenant ~= record.tenant then
+      others = others + math.min(waiting_of(tenant), ahead + 1)
+    end
+  end
+  return ahead + others
+end
+
+local function workers_online(queue)
+  return redis.call('ZCOUNT', key('workers', queue), '(' .. int(now), '+inf')
+end
+
+-- Worker milliseconds that a job of this cost takes, by what the last ones of its queue took; nil while unknown.
+local function expected_ms(queue, cost)
+  local pace = redis.call('HMGET', key('pace', queue), 'ms', 'cost')
+  return pace[1] and pace[1] / pace[2] * cost
+end
+
+-- Milliseconds until a waiting job is claimed: the work ahead, shared by the workers online, and half a job,
+-- because they are in the middle of theirs. -1 while unknown. Holds still until something ends.
+local function wait_ms(record, place)
+  local workers, waiting = workers_online(record.queue), redis.call('ZCARD', key('ready', record.queue))
+  local each = waiting > 0 and redis.call('GET', key('load', record.queue)) or nil
+  each = each and expected_ms(record.queue, each / waiting)
+  if place < 0 or workers == 0 or not each then
+    return -1
+  end
+  return math.floor(each * (place / workers + 0.5))
+end
+
+-- A record as it is told: its fields, its place, the milliseconds until it is claimed, and those that it takes.
+local function tell(id)
+  local record = read(id, 'status', 'queue', 'tenant', 'priority', 'cost')
+  local place = record.status == 'queued' and position_of(id, record) or -1
+  local takes = expected_ms(record.queue, record.cost)
+  return {redis.call('HGETALL', job_key(id)), place, wait_ms(record, place), takes and math.floor(takes) or -1}
 end

@@ -18,7 +18,7 @@ local function knows(schema)
 end
 
 local FIELDS = {'status', 'schema', 'queue', 'tenant', 'priority', 'seq', 'created_at', 'started_at',
-  'start_by_at', 'finish_by_at', 'batch_key', 'model', 'solo', 'cost', 'attempts'}
+  'start_by_at', 'finish_by_at', 'batch_key', 'model', 'solo', 'cost', 'attempts', 'tags'}
 
 -- The oldest job of one priority that can be claimed now; what is late ends here.
 local function head_of(tenant, priority)
@@ -111,6 +111,7 @@ local function take(record)
     redis.call('ZINCRBY', key('tenants', queue), record.cost, record.tenant)
   end
   remove_ready(id, record)
+  relist(id, record, 'queued', 'running')
   redis.call('ZREM', key('deadlines'), id)
   redis.call('ZADD', key('leases'), int(now + a.lease_ms), id)
   redis.call('HINCRBY', job_key(id), 'attempt', 1)

@@ -1,14 +1,11 @@
 -- Accepts a job: idempotency, limits, record, ready index and event in one step.
--- Gives {verdict, job id, whether a worker of the queue is online}:
+-- Gives {verdict, job id, whether a worker of the queue is online, the record as `tell` has it, if there is one}:
 -- created, replayed, conflict, gone, queue_full, too_many_jobs, no_worker, upload_lost.
 local id, queue, tenant = a.job_id, a.queue, a.tenant
 
-local function worker_is_online()
-  return redis.call('ZCOUNT', key('workers', queue), '(' .. int(now), '+inf') > 0
-end
-
 local function answer(verdict, job_id)
-  return {verdict, job_id or id, worker_is_online() and 1 or 0}
+  local is_there = verdict == 'created' or verdict == 'replayed'
+  return {verdict, job_id or id, workers_online(queue) > 0 and 1 or 0, is_there and tell(job_id or id) or {}}
 end
 
 if redis.call('EXISTS', job_key(id)) == 1 then
@@ -32,7 +29,7 @@ if not redis.call('ZSCORE', key('wipe'), id .. '#upload') then
   return answer('upload_lost')
 end
 
-local online = worker_is_online()
+local online = workers_online(queue) > 0
 if not online then
   -- The absence is counted from when a worker was last seen, or first missed.
   redis.call('SET', key('seen', queue), int(now), 'NX')
@@ -51,6 +48,8 @@ end
 local record = {
   queue = queue,
   tenant = tenant,
+  cost = a.cost,
+  tags = a.tags,
   priority = a.priority,
   seq = int(redis.call('INCR', key('seq'))),
   started_at = '',
@@ -60,12 +59,13 @@ local record = {
 redis.call('HSET', job_key(id),
   'schema', a.schema, 'spec', a.spec, 'status', 'queued', 'version', 0,
   'queue', queue, 'tenant', tenant, 'priority', a.priority, 'seq', record.seq,
-  'model', a.model, 'batch_key', a.batch_key, 'cost', a.cost, 'solo', '',
+  'model', a.model, 'batch_key', a.batch_key, 'cost', a.cost, 'tags', a.tags, 'solo', '',
   'created_at', int(now), 'started_at', '', 'start_by_at', record.start_by_at,
   'finish_by_at', record.finish_by_at, 'ttl_ms', a.ttl_ms,
   'attempt', 0, 'crashes', 0, 'requeues', 0, 'max_crashes', a.max_crashes, 'max_requeues', a.max_requeues,
   'warnings', online and '' or a.offline_warnings, 'idempotency', idempotency)
 add_ready(id, record)
+relist(id, record, '', 'queued')
 watch_deadline(id, record)
 redis.call('ZADD', key('active', tenant), int(now), id)
 redis.call('SADD', key('queues'), queue)
