@@ -26,6 +26,8 @@ from service.processes import ChildProcess
 MAX_SOCKET_PATH_BYTES = 100
 """The kernel takes 107 (macOS 103); some room is left for the names that the server derives."""
 
+DEFAULT_BROKER_BYTES = 512 * 1024 * 1024
+
 START_SECONDS = 60.0
 STOP_SECONDS = 10.0
 _LOCK_WAIT_SECONDS = 2.0
@@ -43,13 +45,21 @@ class EmbeddedBroker:
     Args:
         data_dir: data directory; the broker's files lie in its folder `broker`.
         log_file: takes the server's output; None means `broker.log` beside the data.
+        max_memory_bytes: what it may use before it refuses writes; 0 means no bound.
     """
 
-    def __init__(self, data_dir: Path, log_file: Path | None = None) -> None:
+    def __init__(
+        self,
+        data_dir: Path,
+        log_file: Path | None = None,
+        *,
+        max_memory_bytes: int = DEFAULT_BROKER_BYTES,
+    ) -> None:
         data_dir = data_dir.expanduser().absolute()
         self._directory = data_dir / "broker"
         self._url_file = data_dir / BROKER_URL_FILE
         self._log_file = log_file or self._directory / "broker.log"
+        self._max_memory_bytes = max_memory_bytes
         self._lock: int | None = None
         self._runtime_directory: Path | None = None
         self._child: ChildProcess | None = None
@@ -131,6 +141,7 @@ class EmbeddedBroker:
         # even when the process that started it was killed.
         lock_fds = [] if self._lock is None else [self._lock]
         argv = [str(binary), *_server_options(self._directory, self._socket)]
+        argv += ["--maxmemory", str(self._max_memory_bytes)]
         env = {name: os.environ[name] for name in ("PATH", "LANG", "TZ") if name in os.environ}
         self._child = ChildProcess("broker", argv, env, self._log_file, lock_fds)
         self._child.start()

@@ -24,6 +24,12 @@ class ServiceSettings(SharedSettings):
     worker_absence_seconds: float = Field(
         900.0, ge=0, description="Refuse when no worker was seen for so long; 0: never."
     )
+    broker_memory_share: float = Field(
+        0.8, gt=0, le=1, description="Share of the broker's memory from which jobs are refused."
+    )
+    store_reserve_bytes: int = Field(
+        500_000_000, ge=0, description="Jobs are refused when less is free for pictures."
+    )
     max_body_bytes: int = Field(70_000_000, ge=1024)
     max_part_bytes: int = Field(25_000_000, ge=1024)
     max_json_body_bytes: int = Field(20_000_000, ge=1024)

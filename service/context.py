@@ -14,6 +14,7 @@ from service.contract.catalogue import Catalogue, read_catalogue
 from service.contract.errors import BrokerUnavailable, StoreUnavailable
 from service.contract.store import JobStore, connect
 from service.contract.wakeups import Wakeups
+from service.pressure import Gate
 from service.streams import Streams, count_seats
 from service.submission import Submitter
 
@@ -63,10 +64,15 @@ class Context:
             raise StoreUnavailable("the blob store cannot be opened") from error
 
     @cached_property
+    def gate(self) -> Gate:
+        """Whether there is room for another job."""
+        return Gate(self.settings, self.store, self.blobs)
+
+    @cached_property
     def submitter(self) -> Submitter:
         """The use case behind the two `POST` calls."""
         wakeups = Wakeups(self.store.redis, self.settings.namespace)
-        return Submitter(self.settings, self.catalogue, self.store, self.blobs, wakeups)
+        return Submitter(self.settings, self.catalogue, self.store, self.blobs, wakeups, self.gate)
 
 
 def install(app: Flask, context: Context) -> None:

@@ -56,6 +56,7 @@ STATUS: Mapping[type[PaintjobError], int] = {
     errors.QueueFull: 503,
     errors.NoWorker: 503,
     errors.BrokerUnavailable: 503,
+    errors.BrokerFull: 503,
     errors.StoreUnavailable: 503,
     errors.TooManyWaiters: 503,
     # What ends a job has a status only where a client asked for the bytes themselves.

@@ -312,6 +312,25 @@ class ModelList(Answer):
     models: list[ModelAnswer]
 
 
+class QueuePressure(Answer):
+    """How a queue stands."""
+
+    queue: str
+    waiting: int
+    workers_online: int
+    refuses_with: str | None = Field(description="Code that a job for it would be refused with.")
+
+
+class PressureAnswer(Answer):
+    """How much room there is, as it was within the last second."""
+
+    broker_used_bytes: int | None
+    broker_max_bytes: int | None = Field(description="Null: no bound.")
+    store_free_bytes: int | None = Field(description="Null: no bound.")
+    refuses_with: str | None = Field(description="Code that any job would be refused with.")
+    queues: list[QueuePressure]
+
+
 class LimitsAnswer(Answer):
     """What a request must stay under."""
 
@@ -333,6 +352,16 @@ class LimitsAnswer(Answer):
     max_waiting_clients: int = Field(
         description="Clients that may wait or follow events at once, in each process of the API."
     )
+    max_worker_absence_seconds: float = Field(
+        description="Jobs are refused when no worker of their queue was seen for so long; 0: never."
+    )
+    max_broker_memory_share: float = Field(
+        description="Jobs are refused when so much of the broker's memory is used."
+    )
+    min_store_free_bytes: int = Field(
+        description="Jobs are refused when less is free for pictures."
+    )
+    pressure: PressureAnswer | None = Field(description="Null while broker or store do not answer.")
 
 
 class Health(Answer):

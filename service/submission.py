@@ -32,6 +32,7 @@ from service.contract.store import (
 from service.contract.wakeups import Wakeups
 from service.inspection import Asked, Inspected, Inspector
 from service.planning import batch_key, cost, fill_defaults
+from service.pressure import Gate
 from service.uploads import Intake, PictureUpload
 
 log = structlog.get_logger()
@@ -63,12 +64,14 @@ class Submitter:
         store: JobStore,
         blobs: BlobStore,
         wakeups: Wakeups,
+        gate: Gate,
     ) -> None:
         self._settings = settings
         self._inspector = Inspector(settings, catalogue)
         self._store = store
         self._blobs = blobs
         self._wakeups = wakeups
+        self._gate = gate
 
     @contextmanager
     def open_intake(self, *, keeps: bool = True) -> Iterator[Intake]:
@@ -76,7 +79,13 @@ class Submitter:
 
         Args:
             keeps: whether the request is to be submitted; one that is planned leaves nothing.
+
+        Raises:
+            BrokerFull, StoreUnavailable: there is no room for another job.
+            BrokerUnavailable: Redis does not answer.
         """
+        if keeps:
+            self._gate.check()
         limit = self._settings.max_part_bytes
         # Not connected before it is needed: a plan needs neither broker nor store.
         begin = self._store.begin_upload
@@ -110,6 +119,9 @@ class Submitter:
         if inspected.mask is not None and inspected.mask.drawn is not None:
             asked.intake.add_drawn("mask", inspected.mask.drawn)
         spec = _build_spec(asked, inspected)
+        if asked.idempotency_key is None:
+            # A known key leads to its job however full the queue is, which the script alone knows.
+            self._gate.check_queue(spec.queue)
         asked.intake.save()
         idempotency = self._idempotency(asked)
         submitted = try_twice(lambda: self._submit(spec, idempotency))

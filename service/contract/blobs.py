@@ -187,6 +187,20 @@ class BlobStore:
         self._remove_folders(prefix)
         return len(paths)
 
+    def free_bytes(self) -> int | None:
+        """Give what a directory's disk has left for this user; `None` of other stores.
+
+        Raises:
+            StoreUnavailable: the directory does not answer.
+        """
+        if self._directory is None:
+            return None
+        try:
+            found = os.statvfs(self._directory)
+        except OSError as error:
+            raise StoreUnavailable from error
+        return found.f_bavail * found.f_frsize
+
     def check_ready(self) -> None:
         """Check that the store answers.
 

@@ -23,7 +23,8 @@ PaintjobError
 │   ├── NotFinished · NoResult · AlreadyFinished
 ├── Refused               try again later
 │   ├── RateLimited · TooManyJobs
-│   ├── QueueFull · NoWorker · BrokerUnavailable · StoreUnavailable · TooManyWaiters
+│   ├── QueueFull · NoWorker · BrokerUnavailable · BrokerFull · StoreUnavailable
+│   └── TooManyWaiters
 └── PaintingFailed        ends a job; travels in `job.error`, never as an HTTP status of a job
 document
     ├── WorkerLost · RequeuedTooOften · Hung · DeadlineExceeded
@@ -343,6 +344,13 @@ class BrokerUnavailable(Refused):
 
     code = "broker_unavailable"
     title = "The broker does not answer"
+
+
+class BrokerFull(Refused):
+    """The broker's memory is nearly used up; what is left is for the jobs that were accepted."""
+
+    code = "broker_full"
+    title = "The broker is nearly full"
 
 
 class StoreUnavailable(Refused):

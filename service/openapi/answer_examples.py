@@ -103,6 +103,16 @@ _LIMITS = {
     "max_ttl_seconds": 604_800,
     "max_wait_seconds": 60,
     "max_waiting_clients": 128,
+    "max_worker_absence_seconds": 900.0,
+    "max_broker_memory_share": 0.8,
+    "min_store_free_bytes": 1_000_000_000,
+    "pressure": {
+        "broker_used_bytes": 9_000_000,
+        "broker_max_bytes": 536_870_912,
+        "store_free_bytes": 80_000_000_000,
+        "refuses_with": None,
+        "queues": [{"queue": "paint-cpu", "waiting": 3, "workers_online": 2, "refuses_with": None}],
+    },
 }
 _ERROR = {
     "code": Hung.code,

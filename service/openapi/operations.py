@@ -40,6 +40,7 @@ _SUBMISSION_ERRORS = [
     "queue_full",
     "no_worker",
     "broker_unavailable",
+    "broker_full",
     "store_unavailable",
     "too_many_waiters",
 ]

@@ -77,6 +77,7 @@ PROBLEMS: Mapping[str, tuple[str, str | None, tuple[str, ...] | None]] = {
     "queue_full": ("as many jobs wait as the queue takes; try again later", None, None),
     "no_worker": ("no worker that serves this method was seen for 900 seconds", None, None),
     "broker_unavailable": ("the broker does not answer", None, None),
+    "broker_full": ("the broker's memory is nearly used up; try again later", None, None),
     "store_unavailable": ("the blob store does not answer, or is full", None, None),
     "too_many_waiters": ("as many clients wait as may; ask without waiting", None, None),
     "worker_lost": ("the worker died each of the 3 times it painted this job", None, None),

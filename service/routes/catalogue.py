@@ -6,6 +6,7 @@ from flask import Blueprint, Response
 
 from service.context import Context, get_context
 from service.contract.catalogue import Catalogue, ModelEntry
+from service.contract.errors import BrokerUnavailable, StoreUnavailable
 from service.contract.images import MAX_ASPECT, MIN_SIDE_PIXELS
 from service.contract.methods import BEST_WEIGHT_FREE, METHODS, MethodInfo
 from service.contract.names import CPU_QUEUE, gpu_queue
@@ -15,7 +16,15 @@ from service.output import list_output_formats
 from service.planning import MAX_PAINTED_PIXELS
 from service.preferences import MAX_WAIT_SECONDS
 from service.routes.rendering import render
-from service.schemas import LimitsAnswer, MethodAnswer, MethodList, ModelAnswer, ModelList
+from service.schemas import (
+    LimitsAnswer,
+    MethodAnswer,
+    MethodList,
+    ModelAnswer,
+    ModelList,
+    PressureAnswer,
+    QueuePressure,
+)
 from service.streams import count_seats
 
 
@@ -84,7 +93,37 @@ def get_limits() -> Response:
             max_ttl_seconds=_upper_limit("ttl_seconds"),
             max_wait_seconds=MAX_WAIT_SECONDS,
             max_waiting_clients=count_seats(settings.http_threads),
+            max_worker_absence_seconds=settings.worker_absence_seconds,
+            max_broker_memory_share=settings.broker_memory_share,
+            min_store_free_bytes=settings.store_reserve_bytes,
+            pressure=_describe_pressure(get_context()),
         )
+    )
+
+
+def _describe_pressure(context: Context) -> PressureAnswer | None:
+    """Tell how much room there is; the limits are told without it when nobody answers."""
+    try:
+        room, refusal = context.gate.look(), context.gate.find_refusal()
+        queues = [_describe_queue(context, queue) for queue in context.store.queue_names()]
+    except (BrokerUnavailable, StoreUnavailable):
+        return None
+    return PressureAnswer(
+        broker_used_bytes=room.memory.used_bytes,
+        broker_max_bytes=room.memory.max_bytes,
+        store_free_bytes=room.store_free_bytes,
+        refuses_with=refusal.code if refusal else None,
+        queues=queues,
+    )
+
+
+def _describe_queue(context: Context, queue: str) -> QueuePressure:
+    state, refusal = context.gate.look_at(queue), context.gate.find_queue_refusal(queue)
+    return QueuePressure(
+        queue=queue,
+        waiting=state.waiting,
+        workers_online=state.workers_online,
+        refuses_with=refusal.code if refusal else None,
     )
 
 

@@ -225,4 +225,8 @@ def open_listener(host: str, port: int) -> socket.socket:
 
 def _embedded_broker(settings: UpSettings, options: UpOptions) -> EmbeddedBroker:
     log_file: Path = settings.data_dir.expanduser().absolute() / "logs" / "broker.log"
-    return EmbeddedBroker(settings.data_dir, None if options.verbose else log_file)
+    return EmbeddedBroker(
+        settings.data_dir,
+        None if options.verbose else log_file,
+        max_memory_bytes=settings.broker_memory_bytes,
+    )

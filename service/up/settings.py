@@ -7,6 +7,7 @@ from importlib.util import find_spec
 
 from pydantic import Field
 
+from service.broker import DEFAULT_BROKER_BYTES
 from service.config import ServiceSettings
 from service.contract.settings import PREFIX, read_settings
 
@@ -25,10 +26,13 @@ def complete(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 class UpSettings(ServiceSettings):
-    """The API's settings, and the one of the workers that says how long they may take to stop."""
+    """The API's settings, how long workers may take to stop, and what the broker may use."""
 
     # The worker's own default, which this side may not import; a test compares.
     drain_seconds: float = Field(30.0, ge=0)
+    broker_memory_bytes: int = Field(
+        DEFAULT_BROKER_BYTES, ge=0, description="What the embedded broker may use; 0: no bound."
+    )
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> UpSettings:

@@ -99,6 +99,7 @@ CASES = {
     "submit_known": Case("submit", _queued, _submit_again),
     "view": Case("view", _running, lambda s: load(s, JOB).status),
     "list": Case("list", _running, lambda s: [job.status for job in s.list_jobs("default").jobs]),
+    "queue": Case("queue", _queued, lambda s: s.queue_state(CPU_QUEUE).waiting),
     "claim": Case("claim", _queued, lambda s: claim(s, "c1")),
     "claim_none": Case("claim", lambda store: None, lambda s: claim(s, "c1")),
     "renew": Case("renew", _running, lambda s: s.renew([(JOB, "c1"), (JOB, "c0")])),

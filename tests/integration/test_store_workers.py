@@ -168,6 +168,7 @@ def test_every_script_runs_in_a_cluster(cluster_url: str) -> None:
     assert store.release(ids[1], "c1", "drained") == "queued"
     store.cancel(ids[1], "default")
     assert len(store.list_jobs("default").jobs) == 3
+    assert store.queue_state(CPU_QUEUE).waiting == 1
     assert claim_all(store) == [[ids[2]]]
     store.delete(ids[2], "default")
     clock.expire(ids[0])

@@ -32,6 +32,7 @@ from service.contract.store.events import (
     make_wiped,
 )
 from service.contract.store.listing import JobPage, ListedJob, Listing
+from service.contract.store.room import BrokerMemory, QueueState, Room
 from service.contract.store.runner import SCRIPTS, try_twice
 from service.contract.store.submissions import (
     Idempotency,
@@ -46,6 +47,7 @@ from service.contract.store.views import JobView
 __all__ = [
     "SCRIPTS",
     "START",
+    "BrokerMemory",
     "Claimed",
     "EventId",
     "EventReader",
@@ -58,6 +60,7 @@ __all__ = [
     "ListedJob",
     "Outcome",
     "Presence",
+    "QueueState",
     "ReapReport",
     "ReleaseVerdict",
     "RenewVerdict",
@@ -73,7 +76,7 @@ __all__ = [
 ]
 
 
-class JobStore(Submissions, Claims, Upkeep, Events, Listing):
+class JobStore(Submissions, Claims, Upkeep, Events, Listing, Room):
     """Job records by id: all that the API, workers and reapers do with them.
 
     Every method raises `BrokerUnavailable` when Redis does not answer or refuses to write; whether

@@ -27,6 +27,7 @@ SCRIPTS = (
     "reap",
     "view",
     "list",
+    "queue",
     "presence",
     "take_wipes",
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import stat
@@ -57,6 +58,19 @@ def test_broker_leaves_its_url_while_it_runs_and_takes_it_away(tmp_path: Path) -
     assert not (tmp_path / BROKER_URL_FILE).exists()
     with pytest.raises(ValueError, match="no embedded broker runs"):
         SharedSettings(data_dir=tmp_path).resolved_redis_url()
+
+
+def test_broker_refuses_writes_beyond_its_memory(tmp_path: Path) -> None:
+    broker = EmbeddedBroker(tmp_path, max_memory_bytes=8_000_000)
+    broker.start()
+    try:
+        with contextlib.closing(_client(broker)) as client:
+            assert client.info("memory")["maxmemory"] == 8_000_000
+            with pytest.raises(redis.exceptions.OutOfMemoryError):
+                for number in range(100):
+                    client.set(f"key{number}", b"x" * 200_000)
+    finally:
+        broker.stop()
 
 
 def test_broker_shows_its_socket_and_url_to_its_user_only(private_broker: EmbeddedBroker) -> None:

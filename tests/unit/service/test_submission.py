@@ -18,6 +18,7 @@ from service.contract.regions import Region
 from service.contract.store import JobStore, Submitted, connect
 from service.contract.wakeups import Wakeups
 from service.inspection import Asked
+from service.pressure import Gate
 from service.submission import Submitter, fingerprint
 from service.uploads import Intake
 from tests.support.http import mask, picture
@@ -44,7 +45,9 @@ def store(broker_url: str) -> JobStore:
 def _submitter(store: JobStore, folder: Path, wakeups: Wakeups | None = None) -> Submitter:
     blobs = BlobStore.open(folder.as_uri())
     wakeups = wakeups or Wakeups(store.redis, DEFAULT_NAMESPACE)
-    return Submitter(ServiceSettings(), Catalogue(), store, blobs, wakeups)
+    settings = ServiceSettings()
+    gate = Gate(settings, store, blobs)
+    return Submitter(settings, Catalogue(), store, blobs, wakeups, gate)
 
 
 def _asked(intake: Intake, key: str | None = None, **fields: Any) -> Asked:
