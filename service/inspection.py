@@ -39,6 +39,7 @@ from service.planning import (
     choose,
     fault_of,
     find_mask_faults,
+    find_retention_faults,
     find_unsupported,
     raise_faults,
 )
@@ -202,6 +203,7 @@ class Inspector:
             found.choice = choose(operation, params, self._catalogue)
             found.faults += find_unsupported(params, found.choice)
         found.faults += find_format_faults(params)
+        found.faults += find_retention_faults(params)
         canvas = found.picture.upright_size if found.picture else None
         if isinstance(params, InpaintParams):
             found.faults += find_mask_faults(params)

@@ -38,6 +38,10 @@ MAX_PAINTED_PIXELS = 64_000_000
 MIN_COST = 0.1
 DEFAULT_FINISH_SECONDS = 3600
 DEFAULT_TTL_SECONDS = 86_400
+NO_STORE_TTL_SECONDS = 600
+"""How long a result that is handed out once waits for that."""
+
+MAX_NO_STORE_TTL_SECONDS = 3600
 DEFAULTS: Mapping[str, str | int] = {"quality": "balanced", "mirror_style": "guided", "overlap": 0}
 """What a method takes that can honor the parameter."""
 
@@ -175,6 +179,18 @@ def find_mask_faults(params: InpaintParams) -> list[Fault]:
     return found
 
 
+def find_retention_faults(params: InpaintParams | OutpaintParams) -> list[Fault]:
+    """Find what does not go with a result that is handed out once."""
+    found = []
+    if params.no_store and (params.num_images or 1) > 1:
+        message = "no_store hands out one picture and wipes the job; ask for one"
+        found.append(Fault("/num_images", "conflicting_fields", message))
+    if params.no_store and (params.ttl_seconds or 0) > MAX_NO_STORE_TTL_SECONDS:
+        message = f"with no_store at most {MAX_NO_STORE_TTL_SECONDS}"
+        found.append(Fault("/ttl_seconds", "conflicting_fields", message))
+    return found
+
+
 def fill_defaults(
     params: InpaintParams | OutpaintParams, choice: Choice
 ) -> InpaintParams | OutpaintParams:
@@ -187,7 +203,8 @@ def fill_defaults(
         "priority": "normal",
         "tags": [],
         "finish_within_seconds": DEFAULT_FINISH_SECONDS,
-        "ttl_seconds": DEFAULT_TTL_SECONDS,
+        "ttl_seconds": NO_STORE_TTL_SECONDS if params.no_store else DEFAULT_TTL_SECONDS,
+        "no_store": False,
         "cancel_on_disconnect": False,
     }
     values |= format_defaults(params)

@@ -151,7 +151,14 @@ class PaintParams(BaseModel):
         None,
         ge=1,
         le=604_800,
-        description="How long the ended job and its pictures live; 86400 by default.",
+        description="How long the ended job and its pictures live; 86400 by default, 600 with "
+        "`no_store`, and there at most 3600.",
+    )
+    no_store: bool | None = Field(
+        None,
+        description="Whether the job and its pictures are wiped as soon as the result has been "
+        "handed out, to the first `GET` of it that takes all of it (no `Range`); `false` by "
+        "default. Not with `num_images` above 1.",
     )
     cancel_on_disconnect: bool | None = Field(
         None,

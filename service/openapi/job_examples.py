@@ -31,6 +31,7 @@ _SHARED = {
     "output_format": "png",
     "keep_metadata": False,
     "cancel_on_disconnect": False,
+    "no_store": False,
     "priority": "normal",
     "tags": [],
     "finish_within_seconds": 3600,

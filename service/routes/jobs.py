@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
-
 from flask import Blueprint, Response, request
 
 from service.auth import get_caller
@@ -11,10 +9,10 @@ from service.context import get_context
 from service.contract.errors import NoResult, NotFinished, NotFound
 from service.contract.jobs import JobRecord, JobStatus, Output
 from service.contract.names import is_job_id
-from service.contract.store import JobView, try_twice
+from service.contract.store import JobView
 from service.planning import raise_faults
 from service.routes.clients import JSON, check_accepts, read_preferences, watch_client
-from service.routes.pictures import send_mask, send_output, send_preview
+from service.routes.pictures import hand_out, send_mask, send_output, send_preview
 from service.routes.rendering import (
     RETRY_AFTER_SECONDS,
     is_known,
@@ -23,6 +21,7 @@ from service.routes.rendering import (
     tell_applied,
 )
 from service.waiting import Watched, is_ended, wait_for
+from service.wiping import wipe_job
 
 
 def build_blueprint() -> Blueprint:
@@ -88,9 +87,8 @@ def _render_known(view: JobView) -> Response:
 def delete_job(job_id: str) -> Response:
     """Wipe a job: inputs, mask, outputs and record."""
     _check_id(job_id)
-    delete_id = secrets.token_hex(8)
-    tenant = get_caller().tenant
-    try_twice(lambda: get_context().store.delete(job_id, tenant, delete_id=delete_id))
+    context = get_context()
+    wipe_job(context.store, context.blobs, job_id, get_caller().tenant)
     return Response(status=204)
 
 
@@ -101,7 +99,8 @@ def get_result(job_id: str) -> Response:
 
 def get_output(job_id: str, index: int) -> Response:
     """Send one of a job's pictures."""
-    return send_output(job_id, _find_output(_load(job_id).record, index))
+    record = _load(job_id).record
+    return hand_out(send_output(job_id, _find_output(record, index)), record)
 
 
 def get_mask(job_id: str) -> Response:

@@ -14,7 +14,7 @@ from service.contract.store import JobView
 from service.inspection import Asked
 from service.preferences import Preferences
 from service.routes.clients import choose_answer, read_preferences, watch_client
-from service.routes.pictures import send_painted
+from service.routes.pictures import hand_out, send_painted
 from service.routes.rendering import render, render_job, tell_applied
 from service.streams import Waiter
 from service.submission import Accepted
@@ -130,7 +130,7 @@ def _render_picture(view: JobView) -> Response:
         raise get_error_class(record.error.code)(record.error.detail)
     if record.status is not JobStatus.SUCCEEDED:
         raise NoResult(f"the job was {record.status.value}")
-    return send_painted(record.job_id, record.outputs[0])
+    return hand_out(send_painted(record.job_id, record.outputs[0]), record)
 
 
 def _read(operation: Operation, intake: Intake, faults: list[Fault]) -> Asked:

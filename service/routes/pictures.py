@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from hashlib import blake2b
+from typing import cast
 
 from flask import Response, request
 from werkzeug.exceptions import RequestedRangeNotSatisfiable
@@ -11,8 +12,9 @@ from werkzeug.exceptions import RequestedRangeNotSatisfiable
 from service.context import get_context
 from service.contract.errors import JobExpired
 from service.contract.formats import EXTENSIONS, MEDIA_TYPES
-from service.contract.jobs import Output
+from service.contract.jobs import JobRecord, Output
 from service.routes.rendering import is_known, not_modified
+from service.wiping import wipe_after, wipe_job
 
 
 def send_output(job_id: str, output: Output) -> Response:
@@ -40,6 +42,22 @@ def send_painted(job_id: str, output: Output) -> Response:
     response.response = _stream(output.path, 0, None)
     response.headers["Content-Length"] = str(output.bytes)
     response.headers["X-Seed"] = str(output.seed)
+    return response
+
+
+def hand_out(response: Response, record: JobRecord) -> Response:
+    """Wipe a job that asked for `no_store` once its result has been handed out whole."""
+    if not record.spec.params.no_store:
+        return response
+    response.headers["Cache-Control"] = "no-store"
+    if response.status_code == 200 and request.method != "HEAD":
+        context, job_id, tenant = get_context(), record.job_id, record.spec.tenant
+        response.response = wipe_after(
+            # The app sends results in pieces: `send_output` gives an iterator of bytes.
+            cast(Iterable[bytes], response.response),
+            record.outputs[0].bytes,
+            lambda: wipe_job(context.store, context.blobs, job_id, tenant),
+        )
     return response
 
 
