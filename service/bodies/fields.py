@@ -7,6 +7,7 @@ import re
 import typing
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -159,10 +160,11 @@ def _refuse(name: str, message: str) -> Fault:
     return Fault(f"/{name}", "invalid_field", message)
 
 
-def list_fields(model: type[BaseModel]) -> set[str]:
+@cache
+def list_fields(model: type[BaseModel]) -> frozenset[str]:
     """Give the fields that hold lists."""
-    return {
+    return frozenset(
         name
         for name, info in model.model_fields.items()
         if any(typing.get_origin(part) is list for part in typing.get_args(info.annotation))
-    }
+    )

@@ -13,13 +13,7 @@ from service.contract.store import JobView
 from service.planning import raise_faults
 from service.routes.clients import JSON, check_accepts, read_preferences, watch_client
 from service.routes.pictures import hand_out, send_mask, send_output, send_preview
-from service.routes.rendering import (
-    RETRY_AFTER_SECONDS,
-    is_known,
-    not_modified,
-    render_job,
-    tell_applied,
-)
+from service.routes.rendering import RETRY_AFTER_SECONDS, render_job, tell_applied
 from service.waiting import Watched, is_ended, wait_for
 from service.wiping import wipe_job
 
@@ -48,16 +42,16 @@ def get_job(job_id: str) -> Response:
     raise_faults(preferences.faults)
     view = _load(job_id)
     if preferences.wait_seconds is None:
-        return _render_known(view)
+        return render_job(view)
     if not is_ended(view) and _knows(view):
         view = _wait(job_id, preferences.wait_seconds)
     applied = preferences.describe_applied(has_waited=True, is_async=False)
-    return tell_applied(_render_known(view), applied)
+    return tell_applied(render_job(view), applied)
 
 
 def _knows(view: JobView) -> bool:
     """Tell whether the caller has this document, or asks for the last one only."""
-    return not request.if_none_match or is_known(render_job(view))
+    return not request.if_none_match or render_job(view).status_code == 304
 
 
 def _wait(job_id: str, seconds: int) -> JobView:
@@ -77,11 +71,6 @@ def _wait(job_id: str, seconds: int) -> JobView:
             is_due=lambda view: is_ended(view) or not _knows(view),
             is_news=lambda event: True,
         )
-
-
-def _render_known(view: JobView) -> Response:
-    response = render_job(view)
-    return not_modified(response) if is_known(response) else response
 
 
 def delete_job(job_id: str) -> Response:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from datetime import UTC, datetime
+from functools import cache
 from hashlib import blake2b
 
 from flask import Response, request
@@ -12,6 +13,7 @@ from pydantic import BaseModel
 from service.answers import describe_job
 from service.context import get_context
 from service.contract.store import JobView
+from service.version import get_version
 
 JSON = "application/json"
 RETRY_AFTER_SECONDS = 1
@@ -27,17 +29,21 @@ def render(answer: BaseModel, status: int = 200) -> Response:
 
 
 def render_job(view: JobView, status: int = 200) -> Response:
-    """Write a job's document, with an ETag that covers every byte of it.
+    """Write a job's document, or say that the caller has it already.
 
-    The version alone would not do: a job's place in the queue changes without it.
+    The ETag is made of all that the document is made of, before it is written: most answers to a
+    client that polls are 304. The version alone would not do: a job's place in the queue changes
+    without it.
     """
-    job = describe_job(view, get_context().settings.public_url)
-    body = job.model_dump_json().encode()
-    response = Response(body, status, mimetype=JSON)
-    response.set_etag(blake2b(body, digest_size=16).hexdigest())
+    base_url = get_context().settings.public_url
+    response = Response(status=status, mimetype=JSON)
+    response.set_etag(blake2b(view.digest() + _release(base_url), digest_size=16).hexdigest())
     response.headers["Cache-Control"] = "no-cache"
-    if not job.status.is_terminal:
+    if not view.status.is_terminal:
         response.headers["Retry-After"] = str(retry_after_seconds(view))
+    if request.method in ("GET", "HEAD") and is_known(response):
+        return not_modified(response)
+    response.set_data(describe_job(view, base_url).model_dump_json())
     return response
 
 
@@ -56,12 +62,11 @@ def retry_after_seconds(view: JobView) -> int:
 
     Half of what is left, so that a client sees the end with little delay even if that is a guess.
     """
-    record = view.record
     left = view.takes_seconds or 0.0
     if view.eta_seconds is not None:
         left += view.eta_seconds
-    elif record.painting_at is not None:
-        left -= (datetime.now(UTC) - record.painting_at).total_seconds()
+    elif view.painting_at is not None:
+        left -= (datetime.now(UTC) - view.painting_at).total_seconds()
     return max(RETRY_AFTER_SECONDS, min(MAX_RETRY_AFTER_SECONDS, math.ceil(left / 2)))
 
 
@@ -78,3 +83,9 @@ def not_modified(response: Response) -> Response:
     for name in ("Content-Length", "Content-Type"):
         response.headers.pop(name, None)
     return response
+
+
+@cache
+def _release(base_url: str) -> bytes:
+    """Tell documents apart that are made of the same by another release, or for another place."""
+    return f"{get_version()} {base_url}".encode()

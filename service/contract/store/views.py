@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from hashlib import blake2b
 from typing import Any
 
-from service.contract.jobs import JobRecord
+from service.contract.jobs import JobRecord, JobStatus, parse_time
 
 
 @dataclass(frozen=True)
@@ -26,16 +29,77 @@ class JobView:
     eta_seconds: float | None = None
     takes_seconds: float | None = None
 
+    @property
+    def status(self) -> JobStatus:
+        """How the job stands."""
+        return self.record.status
+
+    @property
+    def painting_at(self) -> datetime | None:
+        """Since when it is painted."""
+        return self.record.painting_at
+
+    def digest(self) -> bytes:
+        """Give a digest of all that a job's document is made of: the same, the same document."""
+        return self._digest(self.record.model_dump_json().encode())
+
+    def _digest(self, record: bytes) -> bytes:
+        queue = f"{self.position} {self.eta_seconds} ".encode()
+        return blake2b(queue + record, digest_size=16).digest()
+
+
+class StoredView(JobView):
+    """A view that reads the record out of Redis' hash when it is first asked for.
+
+    Most answers to a client that polls need only its digest.
+    """
+
+    def __init__(
+        self,
+        fields: Mapping[bytes, bytes],
+        position: int | None,
+        eta_seconds: float | None,
+        takes_seconds: float | None,
+    ) -> None:
+        vars(self).update(
+            fields=fields,
+            position=position,
+            eta_seconds=eta_seconds,
+            takes_seconds=takes_seconds,
+        )
+
+    fields: Mapping[bytes, bytes]
+
+    @cached_property
+    def record(self) -> JobRecord:
+        """The record."""
+        return JobRecord.from_hash(
+            {name.decode(): value.decode() for name, value in self.fields.items()}
+        )
+
+    @property
+    def status(self) -> JobStatus:
+        """How the job stands."""
+        return JobStatus(self.fields[b"status"].decode())
+
+    @property
+    def painting_at(self) -> datetime | None:
+        """Since when it is painted."""
+        return parse_time(self.fields.get(b"painting_at", b"").decode())
+
+    def digest(self) -> bytes:
+        """Give a digest of all that a job's document is made of: the same, the same document."""
+        # No field holds a zero byte: they are words, numbers and JSON.
+        return self._digest(
+            b"\0".join(part for pair in sorted(self.fields.items()) for part in pair)
+        )
+
 
 def parse_view(told: Sequence[Any]) -> JobView:
     """Read a job as the scripts tell it (`tell` in their library)."""
     flat, position, wait_ms, takes_ms = told
-    fields = {
-        name.decode(): value.decode() for name, value in zip(flat[::2], flat[1::2], strict=True)
-    }
-    return JobView(
-        JobRecord.from_hash(fields), _if_known(position), _seconds(wait_ms), _seconds(takes_ms)
-    )
+    fields = dict(zip(flat[::2], flat[1::2], strict=True))
+    return StoredView(fields, _if_known(position), _seconds(wait_ms), _seconds(takes_ms))
 
 
 def _if_known(number: int) -> int | None:
