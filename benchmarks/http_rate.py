@@ -25,7 +25,7 @@ from tests.support.broker import running_broker
 from tests.support.server import RunningServer, running_server
 
 CLIENTS = 2
-CONNECTIONS = 4
+CONNECTIONS = 8
 
 
 def main(seconds: float) -> None:
@@ -38,12 +38,11 @@ def main(seconds: float) -> None:
             job = httpx.post(f"{server.url}/inpaint", **files).raise_for_status().json()  # type: ignore[arg-type]
             status = build_request("GET", job["links"]["self"])
             submit = build_request("POST", "/inpaint", body, kind)
-            report(
-                f"GET {len(httpx.get(server.url + job['links']['self']).content)} B job",
-                server,
-                status,
-                seconds,
-            )
+            answer = httpx.get(server.url + job["links"]["self"])
+            known = f"If-None-Match: {answer.headers['ETag']}"
+            report(f"GET {len(answer.content)} B job", server, status, seconds)
+            unchanged = build_request("GET", job["links"]["self"], header=known)
+            report("GET job, 304", server, unchanged, seconds)
             report(f"POST {len(body)} B form", server, submit, seconds)
             print(f"memory of one API process: {measure_memory(server):.0f} MiB")
 
@@ -68,9 +67,11 @@ def _encode(image: Image.Image, kind: str, **options: int) -> bytes:
     return buffer.getvalue()
 
 
-def build_request(method: str, path: str, body: bytes = b"", kind: str = "") -> bytes:
+def build_request(
+    method: str, path: str, body: bytes = b"", kind: str = "", header: str = ""
+) -> bytes:
     """Give the bytes of a request."""
-    lines = [f"{method} {path} HTTP/1.1", "Host: x"]
+    lines = [f"{method} {path} HTTP/1.1", "Host: x", *([header] if header else [])]
     if body:
         lines += [f"Content-Type: {kind}", f"Content-Length: {len(body)}"]
     return "\r\n".join([*lines, "", ""]).encode() + body
@@ -117,12 +118,14 @@ def read_answer(connection: socket.socket) -> None:
     """Read one answer whole.
 
     Raises:
-        ValueError: it is not a success.
+        ValueError: it is neither a success nor 304.
     """
     data = connection.recv(65_536)
     while b"\r\n\r\n" not in data:
         data += connection.recv(65_536)
     head, _, body = data.partition(b"\r\n\r\n")
+    if head.startswith(b"HTTP/1.1 304"):
+        return
     if not head.startswith(b"HTTP/1.1 2"):
         raise ValueError(data[:500].decode())
     length = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])

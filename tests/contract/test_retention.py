@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
+import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
@@ -17,6 +20,7 @@ from service.contract.wakeups import Wakeups
 from service.courier.main import round_once
 from tests.support.http import build_app, context_of, encode, finish_job, mask, post_inpaint
 from tests.support.records import Clock
+from tests.support.server import running_server
 
 WINDOW = 16
 PROMPT = "a door in the color of ripe apricots"
@@ -187,3 +191,22 @@ def test_no_store_is_refused_with_several_pictures_or_a_long_life(client: FlaskC
     pointers = {fault["pointer"] for fault in response.get_json()["errors"]}
     assert pointers == {"/num_images", "/ttl_seconds"}
     assert {fault["code"] for fault in response.get_json()["errors"]} == {"conflicting_fields"}
+
+
+@pytest.mark.slow
+def test_no_store_survives_a_client_that_goes_away(broker_url: str, tmp_path: Path) -> None:
+    result = os.urandom(16_000_000)
+    with running_server(broker_url, tmp_path) as server:
+        app = build_app(broker_url, tmp_path / "data")
+        url = f"/jobs/{_finished_with(app, result)}/result"
+        with socket.create_connection(("127.0.0.1", server.port)) as client:
+            client.sendall(f"GET {url} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+            assert client.recv(1000).startswith(b"HTTP/1.1 200")
+        whole = httpx.get(server.url + url)
+        assert (whole.status_code, whole.content) == (200, result)
+        assert httpx.get(server.url + url).json()["code"] == "job_expired"
+
+
+def _finished_with(app: Flask, result: bytes) -> str:
+    assert post_inpaint(app.test_client(), no_store="true").status_code == 202
+    return finish_job(app, result)
