@@ -14,9 +14,11 @@ from pydantic import ValidationError
 
 from service.broker import BrokerError
 from service.client import PaintjobApiError, ResultDamaged
+from service.config import ServiceSettings
 from service.contract import store
 from service.contract.errors import PaintjobError
 from service.contract.settings import PREFIX, SharedSettings, read_settings
+from service.keys_command import keys_app
 from service.models_command import models_app
 from service.submit_command import submit_app
 from service.up.deployment import UpOptions, run_up
@@ -32,6 +34,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(models_app, name="models")
+app.add_typer(keys_app, name="keys")
 app.add_typer(submit_app, name="submit")
 app.command()(verify)
 
@@ -53,8 +56,7 @@ def main() -> None:
     try:
         app()
     except ValidationError as error:
-        faults = [f"{_setting(fault['loc'])}: {fault['msg']}" for fault in error.errors()]
-        _fail("; ".join(faults))
+        _fail("; ".join(_describe(fault["loc"], fault["msg"]) for fault in error.errors()))
     except (*_TOLD, ValueError, OSError) as error:
         _fail(str(error))
     except httpx.TransportError as error:
@@ -83,6 +85,8 @@ def up(
 def serve(host: Host = None, port: Port = None, data_dir: DataDir = None) -> None:
     """Run the HTTP API alone, under gunicorn."""
     environ = _environ(host=host, port=port, data_dir=data_dir)
+    # gunicorn would tell what is wrong with them by a traceback.
+    ServiceSettings.from_env(environ)
     _become(["gunicorn", "--config", "python:service.gunicorn_conf", "service.wsgi:app"], environ)
 
 
@@ -145,8 +149,11 @@ def _become(module_and_arguments: list[str], environ: dict[str, str]) -> NoRetur
 _tell: Callable[[str], None] = typer.echo
 
 
-def _setting(location: tuple[int | str, ...]) -> str:
-    return f"{PREFIX}{'.'.join(str(part) for part in location).upper()}"
+def _describe(location: tuple[int | str, ...], message: str) -> str:
+    """Tell a fault of the settings: of a single one, or, without a location, of several."""
+    told = message.removeprefix("Value error, ")
+    name = ".".join(str(part) for part in location).upper()
+    return f"{PREFIX}{name}: {told}" if name else told
 
 
 def _fail(message: str) -> NoReturn:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from ipaddress import ip_address
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from service.contract.settings import SharedSettings, read_settings
 
@@ -14,6 +16,10 @@ class ServiceSettings(SharedSettings):
 
     host: str = Field("127.0.0.1", min_length=1)
     port: int = Field(8080, ge=0, le=65_535, description="0: a free port, which is printed.")
+    auth: Literal["auto", "keys", "open-to-everyone"] = Field(
+        "auto",
+        description="auto: no keys are asked for, and only this machine is listened to.",
+    )
     public_url: str = Field(
         "",
         pattern=r"^(https?://[^\s?#]*[^\s/?#])?$",
@@ -39,6 +45,29 @@ class ServiceSettings(SharedSettings):
         60.0, gt=0, description="A client that neither sends nor takes for so long is cut off."
     )
 
+    @property
+    def asks_for_keys(self) -> bool:
+        """Whether callers must send an API key."""
+        return self.auth == "keys"
+
+    def check_reach(self, host: str) -> None:
+        """Check that an address may be listened on without asking callers for keys.
+
+        Raises:
+            ValueError: others than this machine can reach it, and nobody said that they may.
+        """
+        if self.auth == "auto" and not is_loopback(host):
+            raise ValueError(
+                f"others can reach {host}, and callers are not asked for API keys; set "
+                "PAINTJOB_AUTH=keys and make keys with `paintjob keys create`, or, if everyone who "
+                "reaches it may use it and see all jobs, PAINTJOB_AUTH=open-to-everyone"
+            )
+
+    @model_validator(mode="after")
+    def _check_own_reach(self) -> Self:
+        self.check_reach(self.host)
+        return self
+
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> ServiceSettings:
         """Read the settings.
@@ -47,3 +76,14 @@ class ServiceSettings(SharedSettings):
             ValueError: a value breaks its rule, or a `PAINTJOB_` name is unknown.
         """
         return read_settings(cls, environ)
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether an address reaches no further than this machine.
+
+    Of names only `localhost` counts: what others resolve to is somebody else's to change.
+    """
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"

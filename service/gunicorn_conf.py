@@ -49,6 +49,21 @@ accesslog = None
 proc_name = "paintjob-api"
 
 
+def when_ready(server: Any) -> None:
+    """Check where it listens, which `--bind` or a socket handed down may say; no worker runs yet.
+
+    Raises:
+        RuntimeError: others can reach it, and neither keys are asked for nor was that allowed.
+    """
+    for listener in server.LISTENERS:
+        name = listener.getsockname()
+        if isinstance(name, tuple):  # a unix socket's is a path
+            try:
+                _settings.check_reach(str(name[0]))
+            except ValueError as error:
+                raise RuntimeError(str(error)) from None
+
+
 def post_fork(server: Any, worker: Any) -> None:
     """Have this process give back the memory that pictures take for a moment."""
     bound_idle_memory()

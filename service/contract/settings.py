@@ -112,6 +112,7 @@ ALL_FIELDS = frozenset(
         "log_level",
         "host",
         "port",
+        "auth",
         "public_url",
         "queue_limit",
         "tenant_job_limit",

@@ -25,11 +25,17 @@ API_VERSION = "1.0.0"
 
 _REF = "#/components/schemas/{model}"
 
+_SECURITY = "apiKey"
+
 _DESCRIPTION = """\
 Fills a part of a picture or extends it past its borders, and proves what it kept: wherever the mask
 is black, every pixel of a lossless result equals the input's, and `outputs[].proof` says so.
 
 Fields and enum values may be added at any time; clients ignore what they do not know.
+
+A deployment that listens beyond its own machine asks for an API key, which its operator gives out:
+`Authorization: Bearer pj_…`. All jobs belong to the key's tenant, and nobody else can tell that
+they exist.
 """
 
 _TAGS = {
@@ -64,6 +70,10 @@ HEADERS: Mapping[str, Schema] = {
         "schema": {"type": "string", "enum": ["true"]},
     },
     "Link": {"description": "The next page, `rel=next`.", "schema": {"type": "string"}},
+    "WWW-Authenticate": {
+        "description": "`Bearer`, and what is wrong with the key, as RFC 6750 says.",
+        "schema": {"type": "string"},
+    },
     "Accept-Ranges": {"description": "`bytes`.", "schema": {"type": "string"}},
     "Content-Range": {"description": "Which part this is.", "schema": {"type": "string"}},
     "Content-Disposition": {"description": "A file name.", "schema": {"type": "string"}},
@@ -211,6 +221,7 @@ def build_document() -> Schema:
             "parameters": dict(PARAMETERS),
             "headers": dict(HEADERS),
             "examples": _build_examples(),
+            "securitySchemes": {_SECURITY: _describe_key()},
         },
     }
     illustrate(document)
@@ -231,7 +242,19 @@ def _describe(operation: Operation) -> Schema:
         document["requestBody"] = bodies.build_request_body(operation.body)
     replies = {str(status): _describe_reply(reply) for status, reply in operation.replies.items()}
     document["responses"] = {**replies, **_describe_problems(operation)}
+    # The empty one: a deployment on loopback asks nobody.
+    document["security"] = [{_SECURITY: [operation.scope]}, {}] if operation.scope else []
     return document
+
+
+def _describe_key() -> Schema:
+    return {
+        "type": "http",
+        "scheme": "bearer",
+        "bearerFormat": "pj_{id}_{secret}",
+        "description": "An API key. Its scopes: `jobs:read` for what is fetched, `jobs:write` for "
+        "what hands in work, cancels or deletes.",
+    }
 
 
 def _describe_reply(reply: Reply) -> Schema:
@@ -276,12 +299,12 @@ def _describe_message(model: type[BaseModel]) -> Schema:
 def _describe_problems(operation: Operation) -> Schema:
     """Describe what can go wrong: a response a status, an example a code."""
     by_status: dict[int, list[str]] = {}
-    for code in (*operation.errors, "internal"):
+    for code in (*operation.all_errors, "internal"):
         by_status.setdefault(status_of(code), []).append(code)
     return {
         str(status): {
             "description": ", ".join(f"`{code}`" for code in codes),
-            "headers": _refer_headers(*(["Retry-After"] if status in (409, 429, 503) else [])),
+            "headers": _refer_headers(*_PROBLEM_HEADERS.get(status, ())),
             "content": {
                 MEDIA_TYPE: {
                     "schema": {"$ref": _REF.format(model="Problem")},
@@ -294,8 +317,17 @@ def _describe_problems(operation: Operation) -> Schema:
 
 
 def _build_examples() -> Schema:
-    codes = {"internal", *(code for operation in OPERATIONS for code in operation.errors)}
+    codes = {"internal", *(code for operation in OPERATIONS for code in operation.all_errors)}
     return {code: {"value": build_problem_example(code)} for code in sorted(codes)}
+
+
+_PROBLEM_HEADERS: Mapping[int, tuple[str, ...]] = {
+    401: ("WWW-Authenticate",),
+    403: ("WWW-Authenticate",),
+    409: ("Retry-After",),
+    429: ("Retry-After",),
+    503: ("Retry-After",),
+}
 
 
 def _refer_headers(*names: str) -> Schema:

@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from service import schemas
 from service.contract.errors import Internal, PaintingFailed, iter_error_classes
 from service.contract.formats import MEDIA_TYPES
+from service.contract.keys import Scope
 from service.contract.params import Operation as PaintOperation
 from service.feed import MEDIA_TYPE as EVENT_STREAM
 
@@ -51,6 +52,7 @@ _PAINTING_ERRORS = [
 ]
 """What may end a job, for those who asked for the picture itself."""
 
+_KEY_ERRORS = ["unauthorized", "forbidden"]
 _JOB_ERRORS = ["not_found", "job_expired", "broker_unavailable"]
 
 
@@ -88,7 +90,9 @@ class Operation:
     Attributes:
         body: which paint request it takes.
         parameters: names of parameters, described in `document`.
-        errors: codes it can meet, besides `internal`.
+        errors: codes it can meet, besides `internal` and, where it needs a key, those of every
+            such call.
+        needs_key: whether a deployment that asks for API keys asks for one here.
     """
 
     method: str
@@ -101,6 +105,19 @@ class Operation:
     body: PaintOperation | None = None
     parameters: tuple[str, ...] = ()
     errors: list[str] = field(default_factory=list)
+    needs_key: bool = True
+
+    @property
+    def scope(self) -> Scope | None:
+        """The scope that its key must have."""
+        if not self.needs_key:
+            return None
+        return "jobs:read" if self.method == "get" else "jobs:write"
+
+    @property
+    def all_errors(self) -> list[str]:
+        """The codes that it can meet, besides `internal`."""
+        return [*_KEY_ERRORS, *self.errors] if self.needs_key else self.errors
 
 
 def _submit(operation: PaintOperation, summary: str, description: str, errors: str) -> Operation:
@@ -136,8 +153,11 @@ def _submit(operation: PaintOperation, summary: str, description: str, errors: s
     )
 
 
-def _get(path: str, operation_id: str, tag: str, summary: str, model: type[BaseModel]) -> Operation:
-    return Operation("get", path, operation_id, tag, summary, {200: Reply(summary, model)})
+def _open(
+    path: str, operation_id: str, tag: str, summary: str, model: type[BaseModel]
+) -> Operation:
+    replies = {200: Reply(summary, model)}
+    return Operation("get", path, operation_id, tag, summary, replies, needs_key=False)
 
 
 def _picture(path: str, operation_id: str, summary: str, *parameters: str) -> Operation:
@@ -318,10 +338,16 @@ OPERATIONS: tuple[Operation, ...] = (
         {200: Reply("The models.", schemas.ModelList)},
         errors=["broker_unavailable"],
     ),
-    _get(
-        "/limits", "getLimits", "catalogue", "What a request must stay under", schemas.LimitsAnswer
+    Operation(
+        "get",
+        "/limits",
+        "getLimits",
+        "catalogue",
+        "What a request must stay under",
+        {200: Reply("The limits.", schemas.LimitsAnswer)},
+        errors=["broker_unavailable"],
     ),
-    _get("/errors", "listErrors", "catalogue", "Every error there is", schemas.ErrorTable),
+    _open("/errors", "listErrors", "catalogue", "Every error there is", schemas.ErrorTable),
     Operation(
         "get",
         "/errors/{code}",
@@ -331,8 +357,9 @@ OPERATIONS: tuple[Operation, ...] = (
         {200: Reply("The error.", schemas.ErrorEntry)},
         parameters=("code",),
         errors=["not_found"],
+        needs_key=False,
     ),
-    _get(
+    _open(
         "/health/live", "getLiveness", "operations", "Whether this process answers", schemas.Health
     ),
     Operation(
@@ -343,6 +370,7 @@ OPERATIONS: tuple[Operation, ...] = (
         "Whether broker and blob store answer too",
         {200: Reply("They do.", schemas.Health)},
         errors=["broker_unavailable", "store_unavailable"],
+        needs_key=False,
     ),
-    _get("/version", "getVersion", "operations", "Which version runs", schemas.VersionAnswer),
+    _open("/version", "getVersion", "operations", "Which version runs", schemas.VersionAnswer),
 )

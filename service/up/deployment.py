@@ -204,6 +204,8 @@ def run_up(
         deployment = Deployment(settings, environ, options, broker_url, listener)
         stack.callback(deployment.close)
         stages = [deployment.workers(), [deployment.api()], [deployment.courier()], *stages]
+        if settings.asks_for_keys:
+            tell("Callers need an API key; `paintjob keys create --tenant NAME` makes one")
         tell(f"Starting Paintjob; data and logs are in {settings.data_dir.expanduser().absolute()}")
         Supervisor(stages, tell).run(lambda: tell(READY_LINE + deployment.url))
         tell("Paintjob has stopped")

@@ -75,6 +75,14 @@ def test_compose_keeps_the_broker_durable_and_away_from_the_network() -> None:
     assert all(port.startswith("127.0.0.1:") for port in services["api"]["ports"])
 
 
+def test_api_asks_for_keys_wherever_others_reach_it() -> None:
+    instructions = _instructions(DEPLOY / "Dockerfile.api")
+    settings = " ".join(value for name, value in instructions if name == "ENV")
+    assert "PAINTJOB_HOST=0.0.0.0" in settings
+    assert "PAINTJOB_AUTH=keys" in settings
+    assert _compose()["services"]["api"]["environment"]["PAINTJOB_AUTH"] == "keys"
+
+
 def test_compose_builds_from_dockerfiles_that_exist() -> None:
     for service in _compose()["services"].values():
         if "build" in service:

@@ -23,7 +23,7 @@ from service.openapi.links import LINKS
 from service.openapi.operations import OPERATIONS
 from service.schemas import Job, Problem
 from tests.support.generated_client import generate_client
-from tests.support.http import post_inpaint, post_outpaint
+from tests.support.http import build_app, post_inpaint, post_outpaint
 
 ROOT = Path(__file__).parents[2]
 UNDESCRIBED = {"/", "/openapi.yaml", "/docs/", "/docs/{path}"}
@@ -66,10 +66,20 @@ def test_operation_ids_are_unique_and_in_camel_case() -> None:
 
 
 def test_every_error_that_an_answer_can_have_is_described() -> None:
-    described = {code for operation in OPERATIONS for code in operation.errors}
-    later = {"unauthorized", "forbidden", "rate_limited", "licence_refused"}
+    described = {code for operation in OPERATIONS for code in operation.all_errors}
+    later = {"rate_limited", "licence_refused"}
     expected = {error.code for error in iter_error_classes()} - {"internal"}
     assert described - {"range_not_satisfiable"} == expected - later
+
+
+def test_security_is_described_as_the_app_asks_for_it(broker_url: str, tmp_path: Path) -> None:
+    keyed = build_app(broker_url, tmp_path, auth="keys").test_client()
+    for operation in OPERATIONS:
+        path = operation.path.format(job_id="job_1", index=0, code="hung")
+        status = keyed.open(path, method=operation.method.upper()).status_code
+        assert (status == 401) == operation.needs_key, operation.id
+    for path in UNDESCRIBED - {"/docs/{path}"}:
+        assert keyed.get(path).status_code in (200, 302)
 
 
 def test_every_problem_example_is_a_problem(document: dict[str, Any]) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from service.contract.errors import BrokerUnavailable
+from service.contract.keys import SCOPES, KeyLimits
 from service.contract.names import CPU_QUEUE
 from service.contract.store import SCRIPTS, Idempotency, JobStore, connect
 from tests.support.proxy import ReplyCutter
@@ -92,6 +93,14 @@ class Case:
     call: Callable[[JobStore], Any]
 
 
+KEY_ID = "0123456789ab"
+KEY_TEXT = f"pj_{KEY_ID}_{'0' * 64}"
+
+
+def _with_key(store: JobStore) -> None:
+    store.add_key(KEY_TEXT, "acme", SCOPES, KeyLimits())
+
+
 CASES = {
     "begin_upload": Case("begin_upload", lambda store: None, lambda s: s.begin_upload(JOB)),
     "abandon_upload": Case("ZADD", _uploaded, lambda s: s.abandon_upload(JOB)),
@@ -124,6 +133,12 @@ CASES = {
         lambda s: s.announce("w", CPU_QUEUE, methods=[], models=[], state="idle"),
     ),
     "take_wipes": Case("take_wipes", _deleted, lambda s: s.take_wipes()),
+    "add_key": Case(
+        "add_key",
+        lambda store: None,
+        lambda s: s.add_key(KEY_TEXT, "acme", SCOPES, KeyLimits()).id,
+    ),
+    "revoke_key": Case("revoke_key", _with_key, lambda s: s.revoke_key(KEY_ID)),
     "end_wipe": Case("ZREM", _deleted, lambda s: s.end_wipe(f"{JOB}#now")),
 }
 

@@ -108,7 +108,7 @@ def _pairs(flat: Sequence[Any]) -> Iterator[tuple[Any, Any]]:
     return zip(flat[::2], flat[1::2], strict=True)
 
 
-_TIMED = ("leases", "deadlines", "expiry", "wipe", "active:", "workers:")
+_TIMED = ("leases", "deadlines", "expiry", "wipe", "active:", "workers:", "keys")
 _TIMES = ("reaped_at", "hold_until", "seen:", "short:", "guard:")
 
 
@@ -121,8 +121,11 @@ def timeless(snapshot: Snapshot) -> dict[str, Any]:
             for name, scores in snapshot.zsets.items()
         },
         "lists": snapshot.lists,
+        "sets": snapshot.sets,
         "hashes": {
-            name: hash_ for name, hash_ in snapshot.hashes.items() if not name.startswith("pace:")
+            name: _without_times(hash_)
+            for name, hash_ in snapshot.hashes.items()
+            if not name.startswith("pace:")
         },
         "events": snapshot.events,
         "strings": {
@@ -133,10 +136,12 @@ def timeless(snapshot: Snapshot) -> dict[str, Any]:
     }
 
 
+def _without_times(record: dict[str, str]) -> dict[str, Any]:
+    return {name: bool(value) if name.endswith("_at") else value for name, value in record.items()}
+
+
 def _timeless_record(record: dict[str, str]) -> dict[str, Any]:
-    given: dict[str, Any] = {
-        name: bool(value) if name.endswith("_at") else value for name, value in record.items()
-    }
+    given = _without_times(record)
     given["attempts"] = [
         (attempt["worker"], attempt["outcome"])
         for attempt in json.loads(record.get("attempts") or "[]")
@@ -261,6 +266,7 @@ def _check_tenants(snapshot: Snapshot) -> None:
 
 
 _KEPT_FOR_EVER = ("seq", "queues", "reaped_at", "hold_until", "seen:", "short:", "workers:")
+_KEPT_AS_KEYS = ("key:", "keys", "tenant_keys:")
 _KEPT_WHILE_NEEDED = (
     "job:",
     "events:",
@@ -277,7 +283,7 @@ _INDICES = ("leases", "deadlines", "expiry")
 
 def _check_kept_keys(snapshot: Snapshot) -> None:
     """Nothing stays for ever but a few keys per deployment and queue."""
-    known = (*_KEPT_FOR_EVER, *_KEPT_WHILE_NEEDED, *_INDICES, "rq:")
+    known = (*_KEPT_FOR_EVER, *_KEPT_AS_KEYS, *_KEPT_WHILE_NEEDED, *_INDICES, "rq:")
     assert [name for name in snapshot.kept if not name.startswith(known)] == []
 
 

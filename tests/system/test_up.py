@@ -228,3 +228,13 @@ def test_up_serves_generate_without_any_weights() -> None:
         assert [output.proof.kept_pixels_changed for output in job.outputs] == [0, 0]
         first, second = (client.get_result(job.id, index) for index in range(2))
         assert first != second
+
+
+def test_up_asks_for_keys_and_says_how_they_are_made() -> None:
+    with running_up(PAINTJOB_AUTH="keys") as up:
+        assert any("paintjob keys create" in line for line in up.lines)
+        assert httpx.get(f"{up.url}/limits").status_code == 401
+        made = _paintjob("keys", "create", "--tenant", "acme", "--data-dir", str(up.data_dir))
+        assert made.returncode == 0, made.stderr
+        headers = {"Authorization": f"Bearer {made.stdout.strip()}"}
+        assert httpx.get(f"{up.url}/limits", headers=headers).status_code == 200

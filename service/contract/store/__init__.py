@@ -31,6 +31,7 @@ from service.contract.store.events import (
     Tails,
     make_wiped,
 )
+from service.contract.store.keys import Keys
 from service.contract.store.listing import JobPage, ListedJob, Listing
 from service.contract.store.room import BrokerMemory, QueueState, Room
 from service.contract.store.runner import SCRIPTS, try_twice
@@ -76,8 +77,8 @@ __all__ = [
 ]
 
 
-class JobStore(Submissions, Claims, Upkeep, Events, Listing, Room):
-    """Job records by id: all that the API, workers and reapers do with them.
+class JobStore(Submissions, Claims, Upkeep, Events, Listing, Room, Keys):
+    """Job records by id: all that the API, workers and reapers do with them, and the API keys.
 
     Every method raises `BrokerUnavailable` when Redis does not answer or refuses to write; whether
     the change was made is then unknown, and the call may be repeated with the same arguments.

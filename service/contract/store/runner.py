@@ -30,6 +30,8 @@ SCRIPTS = (
     "queue",
     "presence",
     "take_wipes",
+    "add_key",
+    "revoke_key",
 )
 """Every script, by the name of its file."""
 

@@ -40,7 +40,7 @@ def _main(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
 def test_cli_shows_its_commands() -> None:
     answer = _paintjob("--help")
     assert answer.returncode == 0
-    for command in ("up", "serve", "worker", "courier", "submit", "verify", "models", "version"):
+    for command in ("up", "serve", "worker", "courier", "submit", "verify", "models", "keys"):
         assert command in answer.stdout
 
 
@@ -73,17 +73,20 @@ def test_cli_lists_the_models_of_the_file(
     [
         ("PAINTJOB_PORT", "70000", "PAINTJOB_PORT: "),
         ("PAINTJOB_PROT", "8000", "unknown setting PAINTJOB_PROT"),
+        ("PAINTJOB_HOST", "192.0.2.1", "paintjob: others can reach 192.0.2.1"),
     ],
 )
+@pytest.mark.parametrize("command", ["up", "serve"])
 def test_cli_names_the_setting_that_is_wrong(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     name: str,
     value: str,
     message: str,
+    command: str,
 ) -> None:
     monkeypatch.setenv(name, value)
-    assert _main(monkeypatch, "up") == 1
+    assert _main(monkeypatch, command) == 1
     error = capsys.readouterr().err
     assert message in error
     assert "Traceback" not in error

@@ -37,3 +37,25 @@ def test_bad_settings_are_refused(environ: dict[str, Any]) -> None:
 
 def test_every_setting_is_known_to_the_other_processes() -> None:
     assert set(ServiceSettings.model_fields) <= ALL_FIELDS
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.8.9.1", "::1", "[::1]", "localhost"])
+def test_this_machine_alone_needs_no_keys(host: str) -> None:
+    assert not ServiceSettings.from_env({"PAINTJOB_HOST": host}).asks_for_keys
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["0.0.0.0", "::", "10.0.0.1", "api.example", "127.0.0.1.example"],  # noqa: S104
+)
+def test_address_that_others_reach_asks_for_a_word_on_keys(host: str) -> None:
+    with pytest.raises(ValueError, match="PAINTJOB_AUTH=keys"):
+        ServiceSettings.from_env({"PAINTJOB_HOST": host})
+    environ = {"PAINTJOB_HOST": host, "PAINTJOB_AUTH": "keys"}
+    assert ServiceSettings.from_env(environ).asks_for_keys
+    environ["PAINTJOB_AUTH"] = "open-to-everyone"
+    assert not ServiceSettings.from_env(environ).asks_for_keys
+
+
+def test_keys_may_be_asked_for_on_this_machine_too() -> None:
+    assert ServiceSettings.from_env({"PAINTJOB_AUTH": "keys"}).asks_for_keys

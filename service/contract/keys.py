@@ -1,0 +1,105 @@
+"""API keys: what they look like, what they allow, and what Redis keeps of them."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+import secrets
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, get_args
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Scope = Literal["jobs:read", "jobs:write"]
+"""`jobs:write` hands in work, cancels and deletes; `jobs:read` fetches."""
+
+SCOPES: tuple[Scope, ...] = get_args(Scope)
+
+KEYLESS = "keyless"
+"""What stands for a key's id where nobody is asked for one; no key has this id."""
+
+MAX_ACTIVE_KEYS = 20
+"""Active keys that a tenant may have: two for each of ten services, while they are exchanged."""
+
+_ID_BYTES = 6
+_SECRET_BYTES = 32
+_KEY = re.compile(r"pj_([0-9a-f]{12})_[0-9a-f]{64}")
+_TENANT = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
+_UNKNOWN = "0" * 64
+
+
+class KeyLimits(BaseModel):
+    """What a key may use up; what is None, the deployment's default says.
+
+    Attributes:
+        requests_per_minute: calls of every kind.
+        unfinished_jobs: jobs that wait or run at one time.
+        megapixels_per_minute: work handed in, by the `cost` of each job, which is what its results
+            have in megapixels, and at least 0.1.
+        weight: share of the workers beside other tenants; one of 2 is served twice as often.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    requests_per_minute: int | None = Field(None, ge=1, le=1_000_000)
+    unfinished_jobs: int | None = Field(None, ge=1, le=1_000_000)
+    megapixels_per_minute: float | None = Field(None, gt=0, le=1_000_000)
+    weight: float = Field(1.0, ge=0.01, le=100)
+
+
+@dataclass(frozen=True)
+class ApiKey:
+    """A key as it is kept: without its secret.
+
+    Attributes:
+        id: names it in logs and on the command line.
+        tenant: owner of all jobs that are handed in with it.
+        digest: SHA-256 of the whole key, in hex.
+    """
+
+    id: str
+    tenant: str
+    digest: str
+    scopes: frozenset[Scope]
+    limits: KeyLimits
+    created_at: datetime
+    revoked_at: datetime | None = None
+
+
+def draw_key() -> str:
+    """Draw a key: `pj_{id}_{secret}`, the secret of 256 random bits."""
+    return f"pj_{secrets.token_hex(_ID_BYTES)}_{secrets.token_hex(_SECRET_BYTES)}"
+
+
+def find_key_id(text: str) -> str | None:
+    """Give the id within a key; None if the text is no key."""
+    found = _KEY.fullmatch(text)
+    return found[1] if found else None
+
+
+def digest_key(text: str) -> str:
+    """Give what is kept of a key. Its secret is random, so a fast digest cannot be turned back."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def is_key_of(text: str, kept: ApiKey | None) -> bool:
+    """Tell whether a text is the key that is kept, and not revoked.
+
+    Takes as long for a wrong secret, however much of it is right, as for an unknown or revoked key.
+    """
+    is_same = hmac.compare_digest(digest_key(text), kept.digest if kept else _UNKNOWN)
+    return is_same and kept is not None and kept.revoked_at is None
+
+
+def check_tenant(name: str) -> None:
+    """Check a tenant's name, which becomes a part of keys in Redis.
+
+    Raises:
+        ValueError: it breaks the rule.
+    """
+    if not _TENANT.fullmatch(name):
+        raise ValueError(
+            "a tenant's name is 1 to 63 of a-z 0-9 . _ - and begins with a letter or a digit"
+        )

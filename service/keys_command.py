@@ -1,0 +1,128 @@
+"""`paintjob keys`: give out API keys, list them, revoke them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from pydantic import ValidationError
+
+from service.contract import store
+from service.contract.keys import SCOPES, ApiKey, KeyLimits, Scope, draw_key
+from service.contract.settings import SharedSettings
+
+keys_app = typer.Typer(help="The API keys of a deployment.", no_args_is_help=True)
+
+RedisUrl = Annotated[
+    str,
+    typer.Option(help="The broker; default: the embedded one.", envvar="PAINTJOB_REDIS_URL"),
+]
+Namespace = Annotated[
+    str, typer.Option(help="Prefix of the keys in it.", envvar="PAINTJOB_NAMESPACE")
+]
+DataDir = Annotated[
+    Path, typer.Option(help="Folder of the embedded broker.", envvar="PAINTJOB_DATA_DIR")
+]
+
+_DEFAULTS = SharedSettings()
+_LIMITS = ", ".join(KeyLimits.model_fields)
+
+
+@keys_app.command()
+def create(
+    tenant: Annotated[str, typer.Option(help="Whose jobs it hands in, sees and cancels.")],
+    scopes: Annotated[
+        str, typer.Option(help=f"What it may do, separated by commas: {', '.join(SCOPES)}.")
+    ] = ",".join(SCOPES),
+    limits: Annotated[
+        str, typer.Option(help=f"name=number, separated by commas, of {_LIMITS}.")
+    ] = "",
+    redis_url: RedisUrl = _DEFAULTS.redis_url,
+    namespace: Namespace = _DEFAULTS.namespace,
+    data_dir: DataDir = _DEFAULTS.data_dir,
+) -> None:
+    """Make a key and print it: only now, because only a digest of it is kept."""
+    parsed_scopes, parsed_limits = parse_scopes(scopes), parse_limits(limits)
+    key = draw_key()
+    with _open_store(redis_url, namespace, data_dir) as jobs:
+        kept = store.try_twice(lambda: jobs.add_key(key, tenant, parsed_scopes, parsed_limits))
+    typer.echo(f"Key {kept.id} of {tenant}. This is the only time that it is shown:", err=True)
+    typer.echo(key)
+
+
+@keys_app.command("list")
+def list_keys(
+    redis_url: RedisUrl = _DEFAULTS.redis_url,
+    namespace: Namespace = _DEFAULTS.namespace,
+    data_dir: DataDir = _DEFAULTS.data_dir,
+) -> None:
+    """List all keys, without their secrets."""
+    with _open_store(redis_url, namespace, data_dir) as jobs:
+        for key in jobs.list_keys():
+            typer.echo(_describe(key))
+
+
+@keys_app.command()
+def revoke(
+    key_id: Annotated[str, typer.Argument(help="Its id: what stands between pj_ and the next _.")],
+    redis_url: RedisUrl = _DEFAULTS.redis_url,
+    namespace: Namespace = _DEFAULTS.namespace,
+    data_dir: DataDir = _DEFAULTS.data_dir,
+) -> None:
+    """Revoke a key: from now on no call gets in with it. Its jobs stay the tenant's."""
+    with _open_store(redis_url, namespace, data_dir) as jobs:
+        if not store.try_twice(lambda: jobs.revoke_key(key_id)):
+            raise ValueError("there is no key with this id; `paintjob keys list` shows them all")
+    typer.echo(f"Key {key_id} is revoked")
+
+
+def parse_scopes(text: str) -> frozenset[Scope]:
+    """Read scopes, separated by commas.
+
+    Raises:
+        ValueError: one does not exist, or there is none.
+    """
+    given: Any = {name.strip() for name in text.split(",") if name.strip()}
+    if not given or not given <= set(SCOPES):
+        raise ValueError(f"scopes are one or more of {', '.join(SCOPES)}, separated by commas")
+    return frozenset(given)
+
+
+def parse_limits(text: str) -> KeyLimits:
+    """Read limits, `name=number` separated by commas.
+
+    Raises:
+        ValueError: one does not exist, stands there twice, or is out of its range.
+    """
+    pairs = [part.partition("=") for part in text.split(",") if part.strip()]
+    names = [name.strip() for name, _, _ in pairs]
+    if len(set(names)) < len(names):
+        raise ValueError("limits: each may be given once")
+    try:
+        values = [value.strip() for _, _, value in pairs]
+        return KeyLimits.model_validate(dict(zip(names, values, strict=True)))
+    except ValidationError as error:
+        fault = error.errors()[0]
+        raise ValueError(
+            f"limits: {fault['loc'][0]}: {fault['msg']}; there are {_LIMITS}"
+        ) from None
+
+
+@contextmanager
+def _open_store(redis_url: str, namespace: str, data_dir: Path) -> Iterator[store.JobStore]:
+    settings = SharedSettings(redis_url=redis_url, namespace=namespace, data_dir=data_dir)
+    jobs = store.connect(settings.resolved_redis_url(), namespace=settings.namespace)
+    try:
+        yield jobs
+    finally:
+        jobs.redis.close()
+
+
+def _describe(key: ApiKey) -> str:
+    limits = ",".join(f"{name}={value:g}" for name, value in key.limits if value is not None)
+    state = f"revoked {key.revoked_at:%F %T}" if key.revoked_at else "active"
+    scopes = ",".join(sorted(key.scopes))
+    return f"{key.id}  {key.tenant:<20} {scopes:<20} {key.created_at:%F %T}  {state:<8}  {limits}"
