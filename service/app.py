@@ -10,7 +10,7 @@ import structlog
 from flask import Blueprint, Flask, Response, g, request
 from flask_swagger_ui import get_swaggerui_blueprint  # type: ignore[import-untyped]
 
-from service import auth, context, problems
+from service import auth, context, limits, problems
 from service.config import ServiceSettings
 from service.routes import catalogue, events, health, jobs, listing, paint, reference
 
@@ -33,6 +33,7 @@ def create_app(settings: ServiceSettings) -> Flask:
     app.before_request(_begin)
     app.after_request(_end)
     auth.install(app)
+    limits.install(app)
     for module in (paint, jobs, listing, events, catalogue, health, reference):
         app.register_blueprint(module.build_blueprint())
     app.register_blueprint(_build_docs())

@@ -14,7 +14,7 @@ from flask import Flask, Response, g, request
 
 from service.context import get_context
 from service.contract.errors import Forbidden, PaintjobError, Unauthorized
-from service.contract.keys import KEYLESS, KeyLimits, Scope, find_key_id, is_key_of
+from service.contract.keys import KEYLESS, KeyLimits, Scope, fill_limits, find_key_id, is_key_of
 from service.contract.names import DEFAULT_TENANT
 from service.contract.store import try_twice
 
@@ -32,7 +32,7 @@ class Caller:
     Attributes:
         tenant: owner of all that the request makes, and of all that it may see.
         key_id: the key that it came with, or `KEYLESS`.
-        limits: what the key may use up.
+        limits: what the key may use up, the deployment's defaults filled in.
     """
 
     tenant: str
@@ -66,7 +66,7 @@ def _identify() -> None:
         scope: Scope = "jobs:read" if request.method in _READING else "jobs:write"
         g.caller = _authenticate(scope)
     else:
-        g.caller = Caller(DEFAULT_TENANT)
+        g.caller = Caller(DEFAULT_TENANT, KEYLESS, get_context().settings.key_limits)
 
 
 def _authenticate(scope: Scope) -> Caller:
@@ -91,7 +91,7 @@ def _authenticate(scope: Scope) -> Caller:
     if scope not in kept.scopes:
         told_scope = Forbidden(f"this call needs a key with the scope {scope}")
         _refuse(told_scope, f'{_REALM}, error="insufficient_scope", scope="{scope}"')
-    return Caller(kept.tenant, kept.id, kept.limits)
+    return Caller(kept.tenant, kept.id, fill_limits(kept.limits, get_context().settings.key_limits))
 
 
 def _refuse(error: PaintjobError, challenge: str) -> NoReturn:

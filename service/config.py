@@ -8,6 +8,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from service.contract.keys import KeyLimits
 from service.contract.settings import SharedSettings, read_settings
 
 
@@ -27,6 +28,11 @@ class ServiceSettings(SharedSettings):
     )
     queue_limit: int = Field(1000, ge=1, description="Waiting jobs a queue holds before 503.")
     tenant_job_limit: int = Field(1000, ge=1, description="Unfinished jobs a tenant may have.")
+    key_unfinished_jobs: int = Field(
+        0, ge=0, description="Unfinished jobs of a key that names no number of its own; 0: any."
+    )
+    key_requests_per_minute: int = Field(0, ge=0, description="Likewise its calls.")
+    key_megapixels_per_minute: float = Field(0, ge=0, description="Likewise its work, by cost.")
     worker_absence_seconds: float = Field(
         900.0, ge=0, description="Refuse when no worker was seen for so long; 0: never."
     )
@@ -49,6 +55,15 @@ class ServiceSettings(SharedSettings):
     def asks_for_keys(self) -> bool:
         """Whether callers must send an API key."""
         return self.auth == "keys"
+
+    @property
+    def key_limits(self) -> KeyLimits:
+        """What a key may use up that names no limits of its own; of all who send none together."""
+        return KeyLimits(
+            requests_per_minute=self.key_requests_per_minute or None,
+            unfinished_jobs=self.key_unfinished_jobs or None,
+            megapixels_per_minute=self.key_megapixels_per_minute or None,
+        )
 
     def check_reach(self, host: str) -> None:
         """Check that an address may be listened on without asking callers for keys.

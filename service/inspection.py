@@ -23,6 +23,7 @@ from service.contract.errors import (
 from service.contract.geometry import Geometry
 from service.contract.images import PictureInfo, check_picture
 from service.contract.jobs import JobWarning
+from service.contract.keys import KEYLESS, KeyLimits
 from service.contract.masks import (
     DEFAULT_THRESHOLD,
     MaskFindings,
@@ -70,6 +71,8 @@ class Asked:
     request_id: str = ""
     idempotency_key: str | None = None
     faults: tuple[Fault, ...] = ()
+    key_id: str = KEYLESS
+    key_limits: KeyLimits = field(default_factory=KeyLimits)
 
 
 @dataclass(frozen=True)

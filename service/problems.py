@@ -133,13 +133,10 @@ def install(app: Flask, base_url: str) -> None:
     def on_known(error: PaintjobError) -> Response:
         if type(error) not in STATUS:
             return on_unknown(error)
+        if isinstance(error, errors.Refused) and error.policy:
+            g.refused = error
         response = _respond(build_problem(error, g.get("request_id", ""), base_url))
-        seconds = error.retry_after_seconds
-        if seconds is None and response.status_code == 503:
-            seconds = DEFAULT_RETRY_SECONDS
-        if seconds is not None:
-            response.headers["Retry-After"] = str(math.ceil(seconds))
-        return response
+        return _say_when(response, error.retry_after_seconds)
 
     def on_http(error: HTTPException) -> Response | HTTPException:
         if isinstance(error, RoutingException):
@@ -158,6 +155,15 @@ def install(app: Flask, base_url: str) -> None:
     app.register_error_handler(PaintjobError, on_known)
     app.register_error_handler(HTTPException, on_http)
     app.register_error_handler(Exception, on_unknown)
+
+
+def _say_when(response: Response, seconds: float | None) -> Response:
+    """Say when to ask again: as the error knows, or, of a 503, as a rule."""
+    if seconds is None and response.status_code == 503:
+        seconds = DEFAULT_RETRY_SECONDS
+    if seconds is not None:
+        response.headers["Retry-After"] = str(math.ceil(seconds))
+    return response
 
 
 def _respond(problem: Problem) -> Response:

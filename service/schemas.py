@@ -345,7 +345,12 @@ class LimitsAnswer(Answer):
     max_num_images: int
     output_formats: list[OutputFormat] = Field(description="What `output_format` may be here.")
     max_queued_jobs: int
-    max_unfinished_jobs: int
+    max_unfinished_jobs: int = Field(description="Of your tenant.")
+    max_unfinished_jobs_of_key: int | None = Field(description="Null: as the tenant's.")
+    max_requests_per_minute: int | None = Field(description="Of your key. Null: any number.")
+    max_megapixels_per_minute: float | None = Field(
+        description="Of your key, by the `cost` that `dry_run` tells. Null: any number."
+    )
     max_finish_within_seconds: int
     max_ttl_seconds: int
     max_wait_seconds: int = Field(description="What `Prefer: wait` may ask for.")

@@ -27,6 +27,7 @@ from service.contract.store import (
     JobView,
     SubmitLimits,
     Submitted,
+    Usage,
     try_twice,
 )
 from service.contract.wakeups import Wakeups
@@ -40,10 +41,11 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True)
 class Accepted:
-    """The job that a request led to, and whether it was there before."""
+    """The job that a request led to, whether it was there before, and what is used of limits."""
 
     view: JobView
     replayed: bool
+    usage: Usage
 
 
 @dataclass(frozen=True)
@@ -124,15 +126,15 @@ class Submitter:
             self._gate.check_queue(spec.queue)
         asked.intake.save()
         idempotency = self._idempotency(asked)
-        submitted = try_twice(lambda: self._submit(spec, idempotency))
+        submitted = try_twice(lambda: self._submit(spec, asked, idempotency))
         if submitted.replayed:
             self._abandon(asked.intake)
         else:
             self._ring(spec.queue)
         log.info("job_accepted", job_id=submitted.job_id, replayed=submitted.replayed)
-        return Accepted(submitted.view, submitted.replayed)
+        return Accepted(submitted.view, submitted.replayed, submitted.usage)
 
-    def _submit(self, spec: JobSpec, idempotency: Idempotency | None) -> Submitted:
+    def _submit(self, spec: JobSpec, asked: Asked, idempotency: Idempotency | None) -> Submitted:
         params, settings = spec.params, self._settings
         return self._store.submit(
             spec,
@@ -140,9 +142,13 @@ class Submitter:
             finish_within_seconds=params.finish_within_seconds or 0,
             ttl_seconds=params.ttl_seconds or 0,
             limits=SubmitLimits(
-                settings.queue_limit, settings.tenant_job_limit, settings.worker_absence_seconds
+                settings.queue_limit,
+                settings.tenant_job_limit,
+                settings.worker_absence_seconds,
+                asked.key_limits,
             ),
             idempotency=idempotency,
+            key_id=asked.key_id,
         )
 
     def _idempotency(self, asked: Asked) -> Idempotency | None:

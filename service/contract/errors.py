@@ -306,9 +306,22 @@ class AlreadyFinished(WrongState):
 
 
 class Refused(PaintjobError):
-    """Nothing was kept; try again later."""
+    """Nothing was kept; try again later.
+
+    Args:
+        detail: as in `PaintjobError`.
+        retry_after_seconds: as there.
+        policy: name of the limit that is reached, as the caller is told of it; empty if it is none
+            of his.
+    """
 
     retryable = True
+
+    def __init__(
+        self, detail: str = "", *, retry_after_seconds: float | None = None, policy: str = ""
+    ) -> None:
+        super().__init__(detail, retry_after_seconds=retry_after_seconds)
+        self.policy = policy
 
 
 class RateLimited(Refused):

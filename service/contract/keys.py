@@ -20,6 +20,12 @@ SCOPES: tuple[Scope, ...] = get_args(Scope)
 KEYLESS = "keyless"
 """What stands for a key's id where nobody is asked for one; no key has this id."""
 
+REQUESTS = "requests"
+PIXELS = "pixels"
+KEY_JOBS = "jobs"
+TENANT_JOBS = "tenant-jobs"
+"""What the limits are called where a caller is told of them."""
+
 MAX_ACTIVE_KEYS = 20
 """Active keys that a tenant may have: two for each of ten services, while they are exchanged."""
 
@@ -31,7 +37,7 @@ _UNKNOWN = "0" * 64
 
 
 class KeyLimits(BaseModel):
-    """What a key may use up; what is None, the deployment's default says.
+    """What a key may use up; what is None, the deployment's default says, or nothing bounds it.
 
     Attributes:
         requests_per_minute: calls of every kind.
@@ -66,6 +72,16 @@ class ApiKey:
     limits: KeyLimits
     created_at: datetime
     revoked_at: datetime | None = None
+
+
+def fill_limits(limits: KeyLimits, defaults: KeyLimits) -> KeyLimits:
+    """Give limits, what they leave open taken from the defaults."""
+    return KeyLimits.model_validate(defaults.model_dump() | limits.model_dump(exclude_none=True))
+
+
+def to_pixels(megapixels: float | None) -> int | None:
+    """Give whole pixels, the unit in which budgets are kept and told."""
+    return None if megapixels is None else round(megapixels * 1_000_000)
 
 
 def draw_key() -> str:

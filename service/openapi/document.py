@@ -70,6 +70,15 @@ HEADERS: Mapping[str, Schema] = {
         "schema": {"type": "string", "enum": ["true"]},
     },
     "Link": {"description": "The next page, `rel=next`.", "schema": {"type": "string"}},
+    "RateLimit-Policy": {
+        "description": "The limits that were looked at, by name: `q` how much, `w` in how many "
+        "seconds, `qu` of what, if not of requests: `pixels` painted, or unfinished `jobs`.",
+        "schema": {"type": "string", "example": '"requests";q=600;w=60'},
+    },
+    "RateLimit": {
+        "description": "How they stand: `r` what is left, `t` in how many seconds there is more.",
+        "schema": {"type": "string", "example": '"requests";r=598;t=1'},
+    },
     "WWW-Authenticate": {
         "description": "`Bearer`, and what is wrong with the key, as RFC 6750 says.",
         "schema": {"type": "string"},
@@ -240,7 +249,10 @@ def _describe(operation: Operation) -> Schema:
     document["parameters"] = [{"$ref": f"#/components/parameters/{name}"} for name in names]
     if operation.body:
         document["requestBody"] = bodies.build_request_body(operation.body)
-    replies = {str(status): _describe_reply(reply) for status, reply in operation.replies.items()}
+    limits = ("RateLimit", "RateLimit-Policy") if operation.needs_key else ()
+    replies = {
+        str(status): _describe_reply(reply, *limits) for status, reply in operation.replies.items()
+    }
     document["responses"] = {**replies, **_describe_problems(operation)}
     # The empty one: a deployment on loopback asks nobody.
     document["security"] = [{_SECURITY: [operation.scope]}, {}] if operation.scope else []
@@ -257,10 +269,10 @@ def _describe_key() -> Schema:
     }
 
 
-def _describe_reply(reply: Reply) -> Schema:
+def _describe_reply(reply: Reply, *further_headers: str) -> Schema:
     document: Schema = {
         "description": reply.description,
-        "headers": _refer_headers(*reply.headers),
+        "headers": _refer_headers(*reply.headers, *further_headers),
     }
     binary = {"type": "string", "format": "binary"}
     schema = _describe_message(reply.event_model) if reply.event_model else binary
@@ -325,7 +337,7 @@ _PROBLEM_HEADERS: Mapping[int, tuple[str, ...]] = {
     401: ("WWW-Authenticate",),
     403: ("WWW-Authenticate",),
     409: ("Retry-After",),
-    429: ("Retry-After",),
+    429: ("Retry-After", "RateLimit", "RateLimit-Policy"),
     503: ("Retry-After",),
 }
 

@@ -52,7 +52,7 @@ _PAINTING_ERRORS = [
 ]
 """What may end a job, for those who asked for the picture itself."""
 
-_KEY_ERRORS = ["unauthorized", "forbidden"]
+_KEY_ERRORS = ["unauthorized", "forbidden", "rate_limited"]
 _JOB_ERRORS = ["not_found", "job_expired", "broker_unavailable"]
 
 

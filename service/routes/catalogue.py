@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, Response
 
+from service.auth import get_caller
 from service.context import Context, get_context
 from service.contract.catalogue import Catalogue, ModelEntry
 from service.contract.errors import BrokerUnavailable, StoreUnavailable
@@ -74,7 +75,7 @@ def _describe_model(
 
 def get_limits() -> Response:
     """Tell what a request must stay under."""
-    settings = get_context().settings
+    settings, own = get_context().settings, get_caller().limits
     return render(
         LimitsAnswer(
             max_body_bytes=settings.max_body_bytes,
@@ -89,6 +90,9 @@ def get_limits() -> Response:
             output_formats=list(list_output_formats()),
             max_queued_jobs=settings.queue_limit,
             max_unfinished_jobs=settings.tenant_job_limit,
+            max_unfinished_jobs_of_key=own.unfinished_jobs,
+            max_requests_per_minute=own.requests_per_minute,
+            max_megapixels_per_minute=own.megapixels_per_minute,
             max_finish_within_seconds=_upper_limit("finish_within_seconds"),
             max_ttl_seconds=_upper_limit("ttl_seconds"),
             max_wait_seconds=MAX_WAIT_SECONDS,

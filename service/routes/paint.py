@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, after_this_request, g, request
 
+from service import limits
 from service.answers import describe_plan
 from service.auth import get_caller
 from service.context import get_context
@@ -77,7 +78,9 @@ def _submit(
         asked = _read(operation, intake, faults)
         if asked.params is not None:
             answer = choose_answer(asked.params, preferences)
-        return submitter.submit(asked), answer == "picture"
+        accepted = submitter.submit(asked)
+    limits.note_usage(accepted.usage)
+    return accepted, answer == "picture"
 
 
 def _submit_and_wait(
@@ -135,11 +138,14 @@ def _render_picture(view: JobView) -> Response:
 
 def _read(operation: Operation, intake: Intake, faults: list[Fault]) -> Asked:
     body = get_context().reader.read(request, operation, intake)
+    caller = get_caller()
     return Asked(
         operation=operation,
         params=body.params,
         intake=intake,
-        tenant=get_caller().tenant,
+        tenant=caller.tenant,
+        key_id=caller.key_id,
+        key_limits=caller.limits,
         request_id=g.request_id,
         idempotency_key=request.headers.get("Idempotency-Key"),
         faults=(*faults, *body.faults),

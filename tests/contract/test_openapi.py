@@ -67,7 +67,7 @@ def test_operation_ids_are_unique_and_in_camel_case() -> None:
 
 def test_every_error_that_an_answer_can_have_is_described() -> None:
     described = {code for operation in OPERATIONS for code in operation.all_errors}
-    later = {"rate_limited", "licence_refused"}
+    later = {"licence_refused"}
     expected = {error.code for error in iter_error_classes()} - {"internal"}
     assert described - {"range_not_satisfiable"} == expected - later
 

@@ -17,6 +17,7 @@ from service.broker import find_server_binary
 from service.contract.errors import BrokerUnavailable
 from service.contract.names import CPU_QUEUE, gpu_queue
 from service.contract.store import SCRIPTS, JobStore, connect
+from tests.support.keys import make_key
 from tests.support.records import (
     MASK,
     Clock,
@@ -178,6 +179,7 @@ def test_every_script_runs_in_a_cluster(cluster_url: str) -> None:
     _announce(store, "w1")
     assert len(store.workers()) == 1
     store.begin_upload(make_spec().job_id)
+    assert store.revoke_key(make_key(store).split("_")[1])
     check_rules(take_snapshot(store.redis, store.namespace))
     assert len(store.redis.script_exists(*_digests(store))) == len(SCRIPTS)
     assert all(store.redis.script_exists(*_digests(store)))

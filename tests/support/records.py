@@ -22,6 +22,7 @@ from service.contract.jobs import (
     Recipe,
     Timings,
 )
+from service.contract.keys import KEYLESS
 from service.contract.names import CPU_QUEUE, new_job_id, output_path
 from service.contract.params import InpaintParams
 from service.contract.store import FinishVerdict, Idempotency, JobStore, SubmitLimits
@@ -70,6 +71,7 @@ def submit(
     ttl: float = 100,
     limits: SubmitLimits = LIMITS,
     idempotency: Idempotency | None = None,
+    key_id: str = KEYLESS,
     **changes: Any,
 ) -> str:
     """Submit a job as the API does, upload entry first; gives its id."""
@@ -82,6 +84,7 @@ def submit(
         ttl_seconds=ttl,
         limits=limits,
         idempotency=idempotency,
+        key_id=key_id,
     )
     return answer.job_id
 

@@ -108,7 +108,7 @@ def _pairs(flat: Sequence[Any]) -> Iterator[tuple[Any, Any]]:
     return zip(flat[::2], flat[1::2], strict=True)
 
 
-_TIMED = ("leases", "deadlines", "expiry", "wipe", "active:", "workers:", "keys")
+_TIMED = ("leases", "deadlines", "expiry", "wipe", "active", "workers:", "keys")
 _TIMES = ("reaped_at", "hold_until", "seen:", "short:", "guard:")
 
 
@@ -211,10 +211,11 @@ def _check_indices(snapshot: Snapshot, job_id: str, record: dict[str, str]) -> N
         "deadlines": job_id in snapshot.members("deadlines"),
         "expiry": job_id in snapshot.members("expiry"),
         "active": job_id in snapshot.members("active", tenant),
+        "of_key": job_id in snapshot.members("active_of_key", record["key_id"]),
     }
     expected = {
-        "queued": {"ready", "own", "deadlines", "active"},
-        "running": {"leases", "active"},
+        "queued": {"ready", "own", "deadlines", "active", "of_key"},
+        "running": {"leases", "active", "of_key"},
     }.get(status, {"expiry"})
     assert {name for name, present in is_in.items() if present} == expected, (status, is_in)
     _check_lists(snapshot, job_id, record)
@@ -235,7 +236,7 @@ def _check_no_strays(snapshot: Snapshot) -> None:
     """Every entry of an index has its record."""
     indexed: set[str] = set()
     for name in snapshot.zsets:
-        if name.startswith(("ready:", "active:", "list:")) or name in (
+        if name.startswith(("ready:", "active", "list:")) or name in (
             "leases",
             "deadlines",
             "expiry",
@@ -274,6 +275,7 @@ _KEPT_WHILE_NEEDED = (
     "tenants:",
     "served:",
     "active:",
+    "active_of_key:",
     "wipe",
     "list:",
     "load:",

@@ -40,6 +40,7 @@ from service.contract.store.submissions import (
     Submissions,
     SubmitLimits,
     Submitted,
+    Usage,
 )
 from service.contract.store.upkeep import Presence, ReapReport, Upkeep, wiped_job_id
 from service.contract.store.verdicts import failure_of
@@ -69,6 +70,7 @@ __all__ = [
     "SubmitLimits",
     "Submitted",
     "Tails",
+    "Usage",
     "connect",
     "failure_of",
     "make_wiped",

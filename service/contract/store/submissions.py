@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from service.contract.errors import AlreadyFinished
 from service.contract.jobs import MAX_CRASHES, MAX_REQUEUES, JobSpec, JobWarning
+from service.contract.keys import KEYLESS, KeyLimits, to_pixels
 from service.contract.store.listing import digest_tag
 from service.contract.store.runner import ScriptRunner, milliseconds
 from service.contract.store.verdicts import absence_of, refusal_of
@@ -47,11 +49,30 @@ class SubmitLimits:
         tenant: unfinished jobs of the tenant.
         worker_absence_seconds: refuse when no worker of the queue was seen for so long; 0 never
             refuses.
+        key: what the key may use up, defaults filled in, and its tenant's weight.
     """
 
     queue: int
     tenant: int
     worker_absence_seconds: float
+    key: KeyLimits = field(default_factory=KeyLimits)
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What is used of a caller's limits after a submission.
+
+    Attributes:
+        tenant_jobs: unfinished jobs of the tenant.
+        key_jobs: unfinished jobs of the key.
+        pixels_left: what is left of the key's budget; below 0 after a job that was larger than it.
+        full_in_seconds: when the budget is whole again.
+    """
+
+    tenant_jobs: int
+    key_jobs: int
+    pixels_left: int
+    full_in_seconds: float
 
 
 @dataclass(frozen=True)
@@ -62,12 +83,14 @@ class Submitted:
         job_id: the new job, or the one that the idempotency key belongs to.
         replayed: whether the key was known.
         worker_seen: whether a worker of the queue is online now.
+        usage: of the caller's limits, this job included.
         view: the job as it is now.
     """
 
     job_id: str
     replayed: bool
     worker_seen: bool
+    usage: Usage
     view: JobView = field(compare=False)
 
 
@@ -91,17 +114,20 @@ class Submissions(ScriptRunner):
         ttl_seconds: float,
         limits: SubmitLimits,
         idempotency: Idempotency | None = None,
+        key_id: str = KEYLESS,
     ) -> Submitted:
         """Accept a job, or find the one that its idempotency key belongs to.
+
+        The key's budget is charged once, with the job's cost, however often the call is repeated.
 
         Raises:
             IdempotencyConflict: the key was used with another request.
             JobExpired: the key's job has been wiped.
-            QueueFull, TooManyJobs, NoWorker: a limit is reached.
+            QueueFull, TooManyJobs, RateLimited, NoWorker: a limit is reached.
             StoreUnavailable: the upload took so long that its blobs were wiped.
         """
         kept_seconds = max(IDEMPOTENCY_SECONDS, finish_within_seconds + ttl_seconds)
-        verdict, job_id, online, told = self._run(
+        verdict, job_id, online, used, told = self._run(
             "submit",
             job_id=spec.job_id,
             queue=spec.queue,
@@ -110,6 +136,7 @@ class Submissions(ScriptRunner):
             model=spec.model or "",
             batch_key=spec.batch_key,
             cost=spec.cost,
+            charge=spec.cost / limits.key.weight,
             tags=" ".join(digest_tag(tag) for tag in dict.fromkeys(spec.params.tags or [])),
             schema=spec.schema_number,
             spec=spec.model_dump_json(),
@@ -120,6 +147,10 @@ class Submissions(ScriptRunner):
             ttl_ms=milliseconds(ttl_seconds),
             queue_limit=limits.queue,
             tenant_limit=limits.tenant,
+            key_id=key_id,
+            key_job_limit=limits.key.unfinished_jobs,
+            pixels=to_pixels(spec.cost),
+            pixels_per_minute=to_pixels(limits.key.megapixels_per_minute),
             absence_ms=milliseconds(limits.worker_absence_seconds),
             max_crashes=MAX_CRASHES,
             max_requeues=MAX_REQUEUES,
@@ -128,11 +159,11 @@ class Submissions(ScriptRunner):
             fingerprint=idempotency.fingerprint if idempotency else None,
             idempotency_ms=milliseconds(kept_seconds),
         )
-        outcome = verdict.decode()
+        outcome, usage = verdict.decode(), _read_usage(used)
         if outcome not in ("created", "replayed"):
-            raise refusal_of(outcome)
+            raise refusal_of(outcome, usage.full_in_seconds)
         replayed = outcome == "replayed"
-        return Submitted(job_id.decode(), replayed, bool(online), parse_view(told))
+        return Submitted(job_id.decode(), replayed, bool(online), usage, parse_view(told))
 
     def load(self, job_id: str, tenant: str) -> JobView:
         """Read a job.
@@ -182,6 +213,11 @@ class Submissions(ScriptRunner):
         ).decode()
         if verdict != "deleted":
             raise absence_of(verdict)
+
+
+def _read_usage(used: Sequence[int]) -> Usage:
+    tenant_jobs, key_jobs, pixels_left, fill_ms = used
+    return Usage(tenant_jobs, key_jobs, pixels_left, fill_ms / 1000)
 
 
 def _digest(text: str) -> str:

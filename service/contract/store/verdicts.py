@@ -11,12 +11,14 @@ from service.contract.errors import (
     NoWorker,
     PaintjobError,
     QueueFull,
+    RateLimited,
     RequeuedTooOften,
     StoreUnavailable,
     TooManyJobs,
     WorkerLost,
 )
 from service.contract.jobs import JobFailure
+from service.contract.keys import KEY_JOBS, PIXELS, TENANT_JOBS
 
 
 def failure_of(error: PaintjobError) -> JobFailure:
@@ -45,8 +47,13 @@ def absence_of(verdict: str) -> PaintjobError:
     return NotFound("there is no such job")
 
 
-def refusal_of(verdict: str) -> PaintjobError:
-    """Give the error of a submission that was not accepted."""
+def refusal_of(verdict: str, full_in_seconds: float) -> PaintjobError:
+    """Give the error of a submission that was not accepted.
+
+    Args:
+        verdict: what the script answered.
+        full_in_seconds: when the key's budget holds what is asked for, if that is what it lacks.
+    """
     refusals: dict[str, PaintjobError] = {
         "conflict": IdempotencyConflict(
             "this Idempotency-Key was used with another request; draw a new one"
@@ -54,7 +61,19 @@ def refusal_of(verdict: str) -> PaintjobError:
         "gone": JobExpired("the job of this Idempotency-Key has been wiped"),
         "queue_full": QueueFull("the queue is full; try again later", retry_after_seconds=10),
         "too_many_jobs": TooManyJobs(
-            "too many of your jobs are unfinished; wait for some to end", retry_after_seconds=10
+            "too many of your jobs are unfinished; wait for some to end",
+            retry_after_seconds=10,
+            policy=TENANT_JOBS,
+        ),
+        "too_many_jobs_of_key": TooManyJobs(
+            "too many jobs of this API key are unfinished; wait for some to end",
+            retry_after_seconds=10,
+            policy=KEY_JOBS,
+        ),
+        "over_budget": RateLimited(
+            "the pixels of this minute are used up; Retry-After says when there are enough again",
+            retry_after_seconds=full_in_seconds,
+            policy=PIXELS,
         ),
         "no_worker": NoWorker(
             "no worker for this method has been seen for long", retry_after_seconds=60

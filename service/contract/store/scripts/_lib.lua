@@ -77,16 +77,19 @@ local function ready_key(record)
   return key('ready', record.queue, record.tenant, record.priority)
 end
 
--- Puts a tenant in line. It starts beside the least served, neither ahead of nor behind everybody; but what it
+-- Puts a tenant in line. It starts beside the least served, neither far ahead of nor behind everybody; but what it
 -- was served beyond that is remembered while it is away, or one who sends job after job would be first each time.
+-- A head start, smaller than any cost, makes the newcomer the next one: else the alphabet would decide.
+local HEAD_START = 0.0001
+
 local function enter_line(queue, tenant)
   local line, served = key('tenants', queue), key('served', queue)
   if redis.call('ZSCORE', line, tenant) then
     return
   end
-  local least = redis.call('ZRANGE', line, 0, 0, 'WITHSCORES')[2] or 0
+  local least = redis.call('ZRANGE', line, 0, 0, 'WITHSCORES')[2] or HEAD_START
   local own = redis.call('ZSCORE', served, tenant) or 0
-  redis.call('ZADD', line, math.max(least, own), tenant)
+  redis.call('ZADD', line, math.max(least - HEAD_START, own), tenant)
   redis.call('ZREM', served, tenant)
   redis.call('ZREMRANGEBYSCORE', served, '-inf', least)
 end
@@ -165,16 +168,23 @@ local function close_attempt(id, outcome)
   end
 end
 
+-- Jobs that have not ended, by tenant and by the key that they came with ---------------------------------
+
+local function leave_active(id, record)
+  redis.call('ZREM', key('active', record.tenant), id)
+  redis.call('ZREM', key('active_of_key', record.key_id), id)
+end
+
 -- Transitions that several scripts share -------------------------------------------------------------
 
 -- Ends a job. `fields` are set along; `outcome` closes the running attempt.
 local function finish(id, status, outcome, fields)
-  local record = read(id, 'status', 'queue', 'tenant', 'priority', 'seq', 'cost', 'tags', 'ttl_ms')
+  local record = read(id, 'status', 'queue', 'tenant', 'priority', 'seq', 'cost', 'tags', 'ttl_ms', 'key_id')
   remove_ready(id, record)
   relist(id, record, record.status, status)
   redis.call('ZREM', key('leases'), id)
   redis.call('ZREM', key('deadlines'), id)
-  redis.call('ZREM', key('active', record.tenant), id)
+  leave_active(id, record)
   local expires_at = now + record.ttl_ms
   redis.call('ZADD', key('expiry'), int(expires_at), id)
   redis.call('HSET', job_key(id), 'status', status, 'finished_at', int(now), 'expires_at', int(expires_at))
@@ -244,13 +254,13 @@ end
 -- Removes every trace of a job from Redis and puts its blobs on the wipe list: now, and again when no worker
 -- that still holds it can write any more.
 local function wipe(id, tombstone, tombstone_ms, again_ms)
-  local record = read(id, 'status', 'queue', 'tenant', 'priority', 'cost', 'tags', 'idempotency')
+  local record = read(id, 'status', 'queue', 'tenant', 'priority', 'cost', 'tags', 'idempotency', 'key_id')
   remove_ready(id, record)
   relist(id, record, record.status, '')
   redis.call('ZREM', key('leases'), id)
   redis.call('ZREM', key('deadlines'), id)
   redis.call('ZREM', key('expiry'), id)
-  redis.call('ZREM', key('active', record.tenant), id)
+  leave_active(id, record)
   redis.call('DEL', job_key(id), key('events', id))
   -- For those who wait for its events: a stream that is deleted wakes nobody.
   redis.call('XADD', key('wiped'), 'MAXLEN', '~', MAX_WIPED_TOLD, '*', 'job_id', id)

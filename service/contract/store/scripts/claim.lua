@@ -18,7 +18,7 @@ local function knows(schema)
 end
 
 local FIELDS = {'status', 'schema', 'queue', 'tenant', 'priority', 'seq', 'created_at', 'started_at',
-  'start_by_at', 'finish_by_at', 'batch_key', 'model', 'solo', 'cost', 'attempts', 'tags'}
+  'start_by_at', 'finish_by_at', 'batch_key', 'model', 'solo', 'cost', 'charge', 'attempts', 'tags'}
 
 -- The oldest job of one priority that can be claimed now; what is late ends here.
 local function head_of(tenant, priority)
@@ -108,7 +108,9 @@ end
 local function take(record)
   local id = record.id
   if redis.call('ZSCORE', key('tenants', queue), record.tenant) then
-    redis.call('ZINCRBY', key('tenants', queue), record.cost, record.tenant)
+    -- What one job counts for its tenant is less the more weight the tenant has; its cost stays what it is.
+    local charge = record.charge ~= '' and record.charge or record.cost
+    redis.call('ZINCRBY', key('tenants', queue), charge, record.tenant)
   end
   remove_ready(id, record)
   relist(id, record, 'queued', 'running')

@@ -1,11 +1,50 @@
 -- Accepts a job: idempotency, limits, record, ready index and event in one step.
--- Gives {verdict, job id, whether a worker of the queue is online, the record as `tell` has it, if there is one}:
--- created, replayed, conflict, gone, queue_full, too_many_jobs, no_worker, upload_lost.
+-- Gives {verdict, job id, whether a worker of the queue is online, usage, the record as `tell` has it, if there is
+-- one}: created, replayed, conflict, gone, queue_full, too_many_jobs (of the tenant), too_many_jobs_of_key, over_budget, no_worker, upload_lost.
+-- Usage: unfinished jobs of the tenant and of the key, pixels that the key may still have painted, and after how
+-- many milliseconds its budget is whole, or, when it refuses, holds what is asked for.
 local id, queue, tenant = a.job_id, a.queue, a.tenant
+
+-- The budget of a key is a bucket that fills up by the minute, and is full when nothing is kept of it.
+local PER_MINUTE = a.pixels_per_minute or 0
+
+local function read_budget()
+  local kept = redis.call('HMGET', key('budget', a.key_id), 'pixels', 'at')
+  if not kept[1] then
+    return PER_MINUTE
+  end
+  return math.min(PER_MINUTE, kept[1] + (now - kept[2]) * PER_MINUTE / 60000)
+end
+
+local function time_to_fill(missing)
+  return math.max(0, math.ceil(missing * 60000 / PER_MINUTE))
+end
+
+-- A job larger than the whole budget may go when it is full, and leaves it in debt: else it could never go.
+local function missing_pixels()
+  return math.min(a.pixels, PER_MINUTE) - read_budget()
+end
+
+local function charge()
+  local left = read_budget() - a.pixels
+  redis.call('HSET', key('budget', a.key_id), 'pixels', string.format('%.3f', left), 'at', int(now))
+  redis.call('PEXPIRE', key('budget', a.key_id), int(time_to_fill(PER_MINUTE - left) + 1))
+end
+
+local function usage(verdict)
+  local left, fill_ms = 0, 0
+  if a.pixels_per_minute then
+    left = read_budget()
+    fill_ms = time_to_fill(verdict == 'over_budget' and missing_pixels() or PER_MINUTE - left)
+  end
+  return {redis.call('ZCARD', key('active', tenant)), redis.call('ZCARD', key('active_of_key', a.key_id)),
+    math.floor(left), fill_ms}
+end
 
 local function answer(verdict, job_id)
   local is_there = verdict == 'created' or verdict == 'replayed'
-  return {verdict, job_id or id, workers_online(queue) > 0 and 1 or 0, is_there and tell(job_id or id) or {}}
+  return {verdict, job_id or id, workers_online(queue) > 0 and 1 or 0, usage(verdict),
+    is_there and tell(job_id or id) or {}}
 end
 
 if redis.call('EXISTS', job_key(id)) == 1 then
@@ -44,6 +83,12 @@ end
 if redis.call('ZCARD', key('active', tenant)) >= a.tenant_limit then
   return answer('too_many_jobs')
 end
+if a.key_job_limit and redis.call('ZCARD', key('active_of_key', a.key_id)) >= a.key_job_limit then
+  return answer('too_many_jobs_of_key')
+end
+if a.pixels_per_minute and missing_pixels() > 0 then
+  return answer('over_budget')
+end
 
 local record = {
   queue = queue,
@@ -59,7 +104,8 @@ local record = {
 redis.call('HSET', job_key(id),
   'schema', a.schema, 'spec', a.spec, 'status', 'queued', 'version', 0,
   'queue', queue, 'tenant', tenant, 'priority', a.priority, 'seq', record.seq,
-  'model', a.model, 'batch_key', a.batch_key, 'cost', a.cost, 'tags', a.tags, 'solo', '',
+  'model', a.model, 'batch_key', a.batch_key, 'cost', a.cost, 'charge', a.charge, 'tags', a.tags, 'solo', '',
+  'key_id', a.key_id,
   'created_at', int(now), 'started_at', '', 'start_by_at', record.start_by_at,
   'finish_by_at', record.finish_by_at, 'ttl_ms', a.ttl_ms,
   'attempt', 0, 'crashes', 0, 'requeues', 0, 'max_crashes', a.max_crashes, 'max_requeues', a.max_requeues,
@@ -68,6 +114,10 @@ add_ready(id, record)
 relist(id, record, '', 'queued')
 watch_deadline(id, record)
 redis.call('ZADD', key('active', tenant), int(now), id)
+redis.call('ZADD', key('active_of_key', a.key_id), int(now), id)
+if a.pixels_per_minute then
+  charge()
+end
 redis.call('SADD', key('queues'), queue)
 redis.call('ZREM', key('wipe'), id .. '#upload')
 if idempotency ~= '' then
