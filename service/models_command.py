@@ -36,6 +36,9 @@ _DATA_DIR = Path("paintjob-data")
 @models_app.command("list")
 def list_models(
     url: Annotated[str | None, typer.Option(help="Ask a running service instead.")] = None,
+    key: Annotated[
+        str | None, typer.Option(help="API key for it, if one is asked for.", envvar="PAINTJOB_KEY")
+    ] = None,
     models_file: ModelsFile = None,
     data_dir: DataDir = _DATA_DIR,
     allow_non_commercial: AllowNonCommercial = False,
@@ -44,7 +47,7 @@ def list_models(
     if url is None:
         rows = _read_rows(models_file, data_dir, allow_non_commercial)
     else:
-        with PaintjobClient(url) as client:
+        with PaintjobClient(url, api_key=key) as client:
             rows = client.get_models()
     for row in rows:
         mark = "default" if row.get("is_default") else "" if row["configured"] else "not served"

@@ -13,6 +13,8 @@ import httpx
 import psutil
 import pytest
 
+from service import cli
+from service.client import PaintjobClient
 from service.contract.store import JobStore, connect
 from tests.support.http import mask, picture
 from tests.support.keys import bearer, make_key
@@ -115,3 +117,26 @@ def test_gunicorn_listens_everywhere_when_told_so(
     with running_server(broker_url, tmp_path, **settings) as server:
         status = httpx.get(f"{server.url}/limits").status_code
     assert status == (401 if auth == "keys" else 200)
+
+
+def test_client_and_command_line_send_their_key(
+    server: RunningServer,
+    store: JobStore,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    key = make_key(store)
+    with PaintjobClient(server.url, api_key=key) as client:
+        job = client.submit("outpaint", ("image.png", picture()), params={"right": 8})
+        assert client.get_job(job.id).id == job.id
+    image = tmp_path / "image.png"
+    image.write_bytes(picture())
+    monkeypatch.setenv("PAINTJOB_KEY", key)
+    command = ["paintjob", "submit", "outpaint", str(image), "--right", "8", "--dry-run"]
+    for further, status in (([], 0), (["--key", f"{key[:-4]}0000"], 1)):
+        monkeypatch.setattr(sys, "argv", [*command, "--url", server.url, *further])
+        with pytest.raises(SystemExit) as caught:
+            cli.main()
+        assert (caught.value.code or 0) == status
+    assert "valid API key" in capsys.readouterr().err

@@ -35,6 +35,11 @@ def test_bad_settings_are_refused(environ: dict[str, Any]) -> None:
         ServiceSettings.from_env(environ)
 
 
+def test_key_of_a_client_is_no_setting_of_the_service() -> None:
+    assert ServiceSettings.from_env({"PAINTJOB_KEY": "pj_x"}) == ServiceSettings()
+    assert "key" not in ALL_FIELDS
+
+
 def test_every_setting_is_known_to_the_other_processes() -> None:
     assert set(ServiceSettings.model_fields) <= ALL_FIELDS
 
