@@ -1,0 +1,96 @@
+"""Which addresses callers may have the service connect to."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+# What `is_global` of some Python releases lets pass: relays and routing into other networks.
+_REFUSED = tuple(
+    ipaddress.ip_network(text)
+    for text in (
+        "192.0.0.0/24",
+        "192.88.99.0/24",
+        "::/96",
+        "64:ff9b:1::/48",
+        "2001::/23",
+        "2002::/16",
+        "3fff::/20",
+        "5f00::/16",
+        "fec0::/10",
+    )
+)
+
+
+class Unresolvable(Exception):
+    """A host has no address.
+
+    Attributes:
+        is_final: whether it does not exist, rather than could not be asked for.
+    """
+
+    def __init__(self, *, is_final: bool) -> None:
+        super().__init__("the host does not resolve")
+        self.is_final = is_final
+
+
+class AddressRefused(Exception):
+    """A host has an address that callers may not reach."""
+
+
+def resolve(host: str, port: int, *, allow_private: bool) -> list[str]:
+    """Give a host's addresses, all of them checked.
+
+    Args:
+        host: a name, or an address in any spelling that the system takes.
+        port: TCP port.
+        allow_private: whether addresses of private networks and of this machine are taken.
+
+    Raises:
+        Unresolvable: it has none.
+        AddressRefused: one of them is not to be reached; a name with a public and a private address
+            is a trap.
+    """
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except socket.gaierror as error:
+        raise Unresolvable(is_final=error.errno == socket.EAI_NONAME) from error
+    except (UnicodeError, ValueError) as error:
+        raise Unresolvable(is_final=True) from error
+    addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
+    if any(not is_reachable(text, allow_private=allow_private) for text in addresses):
+        raise AddressRefused("the address is not to be reached")
+    return addresses
+
+
+def is_reachable(text: str, *, allow_private: bool) -> bool:
+    """Tell whether callers may have the service connect to an address.
+
+    Link-local addresses are refused whatever is allowed: there clouds hand out credentials.
+
+    Source: the registries of RFC 6890 as `ipaddress` has them; RFC 6052 for NAT64.
+    """
+    address = _unwrap(ipaddress.ip_address(text.partition("%")[0]))
+    if address.is_link_local or address.is_multicast:
+        return False
+    return allow_private or is_public(address)
+
+
+def is_public(address: Address) -> bool:
+    """Tell whether an address belongs to the public internet, and to no relay into others."""
+    if address.is_multicast or not address.is_global:
+        return False
+    return not any(address.version == net.version and address in net for net in _REFUSED)
+
+
+def _unwrap(address: Address) -> Address:
+    """Give the IPv4 address that an IPv6 one stands for, if it does."""
+    if isinstance(address, ipaddress.IPv4Address):
+        return address
+    if address in _NAT64:
+        # Where only IPv6 is spoken every IPv4 host has such an address.
+        return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    return address.ipv4_mapped or address

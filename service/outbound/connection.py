@@ -1,0 +1,122 @@
+"""A connection to what a caller named: to a checked address, and over by a deadline.
+
+httpcore lets a backend of one's own open the sockets and still speaks HTTP and TLS itself: the
+certificate is checked against the name in the URL, the connection goes to the address that was
+checked.
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import time
+from collections.abc import Iterable
+from typing import Any
+
+import httpcore
+
+from service.outbound.addresses import resolve
+
+# A body of ours fits, so that no receiver can draw out its sending byte by byte.
+_SEND_BUFFER = (socket.SOL_SOCKET, socket.SO_SNDBUF, 262_144)
+
+
+class DeadlineStream(httpcore.NetworkStream):
+    """A stream whose every step ends when the whole exchange must.
+
+    A timeout for each step alone would let a receiver that sends a byte now and then hold it for
+    ever.
+
+    Args:
+        stream: the stream.
+        deadline: when all must be done, by `time.monotonic`.
+    """
+
+    def __init__(self, stream: httpcore.NetworkStream, deadline: float) -> None:
+        self._stream = stream
+        self._deadline = deadline
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        """Receive."""
+        return self._stream.read(max_bytes, remaining(self._deadline))
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        """Send."""
+        self._stream.write(buffer, remaining(self._deadline))
+
+    def close(self) -> None:
+        """Close."""
+        self._stream.close()
+
+    def start_tls(
+        self,
+        ssl_context: ssl.SSLContext,
+        server_hostname: str | None = None,
+        timeout: float | None = None,
+    ) -> httpcore.NetworkStream:
+        """Begin TLS."""
+        left = remaining(self._deadline)
+        return DeadlineStream(
+            self._stream.start_tls(ssl_context, server_hostname, left), self._deadline
+        )
+
+    def get_extra_info(self, info: str) -> Any:
+        """Give what the socket knows."""
+        return self._stream.get_extra_info(info)
+
+
+class GuardedBackend(httpcore.NetworkBackend):
+    """Opens connections to checked addresses only.
+
+    Args:
+        deadline: when all must be done, by `time.monotonic`.
+        allow_private: whether private networks may be reached.
+    """
+
+    def __init__(self, deadline: float, *, allow_private: bool) -> None:
+        self._deadline = deadline
+        self._allow_private = allow_private
+        self._backend = httpcore.SyncBackend()
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore.NetworkStream:
+        """Connect to one of a host's addresses, the first that answers.
+
+        Raises:
+            Unresolvable, AddressRefused: the host has no address, or one that is not allowed.
+            httpcore.NetworkError, httpcore.TimeoutException: none answers.
+        """
+        addresses = resolve(host, port, allow_private=self._allow_private)
+        options = [*(socket_options or ()), _SEND_BUFFER]
+        for address in addresses[:-1]:
+            try:
+                # Half of what is left: one that does not answer must leave time for the next.
+                left = remaining(self._deadline) / 2
+                return self._open(address, port, left, options)
+            except (httpcore.ConnectError, httpcore.ConnectTimeout):
+                continue
+        return self._open(addresses[-1], port, remaining(self._deadline), options)
+
+    def _open(
+        self, address: str, port: int, timeout: float, options: list[Any]
+    ) -> httpcore.NetworkStream:
+        stream = self._backend.connect_tcp(address, port, timeout, socket_options=options)
+        return DeadlineStream(stream, self._deadline)
+
+
+def remaining(deadline: float) -> float:
+    """Give the seconds that are left.
+
+    Raises:
+        httpcore.ReadTimeout: none are.
+    """
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise httpcore.ReadTimeout("the time for the whole exchange is over")
+    return left

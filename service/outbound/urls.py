@@ -1,0 +1,85 @@
+"""The URLs that callers may name."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+
+import httpx
+
+from service.contract.errors import InvalidField
+from service.contract.params import MAX_URL_CHARACTERS
+from service.outbound.addresses import AddressRefused, Unresolvable, resolve
+
+LOOKUP_SLOTS = 8
+"""Names looked up at once while requests wait: slow name servers shall not hold all threads."""
+
+PORTS = {"http": 80, "https": 443}
+MAX_PORT = 65_535
+
+_lookups = threading.BoundedSemaphore(LOOKUP_SLOTS)
+
+
+@dataclass(frozen=True)
+class OutboundPolicy:
+    """What the operator lets callers reach.
+
+    Attributes:
+        allow_http: URLs without TLS.
+        allow_private: private networks and this machine.
+    """
+
+    allow_http: bool = False
+    allow_private: bool = False
+
+
+def parse_url(text: str, policy: OutboundPolicy) -> httpx.URL:
+    """Read a URL and check its form.
+
+    Raises:
+        InvalidField: it breaks a rule; the text itself is not told.
+    """
+    if len(text) > MAX_URL_CHARACTERS:
+        raise InvalidField(f"must have at most {MAX_URL_CHARACTERS} characters")
+    try:
+        url = httpx.URL(text)
+    except (httpx.InvalidURL, UnicodeError) as error:
+        raise InvalidField("must be a URL") from error
+    if url.scheme not in PORTS or not url.host:
+        raise InvalidField("must be an absolute https URL")
+    if not 0 < get_port(url) <= MAX_PORT:
+        raise InvalidField("must have a port from 1 to 65535, or none")
+    if url.scheme == "http" and not policy.allow_http:
+        raise InvalidField("must be https")
+    if url.userinfo:
+        raise InvalidField("must not hold a user or a password")
+    if url.fragment:
+        raise InvalidField("must not have a fragment: it would never be sent")
+    return url
+
+
+def get_port(url: httpx.URL) -> int:
+    """Give the port that a URL means."""
+    return PORTS[url.scheme] if url.port is None else url.port
+
+
+def check_url(text: str, policy: OutboundPolicy) -> None:
+    """Check a URL when it is named: its form, and where it leads now.
+
+    It is checked again at each use, so what cannot be looked up at the moment passes.
+
+    Raises:
+        InvalidField: it breaks a rule, does not exist, or leads to where callers may not reach.
+    """
+    url = parse_url(text, policy)
+    if not _lookups.acquire(blocking=False):
+        return
+    try:
+        resolve(url.raw_host.decode(), get_port(url), allow_private=policy.allow_private)
+    except Unresolvable as error:
+        if error.is_final:
+            raise InvalidField("must name a host that exists") from error
+    except AddressRefused as error:
+        raise InvalidField("must not lead to a private or reserved address") from error
+    finally:
+        _lookups.release()
