@@ -213,5 +213,6 @@ def _describe_links(record: JobRecord, url: str) -> Links:
         result=f"{url}/result" if record.status is JobStatus.SUCCEEDED else None,
         mask=f"{url}/mask" if record.mask_path else None,
         events=f"{url}/events",
+        deliveries=f"{url}/deliveries" if record.spec.params.webhook_url else None,
         cancel=None if record.status.is_terminal else f"{url}/cancel",
     )

@@ -12,7 +12,7 @@ from flask_swagger_ui import get_swaggerui_blueprint  # type: ignore[import-unty
 
 from service import auth, context, limits, problems
 from service.config import ServiceSettings
-from service.routes import catalogue, events, health, jobs, listing, paint, reference
+from service.routes import catalogue, deliveries, events, health, jobs, listing, paint, reference
 
 log = structlog.get_logger()
 
@@ -34,7 +34,7 @@ def create_app(settings: ServiceSettings) -> Flask:
     app.after_request(_end)
     auth.install(app)
     limits.install(app)
-    for module in (paint, jobs, listing, events, catalogue, health, reference):
+    for module in (paint, jobs, listing, events, deliveries, catalogue, health, reference):
         app.register_blueprint(module.build_blueprint())
     app.register_blueprint(_build_docs())
     return app

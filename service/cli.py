@@ -26,6 +26,7 @@ from service.up.settings import UpSettings, complete
 from service.up.supervisor import StartError
 from service.verify_command import verify
 from service.version import get_version
+from service.webhooks_command import webhooks_app
 
 app = typer.Typer(
     name="paintjob",
@@ -36,6 +37,7 @@ app = typer.Typer(
 app.add_typer(models_app, name="models")
 app.add_typer(keys_app, name="keys")
 app.add_typer(submit_app, name="submit")
+app.add_typer(webhooks_app, name="webhooks")
 app.command()(verify)
 
 DataDir = Annotated[
@@ -104,7 +106,7 @@ def worker(
 
 @app.command()
 def courier(data_dir: DataDir = None) -> None:
-    """Run the process that frees what dead workers held and wipes what has expired."""
+    """Run the process that frees what dead workers held, wipes what has expired, sends webhooks."""
     _become(["service.courier"], _environ(data_dir=data_dir))
 
 

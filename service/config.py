@@ -9,10 +9,11 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from service.contract.keys import KeyLimits
-from service.contract.settings import SharedSettings, read_settings
+from service.contract.settings import read_settings
+from service.webhooks_config import WebhookSettings
 
 
-class ServiceSettings(SharedSettings):
+class ServiceSettings(WebhookSettings):
     """What the API can be told, each from `PAINTJOB_` and the field's name in capitals."""
 
     host: str = Field("127.0.0.1", min_length=1)
@@ -20,11 +21,6 @@ class ServiceSettings(SharedSettings):
     auth: Literal["auto", "keys", "open-to-everyone"] = Field(
         "auto",
         description="auto: no keys are asked for, and only this machine is listened to.",
-    )
-    public_url: str = Field(
-        "",
-        pattern=r"^(https?://[^\s?#]*[^\s/?#])?$",
-        description="Where callers reach the service; empty: URLs in answers are relative.",
     )
     queue_limit: int = Field(1000, ge=1, description="Waiting jobs a queue holds before 503.")
     tenant_job_limit: int = Field(1000, ge=1, description="Unfinished jobs a tenant may have.")

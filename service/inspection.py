@@ -33,6 +33,7 @@ from service.contract.masks import (
     inspect_transparency,
 )
 from service.contract.params import InpaintParams, Operation, OutpaintParams
+from service.outbound.urls import check_url
 from service.output import check_format_holds, check_format_holds_exif, find_format_faults
 from service.planning import (
     Choice,
@@ -207,6 +208,7 @@ class Inspector:
             found.faults += find_unsupported(params, found.choice)
         found.faults += find_format_faults(params)
         found.faults += find_retention_faults(params)
+        self._check_webhook(params, found)
         canvas = found.picture.upright_size if found.picture else None
         if isinstance(params, InpaintParams):
             found.faults += find_mask_faults(params)
@@ -223,6 +225,15 @@ class Inspector:
                 check_painted_pixels(canvas, params.num_images or 1)
             with found.at("/output_format"):
                 check_format_holds(canvas, params.output_format or "png")
+
+    def _check_webhook(self, params: InpaintParams | OutpaintParams, found: _Findings) -> None:
+        """Look at where a job's webhooks are to go, now; the courier looks again each time."""
+        if params.webhook_url is not None:
+            with found.at("/webhook_url"):
+                check_url(params.webhook_url, self._settings.webhook_policy)
+        elif params.webhook_events is not None:
+            message = "says what to tell webhook_url of, which is missing"
+            found.faults.append(Fault("/webhook_events", "invalid_field", message))
 
     def _check_geometry(
         self, params: OutpaintParams, size: tuple[int, int] | None, found: _Findings

@@ -23,6 +23,7 @@ from service.contract.masks import DEFAULT_THRESHOLD
 from service.contract.methods import BEST_WEIGHT_FREE, GENERATE_FIELDS, MethodInfo, find_method
 from service.contract.names import CPU_QUEUE, gpu_queue
 from service.contract.params import (
+    DEFAULT_WEBHOOK_EVENTS,
     MARGIN_FIELDS,
     MAX_SEED,
     PERCENT_FIELDS,
@@ -208,6 +209,8 @@ def fill_defaults(
         "cancel_on_disconnect": False,
     }
     values |= format_defaults(params)
+    if params.webhook_url is not None:
+        values["webhook_events"] = list(DEFAULT_WEBHOOK_EVENTS)
     values |= {name: DEFAULTS[name] for name in DEFAULTS if name in choice.method.honors}
     if choice.model is not None:
         values |= _model_defaults(choice.model)

@@ -25,6 +25,7 @@ from service.contract.jobs import (
     Timings,
 )
 from service.contract.params import InpaintParams, Operation, OutpaintParams, OutputFormat
+from service.contract.webhooks import Delivery
 
 
 class Answer(BaseModel):
@@ -91,6 +92,7 @@ class Links(Answer):
     result: str | None
     mask: str | None
     events: str | None
+    deliveries: str | None = Field(description="Null of a job without `webhook_url`.")
     cancel: str | None
 
 
@@ -193,6 +195,14 @@ class JobList(Answer):
 
     jobs: list[ListedJob]
     links: PageLinks
+
+
+class Deliveries(Answer):
+    """What became of a job's webhooks."""
+
+    deliveries: list[Delivery] = Field(
+        description="One for each event so far that was to be told, oldest first."
+    )
 
 
 class Plan(Answer):

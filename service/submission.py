@@ -10,14 +10,14 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
 from service.config import ServiceSettings
 from service.contract.blobs import BlobStore
 from service.contract.catalogue import Catalogue
-from service.contract.errors import BrokerUnavailable
+from service.contract.errors import BrokerUnavailable, Fault, WebhookKeyRequired
 from service.contract.images import PictureInfo
 from service.contract.jobs import BlobRef, JobSpec
 from service.contract.names import new_job_id
@@ -106,7 +106,7 @@ class Submitter:
         Raises:
             PaintjobError: the request is refused; `faults` tells all that is wrong with it.
         """
-        inspected = self._inspector.inspect(asked)
+        inspected = self._inspector.inspect(self._check_signing(asked))
         spec = _build_spec(asked, inspected)
         params = spec.params.model_copy(update={"seed": inspected.params.seed})
         return Planned(spec.model_copy(update={"params": params}), inspected.canvas)
@@ -117,7 +117,7 @@ class Submitter:
         Raises:
             PaintjobError: the request is refused; `faults` tells all that is wrong with it.
         """
-        inspected = self._inspector.inspect(asked)
+        inspected = self._inspector.inspect(self._check_signing(asked))
         if inspected.mask is not None and inspected.mask.drawn is not None:
             asked.intake.add_drawn("mask", inspected.mask.drawn)
         spec = _build_spec(asked, inspected)
@@ -133,6 +133,16 @@ class Submitter:
             self._ring(spec.queue)
         log.info("job_accepted", job_id=submitted.job_id, replayed=submitted.replayed)
         return Accepted(submitted.view, submitted.replayed, submitted.usage)
+
+    def _check_signing(self, asked: Asked) -> Asked:
+        """Note the fault of a webhook that nobody could sign."""
+        if asked.params is None or asked.params.webhook_url is None:
+            return asked
+        if try_twice(lambda: self._store.has_webhook_key(asked.tenant)):
+            return asked
+        message = "nothing can be signed: the operator has made no webhook key for this tenant yet"
+        fault = Fault("/webhook_url", WebhookKeyRequired.code, message)
+        return replace(asked, faults=(*asked.faults, fault))
 
     def _submit(self, spec: JobSpec, asked: Asked, idempotency: Idempotency | None) -> Submitted:
         params, settings = spec.params, self._settings

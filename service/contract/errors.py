@@ -14,13 +14,13 @@ PaintjobError
 │   ├── NoChange
 │   ├── MethodUnavailable · ModelUnavailable · ModelRequired
 │   ├── ParameterNotSupported · LicenceRefused
-│   └── IdempotencyConflict
+│   └── WebhookKeyRequired · IdempotencyConflict
 ├── NotPermitted
 │   ├── Unauthorized · Forbidden
 ├── MissingResource
 │   ├── NotFound · JobExpired
 ├── WrongState
-│   ├── NotFinished · NoResult · AlreadyFinished
+│   ├── NotFinished · NoResult · AlreadyFinished · NoWebhook
 ├── Refused               try again later
 │   ├── RateLimited · TooManyJobs
 │   ├── QueueFull · NoWorker · BrokerUnavailable · BrokerFull · StoreUnavailable
@@ -236,6 +236,13 @@ class LicenceRefused(InvalidInput):
     title = "The licence of the model is refused by policy"
 
 
+class WebhookKeyRequired(InvalidInput):
+    """A webhook was asked for, and the tenant has no key to sign it with."""
+
+    code = "webhook_key_required"
+    title = "A webhook needs a signing key"
+
+
 class IdempotencyConflict(InvalidInput):
     """An idempotency key was used again with another body."""
 
@@ -303,6 +310,13 @@ class AlreadyFinished(WrongState):
 
     code = "already_finished"
     title = "The job has already finished"
+
+
+class NoWebhook(WrongState):
+    """There is nothing to send again."""
+
+    code = "no_webhook"
+    title = "The job has no such webhook"
 
 
 class Refused(PaintjobError):

@@ -24,7 +24,14 @@ MirrorStyle = Literal["exact", "guided"]
 MaskPolarity = Literal["white_repaints", "black_repaints"]
 MaskSource = Literal["alpha"]
 PaintRegion = Literal["auto", "box", "full"]
+WebhookEvent = Literal["job.running", "job.succeeded", "job.failed", "job.canceled"]
 Infill = Literal["auto", "none", "neutral", "blur", "edge", "patch", "original"]
+
+DEFAULT_WEBHOOK_EVENTS: tuple[WebhookEvent, ...] = (
+    "job.succeeded",
+    "job.failed",
+    "job.canceled",
+)
 
 MAX_SEED = 2**32 - 1
 MAX_TAGS = 16
@@ -167,6 +174,29 @@ class PaintParams(BaseModel):
         "or follows its events is gone before it ends; `false` by default. Behind a proxy a "
         "client is gone when the proxy closes its own connection.",
     )
+    webhook_url: str | None = Field(
+        None,
+        min_length=1,
+        max_length=MAX_URL_CHARACTERS,
+        description="Where to send the job's document, signed, when something happens to it: an "
+        "https URL on a public address, without user and fragment. Tried for 24 hours, but no "
+        "longer than the job lives.",
+    )
+    webhook_events: list[WebhookEvent] | None = Field(
+        None,
+        min_length=1,
+        max_length=4,
+        description="What to tell `webhook_url` of, each once: by default the three ends, "
+        "`job.succeeded`, `job.failed` and `job.canceled`.",
+        json_schema_extra={"uniqueItems": True},
+    )
+
+    @field_validator("webhook_events")
+    @classmethod
+    def _names_each_once(cls, value: list[WebhookEvent] | None) -> list[WebhookEvent] | None:
+        if value is not None and len(set(value)) < len(value):
+            raise ValueError("must name each event once")
+        return value
 
 
 class InpaintParams(PaintParams):

@@ -142,6 +142,13 @@ ALL_FIELDS = frozenset(
         "call_memory_bytes",
         "torch_threads",
         "courier_interval_seconds",
+        "webhook_allow_http",
+        "webhook_allow_private",
+        "webhook_timeout_seconds",
+        "webhook_retry_seconds",
+        "webhook_window_seconds",
+        "webhook_threads",
+        "webhook_ca_file",
     }
 )
 """Every setting of every process: one environment can serve all of them. A test compares."""

@@ -1,1 +1,1 @@
-"""The courier: reaps like every worker, and wipes blobs that nobody may keep."""
+"""The courier: reaps like every worker, wipes blobs that nobody may keep, and tells of jobs."""

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 
 from pydantic import Field
 
-from service.contract.settings import SharedSettings, read_settings
+from service.contract.settings import read_settings
+from service.webhooks_config import WebhookSettings
 
 
-class CourierSettings(SharedSettings):
+class CourierSettings(WebhookSettings):
     """What the courier can be told, each from `PAINTJOB_` and the field's name in capitals."""
 
     courier_interval_seconds: float = Field(
@@ -18,6 +19,13 @@ class CourierSettings(SharedSettings):
         le=2,
         description="Seconds between rounds; a longer rest would be taken for an outage.",
     )
+    webhook_retry_seconds: float = Field(
+        5.0, gt=0, le=3600, description="Seconds until the second try; later waits grow threefold."
+    )
+    webhook_window_seconds: float = Field(
+        86_400.0, ge=0, le=604_800, description="Seconds that a webhook is tried before it is dead."
+    )
+    webhook_threads: int = Field(32, ge=4, le=256, description="Webhooks told at once.")
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> CourierSettings:

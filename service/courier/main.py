@@ -1,4 +1,4 @@
-"""Entry of the courier process: once a second reap, ring and wipe."""
+"""Entry of the courier process: once a second reap, ring and wipe; and tell of jobs meanwhile."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from service.contract.store import JobStore, connect
 from service.contract.telemetry import configure_logging
 from service.contract.wakeups import Wakeups
 from service.courier.config import CourierSettings
+from service.courier.dispatching import Dispatcher
 from service.courier.wiping import wipe_due
 
 EXIT_BAD_SETTINGS = 2
@@ -36,10 +37,14 @@ def main() -> int:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
+    # A thread of its own: a receiver may take its time, a lease may not.
+    dispatcher = threading.Thread(target=Dispatcher(store, settings).run, args=(stop,))
+    dispatcher.start()
     log.info("courier_ready")
     run(
         store, Wakeups(store.redis, store.namespace), blobs, stop, settings.courier_interval_seconds
     )
+    dispatcher.join()
     return 0
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from service import schemas
 from service.contract.errors import Hung
 from service.contract.params import Operation
-from service.openapi.job_examples import build_job_example, build_plan_example
+from service.openapi.job_examples import JOB_IDS, build_job_example, build_plan_example
 from service.schemas import Answer
 
 Examples = Mapping[str, Any]
@@ -37,6 +37,8 @@ def build_answer_examples() -> Mapping[tuple[str, int], Examples]:
         ("getJob", 200): _jobs("inpaint", "queued", "running", "succeeded", "failed", "canceled"),
         ("cancelJob", 200): _jobs("inpaint", "canceled"),
         ("cancelJob", 202): _jobs("inpaint", "stopping"),
+        ("listDeliveries", 200): {"delivered": _write(schemas.Deliveries, _deliver("delivered"))},
+        ("redeliver", 202): {"redelivered": _write(schemas.Deliveries, _deliver("pending"))},
         ("listMethods", 200): {"methods": _write(schemas.MethodList, {"methods": [_METHOD]})},
         ("listModels", 200): {"models": _write(schemas.ModelList, {"models": [_MODEL]})},
         ("getLimits", 200): {"limits": _write(schemas.LimitsAnswer, _LIMITS)},
@@ -126,6 +128,24 @@ _ERROR = {
     "description": "The painting made no progress.",
 }
 _VERSION = {"name": "paintjob", "version": "0.1.0", "job_schema": 2}
+
+
+def _deliver(state: str) -> dict[str, Any]:
+    """Tell of the end of the example job: refused once, then taken, perhaps to be sent again."""
+    tries = [
+        {"at": "2025-11-22T08:26:42.120Z", "seconds": 0.21, "status": 503, "error": "refused"},
+        {"at": "2025-11-22T08:26:47.470Z", "seconds": 0.08, "status": 204, "error": None},
+    ]
+    delivery = {
+        "id": f"{JOB_IDS['inpaint']}-4",
+        "event": "job.succeeded",
+        "state": state,
+        "created_at": "2025-11-22T08:26:41.900Z",
+        "next_try_at": "2025-11-22T09:00:00Z" if state == "pending" else None,
+        "tries": len(tries),
+        "attempts": tries,
+    }
+    return {"deliveries": [delivery]}
 
 
 def _jobs(operation: Operation, *statuses: str) -> Examples:

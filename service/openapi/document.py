@@ -12,6 +12,7 @@ from pydantic.json_schema import models_json_schema
 
 from service.contract.jobs import JobStatus
 from service.openapi import bodies
+from service.openapi.hooks import describe_webhooks
 from service.openapi.illustration import illustrate
 from service.openapi.operations import OPERATIONS, Operation, Reply
 from service.openapi.problem_examples import build_problem_example, status_of
@@ -105,6 +106,12 @@ PARAMETERS: Mapping[str, Schema] = {
         "required": True,
         "description": "Counted from 0.",
         "schema": {"type": "integer", "minimum": 0, "maximum": 7},
+    },
+    "webhook_id": {
+        "name": "webhook_id",
+        "in": "query",
+        "description": "The `id` of the delivery that is meant; by default the last one.",
+        "schema": {"type": "string"},
     },
     "code": {
         "name": "code",
@@ -225,6 +232,7 @@ def build_document() -> Schema:
         "servers": [{"url": "/"}],
         "tags": [{"name": name, "description": text} for name, text in _TAGS.items()],
         "paths": paths,
+        "webhooks": describe_webhooks(),
         "components": {
             "schemas": _build_schemas(),
             "parameters": dict(PARAMETERS),

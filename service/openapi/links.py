@@ -9,8 +9,17 @@ _ID = "$response.body#/id"
 _PATH_ID = "$request.path.job_id"
 _FIRST = {"index": "0"}
 
+_DELIVERY = "$response.body#/deliveries/0/id"
 _JOB_CALLS = ("getJob", "getResult", "getOutput", "getMask", "cancelJob", "deleteJob")
-_READ_CALLS = ("getResult", "getOutput", "getMask", "getPreview", "cancelJob", "deleteJob")
+_READ_CALLS = (
+    "getResult",
+    "getOutput",
+    "getMask",
+    "getPreview",
+    "cancelJob",
+    "deleteJob",
+    "listDeliveries",
+)
 
 LINKS: Mapping[tuple[str, int], Mapping[str, Mapping[str, str]]] = {
     ("createInpaint", 202): {name: {"job_id": _ID} for name in _JOB_CALLS},
@@ -19,6 +28,8 @@ LINKS: Mapping[tuple[str, int], Mapping[str, Mapping[str, str]]] = {
     ("getJob", 200): {name: {"job_id": _ID} for name in _READ_CALLS},
     ("cancelJob", 200): {name: {"job_id": _ID} for name in ("getJob", "deleteJob")},
     ("cancelJob", 202): {name: {"job_id": _ID} for name in ("getJob", "deleteJob")},
+    ("listDeliveries", 200): {"redeliver": {"job_id": _PATH_ID, "webhook_id": _DELIVERY}},
+    ("redeliver", 202): {"listDeliveries": {"job_id": _PATH_ID}},
     ("deleteJob", 204): {"getJob": {"job_id": _PATH_ID}},
     ("listErrors", 200): {"getError": {"code": "$response.body#/errors/0/code"}},
 }

@@ -31,6 +31,7 @@ PROBLEMS: Mapping[str, tuple[str, str | None, tuple[str, ...] | None]] = {
         None,
         None,
     ),
+    "no_webhook": ("the job has no webhook of this id", None, None),
     "range_not_satisfiable": ("see Content-Range", None, None),
     "invalid_field": ("Input should be greater than or equal to 0", "/seed", None),
     "unknown_field": ("there is no such field", "/promt", None),
@@ -65,6 +66,11 @@ PROBLEMS: Mapping[str, tuple[str, str | None, tuple[str, ...] | None]] = {
     "licence_refused": (
         "the licence of this model forbids commercial use, which this deployment refuses",
         "/model",
+        None,
+    ),
+    "webhook_key_required": (
+        "nothing can be signed: the operator has made no webhook key for this tenant yet",
+        "/webhook_url",
         None,
     ),
     "idempotency_conflict": (

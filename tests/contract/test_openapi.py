@@ -160,6 +160,7 @@ def test_property_examples_fit(document: dict[str, Any], operation: PaintOperati
 def test_answers_fit_their_schemas(client: FlaskClient, document: dict[str, Any]) -> None:
     for response in (post_inpaint(client), post_outpaint(client, right="8")):
         _check(document, "Job", response.get_json())
+    job_id = response.get_json()["id"]
     _check(document, "Problem", post_inpaint(client, seed="x").get_json())
     for operation in EXAMPLES:
         plan = client.post(f"/{operation}?dry_run=true", json=build_example(operation))
@@ -168,7 +169,8 @@ def test_answers_fit_their_schemas(client: FlaskClient, document: dict[str, Any]
         model = described.replies[200].model if 200 in described.replies else None
         if described.method != "get" or model is None or model is Job:
             continue
-        response = client.get(described.path.replace("{code}", "hung"))
+        path = described.path.replace("{code}", "hung").replace("{job_id}", job_id)
+        response = client.get(path)
         assert response.status_code == 200, response.text
         _check(document, model.__name__, response.get_json())
 

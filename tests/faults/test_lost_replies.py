@@ -13,7 +13,7 @@ import pytest
 from service.contract.errors import BrokerUnavailable
 from service.contract.keys import SCOPES, KeyLimits
 from service.contract.names import CPU_QUEUE
-from service.contract.store import SCRIPTS, Idempotency, JobStore, connect
+from service.contract.store import SCRIPTS, Idempotency, JobStore, TakenWebhook, connect
 from tests.support.proxy import ReplyCutter
 from tests.support.records import (
     FAILURE,
@@ -22,11 +22,14 @@ from tests.support.records import (
     PROGRESS,
     Clock,
     claim,
+    end,
     load,
     make_spec,
+    make_told_spec,
     outcome,
     submit,
     succeed,
+    take,
 )
 from tests.support.snapshots import check_rules, take_snapshot, timeless
 
@@ -61,6 +64,21 @@ def _stopping(store: JobStore) -> None:
 def _deleted(store: JobStore) -> None:
     _painting(store)
     store.delete(JOB, "default", delete_id="d1")
+
+
+def _told(store: JobStore) -> None:
+    submit(store, make_told_spec(job_id=JOB))
+    claim(store)
+    succeed(store, JOB)
+
+
+def _telling(store: JobStore) -> None:
+    _told(store)
+    take(store)
+
+
+def _end(store: JobStore) -> str:
+    return end(store, TakenWebhook("t1", JOB, f"{JOB}-3", 0, "", {}, ()), "timeout")
 
 
 def _submit_again(store: JobStore) -> str:
@@ -139,6 +157,14 @@ CASES = {
         lambda s: s.add_key(KEY_TEXT, "acme", SCOPES, KeyLimits()).id,
     ),
     "revoke_key": Case("revoke_key", _with_key, lambda s: s.revoke_key(KEY_ID)),
+    "take_webhooks": Case("take_webhooks", _told, lambda s: [t.event_id for t in take(s)]),
+    "end_webhook": Case("end_webhook", _telling, _end),
+    "redeliver": Case(
+        "redeliver", _telling, lambda s: s.redeliver(JOB, "default", redelivery_id="r1")
+    ),
+    "add_webhook_key": Case(
+        "add_webhook_key", lambda store: None, lambda s: s.add_webhook_key("t", "k1", "whsec_AA")
+    ),
     "end_wipe": Case("ZREM", _deleted, lambda s: s.end_wipe(f"{JOB}#now")),
 }
 

@@ -13,20 +13,23 @@ from typing import Any
 import pytest
 
 from service.contract.names import CPU_QUEUE
-from service.contract.store import Idempotency, JobStore
+from service.contract.store import Idempotency, JobStore, TakenWebhook
 from tests.support.records import (
     FAILURE,
     LIMITS,
     MASK,
     PROGRESS,
     Clock,
+    end,
     make_spec,
+    make_told_spec,
     outcome,
     succeed,
+    take,
 )
 from tests.support.snapshots import check_rules, take_snapshot, timeless
 
-SPEC = make_spec(job_id="job_A", batch_key="b")
+SPEC = make_told_spec(["job.running", "job.succeeded"], job_id="job_A", batch_key="b")
 MATE = make_spec(job_id="job_B", batch_key="b", tenant="other")
 KEY = Idempotency("k", "f")
 JOB, TENANT = SPEC.job_id, SPEC.tenant
@@ -129,6 +132,15 @@ def _crash_twice(scene: Scene) -> None:
         scene.store.release(JOB, token, "crashed")
 
 
+def _take(scene: Scene) -> Any:
+    return [(taken.job_id, taken.event_id) for taken in take(scene.store)]
+
+
+def _end(scene: Scene, error: str | None = None) -> Any:
+    taken = TakenWebhook("t1", JOB, f"{JOB}-2", 0, "", {}, ())
+    return end(scene.store, taken, error)
+
+
 _QUEUED = (_upload, _submit)
 _RUNNING = (*_QUEUED, _claim)
 _PAINTING = (*_RUNNING, _start)
@@ -153,6 +165,8 @@ STATES: dict[str, tuple[Step, ...]] = {
     "failed": (*_PAINTING, _fail),
     "canceled": (*_QUEUED, _cancel),
     "old": (*_PAINTING, _succeed, _expire),
+    "telling": (*_PAINTING, _take),
+    "told": (*_PAINTING, _take, _end, _succeed),
     "deleted": (*_PAINTING, _delete),
     "wiped": (*_PAINTING, _succeed, _expire, _reap),
 }
@@ -180,6 +194,10 @@ CALLS: dict[str, Step] = {
     "delete_by_another": lambda scene: scene.store.delete(JOB, "other", delete_id="d2"),
     "view": lambda scene: scene.store.load(JOB, TENANT).record.status,
     "reap": _reap,
+    "take_webhooks": _take,
+    "end_webhook": _end,
+    "end_webhook_failed": lambda scene: _end(scene, "timeout"),
+    "redeliver": lambda scene: scene.store.redeliver(JOB, TENANT, redelivery_id="r1"),
     "take_wipes": lambda scene: scene.store.take_wipes(),
     "announce": lambda scene: scene.store.announce(
         "w", CPU_QUEUE, methods=[], models=[], state="idle"

@@ -6,7 +6,8 @@ that ran out long ago, a deadline in the past, a reaper that rested.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from service.contract.errors import PaintjobError
@@ -25,10 +26,18 @@ from service.contract.jobs import (
 from service.contract.keys import KEYLESS
 from service.contract.names import CPU_QUEUE, new_job_id, output_path
 from service.contract.params import InpaintParams
-from service.contract.store import FinishVerdict, Idempotency, JobStore, SubmitLimits
+from service.contract.store import (
+    FinishVerdict,
+    Idempotency,
+    JobStore,
+    Shares,
+    SubmitLimits,
+    TakenWebhook,
+)
 
 LIMITS = SubmitLimits(queue=100_000, tenant=100_000, worker_absence_seconds=900)
 TENANT = "default"
+HOOK_URL = "https://receiver.example/hook"
 FIRST_CLAIM = "c1"
 PAST = 1
 """A time in milliseconds that is over for everybody."""
@@ -87,6 +96,28 @@ def submit(
         key_id=key_id,
     )
     return answer.job_id
+
+
+def make_told_spec(events: Sequence[str] = (), **changes: Any) -> JobSpec:
+    """Give the spec of a job that tells a receiver of these events, or of its end."""
+    params: dict[str, Any] = {"method": "patch", "seed": 1, "webhook_url": HOOK_URL}
+    if events:
+        params["webhook_events"] = list(events)
+    return make_spec(params=InpaintParams.model_validate(params), **changes)
+
+
+def take(store: JobStore, take_id: str = "t1", **shares: Any) -> list[TakenWebhook]:
+    """Take from the outbox as a courier that has nothing in hand."""
+    given: dict[str, Any] = {"limit": 16, "per_group": 8, "per_tenant": 8}
+    given |= {"groups": {}, "tenants": {}, **shares}
+    return store.take_webhooks(take_id, Shares(**given), lease_seconds=30)
+
+
+def end(store: JobStore, taken: TakenWebhook, error: str | None = None, **options: Any) -> str:
+    """Write what came of a try: delivered unless an error is given."""
+    given: dict[str, Any] = {"seconds": 0.1, "status": 500 if error else 204, "gives_up": False}
+    given |= {"delay_seconds": 60, "window_seconds": 3600, "error": error, **options}
+    return store.end_webhook(taken, **given)
 
 
 def submit_many(store: JobStore, count: int, **changes: Any) -> list[str]:
@@ -177,6 +208,19 @@ class Clock:
         self._set(job_id, start_by_at=PAST)
         if not self._redis.hget(self._key("job", job_id), "started_at"):
             self._redis.zadd(self._key("deadlines"), {job_id: PAST}, xx=True)
+
+    def make_webhooks_due(self, job_id: str) -> None:
+        """Let a job's next try be due, and no courier have it in hand."""
+        text = self._redis.get(self._key("webhooks", job_id)) or b""
+        webhooks: dict[str, Any] = json.loads(text)
+        webhooks |= {"token": "", "leased_until": 0}
+        for event in webhooks["events"]:
+            event["due"] = PAST
+            # Lua's JSON tells an empty list from an empty object no better than this.
+            event["log"] = event["log"] or {}
+        self._redis.set(self._key("webhooks", job_id), json.dumps(webhooks))
+        self._redis.zadd(self._key("outbox", webhooks["group"]), {job_id: PAST}, xx=True)
+        self._redis.zadd(self._key("outbox"), {webhooks["group"]: PAST}, xx=True)
 
     def expire(self, job_id: str) -> None:
         """Let the result of a finished job be old enough to go."""

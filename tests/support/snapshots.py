@@ -108,7 +108,7 @@ def _pairs(flat: Sequence[Any]) -> Iterator[tuple[Any, Any]]:
     return zip(flat[::2], flat[1::2], strict=True)
 
 
-_TIMED = ("leases", "deadlines", "expiry", "wipe", "active", "workers:", "keys")
+_TIMED = ("leases", "deadlines", "expiry", "wipe", "active", "workers:", "keys", "outbox")
 _TIMES = ("reaped_at", "hold_until", "seen:", "short:", "guard:")
 
 
@@ -123,7 +123,7 @@ def timeless(snapshot: Snapshot) -> dict[str, Any]:
         "lists": snapshot.lists,
         "sets": snapshot.sets,
         "hashes": {
-            name: _without_times(hash_)
+            name: sorted(hash_) if name.startswith("webhook_keys:") else _without_times(hash_)
             for name, hash_ in snapshot.hashes.items()
             if not name.startswith("pace:")
         },
@@ -131,7 +131,15 @@ def timeless(snapshot: Snapshot) -> dict[str, Any]:
         "strings": {
             name: value
             for name, value in snapshot.strings.items()
-            if not name.startswith((*_TIMES, "worker:"))
+            if not name.startswith((*_TIMES, "worker:", "webhooks:"))
+        },
+        "webhooks": {
+            name: [
+                (event["id"], event["state"], event["tries"], event["failures"])
+                for event in json.loads(text)["events"]
+            ]
+            for name, text in snapshot.strings.items()
+            if name.startswith("webhooks:")
         },
     }
 
@@ -159,6 +167,7 @@ def check_rules(snapshot: Snapshot) -> None:
         _check_record(job_id, record)
         _check_indices(snapshot, job_id, record)
     _check_no_strays(snapshot)
+    _check_outbox(snapshot)
     _check_tenants(snapshot)
     _check_kept_keys(snapshot)
 
@@ -266,7 +275,43 @@ def _check_tenants(snapshot: Snapshot) -> None:
         assert snapshot.members("tenants", queue) == tenants
 
 
-_KEPT_FOR_EVER = ("seq", "queues", "reaped_at", "hold_until", "seen:", "short:", "workers:")
+def _check_outbox(snapshot: Snapshot) -> None:
+    """A job is in its group's outbox exactly while something of it is to be told, at its time."""
+    due: defaultdict[str, dict[str, float]] = defaultdict(dict)
+    for name, text in snapshot.strings.items():
+        if not name.startswith("webhooks:"):
+            continue
+        job_id, webhooks = name.removeprefix("webhooks:"), json.loads(text)
+        record = snapshot.jobs[job_id]
+        assert webhooks["group"] == record["webhook_group"]
+        ids = [event["id"] for event in webhooks["events"]]
+        assert len(ids) == len(set(ids))
+        assert {event["event"] for event in webhooks["events"]} <= set(
+            record["webhook_events"].split()
+        )
+        pending = [event for event in webhooks["events"] if event["state"] == "pending"]
+        if pending:
+            leased = webhooks["leased_until"] if webhooks["token"] else 0
+            due[webhooks["group"]][job_id] = leased or pending[0]["due"]
+    for record_id, record in snapshot.jobs.items():
+        told = f"job.{record['status']}" in record.get("webhook_events", "").split()
+        assert not told or f"webhooks:{record_id}" in snapshot.strings, "an event was not told"
+    groups = {name: scores for name, scores in snapshot.zsets.items() if name.startswith("outbox:")}
+    assert groups == {f"outbox:{group}": scores for group, scores in due.items()}
+    firsts = {group: min(scores.values()) for group, scores in due.items()}
+    assert snapshot.zsets.get("outbox", {}) == firsts
+
+
+_KEPT_FOR_EVER = (
+    "seq",
+    "queues",
+    "reaped_at",
+    "hold_until",
+    "seen:",
+    "short:",
+    "workers:",
+    "webhook_keys:",
+)
 _KEPT_AS_KEYS = ("key:", "keys", "tenant_keys:")
 _KEPT_WHILE_NEEDED = (
     "job:",
@@ -279,8 +324,9 @@ _KEPT_WHILE_NEEDED = (
     "wipe",
     "list:",
     "load:",
+    "webhooks:",
 )
-_INDICES = ("leases", "deadlines", "expiry")
+_INDICES = ("leases", "deadlines", "expiry", "outbox")
 
 
 def _check_kept_keys(snapshot: Snapshot) -> None:

@@ -33,6 +33,7 @@ from service.contract.store.events import (
 )
 from service.contract.store.keys import Keys
 from service.contract.store.listing import JobPage, ListedJob, Listing
+from service.contract.store.outbox import EndVerdict, Outbox, Shares, TakenWebhook
 from service.contract.store.room import BrokerMemory, QueueState, Room
 from service.contract.store.runner import SCRIPTS, try_twice
 from service.contract.store.submissions import (
@@ -45,12 +46,14 @@ from service.contract.store.submissions import (
 from service.contract.store.upkeep import Presence, ReapReport, Upkeep, wiped_job_id
 from service.contract.store.verdicts import failure_of
 from service.contract.store.views import JobView
+from service.contract.store.webhook_keys import WebhookKey, WebhookKeys, draw_secret
 
 __all__ = [
     "SCRIPTS",
     "START",
     "BrokerMemory",
     "Claimed",
+    "EndVerdict",
     "EventId",
     "EventReader",
     "FinishVerdict",
@@ -66,12 +69,16 @@ __all__ = [
     "ReapReport",
     "ReleaseVerdict",
     "RenewVerdict",
+    "Shares",
     "StoredEvent",
     "SubmitLimits",
     "Submitted",
     "Tails",
+    "TakenWebhook",
     "Usage",
+    "WebhookKey",
     "connect",
+    "draw_secret",
     "failure_of",
     "make_wiped",
     "try_twice",
@@ -79,8 +86,8 @@ __all__ = [
 ]
 
 
-class JobStore(Submissions, Claims, Upkeep, Events, Listing, Room, Keys):
-    """Job records by id: all that the API, workers and reapers do with them, and the API keys.
+class JobStore(Submissions, Claims, Upkeep, Events, Listing, Room, Keys, Outbox, WebhookKeys):
+    """Job records by id: all that API, workers, reapers and couriers do with them, and keys.
 
     Every method raises `BrokerUnavailable` when Redis does not answer or refuses to write; whether
     the change was made is then unknown, and the call may be repeated with the same arguments.

@@ -32,6 +32,10 @@ SCRIPTS = (
     "take_wipes",
     "add_key",
     "revoke_key",
+    "take_webhooks",
+    "end_webhook",
+    "redeliver",
+    "add_webhook_key",
 )
 """Every script, by the name of its file."""
 

@@ -11,10 +11,12 @@ from dataclasses import dataclass, field
 from service.contract.errors import AlreadyFinished
 from service.contract.jobs import MAX_CRASHES, MAX_REQUEUES, JobSpec, JobWarning
 from service.contract.keys import KEYLESS, KeyLimits, to_pixels
+from service.contract.params import DEFAULT_WEBHOOK_EVENTS
 from service.contract.store.listing import digest_tag
 from service.contract.store.runner import ScriptRunner, milliseconds
 from service.contract.store.verdicts import absence_of, refusal_of
 from service.contract.store.views import JobView, parse_view
+from service.contract.webhooks import webhook_group
 
 UPLOAD_SECONDS = 3600
 IDEMPOTENCY_SECONDS = 86_400
@@ -157,6 +159,7 @@ class Submissions(ScriptRunner):
             offline_warnings=_OFFLINE,
             idempotency_key=_digest(idempotency.key) if idempotency else None,
             fingerprint=idempotency.fingerprint if idempotency else None,
+            **_webhook_arguments(spec),
             idempotency_ms=milliseconds(kept_seconds),
         )
         outcome, usage = verdict.decode(), _read_usage(used)
@@ -218,6 +221,15 @@ class Submissions(ScriptRunner):
 def _read_usage(used: Sequence[int]) -> Usage:
     tenant_jobs, key_jobs, pixels_left, fill_ms = used
     return Usage(tenant_jobs, key_jobs, pixels_left, fill_ms / 1000)
+
+
+def _webhook_arguments(spec: JobSpec) -> dict[str, str]:
+    """Give what the scripts must know of a job's webhooks; its URL stays in the spec."""
+    url = spec.params.webhook_url
+    if url is None:
+        return {}
+    events = " ".join(spec.params.webhook_events or DEFAULT_WEBHOOK_EVENTS)
+    return {"webhook_events": events, "webhook_group": webhook_group(spec.tenant, url)}
 
 
 def _digest(text: str) -> str:

@@ -46,6 +46,86 @@ local function emit(id, kind, data)
   local version = redis.call('HINCRBY', job_key(id), 'version', 1)
   redis.call('XADD', key('events', id), 'MAXLEN', '~', MAX_EVENTS, '*',
     'type', kind, 'version', version, 'at', int(now), 'data', data)
+  return version
+end
+
+-- Outbox: what is to be told of jobs -----------------------------------------------------------------
+-- `webhooks:{job}` has the events of one job in order, `outbox:{group}` when each job's next try is due, and
+-- `outbox` when each group's is. A group is one tenant's receivers on one host, more or less.
+
+local function read_webhooks(id)
+  local text = redis.call('GET', key('webhooks', id))
+  return text and cjson.decode(text) or nil
+end
+
+-- The first that is still to be told: later ones wait for it.
+local function next_event(webhooks)
+  for _, event in ipairs(webhooks.events) do
+    if event.state == 'pending' then
+      return event
+    end
+  end
+  return nil
+end
+
+local function set_due(id, group, due)
+  local index = key('outbox', group)
+  if due then
+    redis.call('ZADD', index, int(due), id)
+  else
+    redis.call('ZREM', index, id)
+  end
+  local first = redis.call('ZRANGE', index, 0, 0, 'WITHSCORES')
+  if first[2] then
+    redis.call('ZADD', key('outbox'), first[2], group)
+  else
+    redis.call('ZREM', key('outbox'), group)
+  end
+end
+
+-- While a courier has the job in hand nothing of it is due before that lease is over.
+local function save_webhooks(id, webhooks)
+  redis.call('SET', key('webhooks', id), cjson.encode(webhooks))
+  local event = next_event(webhooks)
+  local due = event and (webhooks.token ~= '' and webhooks.leased_until or event.due)
+  set_due(id, webhooks.group, due)
+end
+
+-- The record as it is now, but for what never changes, as JSON. What a running job was like when it began is not
+-- to be seen any more when it is told late, or again.
+local function freeze(id)
+  local flat = redis.call('HGETALL', job_key(id))
+  local kept = {}
+  for index = 1, #flat, 2 do
+    if flat[index] ~= 'spec' then
+      kept[flat[index]] = flat[index + 1]
+    end
+  end
+  return cjson.encode(kept)
+end
+
+-- Puts an event into the outbox if the caller asked to be told. Part of the script that makes the change, so that
+-- nothing is lost between the change and its telling.
+local function put_out(id, event, version)
+  local asked = read(id, 'webhook_events', 'webhook_group')
+  if not string.find(' ' .. asked.webhook_events .. ' ', ' ' .. event .. ' ', 1, true) then
+    return
+  end
+  local webhooks = read_webhooks(id)
+    or {group = asked.webhook_group, token = '', leased_until = 0, redelivered = '', events = {}}
+  table.insert(webhooks.events, {
+    id = id .. '-' .. int(version), event = event, state = 'pending', at = now, since = now, due = now,
+    tries = 0, failures = 0, log = {}, record = event == 'job.running' and freeze(id) or '',
+  })
+  save_webhooks(id, webhooks)
+end
+
+local function forget_webhooks(id)
+  local webhooks = read_webhooks(id)
+  if webhooks then
+    set_due(id, webhooks.group, nil)
+    redis.call('DEL', key('webhooks', id))
+  end
 end
 
 -- List index: a tenant's jobs by status, and by status and tag, in the order they were accepted in -----
@@ -192,7 +272,7 @@ local function finish(id, status, outcome, fields)
     redis.call('HSET', job_key(id), name, value)
   end
   close_attempt(id, outcome)
-  emit(id, 'status', status)
+  put_out(id, 'job.' .. status, emit(id, 'status', status))
 end
 
 local function fail(id, outcome, error)
@@ -265,6 +345,7 @@ local function wipe(id, tombstone, tombstone_ms, again_ms)
   -- For those who wait for its events: a stream that is deleted wakes nobody.
   redis.call('XADD', key('wiped'), 'MAXLEN', '~', MAX_WIPED_TOLD, '*', 'job_id', id)
   redis.call('PEXPIRE', key('wiped'), WIPED_TOLD_MS)
+  forget_webhooks(id)
   redis.call('SET', key('tombstone', id), cjson.encode({tenant = record.tenant, by = tombstone}), 'PX', int(tombstone_ms))
   redis.call('ZADD', key('wipe'), int(now), id .. '#now', int(now + again_ms), id .. '#late')
   return record

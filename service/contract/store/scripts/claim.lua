@@ -167,7 +167,7 @@ local function claim()
   redis.call('PEXPIRE', key('claim', claim_id), int(a.claim_kept_ms))
   for _, id in ipairs(taken) do
     redis.call('HSET', job_key(id), 'batch', #taken)
-    emit(id, 'status', 'running')
+    put_out(id, 'job.running', emit(id, 'status', 'running'))
   end
   return taken
 end

@@ -1,0 +1,90 @@
+"""Webhooks as both sides of the outbox see them: which group a receiver belongs to, what was tried.
+
+Source: https://www.standardwebhooks.com
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+import httpx
+from pydantic import BaseModel, ConfigDict, Field
+
+from service.contract.params import WebhookEvent
+
+GROUPS_OF_TENANT = 32
+"""A tenant's hosts fall into so many groups. Bounded, so that nobody gets more by naming more."""
+
+DeliveryState = Literal["pending", "delivered", "dead"]
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class DeliveryTry(_Frozen):
+    """One try to deliver a webhook. Of the receiver's answer nothing is kept but its status."""
+
+    at: datetime
+    seconds: float = Field(description="How long it took.")
+    status: int | None = Field(description="HTTP status of the receiver; null if none came.")
+    error: str | None = Field(
+        description="`refused` (a status other than 2xx), `gone` (410), `redirected`, `timeout`, "
+        "`unreachable`, `unresolvable`, `address_refused`, `tls_failed`, `invalid_answer`, "
+        "`no_signing_key`, `url_refused` or `internal`; null when it was delivered."
+    )
+
+
+class Delivery(_Frozen):
+    """One event of a job, and what became of telling it."""
+
+    id: str = Field(description="The `webhook-id` that every try of this event has.")
+    event: WebhookEvent
+    state: DeliveryState = Field(description="`dead`: given up; it is tried again only on request.")
+    created_at: datetime
+    next_try_at: datetime | None = Field(description="Null unless pending.")
+    tries: int
+    attempts: list[DeliveryTry] = Field(description="The last ten tries.")
+
+    @classmethod
+    def from_event(cls, event: Mapping[str, Any]) -> Delivery:
+        """Read an event as the scripts keep it."""
+        # Lua's JSON writes an empty list as {}.
+        log = event["log"] or []
+        tries = [
+            DeliveryTry(
+                at=_parse_time(line["at"]),
+                seconds=line["seconds"],
+                status=line["status"],
+                error=line["error"],
+            )
+            for line in log
+        ]
+        return cls(
+            id=event["id"],
+            event=event["event"],
+            state=event["state"],
+            created_at=_parse_time(event["at"]),
+            next_try_at=_parse_time(event["due"]) if event["state"] == "pending" else None,
+            tries=event["tries"],
+            attempts=tries,
+        )
+
+
+def webhook_group(tenant: str, url: str) -> str:
+    """Give the group whose webhooks share their turns: those of one tenant to one host.
+
+    Hosts are told apart by a hash with few values: some share a group, and their turns.
+
+    Raises:
+        httpx.InvalidURL: it is no URL; it was checked when the job was accepted.
+    """
+    digest = hashlib.sha256(httpx.URL(url).raw_host).digest()
+    return f"{tenant}:{digest[0] % GROUPS_OF_TENANT}"
+
+
+def _parse_time(milliseconds: float) -> datetime:
+    return datetime.fromtimestamp(milliseconds / 1000, tz=UTC)

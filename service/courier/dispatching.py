@@ -1,0 +1,136 @@
+"""Takes webhooks from the outbox and tells them, many at once, no tenant at another's expense."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+
+import structlog
+
+from service.contract.errors import PaintjobError
+from service.contract.names import new_token
+from service.contract.store import JobStore, Shares, TakenWebhook, try_twice
+from service.courier.config import CourierSettings
+from service.courier.telling import Tried, next_delay, tell
+
+LEASE_MARGIN_SECONDS = 5.0
+"""A lease outlives the try by so much: what came of it must still be written."""
+
+IDLE_SECONDS = 0.25
+OUTAGE_SECONDS = 1.0
+
+log = structlog.get_logger()
+
+
+class Dispatcher:
+    """The courier's side of the outbox.
+
+    A tenant has at most a quarter of the threads, and one host of it an eighth; a host that let the
+    last try run out of time has one, until it answers. So whoever hangs delays itself.
+    """
+
+    def __init__(self, store: JobStore, settings: CourierSettings) -> None:
+        self._store = store
+        self._settings = settings
+        self._threads = settings.webhook_threads
+        self._lock = threading.Lock()
+        self._freed = threading.Event()
+        self._groups: Counter[str] = Counter()
+        self._tenants: Counter[str] = Counter()
+        self._slow: set[str] = set()
+
+    def run(self, stop: threading.Event) -> None:
+        """Tell what is due until `stop` is set; what is under way then is finished."""
+        is_silent = False
+        with ThreadPoolExecutor(self._threads, thread_name_prefix="webhook") as pool:
+            while not stop.is_set():
+                try:
+                    self._round(pool)
+                    is_silent = False
+                except Exception as error:
+                    # Whatever it is: a courier that tells nobody any more must not look alive.
+                    if not is_silent:
+                        log.warning("dispatch_failed", error_type=type(error).__name__)
+                    is_silent = True
+                    stop.wait(OUTAGE_SECONDS)
+
+    def _round(self, pool: ThreadPoolExecutor) -> None:
+        self._freed.clear()
+        started = time.monotonic()
+        taken = self._take()
+        for webhook in taken:
+            # Counted from before the lease began, so that the lease never ends first.
+            pool.submit(self._deliver, webhook, started + self._settings.webhook_timeout_seconds)
+        if not taken:
+            self._freed.wait(IDLE_SECONDS)
+
+    def _take(self) -> list[TakenWebhook]:
+        """Take as many as there are threads free."""
+        shares, take_id = self._share(), new_token()
+        if shares.limit == 0:
+            return []
+        lease = self._settings.webhook_timeout_seconds + LEASE_MARGIN_SECONDS
+        taken = try_twice(lambda: self._store.take_webhooks(take_id, shares, lease_seconds=lease))
+        with self._lock:
+            self._groups.update(webhook.group for webhook in taken)
+            self._tenants.update(webhook.tenant for webhook in taken)
+        return taken
+
+    def _share(self) -> Shares:
+        with self._lock:
+            return Shares(
+                limit=self._threads - self._groups.total(),
+                per_group=max(1, self._threads // 8),
+                per_tenant=max(1, self._threads // 4),
+                groups=dict(+self._groups),
+                tenants=dict(+self._tenants),
+                slow=frozenset(self._slow),
+            )
+
+    def _deliver(self, webhook: TakenWebhook, deadline: float) -> None:
+        try:
+            tried = tell(webhook, self._settings, deadline)
+            self._end(webhook, tried)
+            self._judge(webhook.group, tried)
+        except PaintjobError as error:
+            # Its lease runs out, and it is told again, under the same id.
+            log.warning("webhook_unrecorded", job_id=webhook.job_id, code=error.code)
+        finally:
+            with self._lock:
+                self._groups[webhook.group] -= 1
+                self._tenants[webhook.tenant] -= 1
+            self._freed.set()
+
+    def _end(self, webhook: TakenWebhook, tried: Tried) -> None:
+        settings, posted = self._settings, tried.posted
+        delay = next_delay(webhook.failures, settings.webhook_retry_seconds)
+        verdict = try_twice(
+            lambda: self._store.end_webhook(
+                webhook,
+                seconds=tried.seconds,
+                status=posted.status,
+                error=posted.error,
+                gives_up=posted.is_final,
+                delay_seconds=delay,
+                window_seconds=settings.webhook_window_seconds,
+            )
+        )
+        tell_as = log.warning if verdict == "dead" else log.info
+        tell_as(
+            "webhook_tried",
+            job_id=webhook.job_id,
+            webhook_id=webhook.event_id,
+            state=verdict,
+            status=posted.status,
+            error=posted.error,
+            seconds=round(tried.seconds, 3),
+        )
+
+    def _judge(self, group: str, tried: Tried) -> None:
+        with self._lock:
+            if tried.posted.error == "timeout":
+                self._slow.add(group)
+            else:
+                self._slow.discard(group)

@@ -1,0 +1,71 @@
+"""One try to tell a caller what happened to its job."""
+
+from __future__ import annotations
+
+import random
+import time
+from dataclasses import dataclass
+
+import structlog
+
+from service.answers import describe_job
+from service.contract.store import JobView, TakenWebhook
+from service.courier.config import CourierSettings
+from service.webhooks import Letter, Posted, post
+
+BACKOFF_FACTOR = 3.0
+MAX_DELAY_SECONDS = 6 * 3600
+JITTER = 0.1
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class Tried:
+    """What came of a try, and how long it took."""
+
+    posted: Posted
+    seconds: float
+
+
+def tell(taken: TakenWebhook, settings: CourierSettings, deadline: float) -> Tried:
+    """Send a job's document once. Nothing that can go wrong with it is raised.
+
+    Args:
+        taken: the event.
+        settings: the courier's.
+        deadline: when it must be over, by `time.monotonic`: before the lease is.
+    """
+    started = time.monotonic()
+    try:
+        letter = write_letter(taken, settings.public_url)
+        posted = post(letter, settings.webhook_policy, deadline, settings.webhook_ca_file)
+    except Exception as error:
+        # Whatever it is, it must count as a try, or it would be tried for ever.
+        log.error("webhook_crashed", job_id=taken.job_id, error_type=type(error).__name__)
+        posted = Posted(error="internal")
+    return Tried(posted, time.monotonic() - started)
+
+
+def write_letter(taken: TakenWebhook, base_url: str) -> Letter:
+    """Give what is sent: the job as it was at the event, but for its place in the queue.
+
+    Raises:
+        ValueError: the record cannot be read, or has no webhook.
+    """
+    record = taken.read_record()
+    url = record.spec.params.webhook_url
+    if url is None:
+        raise ValueError("a job in the outbox has a webhook")
+    body = describe_job(JobView(record, None), base_url).model_dump_json().encode()
+    return Letter(url, taken.event_id, body, taken.keys)
+
+
+def next_delay(failures: int, first_seconds: float) -> float:
+    """Give the seconds until the next try, after so many that failed before this one.
+
+    They grow threefold up to six hours, and are spread by a tenth, so that webhooks that failed
+    together do not come back together.
+    """
+    seconds = first_seconds * BACKOFF_FACTOR ** min(failures, 30)
+    return min(seconds, MAX_DELAY_SECONDS) * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311

@@ -1,0 +1,177 @@
+"""Webhooks over HTTP: what is taken, what is refused, the log of deliveries, sending again."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from service.contract.names import DEFAULT_TENANT
+from tests.support.http import (
+    build_app,
+    context_of,
+    finish_job,
+    mask,
+    picture,
+    post_form,
+    post_inpaint,
+    post_outpaint,
+)
+from tests.support.records import end, take
+
+URL = "https://8.8.8.8/hook"
+
+
+@pytest.fixture
+def signing(app: Flask) -> None:
+    """Give the tenant a key."""
+    context_of(app).store.add_webhook_key(DEFAULT_TENANT, "whk_1", "whsec_AAAA")
+
+
+def _faults(response: TestResponse) -> list[tuple[str, str]]:
+    assert response.status_code == 422, response.text
+    return [(fault["pointer"], fault["code"]) for fault in response.get_json()["errors"]]
+
+
+@pytest.mark.usefixtures("signing")
+def test_webhook_is_echoed_with_its_default_events(client: FlaskClient) -> None:
+    job = post_inpaint(client, webhook_url=URL).get_json()
+    assert job["params"]["webhook_url"] == URL
+    assert job["params"]["webhook_events"] == ["job.succeeded", "job.failed", "job.canceled"]
+    assert job["links"]["deliveries"] == f"/jobs/{job['id']}/deliveries"
+    assert client.get(job["links"]["deliveries"]).get_json() == {"deliveries": []}
+
+
+@pytest.mark.usefixtures("signing")
+def test_webhook_events_are_a_list_in_forms_and_json(client: FlaskClient) -> None:
+    form = post_outpaint(client, left="8", webhook_url=URL, webhook_events='["job.running"]')
+    assert form.get_json()["params"]["webhook_events"] == ["job.running"]
+    for events in ('["job.started"]', '["job.failed", "job.failed"]', "[]", "job.failed"):
+        response = post_outpaint(client, left="8", webhook_url=URL, webhook_events=events)
+        assert {code for _, code in _faults(response)} == {"invalid_field"}
+
+
+def test_job_without_a_webhook_says_so(client: FlaskClient) -> None:
+    job = post_inpaint(client).get_json()
+    assert job["links"]["deliveries"] is None
+    assert job["params"]["webhook_url"] is job["params"]["webhook_events"] is None
+    again = client.post(f"/jobs/{job['id']}/deliveries/redeliver")
+    assert (again.status_code, again.get_json()["code"]) == (409, "no_webhook")
+
+
+@pytest.mark.parametrize("query", ["", "?dry_run=true"])
+def test_webhook_that_nobody_could_sign_is_refused(client: FlaskClient, query: str) -> None:
+    fields = {"image": (picture(), "i.png"), "mask": (mask(), "m.png"), "webhook_url": URL}
+    response = post_form(client, f"/inpaint{query}", fields)
+    assert _faults(response) == [("/webhook_url", "webhook_key_required")]
+
+
+@pytest.mark.usefixtures("signing")
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://8.8.8.8/",
+        "https://127.0.0.1/",
+        "https://0x7f.1/",
+        "https://[fd00::1]/",
+        "https://169.254.169.254/",
+        "https://user@8.8.8.8/",
+        "receiver.example/hook",
+    ],
+)
+def test_webhook_that_leads_astray_is_refused_without_an_echo(
+    client: FlaskClient, url: str
+) -> None:
+    response = post_inpaint(client, webhook_url=url, seed="x")
+    assert _faults(response) == [("/seed", "invalid_field")]
+    response = post_inpaint(client, webhook_url=url, num_images="2")
+    assert ("/webhook_url", "invalid_field") in _faults(response)
+    assert url not in response.text
+
+
+def test_webhook_events_without_a_url_are_refused(client: FlaskClient) -> None:
+    response = post_inpaint(client, webhook_events='["job.failed"]')
+    assert _faults(response) == [("/webhook_events", "invalid_field")]
+
+
+def test_private_and_plain_receivers_are_taken_when_allowed(
+    broker_url: str, tmp_path: Path
+) -> None:
+    settings: dict[str, Any] = {"webhook_allow_http": True, "webhook_allow_private": True}
+    app = build_app(broker_url, tmp_path, **settings)
+    context_of(app).store.add_webhook_key(DEFAULT_TENANT, "whk_1", "whsec_AAAA")
+    client = app.test_client()
+    assert post_inpaint(client, webhook_url="http://127.0.0.1:9/").status_code == 202
+    astray = post_inpaint(client, webhook_url="http://169.254.169.254/")
+    assert _faults(astray) == [("/webhook_url", "invalid_field")]
+
+
+@pytest.mark.usefixtures("signing")
+def test_deliveries_tell_every_try(app: Flask, client: FlaskClient) -> None:
+    job = post_inpaint(client, webhook_url=URL).get_json()
+    store = context_of(app).store
+    finish_job(app, picture())
+    (taken,) = take(store)
+    end(store, taken, "refused", status=503)
+    (delivery,) = client.get(job["links"]["deliveries"]).get_json()["deliveries"]
+    assert delivery["id"] == taken.event_id
+    assert (delivery["event"], delivery["state"], delivery["tries"]) == (
+        "job.succeeded",
+        "pending",
+        1,
+    )
+    assert delivery["next_try_at"] > delivery["created_at"]
+    (attempt,) = delivery["attempts"]
+    assert (attempt["status"], attempt["error"], attempt["seconds"]) == (503, "refused", 0.1)
+
+
+@pytest.mark.usefixtures("signing")
+def test_redeliver_sends_the_last_event_again_or_the_one_named(
+    app: Flask, client: FlaskClient
+) -> None:
+    job = post_inpaint(client, webhook_url=URL).get_json()
+    store = context_of(app).store
+    finish_job(app, picture())
+    (taken,) = take(store)
+    end(store, taken)
+    path = f"{job['links']['deliveries']}/redeliver"
+    for query in ("", f"?webhook_id={taken.event_id}"):
+        response = client.post(path + query)
+        assert response.status_code == 202
+        (delivery,) = response.get_json()["deliveries"]
+        assert delivery["state"] == "pending"
+        (again,) = take(store, f"t{query}")
+        assert again.event_id == taken.event_id
+        end(store, again)
+    assert client.post(f"{path}?webhook_id=job_X-1").get_json()["code"] == "no_webhook"
+    assert client.post(f"{path}?id=1").get_json()["code"] == "unknown_field"
+
+
+@pytest.mark.usefixtures("signing")
+def test_deliveries_of_a_foreign_or_wiped_job_are_not_found(
+    app: Flask, client: FlaskClient
+) -> None:
+    for path in ("/jobs/x/deliveries", "/jobs/job_01KAQ3C8T6XW3V1Z0F9B2M4N5P/deliveries"):
+        assert client.get(path).get_json()["code"] == "not_found"
+        assert client.post(f"{path}/redeliver").get_json()["code"] == "not_found"
+    job = post_inpaint(client, webhook_url=URL).get_json()
+    finish_job(app, picture())
+    client.delete(f"/jobs/{job['id']}")
+    assert client.get(job["links"]["deliveries"]).get_json()["code"] == "job_expired"
+    left = context_of(app).store.redis.keys("*")
+    assert not [key for key in left if b"outbox" in key or b"webhooks" in key]
+
+
+@pytest.mark.usefixtures("signing")
+def test_idempotency_key_covers_the_webhook(client: FlaskClient) -> None:
+    headers = {"Idempotency-Key": "k"}
+    first = post_inpaint(client, headers=headers, webhook_url=URL)
+    assert post_inpaint(client, headers=headers, webhook_url=URL).json == first.json
+    other = post_inpaint(client, headers=headers, webhook_url=f"{URL}2")
+    assert other.get_json()["code"] == "idempotency_conflict"
+    assert json.loads(first.text)["status"] == "queued"
