@@ -47,16 +47,19 @@ def main(seconds: float) -> None:
             print(f"memory of one API process: {measure_memory(server):.0f} MiB")
 
 
-def build_form() -> tuple[bytes, str]:
-    """Give a form with a picture of about 50 kB and its mask."""
+def build_pictures() -> tuple[bytes, bytes]:
+    """Give a JPEG of 512x512 pixels and about 50 kB, and a mask for it."""
     noise = Image.effect_noise((120, 120), 60)
     image = Image.merge("RGB", (noise, noise.rotate(90), noise.rotate(180))).resize((512, 512))
     mask = Image.new("L", (512, 512))
     ImageDraw.Draw(mask).ellipse((150, 150, 330, 350), fill=255)
-    files = {
-        "image": ("image.jpg", _encode(image, "JPEG", quality=70)),
-        "mask": ("mask.png", _encode(mask, "PNG")),
-    }
+    return _encode(image, "JPEG", quality=70), _encode(mask, "PNG")
+
+
+def build_form() -> tuple[bytes, str]:
+    """Give a form with a picture and its mask."""
+    image, mask = build_pictures()
+    files = {"image": ("image.jpg", image), "mask": ("mask.png", mask)}
     request = httpx.Request("POST", "http://x/", files=files)
     return request.read(), request.headers["Content-Type"]
 

@@ -67,6 +67,7 @@ def describe_job(view: JobView, base_url: str) -> Job:
         timings=_describe_timings(record),
         error=record.error,
         tags=spec.params.tags or [],
+        batch_id=spec.batch.batch_id if spec.batch else None,
         links=_describe_links(record, url),
     )
 

@@ -12,9 +12,33 @@ from flask_swagger_ui import get_swaggerui_blueprint  # type: ignore[import-unty
 
 from service import auth, context, limits, problems
 from service.config import ServiceSettings
-from service.routes import catalogue, deliveries, events, health, jobs, listing, paint, reference
+from service.routes import (
+    batches,
+    catalogue,
+    deliveries,
+    events,
+    health,
+    jobs,
+    listing,
+    paint,
+    reference,
+    uploads,
+)
 
 log = structlog.get_logger()
+
+_ROUTES = (
+    paint,
+    jobs,
+    listing,
+    events,
+    deliveries,
+    batches,
+    uploads,
+    catalogue,
+    health,
+    reference,
+)
 
 REQUEST_ID_HEADER = "X-Request-ID"
 _SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
@@ -34,7 +58,7 @@ def create_app(settings: ServiceSettings) -> Flask:
     app.after_request(_end)
     auth.install(app)
     limits.install(app)
-    for module in (paint, jobs, listing, events, deliveries, catalogue, health, reference):
+    for module in _ROUTES:
         app.register_blueprint(module.build_blueprint())
     app.register_blueprint(_build_docs())
     return app

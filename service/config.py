@@ -39,6 +39,7 @@ class ServiceSettings(WebhookSettings):
         500_000_000, ge=0, description="Jobs are refused when less is free for pictures."
     )
     max_body_bytes: int = Field(70_000_000, ge=1024)
+    max_batch_body_bytes: int = Field(300_000_000, ge=1024)
     max_part_bytes: int = Field(25_000_000, ge=1024)
     max_json_body_bytes: int = Field(20_000_000, ge=1024)
     http_workers: int = Field(2, ge=1, le=64)

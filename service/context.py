@@ -7,6 +7,8 @@ from typing import cast
 
 from flask import Flask, current_app
 
+from service.batching import BatchSubmitter
+from service.bodies.batch_body import BatchReader
 from service.bodies.reader import BodyReader
 from service.config import ServiceSettings
 from service.contract.blobs import BlobStore
@@ -15,6 +17,7 @@ from service.contract.errors import BrokerUnavailable, StoreUnavailable
 from service.contract.store import JobStore, connect
 from service.contract.wakeups import Wakeups
 from service.pressure import Gate
+from service.shelf import Shelf
 from service.streams import Streams, count_seats
 from service.submission import Submitter
 
@@ -36,6 +39,7 @@ class Context:
         self.catalogue: Catalogue = read_catalogue(settings)
         self.reader = BodyReader(settings)
         self.streams = Streams(lambda: self.store, count_seats(settings.http_threads))
+        self.batch_reader = BatchReader(settings, self.reader.json_slot)
 
     @cached_property
     def store(self) -> JobStore:
@@ -73,6 +77,17 @@ class Context:
         """The use case behind the two `POST` calls."""
         wakeups = Wakeups(self.store.redis, self.settings.namespace)
         return Submitter(self.settings, self.catalogue, self.store, self.blobs, wakeups, self.gate)
+
+    @cached_property
+    def shelf(self) -> Shelf:
+        """Pictures that are handed in once and used by several jobs."""
+        return Shelf(self.settings, self.store, self.blobs)
+
+    @cached_property
+    def batches(self) -> BatchSubmitter:
+        """The use case behind `/batches`."""
+        base_url = self.settings.public_url
+        return BatchSubmitter(self.store, self.blobs, self.submitter, self.shelf, base_url)
 
 
 def install(app: Flask, context: Context) -> None:

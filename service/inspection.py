@@ -22,7 +22,7 @@ from service.contract.errors import (
 )
 from service.contract.geometry import Geometry
 from service.contract.images import PictureInfo, check_picture
-from service.contract.jobs import JobWarning
+from service.contract.jobs import BatchPlace, JobWarning
 from service.contract.keys import KEYLESS, KeyLimits
 from service.contract.masks import (
     DEFAULT_THRESHOLD,
@@ -63,6 +63,7 @@ class Asked:
         params: as asked; `None` if they break a rule, which `faults` then tells.
         intake: the pictures that came with it.
         faults: what is already known to be wrong.
+        batch: which item of which batch it is, if of any.
     """
 
     operation: Operation
@@ -74,6 +75,7 @@ class Asked:
     faults: tuple[Fault, ...] = ()
     key_id: str = KEYLESS
     key_limits: KeyLimits = field(default_factory=KeyLimits)
+    batch: BatchPlace | None = None
 
 
 @dataclass(frozen=True)
@@ -143,7 +145,7 @@ class Inspector:
         Raises:
             PaintjobError: it is refused; `faults` tells all that is wrong with it.
         """
-        found = _Findings([*asked.faults, *_find_key_faults(asked.idempotency_key)])
+        found = _Findings([*asked.faults, *find_key_faults(asked.idempotency_key)])
         with self._picture_slots:
             self._check_pictures(asked, found)
         if asked.params is not None:
@@ -267,7 +269,8 @@ def _find_unsupported_pictures(intake: Intake, choice: Choice | None) -> list[Fa
     ]
 
 
-def _find_key_faults(key: str | None) -> list[Fault]:
+def find_key_faults(key: str | None) -> list[Fault]:
+    """Find what is wrong with an idempotency key."""
     if key is None:
         return []
     if 0 < len(key) <= MAX_KEY_CHARACTERS and key.isascii() and key.isprintable():

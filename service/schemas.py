@@ -132,6 +132,7 @@ class Job(Answer):
     timings: Timings | None
     error: JobFailure | None
     tags: list[str]
+    batch_id: str | None = Field(description="The batch that it came with, if with any.")
     links: Links
 
 

@@ -216,6 +216,7 @@ def _build_spec(asked: Asked, found: Inspected) -> JobSpec:
         geometry=found.geometry,
         warnings=[*found.warnings],
         request_id=asked.request_id,
+        batch=asked.batch,
     )
 
 

@@ -1,28 +1,25 @@
-"""JSON bodies: strict, small, with pictures as base64 or data URLs."""
+"""JSON bodies: strict, small, with pictures as base64, as data URLs or by reference."""
 
 from __future__ import annotations
 
-import base64
-import binascii
-import re
 from collections.abc import Collection
 from typing import Any
 
 from service.bodies.fields import MAX_FIELD_BYTES, Fields
 from service.bodies.json_text import JsonRefused, parse_json
+from service.bodies.references import Sources, read_picture
 from service.contract.errors import BodyTooLarge, Fault, MalformedBody
 from service.uploads import Intake
 
-_DATA_URL = re.compile(r"data:[a-z]+/[a-z0-9.+-]+;base64,", re.IGNORECASE)
 
-
-def read_json(body: bytes, intake: Intake, pictures: Collection[str]) -> Fields:
+def read_json(body: bytes, intake: Intake, pictures: Collection[str], sources: Sources) -> Fields:
     """Read a JSON body.
 
     Args:
         body: the whole body.
         intake: where pictures go.
         pictures: names of the members that hold pictures.
+        sources: where pictures lie that are not in the body itself.
 
     Raises:
         MalformedBody: it is no JSON object.
@@ -30,19 +27,38 @@ def read_json(body: bytes, intake: Intake, pictures: Collection[str]) -> Fields:
     """
     _check_values(body)
     document = parse_object(body)
-    values = {name: document.pop(name) for name in pictures if name in document}
-    texts = sum(len(value) for value in values.values() if isinstance(value, str))
-    _check_fields(len(body) - texts)
+    texts = [document[name] for name in pictures if isinstance(document.get(name), str)]
+    _check_fields(len(body) - sum(map(len, texts)))
+    return take_pictures(document, intake, pictures, sources)
+
+
+def take_pictures(
+    document: dict[str, Any], intake: Intake, pictures: Collection[str], sources: Sources
+) -> Fields:
+    """Move the pictures of an object to the intake; gives what is left of it.
+
+    Args:
+        document: the object; its pictures are taken out.
+        intake: where pictures go.
+        pictures: names of the members that hold pictures.
+        sources: where pictures lie that are not in the object itself.
+
+    Raises:
+        BodyTooLarge: a picture is too large.
+    """
     faults = []
-    for name, value in values.items():
+    for name in pictures:
+        if name not in document:
+            continue
         try:
-            data = decode_picture(value)
+            pieces = read_picture(document.pop(name), sources)
         except ValueError as error:
-            faults.append(Fault(f"/{name}", "invalid_field", str(error)))
             # There, though unusable: it must not be told to be missing as well.
+            faults.append(Fault(f"/{name}", "invalid_field", str(error)))
             continue
         picture = intake.open_picture(name)
-        picture.write(data)
+        for piece in pieces:
+            picture.write(piece)
         picture.finish()
     return Fields(document, False, tuple(faults))
 
@@ -58,21 +74,6 @@ def _check_values(body: bytes) -> None:
 def _check_fields(size: int) -> None:
     if size > MAX_FIELD_BYTES:
         raise BodyTooLarge(f"the fields are larger than {MAX_FIELD_BYTES} bytes together")
-
-
-def decode_picture(value: Any) -> bytes:
-    """Decode a picture written as base64 or as a data URL.
-
-    Raises:
-        ValueError: it is neither.
-    """
-    if not isinstance(value, str):
-        raise ValueError("must be a picture as base64 or data URL")
-    prefix = _DATA_URL.match(value)
-    try:
-        return base64.b64decode(value[prefix.end() :] if prefix else value, validate=True)
-    except (binascii.Error, ValueError):
-        raise ValueError("must be base64, or a data URL with base64") from None
 
 
 def parse_object(body: bytes) -> dict[str, Any]:

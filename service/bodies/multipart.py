@@ -21,6 +21,9 @@ MAX_BUFFER_BYTES = 500_000
 MAX_PARTS = 64
 PARAMS_PART = "params"
 
+OpenPart = Callable[[Field | File], Callable[[bytes], Any]]
+"""Takes the head of a part, gives what its bytes are written to."""
+
 
 @dataclass
 class _Form:
@@ -90,21 +93,42 @@ def read_multipart(
     """
     form = _Form(intake, pictures)
     try:
-        decoder = MultipartDecoder(
-            boundary.encode("ascii"), max_form_memory_size=MAX_BUFFER_BYTES, max_parts=MAX_PARTS
-        )
-        _feed(decoder, stream, form)
+        split_parts(stream, boundary, form.open_part)
         return form.close()
+    except ValueError as error:
+        raise MalformedBody("the multipart body is broken or cut short") from error
+
+
+def split_parts(
+    stream: IO[bytes], boundary: str, open_part: OpenPart, max_parts: int = MAX_PARTS
+) -> None:
+    """Read a multipart body to its end.
+
+    Args:
+        stream: the body, already limited in length.
+        boundary: as the Content-Type says.
+        open_part: says where the bytes of each part go.
+        max_parts: limit for their number.
+
+    Raises:
+        MalformedBody: it is no well-formed multipart body.
+        BodyTooLarge: it has too many parts.
+    """
+    try:
+        decoder = MultipartDecoder(
+            boundary.encode("ascii"), max_form_memory_size=MAX_BUFFER_BYTES, max_parts=max_parts
+        )
+        _feed(decoder, stream, open_part)
     except RequestEntityTooLarge:
         message = (
-            f"a body has at most {MAX_PARTS} parts, and headers of at most {MAX_BUFFER_BYTES} bytes"
+            f"a body has at most {max_parts} parts, and headers of at most {MAX_BUFFER_BYTES} bytes"
         )
         raise BodyTooLarge(message) from None
     except ValueError as error:
         raise MalformedBody("the multipart body is broken or cut short") from error
 
 
-def _feed(decoder: MultipartDecoder, stream: IO[bytes], form: _Form) -> None:
+def _feed(decoder: MultipartDecoder, stream: IO[bytes], open_part: OpenPart) -> None:
     write: Callable[[bytes], Any] = _drop
     while True:
         chunk = stream.read(CHUNK_BYTES)
@@ -114,7 +138,7 @@ def _feed(decoder: MultipartDecoder, stream: IO[bytes], form: _Form) -> None:
             if isinstance(event, Epilogue):
                 return
             if isinstance(event, Field | File):
-                write = form.open_part(event)
+                write = open_part(event)
             elif isinstance(event, Data) and event.data:
                 write(event.data)
             event = decoder.next_event()

@@ -12,6 +12,7 @@ from flask import Request
 from service.bodies.fields import Fields, parse_fields
 from service.bodies.json_body import read_json
 from service.bodies.multipart import read_multipart
+from service.bodies.references import Sources
 from service.config import ServiceSettings
 from service.contract.errors import (
     BodyTooLarge,
@@ -22,6 +23,7 @@ from service.contract.errors import (
     UnsupportedMediaType,
 )
 from service.contract.params import InpaintParams, Operation, OutpaintParams
+from service.planning import raise_faults
 from service.uploads import Intake
 
 JSON_SLOTS = 4
@@ -29,6 +31,8 @@ JSON_SLOTS = 4
 
 JSON_WAIT_SECONDS = 10.0
 SMALL_JSON_BYTES = 256 * 1024
+
+UPLOAD_PART = "file"
 
 REQUIRED_PICTURES: dict[Operation, tuple[str, ...]] = {
     "inpaint": ("image",),
@@ -64,8 +68,16 @@ class BodyReader:
         self._settings = settings
         self._json_slots = threading.BoundedSemaphore(JSON_SLOTS)
 
-    def read(self, request: Request, operation: Operation, intake: Intake) -> Body:
+    def read(
+        self, request: Request, operation: Operation, intake: Intake, sources: Sources
+    ) -> Body:
         """Read a body; pictures go to the intake.
+
+        Args:
+            request: the request.
+            operation: what is asked for.
+            intake: where pictures go.
+            sources: where pictures lie that a JSON body only names.
 
         Raises:
             LengthRequired: the body came without its length.
@@ -74,36 +86,53 @@ class BodyReader:
             MalformedBody: it cannot be parsed.
             TooManyWaiters: too many large JSON bodies are being read.
         """
-        fields = self._read_fields(request, operation, intake)
-        params, faults = parse_fields(MODELS[operation], fields)
-        told = {fault.pointer for fault in fields.faults}
-        missing = [
-            Fault(f"/{name}", "invalid_field", "is required")
-            for name in REQUIRED_PICTURES[operation]
-            if name not in intake.pictures and f"/{name}" not in told
-        ]
-        if operation == "inpaint":
-            missing += _find_source_faults(fields, {*intake.pictures, *_names(fields.faults)})
-        return Body(params, (*fields.faults, *missing, *faults))
+        return judge_fields(
+            self._read_fields(request, operation, intake, sources), operation, intake
+        )
 
-    def _read_fields(self, request: Request, operation: Operation, intake: Intake) -> Fields:
+    def read_file(self, request: Request, intake: Intake) -> None:
+        """Read a multipart body that is one picture, named `file`; it goes to the intake.
+
+        Raises:
+            LengthRequired, BodyTooLarge, UnsupportedMediaType, MalformedBody: as `read`.
+            PaintjobError: there is no such part, or another one.
+        """
+        if request.content_length is None:
+            raise LengthRequired("send the body with Content-Length, not chunked")
+        if request.mimetype != "multipart/form-data":
+            raise UnsupportedMediaType("the body must be multipart/form-data")
+        _check_length(request.content_length, self._settings.max_body_bytes)
+        fields = read_multipart(request.stream, find_boundary(request), intake, (UPLOAD_PART,))
+        unknown = [
+            Fault(f"/{name[:64]}", "unknown_field", f"{UPLOAD_PART} is the only part")
+            for name in fields.document
+        ]
+        missing = [Fault(f"/{UPLOAD_PART}", "invalid_field", "is required")]
+        raise_faults([*fields.faults, *unknown, *([] if intake.pictures else missing)])
+
+    def _read_fields(
+        self, request: Request, operation: Operation, intake: Intake, sources: Sources
+    ) -> Fields:
         length, kind = request.content_length, request.mimetype
         if length is None:
             raise LengthRequired("send the body with Content-Length, not chunked")
         if kind == "multipart/form-data":
             _check_length(length, self._settings.max_body_bytes)
-            boundary = request.mimetype_params.get("boundary", "")
-            if not boundary:
-                raise MalformedBody("the Content-Type of a multipart body must name its boundary")
+            boundary = find_boundary(request)
             return read_multipart(request.stream, boundary, intake, PICTURES[operation])
         if kind == "application/json":
             _check_length(length, self._settings.max_json_body_bytes)
-            with self._json_slot(length):
-                return read_json(_read_all(request, length), intake, PICTURES[operation])
+            with self.json_slot(length):
+                return read_json(_read_all(request, length), intake, PICTURES[operation], sources)
         raise UnsupportedMediaType("the body must be multipart/form-data or application/json")
 
     @contextmanager
-    def _json_slot(self, length: int) -> Iterator[None]:
+    def json_slot(self, length: int) -> Iterator[None]:
+        """Hold one of the few places for large JSON bodies while the block runs.
+
+        Raises:
+            TooManyWaiters: none became free in time.
+        """
         if length <= SMALL_JSON_BYTES:
             yield
             return
@@ -114,6 +143,26 @@ class BodyReader:
             yield
         finally:
             self._json_slots.release()
+
+
+def judge_fields(fields: Fields, operation: Operation, intake: Intake) -> Body:
+    """Make parameters of what was read, and find what is missing or wrong.
+
+    Args:
+        fields: what came beside the pictures.
+        operation: what is asked for.
+        intake: holds the pictures that came.
+    """
+    params, faults = parse_fields(MODELS[operation], fields)
+    told = {fault.pointer for fault in fields.faults}
+    missing = [
+        Fault(f"/{name}", "invalid_field", "is required")
+        for name in REQUIRED_PICTURES[operation]
+        if name not in intake.pictures and f"/{name}" not in told
+    ]
+    if operation == "inpaint":
+        missing += _find_source_faults(fields, {*intake.pictures, *_names(fields.faults)})
+    return Body(params, (*fields.faults, *missing, *faults))
 
 
 def _find_source_faults(fields: Fields, sent: set[str]) -> list[Fault]:
@@ -140,6 +189,18 @@ def _find_source_faults(fields: Fields, sent: set[str]) -> list[Fault]:
 
 def _names(faults: Sequence[Fault]) -> set[str]:
     return {fault.pointer.removeprefix("/") for fault in faults}
+
+
+def find_boundary(request: Request) -> str:
+    """Give the boundary of a multipart body.
+
+    Raises:
+        MalformedBody: its Content-Type names none.
+    """
+    boundary = request.mimetype_params.get("boundary", "")
+    if not boundary:
+        raise MalformedBody("the Content-Type of a multipart body must name its boundary")
+    return boundary
 
 
 def _check_length(length: int, limit: int) -> None:

@@ -20,10 +20,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from service.contract.geometry import Geometry
 from service.contract.params import InpaintParams, Operation, OutpaintParams, Priority
 
-SCHEMA = 2
+SCHEMA = 3
 """Schema number that new jobs are written with."""
 
-KNOWN_SCHEMAS = (1, 2)
+KNOWN_SCHEMAS = (1, 2, 3)
 """Schema numbers that this release can read and claim."""
 
 MAX_CRASHES = 3
@@ -106,6 +106,13 @@ class MaskEffective(_Frozen):
     components: int
 
 
+class BatchPlace(_Frozen):
+    """Which item of which batch a job is; counted from 0."""
+
+    batch_id: str
+    index: int
+
+
 class JobSpec(_Frozen):
     """One accepted request, complete: what a worker needs to paint it."""
 
@@ -131,6 +138,7 @@ class JobSpec(_Frozen):
     geometry: Geometry | None = None
     warnings: list[JobWarning] = []
     request_id: str = ""
+    batch: BatchPlace | None = None
 
 
 class Proof(_Frozen):

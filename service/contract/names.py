@@ -18,7 +18,10 @@ DEFAULT_NAMESPACE = "{paintjob}"
 DEFAULT_TENANT = "default"
 
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-_JOB_ID = re.compile(r"job_[0-9A-HJKMNP-TV-Z]{26}")
+_ULID = "[0-9A-HJKMNP-TV-Z]{26}"
+_JOB_ID = re.compile(f"job_{_ULID}")
+_BATCH_ID = re.compile(f"batch_{_ULID}")
+_UPLOAD_ID = re.compile(f"upl_{_ULID}")
 
 
 def gpu_queue(model_group: str) -> str:
@@ -31,13 +34,37 @@ def new_job_id() -> str:
 
     Source: https://github.com/ulid/spec
     """
+    return "job_" + _draw_ulid()
+
+
+def new_batch_id() -> str:
+    """Draw a batch's id: `batch_` and a ULID."""
+    return "batch_" + _draw_ulid()
+
+
+def new_upload_id() -> str:
+    """Draw the id of a picture that is handed in once and used by several jobs."""
+    return "upl_" + _draw_ulid()
+
+
+def _draw_ulid() -> str:
     value = (time.time_ns() // 1_000_000) << 80 | secrets.randbits(80)
-    return "job_" + "".join(_CROCKFORD[(value >> shift) & 31] for shift in range(125, -1, -5))
+    return "".join(_CROCKFORD[(value >> shift) & 31] for shift in range(125, -1, -5))
 
 
 def is_job_id(text: str) -> bool:
     """Tell whether a text has the form of a job id."""
     return _JOB_ID.fullmatch(text) is not None
+
+
+def is_batch_id(text: str) -> bool:
+    """Tell whether a text has the form of a batch's id."""
+    return _BATCH_ID.fullmatch(text) is not None
+
+
+def is_upload_id(text: str) -> bool:
+    """Tell whether a text has the form of an upload's id."""
+    return _UPLOAD_ID.fullmatch(text) is not None
 
 
 def new_token() -> str:

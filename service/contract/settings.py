@@ -124,6 +124,7 @@ ALL_FIELDS = frozenset(
         "store_reserve_bytes",
         "broker_memory_bytes",
         "max_body_bytes",
+        "max_batch_body_bytes",
         "max_part_bytes",
         "max_json_body_bytes",
         "http_workers",

@@ -10,9 +10,11 @@ from functools import cache
 from typing import Any
 
 from service import schemas
+from service.batch_answers import Batch, BatchItems, UploadAnswer
 from service.contract.errors import Hung
 from service.contract.params import Operation
 from service.openapi.job_examples import JOB_IDS, build_job_example, build_plan_example
+from service.openapi.problem_examples import build_problem_example
 from service.schemas import Answer
 
 Examples = Mapping[str, Any]
@@ -39,6 +41,16 @@ def build_answer_examples() -> Mapping[tuple[str, int], Examples]:
         ("cancelJob", 202): _jobs("inpaint", "stopping"),
         ("listDeliveries", 200): {"delivered": _write(schemas.Deliveries, _deliver("delivered"))},
         ("redeliver", 202): {"redelivered": _write(schemas.Deliveries, _deliver("pending"))},
+        ("createBatch", 202): {"batch_running": _write(Batch, _BATCH)},
+        ("getBatch", 200): {
+            "batch_running": _write(Batch, _BATCH),
+            "batch_ended": _write(Batch, _BATCH_ENDED),
+        },
+        ("cancelBatch", 200): {"batch_ended": _write(Batch, _BATCH_ENDED)},
+        ("cancelBatch", 202): {"batch_running": _write(Batch, _BATCH)},
+        ("listBatchItems", 200): {"batch_items": _write(BatchItems, _BATCH_ITEMS)},
+        ("createUpload", 201): {"upload": _write(UploadAnswer, _UPLOAD)},
+        ("getUpload", 200): {"upload": _write(UploadAnswer, _UPLOAD)},
         ("listMethods", 200): {"methods": _write(schemas.MethodList, {"methods": [_METHOD]})},
         ("listModels", 200): {"models": _write(schemas.ModelList, {"models": [_MODEL]})},
         ("getLimits", 200): {"limits": _write(schemas.LimitsAnswer, _LIMITS)},
@@ -50,6 +62,82 @@ def build_answer_examples() -> Mapping[tuple[str, int], Examples]:
     }
 
 
+_BATCH_ID = "batch_01KAQ3C8T6XW3V1Z0F9B2M4N5P"
+_BATCH_URL = f"/batches/{_BATCH_ID}"
+_BATCH = {
+    "id": _BATCH_ID,
+    "status": "running",
+    "total": 3,
+    "counts": {
+        "unfinished": 1,
+        "succeeded": 1,
+        "failed": 0,
+        "canceled": 0,
+        "refused": 1,
+        "deleted": 0,
+    },
+    "fraction": 2 / 3,
+    "created_at": "2025-11-22T08:26:40Z",
+    "ended_at": None,
+    "expires_at": None,
+    "tags": ["nightly"],
+    "links": {
+        "self": _BATCH_URL,
+        "items": f"{_BATCH_URL}/items",
+        "results": None,
+        "cancel": f"{_BATCH_URL}/cancel",
+    },
+}
+_BATCH_ENDED = {
+    **_BATCH,
+    "status": "ended",
+    "counts": {
+        "unfinished": 0,
+        "succeeded": 1,
+        "failed": 0,
+        "canceled": 1,
+        "refused": 1,
+        "deleted": 0,
+    },
+    "fraction": 1.0,
+    "ended_at": "2025-11-22T08:26:44Z",
+    "expires_at": "2025-11-23T08:26:44Z",
+    "links": {
+        "self": _BATCH_URL,
+        "items": f"{_BATCH_URL}/items",
+        "results": f"{_BATCH_URL}/results.zip",
+        "cancel": None,
+    },
+}
+_BATCH_ITEMS = {
+    "items": [
+        {
+            "index": 0,
+            "status": "succeeded",
+            "job_id": JOB_IDS["inpaint"],
+            "problem": None,
+            "url": f"/jobs/{JOB_IDS['inpaint']}",
+        },
+        {
+            "index": 1,
+            "status": "refused",
+            "job_id": None,
+            "problem": build_problem_example("mask_empty"),
+            "url": None,
+        },
+    ],
+    "next": f"{_BATCH_URL}/items?first=2&limit=2",
+}
+_UPLOAD = {
+    "id": "upl_01KAQ3C8T6XW3V1Z0F9B2M4N5P",
+    "bytes": 48_211,
+    "sha256": "60b4f7037700a2837bb055d696680327ec3169b6789f5eb96cbcd8151f33fd7e",
+    "format": "jpeg",
+    "width": 640,
+    "height": 427,
+    "expires_at": "2025-11-23T08:26:40Z",
+    "links": {"self": "/uploads/upl_01KAQ3C8T6XW3V1Z0F9B2M4N5P"},
+}
 _METHOD = {
     "name": "patch",
     "operation": "inpaint",

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from copy import deepcopy
-from typing import Any
+from typing import Any, Literal
 
+from service.bodies.batch_body import BATCH_PART, BatchRequest
 from service.bodies.fields import list_fields
-from service.bodies.reader import MODELS, PICTURES, REQUIRED_PICTURES
+from service.bodies.reader import MODELS, PICTURES, REQUIRED_PICTURES, UPLOAD_PART
 from service.contract.params import Operation
 from service.openapi.examples import EXAMPLES, SAMPLES, build_example
 
@@ -39,11 +40,25 @@ def build_components() -> dict[str, Schema]:
             parts = schema.pop("$defs", {})
             found |= {_PART.format(model=name): part for name, part in parts.items()}
             found[component_name(operation, kind)] = schema
+    found["PictureReference"] = {
+        "type": "object",
+        "description": "A picture that lies elsewhere.",
+        "properties": {
+            "upload": {"type": "string", "description": "`id` of an upload.", "minLength": 1}
+        },
+        "required": ["upload"],
+        "additionalProperties": False,
+    }
+    found["BatchRequest"] = _build_batch_request()
     return found
 
 
-def build_request_body(operation: Operation) -> Schema:
-    """Describe the body of an operation, in both types."""
+def build_request_body(operation: Operation | Literal["batch", "upload"]) -> Schema:
+    """Describe the body of an operation, in each type that it takes."""
+    if operation == "batch":
+        return _build_batch_body()
+    if operation == "upload":
+        return _build_upload_body()
     form: Schema = {
         "schema": {"$ref": f"#/components/schemas/{component_name(operation, 'Form')}"},
         "encoding": {
@@ -60,6 +75,54 @@ def build_request_body(operation: Operation) -> Schema:
         "required": True,
         "content": {"multipart/form-data": form, "application/json": json_body},
     }
+
+
+def _build_batch_body() -> Schema:
+    reference = {"$ref": "#/components/schemas/BatchRequest"}
+    form: Schema = {
+        "type": "object",
+        "description": f"The batch as JSON in `{BATCH_PART}`; every other part is a picture that "
+        "items name.",
+        "properties": {BATCH_PART: reference},
+        "required": [BATCH_PART],
+        "additionalProperties": {"type": "string", "format": "binary"},
+    }
+    example = {
+        "items": [{"operation": name, **build_example(name)} for name in MODELS],
+        "defaults": {"quality": "fast"},
+        "tags": ["nightly"],
+    }
+    return {
+        "required": True,
+        "content": {
+            "application/json": {"schema": reference, "examples": {"two": {"value": example}}},
+            "multipart/form-data": {
+                "schema": form,
+                "encoding": {BATCH_PART: {"contentType": "application/json"}},
+            },
+        },
+    }
+
+
+def _build_batch_request() -> Schema:
+    schema = deepcopy(BatchRequest.model_json_schema(mode="validation"))
+    schema.pop("title")
+    for prop in schema["properties"].values():
+        prop.pop("title", None)
+    return schema
+
+
+def _build_upload_body() -> Schema:
+    picture = {"type": "string", "format": "binary", "contentMediaType": "image/png"}
+    schema = {
+        "type": "object",
+        "properties": {UPLOAD_PART: picture},
+        "required": [UPLOAD_PART],
+        "additionalProperties": False,
+    }
+    encoding = {UPLOAD_PART: {"contentType": ", ".join(_MEDIA_TYPES)}}
+    content = {"multipart/form-data": {"schema": schema, "encoding": encoding}}
+    return {"required": True, "content": content}
 
 
 _MEDIA_TYPES = ("image/png", "image/jpeg", "image/webp")
@@ -101,11 +164,17 @@ def _build_json(operation: Operation) -> Schema:
     schema = _base(operation)
     for name in PICTURES[operation]:
         schema["properties"][name] = {
-            "type": "string",
-            "format": PICTURE_FORMAT,
-            "contentEncoding": "base64",
-            "minLength": 16,
-            "description": _PICTURE_NOTES[name] + " As base64 or as a data URL.",
+            "oneOf": [
+                {
+                    "type": "string",
+                    "format": PICTURE_FORMAT,
+                    "contentEncoding": "base64",
+                    "minLength": 16,
+                },
+                {"$ref": "#/components/schemas/PictureReference"},
+            ],
+            "description": _PICTURE_NOTES[name]
+            + " As base64, as a data URL, or by reference to an upload.",
             "examples": [SAMPLES[name]],
         }
     return schema

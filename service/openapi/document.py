@@ -42,6 +42,7 @@ they exist.
 _TAGS = {
     "paint": "Hand in work.",
     "jobs": "Follow it, fetch what came of it, stop it, wipe it.",
+    "batches": "Many items under one id, and pictures that several requests use.",
     "catalogue": "What this deployment offers.",
     "operations": "For those who run the service.",
 }
@@ -99,6 +100,40 @@ PARAMETERS: Mapping[str, Schema] = {
         "required": True,
         "description": "As given in the job's `id`.",
         "schema": {"type": "string", "minLength": 1, "example": "job_01KAQ3C8T6XW3V1Z0F9B2M4N5P"},
+    },
+    "batch_id": {
+        "name": "batch_id",
+        "in": "path",
+        "required": True,
+        "description": "As given in the batch's `id`.",
+        "schema": {
+            "type": "string",
+            "minLength": 1,
+            "example": "batch_01KAQ3C8T6XW3V1Z0F9B2M4N5P",
+        },
+    },
+    "upload_id": {
+        "name": "upload_id",
+        "in": "path",
+        "required": True,
+        "description": "As given in the upload's `id`.",
+        "schema": {
+            "type": "string",
+            "minLength": 1,
+            "example": "upl_01KAQ3C8T6XW3V1Z0F9B2M4N5P",
+        },
+    },
+    "first": {
+        "name": "first",
+        "in": "query",
+        "description": "Index of the first item to tell of.",
+        "schema": {"type": "integer", "minimum": 0, "maximum": 999_999, "default": 0},
+    },
+    "batch_limit": {
+        "name": "limit",
+        "in": "query",
+        "description": "How many items to tell of at most.",
+        "schema": {"type": "integer", "minimum": 1, "maximum": 200, "default": 100},
     },
     "index": {
         "name": "index",

@@ -21,6 +21,8 @@ _READ_CALLS = (
     "listDeliveries",
 )
 
+_BATCH_CALLS = ("getBatch", "listBatchItems", "cancelBatch", "deleteBatch", "getBatchResults")
+
 LINKS: Mapping[tuple[str, int], Mapping[str, Mapping[str, str]]] = {
     ("createInpaint", 202): {name: {"job_id": _ID} for name in _JOB_CALLS},
     ("createOutpaint", 202): {name: {"job_id": _ID} for name in _JOB_CALLS},
@@ -31,6 +33,9 @@ LINKS: Mapping[tuple[str, int], Mapping[str, Mapping[str, str]]] = {
     ("listDeliveries", 200): {"redeliver": {"job_id": _PATH_ID, "webhook_id": _DELIVERY}},
     ("redeliver", 202): {"listDeliveries": {"job_id": _PATH_ID}},
     ("deleteJob", 204): {"getJob": {"job_id": _PATH_ID}},
+    ("createBatch", 202): {name: {"batch_id": _ID} for name in _BATCH_CALLS},
+    ("getBatch", 200): {name: {"batch_id": _ID} for name in _BATCH_CALLS[1:]},
+    ("createUpload", 201): {name: {"upload_id": _ID} for name in ("getUpload", "deleteUpload")},
     ("listErrors", 200): {"getError": {"code": "$response.body#/errors/0/code"}},
 }
 """By operation and status of its answer: the calls that it leads to, and their parameters."""

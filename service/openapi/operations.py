@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 from pydantic import BaseModel
 
-from service import schemas
+from service import batch_answers, schemas
 from service.contract.errors import Internal, PaintingFailed, iter_error_classes
 from service.contract.formats import MEDIA_TYPES
 from service.contract.keys import Scope
@@ -54,6 +55,7 @@ _PAINTING_ERRORS = [
 """What may end a job, for those who asked for the picture itself."""
 
 _KEY_ERRORS = ["unauthorized", "forbidden", "rate_limited"]
+_BATCH_ERRORS = ["not_found", "broker_unavailable"]
 _JOB_ERRORS = ["not_found", "job_expired", "broker_unavailable"]
 
 
@@ -89,7 +91,7 @@ class Operation:
     """One call.
 
     Attributes:
-        body: which paint request it takes.
+        body: which request body it takes.
         parameters: names of parameters, described in `document`.
         errors: codes it can meet, besides `internal` and, where it needs a key, those of every
             such call.
@@ -103,7 +105,7 @@ class Operation:
     summary: str
     replies: Mapping[int, Reply]
     description: str = ""
-    body: PaintOperation | None = None
+    body: PaintOperation | Literal["batch", "upload"] | None = None
     parameters: tuple[str, ...] = ()
     errors: list[str] = field(default_factory=list)
     needs_key: bool = True
@@ -320,6 +322,142 @@ OPERATIONS: tuple[Operation, ...] = (
         },
         parameters=("job_id",),
         errors=[*_JOB_ERRORS, "already_finished"],
+    ),
+    Operation(
+        "post",
+        "/batches",
+        "createBatch",
+        "batches",
+        "Hand in up to 1,000 items under one id",
+        {
+            202: Reply(
+                "The batch is accepted; `counts.refused` tells how many of its items are not.",
+                batch_answers.Batch,
+                headers=("Location", "Retry-After", "Idempotency-Replayed"),
+            )
+        },
+        description="Each item is accepted or refused by itself, and becomes a job of its own. Its "
+        'pictures are base64, parts of a multipart body by `{"part": name}`, or uploads. Without '
+        "`Idempotency-Key`, a batch that cannot be handed in whole is taken back; with one, the "
+        "same request goes on where it broke off.",
+        body="batch",
+        parameters=("Idempotency-Key",),
+        errors=[
+            "malformed_body",
+            "length_required",
+            "body_too_large",
+            "unsupported_media_type",
+            "invalid_field",
+            "unknown_field",
+            "idempotency_conflict",
+            "not_found",
+            "broker_unavailable",
+            "store_unavailable",
+            "too_many_waiters",
+        ],
+    ),
+    Operation(
+        "get",
+        "/batches/{batch_id}",
+        "getBatch",
+        "batches",
+        "How a batch stands",
+        {200: Reply("The batch.", batch_answers.Batch, headers=("Retry-After",))},
+        parameters=("batch_id",),
+        errors=_BATCH_ERRORS,
+    ),
+    Operation(
+        "delete",
+        "/batches/{batch_id}",
+        "deleteBatch",
+        "batches",
+        "Wipe a batch with all its jobs",
+        {204: Reply("They are gone; what was running is canceled.")},
+        parameters=("batch_id",),
+        errors=_BATCH_ERRORS,
+    ),
+    Operation(
+        "get",
+        "/batches/{batch_id}/items",
+        "listBatchItems",
+        "batches",
+        "What became of each item",
+        {200: Reply("A page of items.", batch_answers.BatchItems)},
+        parameters=("batch_id", "first", "batch_limit"),
+        errors=[*_BATCH_ERRORS, "invalid_field", "unknown_field"],
+    ),
+    Operation(
+        "post",
+        "/batches/{batch_id}/cancel",
+        "cancelBatch",
+        "batches",
+        "Cancel every job of a batch that has not ended",
+        {
+            200: Reply("All have ended.", batch_answers.Batch),
+            202: Reply("Workers are stopping some.", batch_answers.Batch, headers=("Retry-After",)),
+        },
+        parameters=("batch_id",),
+        errors=_BATCH_ERRORS,
+    ),
+    Operation(
+        "get",
+        "/batches/{batch_id}/results.zip",
+        "getBatchResults",
+        "batches",
+        "All results of an ended batch, and `manifest.json` with the document of each job",
+        {
+            200: Reply(
+                "A zip, written while it is sent; one that is cut short lacks its directory.",
+                media_types=("application/zip",),
+                headers=("Content-Disposition",),
+            )
+        },
+        parameters=("batch_id",),
+        errors=[*_BATCH_ERRORS, "not_finished", "store_unavailable"],
+    ),
+    Operation(
+        "post",
+        "/uploads",
+        "createUpload",
+        "batches",
+        "Hand in a picture once, for several requests",
+        {201: Reply("It is kept for a day.", batch_answers.UploadAnswer, headers=("Location",))},
+        description='Name it where a JSON body has a picture: `{"upload": id}`. Each job gets a '
+        "copy of its own.",
+        body="upload",
+        errors=[
+            "malformed_body",
+            "length_required",
+            "body_too_large",
+            "image_too_large",
+            "unsupported_media_type",
+            "invalid_field",
+            "unknown_field",
+            "conflicting_fields",
+            "image_undecodable",
+            "broker_unavailable",
+            "store_unavailable",
+        ],
+    ),
+    Operation(
+        "get",
+        "/uploads/{upload_id}",
+        "getUpload",
+        "batches",
+        "What is known of an upload",
+        {200: Reply("The upload.", batch_answers.UploadAnswer)},
+        parameters=("upload_id",),
+        errors=_BATCH_ERRORS,
+    ),
+    Operation(
+        "delete",
+        "/uploads/{upload_id}",
+        "deleteUpload",
+        "batches",
+        "Forget an upload",
+        {204: Reply("It is gone; jobs that used it have copies.")},
+        parameters=("upload_id",),
+        errors=_BATCH_ERRORS,
     ),
     Operation(
         "get",

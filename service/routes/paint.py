@@ -137,8 +137,9 @@ def _render_picture(view: JobView) -> Response:
 
 
 def _read(operation: Operation, intake: Intake, faults: list[Fault]) -> Asked:
-    body = get_context().reader.read(request, operation, intake)
-    caller = get_caller()
+    context, caller = get_context(), get_caller()
+    sources = {"upload": lambda upload_id: context.shelf.read(upload_id, caller.tenant)}
+    body = context.reader.read(request, operation, intake, sources)
     return Asked(
         operation=operation,
         params=body.params,

@@ -23,7 +23,7 @@ from service.openapi.links import LINKS
 from service.openapi.operations import OPERATIONS
 from service.schemas import Job, Problem
 from tests.support.generated_client import generate_client
-from tests.support.http import build_app, post_inpaint, post_outpaint
+from tests.support.http import build_app, picture, post_form, post_inpaint, post_outpaint
 
 ROOT = Path(__file__).parents[2]
 UNDESCRIBED = {"/", "/openapi.yaml", "/docs/", "/docs/{path}"}
@@ -75,7 +75,9 @@ def test_every_error_that_an_answer_can_have_is_described() -> None:
 def test_security_is_described_as_the_app_asks_for_it(broker_url: str, tmp_path: Path) -> None:
     keyed = build_app(broker_url, tmp_path, auth="keys").test_client()
     for operation in OPERATIONS:
-        path = operation.path.format(job_id="job_1", index=0, code="hung")
+        path = operation.path.format(
+            job_id="job_1", batch_id="batch_1", upload_id="upl_1", index=0, code="hung"
+        )
         status = keyed.open(path, method=operation.method.upper()).status_code
         assert (status == 401) == operation.needs_key, operation.id
     for path in UNDESCRIBED - {"/docs/{path}"}:
@@ -165,12 +167,14 @@ def test_answers_fit_their_schemas(client: FlaskClient, document: dict[str, Any]
     for operation in EXAMPLES:
         plan = client.post(f"/{operation}?dry_run=true", json=build_example(operation))
         _check(document, "Plan", plan.get_json())
+    batch = client.post("/batches", json={"items": [{}]}).get_json()
+    upload = post_form(client, "/uploads", {"file": (picture(), "a.png")}).get_json()
+    names = {"code": "hung", "job_id": job_id, "batch_id": batch["id"], "upload_id": upload["id"]}
     for described in OPERATIONS:
         model = described.replies[200].model if 200 in described.replies else None
         if described.method != "get" or model is None or model is Job:
             continue
-        path = described.path.replace("{code}", "hung").replace("{job_id}", job_id)
-        response = client.get(path)
+        response = client.get(described.path.format(**names))
         assert response.status_code == 200, response.text
         _check(document, model.__name__, response.get_json())
 

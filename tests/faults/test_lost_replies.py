@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from service.contract.errors import BrokerUnavailable
+from service.contract.jobs import BatchPlace, JobSpec
 from service.contract.keys import SCOPES, KeyLimits
 from service.contract.names import CPU_QUEUE
 from service.contract.store import SCRIPTS, Idempotency, JobStore, TakenWebhook, connect
@@ -85,15 +86,19 @@ def _submit_again(store: JobStore) -> str:
     return submit(store, make_spec(job_id="job_B"), idempotency=KEY)
 
 
-def _submit(store: JobStore) -> Any:
+def _submit(store: JobStore, spec: JobSpec = SPEC) -> Any:
     return store.submit(
-        SPEC,
+        spec,
         start_within_seconds=10,
         finish_within_seconds=20,
         ttl_seconds=30,
         limits=LIMITS,
         idempotency=KEY,
     )
+
+
+def _states(store: JobStore) -> list[str]:
+    return [item.status for item in store.load_batch(BATCH, "default", limit=2)[1]]
 
 
 @dataclass(frozen=True)
@@ -119,7 +124,42 @@ def _with_key(store: JobStore) -> None:
     store.add_key(KEY_TEXT, "acme", SCOPES, KeyLimits())
 
 
+BATCH = "batch_A"
+BATCH_SPEC = SPEC.model_copy(update={"batch": BatchPlace(batch_id=BATCH, index=0)})
+
+
+def _begin(store: JobStore) -> None:
+    store.begin_batch(BATCH, "default", total=2, ttl_seconds=60, idempotency=KEY)
+
+
+def _item_uploaded(store: JobStore) -> None:
+    _begin(store)
+    _uploaded(store)
+
+
+def _batch_queued(store: JobStore) -> None:
+    _begin(store)
+    submit(store, BATCH_SPEC)
+
+
+def _batch_painting(store: JobStore) -> None:
+    _batch_queued(store)
+    store.close_batch(BATCH, [(1, "{}")])
+    claim(store)
+
+
 CASES = {
+    "begin_batch": Case("begin_batch", lambda store: None, _begin),
+    "submit_item": Case("submit", _item_uploaded, lambda s: _submit(s, BATCH_SPEC)),
+    "close_batch": Case("close_batch", _batch_queued, lambda s: s.close_batch(BATCH, [(1, "{}")])),
+    "view_batch": Case("view_batch", _batch_painting, lambda s: _states(s)),
+    "finish_item": Case("finish", _batch_painting, lambda s: succeed(s, JOB)),
+    "delete_item": Case(
+        "delete", _batch_painting, lambda s: s.delete(JOB, "default", delete_id="d1")
+    ),
+    "forget_batch": Case(
+        "forget_batch", _batch_painting, lambda s: s.forget_batch(BATCH, "default")
+    ),
     "begin_upload": Case("begin_upload", lambda store: None, lambda s: s.begin_upload(JOB)),
     "abandon_upload": Case("ZADD", _uploaded, lambda s: s.abandon_upload(JOB)),
     "submit": Case("submit", _uploaded, _submit),

@@ -13,6 +13,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from service.contract.names import DEFAULT_NAMESPACE
+from service.contract.store.batches import Batches, BatchItem, BatchRecord, BegunBatch, Upload
 from service.contract.store.claims import (
     Claimed,
     Claims,
@@ -51,6 +52,9 @@ from service.contract.store.webhook_keys import WebhookKey, WebhookKeys, draw_se
 __all__ = [
     "SCRIPTS",
     "START",
+    "BatchItem",
+    "BatchRecord",
+    "BegunBatch",
     "BrokerMemory",
     "Claimed",
     "EndVerdict",
@@ -75,6 +79,7 @@ __all__ = [
     "Submitted",
     "Tails",
     "TakenWebhook",
+    "Upload",
     "Usage",
     "WebhookKey",
     "connect",
@@ -86,7 +91,9 @@ __all__ = [
 ]
 
 
-class JobStore(Submissions, Claims, Upkeep, Events, Listing, Room, Keys, Outbox, WebhookKeys):
+class JobStore(
+    Submissions, Batches, Claims, Upkeep, Events, Listing, Room, Keys, Outbox, WebhookKeys
+):
     """Job records by id: all that API, workers, reapers and couriers do with them, and keys.
 
     Every method raises `BrokerUnavailable` when Redis does not answer or refuses to write; whether

@@ -36,6 +36,10 @@ SCRIPTS = (
     "end_webhook",
     "redeliver",
     "add_webhook_key",
+    "begin_batch",
+    "close_batch",
+    "view_batch",
+    "forget_batch",
 )
 """Every script, by the name of its file."""
 

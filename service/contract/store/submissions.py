@@ -99,9 +99,9 @@ class Submitted:
 class Submissions(ScriptRunner):
     """The records as the API sees them."""
 
-    def begin_upload(self, job_id: str) -> None:
-        """Have the job's blobs wiped unless it is submitted; call before the first byte."""
-        self._run("begin_upload", job_id=job_id, due_ms=milliseconds(UPLOAD_SECONDS))
+    def begin_upload(self, job_id: str, seconds: float = UPLOAD_SECONDS) -> None:
+        """Have the job's blobs wiped unless it is submitted in time; call before the first byte."""
+        self._run("begin_upload", job_id=job_id, due_ms=milliseconds(seconds))
 
     def abandon_upload(self, job_id: str) -> None:
         """Have the blobs of a job that was refused or replayed wiped soon."""
@@ -135,6 +135,8 @@ class Submissions(ScriptRunner):
             queue=spec.queue,
             tenant=spec.tenant,
             priority=spec.priority,
+            batch_id=spec.batch.batch_id if spec.batch else None,
+            batch_index=spec.batch.index if spec.batch else None,
             model=spec.model or "",
             batch_key=spec.batch_key,
             cost=spec.cost,
@@ -157,7 +159,7 @@ class Submissions(ScriptRunner):
             max_crashes=MAX_CRASHES,
             max_requeues=MAX_REQUEUES,
             offline_warnings=_OFFLINE,
-            idempotency_key=_digest(idempotency.key) if idempotency else None,
+            idempotency_key=digest(idempotency.key) if idempotency else None,
             fingerprint=idempotency.fingerprint if idempotency else None,
             **_webhook_arguments(spec),
             idempotency_ms=milliseconds(kept_seconds),
@@ -187,12 +189,21 @@ class Submissions(ScriptRunner):
             NotFound, JobExpired: as `load`.
             AlreadyFinished: it has succeeded or failed.
         """
-        verdict = self._run("cancel", job_id=job_id, tenant=tenant).decode()
+        verdict = self.request_cancel(job_id, tenant)
         if verdict == "finished":
             raise AlreadyFinished("the job has succeeded or failed and cannot be canceled")
         if verdict in ("missing", "expired"):
             raise absence_of(verdict)
         return self.load(job_id, tenant)
+
+    def request_cancel(self, job_id: str, tenant: str) -> str:
+        """Cancel a job that may have ended or be gone.
+
+        Returns:
+            `canceled`, `stopping`, `finished`, `missing` or `expired`.
+        """
+        verdict: str = self._run("cancel", job_id=job_id, tenant=tenant).decode()
+        return verdict
 
     def delete(self, job_id: str, tenant: str, *, delete_id: str | None = None) -> None:
         """Wipe a job, whatever its status: record, events, idempotency key, and its blobs soon.
@@ -232,6 +243,6 @@ def _webhook_arguments(spec: JobSpec) -> dict[str, str]:
     return {"webhook_events": events, "webhook_group": webhook_group(spec.tenant, url)}
 
 
-def _digest(text: str) -> str:
+def digest(text: str) -> str:
     """Hash what a client chose, so that no client's text becomes part of a key."""
     return hashlib.sha256(text.encode()).hexdigest()

@@ -59,6 +59,7 @@ def refusal_of(verdict: str, full_in_seconds: float) -> PaintjobError:
             "this Idempotency-Key was used with another request; draw a new one"
         ),
         "gone": JobExpired("the job of this Idempotency-Key has been wiped"),
+        "batch_gone": NotFound("the batch was deleted while its items came in"),
         "queue_full": QueueFull("the queue is full; try again later", retry_after_seconds=10),
         "too_many_jobs": TooManyJobs(
             "too many of your jobs are unfinished; wait for some to end",

@@ -255,6 +255,41 @@ local function leave_active(id, record)
   redis.call('ZREM', key('active_of_key', record.key_id), id)
 end
 
+-- Batches: how many of their jobs have ended, and how ------------------------------------------------
+
+local function batch_key(id)
+  return key('batch', id)
+end
+
+local function batch_items_key(id)
+  return key('batch', id, 'items')
+end
+
+-- Ends a batch of which nothing is left to wait for; it then lives as long as its results do.
+local function end_batch_if_over(id)
+  local record = redis.call('HMGET', batch_key(id), 'state', 'total', 'refused', 'succeeded', 'failed', 'canceled',
+    'deleted', 'ttl_ms')
+  local ended = 0
+  for index = 3, 7 do
+    ended = ended + (tonumber(record[index]) or 0)
+  end
+  if record[1] ~= 'running' or ended < tonumber(record[2]) then
+    return
+  end
+  redis.call('HSET', batch_key(id), 'state', 'ended', 'ended_at', int(now), 'expires_at', int(now + record[8]))
+  redis.call('PEXPIRE', batch_key(id), record[8])
+  redis.call('PEXPIRE', batch_items_key(id), record[8])
+end
+
+-- Counts a job of a batch that is over: succeeded, failed, canceled, or deleted before any of these.
+local function count_in_batch(id, as)
+  local batch = redis.call('HGET', job_key(id), 'batch_id')
+  if batch and batch ~= '' and redis.call('EXISTS', batch_key(batch)) == 1 then
+    redis.call('HINCRBY', batch_key(batch), as, 1)
+    end_batch_if_over(batch)
+  end
+end
+
 -- Transitions that several scripts share -------------------------------------------------------------
 
 -- Ends a job. `fields` are set along; `outcome` closes the running attempt.
@@ -273,6 +308,7 @@ local function finish(id, status, outcome, fields)
   end
   close_attempt(id, outcome)
   put_out(id, 'job.' .. status, emit(id, 'status', status))
+  count_in_batch(id, status)
 end
 
 local function fail(id, outcome, error)
@@ -334,7 +370,11 @@ end
 -- Removes every trace of a job from Redis and puts its blobs on the wipe list: now, and again when no worker
 -- that still holds it can write any more.
 local function wipe(id, tombstone, tombstone_ms, again_ms)
-  local record = read(id, 'status', 'queue', 'tenant', 'priority', 'cost', 'tags', 'idempotency', 'key_id')
+  local record = read(id, 'status', 'queue', 'tenant', 'priority', 'cost', 'tags', 'idempotency', 'key_id',
+    'finished_at')
+  if record.finished_at == '' then
+    count_in_batch(id, 'deleted')
+  end
   remove_ready(id, record)
   relist(id, record, record.status, '')
   redis.call('ZREM', key('leases'), id)

@@ -1,6 +1,7 @@
 -- Accepts a job: idempotency, limits, record, ready index and event in one step.
 -- Gives {verdict, job id, whether a worker of the queue is online, usage, the record as `tell` has it, if there is
--- one}: created, replayed, conflict, gone, queue_full, too_many_jobs (of the tenant), too_many_jobs_of_key, over_budget, no_worker, upload_lost.
+-- one}: created, replayed, conflict, gone, batch_gone, queue_full, too_many_jobs (of the tenant),
+-- too_many_jobs_of_key, over_budget, no_worker, upload_lost.
 -- Usage: unfinished jobs of the tenant and of the key, pixels that the key may still have painted, and after how
 -- many milliseconds its budget is whole, or, when it refuses, holds what is asked for.
 local id, queue, tenant = a.job_id, a.queue, a.tenant
@@ -49,6 +50,10 @@ end
 
 if redis.call('EXISTS', job_key(id)) == 1 then
   return answer('created')
+end
+if a.batch_id and redis.call('HGET', batch_key(a.batch_id), 'state') ~= 'accepting' then
+  -- Deleted, or run out, while its items still came in.
+  return answer('batch_gone')
 end
 
 local idempotency = a.idempotency_key and key('idempotency', tenant, a.idempotency_key) or ''
@@ -124,6 +129,11 @@ redis.call('ZREM', key('wipe'), id .. '#upload')
 if idempotency ~= '' then
   redis.call('HSET', idempotency, 'job_id', id, 'fingerprint', a.fingerprint)
   redis.call('PEXPIRE', idempotency, int(a.idempotency_ms))
+end
+if a.batch_id then
+  redis.call('HSET', job_key(id), 'batch_id', a.batch_id)
+  redis.call('HSET', batch_items_key(a.batch_id), a.batch_index, id)
+  redis.call('PEXPIRE', batch_items_key(a.batch_id), redis.call('PTTL', batch_key(a.batch_id)))
 end
 emit(id, 'status', 'queued')
 return answer('created')

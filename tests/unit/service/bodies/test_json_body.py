@@ -4,7 +4,8 @@ import base64
 
 import pytest
 
-from service.bodies.json_body import decode_picture, parse_object
+from service.bodies.json_body import parse_object
+from service.bodies.references import decode_picture, read_picture
 from service.contract.errors import MalformedBody
 
 
@@ -51,6 +52,17 @@ def test_decode_picture_reads_base64_and_data_urls() -> None:
 
 
 @pytest.mark.parametrize("value", [None, 1, {}, "?", "YWJj\n", "data:image/png,abc", "YWJ", "é"])
-def test_decode_picture_refuses(value: object) -> None:
+def test_read_picture_refuses(value: object) -> None:
     with pytest.raises(ValueError, match="base64"):
-        decode_picture(value)
+        read_picture(value, {})
+
+
+def test_read_picture_opens_references() -> None:
+    sources = {"part": lambda name: iter([name.encode()])}
+    assert list(read_picture({"part": "abc"}, sources)) == [b"abc"]
+
+
+@pytest.mark.parametrize("value", [{"url": "x"}, {"part": "a", "url": "b"}, {"part": 1}, {}])
+def test_read_picture_refuses_references(value: object) -> None:
+    with pytest.raises(ValueError, match="part"):
+        read_picture(value, {"part": lambda name: iter([name.encode()])})

@@ -1,0 +1,235 @@
+"""The use case behind `/batches`: many items under one id, each accepted or refused by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+
+from service.bodies.batch_body import BatchBody
+from service.bodies.json_body import take_pictures
+from service.bodies.reader import PICTURES, Body, judge_fields
+from service.bodies.references import Sources
+from service.contract.blobs import BlobStore
+from service.contract.errors import (
+    BrokerUnavailable,
+    Fault,
+    MissingResource,
+    PaintjobError,
+    StoreUnavailable,
+)
+from service.contract.jobs import BatchPlace
+from service.contract.keys import KeyLimits
+from service.contract.names import new_batch_id
+from service.contract.params import Operation
+from service.contract.store import (
+    BatchItem,
+    BatchRecord,
+    BegunBatch,
+    Idempotency,
+    JobStore,
+    try_twice,
+)
+from service.inspection import Asked
+from service.planning import raise_faults
+from service.problems import build_problem
+from service.shelf import Shelf
+from service.submission import Submitter
+from service.uploads import Intake
+from service.wiping import wipe_job
+
+log = structlog.get_logger()
+
+PAGE_ITEMS = 200
+"""Items that are looked at in one call of the broker."""
+
+
+@dataclass(frozen=True)
+class AskedBatch:
+    """One batch as it was read.
+
+    Attributes:
+        tenant: whose it is.
+        key_id: the API key that it came with.
+        key_limits: what that key may use up.
+    """
+
+    body: BatchBody
+    tenant: str
+    key_id: str
+    key_limits: KeyLimits
+    request_id: str
+    idempotency_key: str | None
+
+
+_OPERATIONS: Mapping[str, Operation] = {"inpaint": "inpaint", "outpaint": "outpaint"}
+
+
+class BatchSubmitter:
+    """Accepts batches, stops them, wipes them.
+
+    Args:
+        store: the job records.
+        blobs: the pictures.
+        submitter: accepts each item.
+        shelf: pictures that items may name.
+        base_url: prefix of the URLs in problems.
+    """
+
+    def __init__(
+        self,
+        store: JobStore,
+        blobs: BlobStore,
+        submitter: Submitter,
+        shelf: Shelf,
+        base_url: str,
+    ) -> None:
+        self._store = store
+        self._blobs = blobs
+        self._submitter = submitter
+        self._shelf = shelf
+        self._base_url = base_url
+
+    def submit(self, asked: AskedBatch) -> tuple[BatchRecord, bool]:
+        """Accept a batch, or give the one of its key; tells whether it was there before.
+
+        A batch that could not be handed in whole is taken back, unless it has a key: with the same
+        one again the client goes on where it broke off.
+
+        Raises:
+            IdempotencyConflict, NotFound: the key is another batch's, or of one that was deleted.
+            BrokerUnavailable, StoreUnavailable: nothing more can be accepted now.
+        """
+        begun = self._begin(asked)
+        try:
+            self._fill(begun.batch_id, asked)
+        except BaseException:
+            if asked.idempotency_key is None:
+                self._take_back(begun.batch_id, asked.tenant)
+            raise
+        return self.load(begun.batch_id, asked.tenant), begun.replayed
+
+    def _begin(self, asked: AskedBatch) -> BegunBatch:
+        drawn, request, key = new_batch_id(), asked.body.request, None
+        if asked.idempotency_key is not None:
+            key = Idempotency(asked.idempotency_key, asked.body.fingerprint)
+        return try_twice(
+            lambda: self._store.begin_batch(
+                drawn,
+                asked.tenant,
+                total=len(request.items),
+                ttl_seconds=request.ttl_seconds,
+                tags=request.tags,
+                idempotency=key,
+            )
+        )
+
+    def load(self, batch_id: str, tenant: str) -> BatchRecord:
+        """Give how a batch stands.
+
+        Raises:
+            NotFound: there is none, or it is another tenant's.
+        """
+        return self._store.load_batch(batch_id, tenant)[0]
+
+    def items(self, batch_id: str, tenant: str) -> Iterator[BatchItem]:
+        """Give every item of a batch, in order.
+
+        Raises:
+            NotFound: there is none, or it is another tenant's.
+        """
+        first, total = 0, 1
+        while first < total:
+            record, items = self._store.load_batch(batch_id, tenant, first=first, limit=PAGE_ITEMS)
+            total = record.total
+            yield from items
+            first += PAGE_ITEMS
+
+    def cancel(self, batch_id: str, tenant: str) -> BatchRecord:
+        """Cancel every job of a batch that has not ended.
+
+        Raises:
+            NotFound: there is none, or it is another tenant's.
+        """
+        for item in self.items(batch_id, tenant):
+            if item.status in ("queued", "running"):
+                self._store.request_cancel(item.text, tenant)
+        return self.load(batch_id, tenant)
+
+    def delete(self, batch_id: str, tenant: str) -> None:
+        """Wipe a batch with all its jobs; may be repeated when it broke off.
+
+        Raises:
+            NotFound: there is none, or it is another tenant's.
+        """
+        for item in self.items(batch_id, tenant):
+            if item.kind == "job" and item.status:
+                self._wipe(item.text, tenant)
+        self._store.forget_batch(batch_id, tenant)
+
+    def _fill(self, batch_id: str, asked: AskedBatch) -> None:
+        """Hand in every item, unless that was done before."""
+        if self.load(batch_id, asked.tenant).state != "accepting":
+            return
+        request, refusals = asked.body.request, []
+        defaults = {"ttl_seconds": request.ttl_seconds, **request.defaults}
+        for index, item in enumerate(request.items):
+            place = BatchPlace(batch_id=batch_id, index=index)
+            try:
+                self._submit_item({**defaults, **item}, place, asked)
+            except (BrokerUnavailable, StoreUnavailable):
+                raise
+            except PaintjobError as error:
+                problem = build_problem(error, asked.request_id, self._base_url)
+                refusals.append((index, problem.model_dump_json()))
+        try_twice(lambda: self._store.close_batch(batch_id, refusals))
+        log.info("batch_accepted", batch_id=batch_id, refused=len(refusals))
+
+    def _submit_item(self, item: dict[str, Any], place: BatchPlace, asked: AskedBatch) -> None:
+        operation = _OPERATIONS.get(str(item.pop("operation", None)))
+        if operation is None:
+            message = "is required: inpaint or outpaint"
+            raise_faults([Fault("/operation", "invalid_field", message, tuple(_OPERATIONS))])
+            return
+        sources: Sources = {
+            "part": asked.body.parts.read,
+            "upload": lambda upload_id: self._shelf.read(upload_id, asked.tenant),
+        }
+        with self._submitter.open_intake() as intake:
+            body = _read_item(item, operation, intake, sources)
+            self._submitter.submit(
+                Asked(
+                    operation=operation,
+                    params=body.params,
+                    intake=intake,
+                    tenant=asked.tenant,
+                    key_id=asked.key_id,
+                    key_limits=asked.key_limits,
+                    request_id=asked.request_id,
+                    # Of a batch that is handed in again, no item is painted twice.
+                    idempotency_key=f"{place.batch_id}/{place.index}",
+                    faults=body.faults,
+                    batch=place,
+                )
+            )
+
+    def _wipe(self, job_id: str, tenant: str) -> None:
+        with suppress(MissingResource):
+            wipe_job(self._store, self._blobs, job_id, tenant)
+
+    def _take_back(self, batch_id: str, tenant: str) -> None:
+        try:
+            self.delete(batch_id, tenant)
+        except PaintjobError:
+            log.warning("batch_left", batch_id=batch_id)
+
+
+def _read_item(
+    item: dict[str, Any], operation: Operation, intake: Intake, sources: Sources
+) -> Body:
+    return judge_fields(
+        take_pictures(item, intake, PICTURES[operation], sources), operation, intake
+    )

@@ -1,0 +1,58 @@
+"""Pictures in JSON: as base64, as a data URL, or by reference to where they lie."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+OpenSource = Callable[[str], Iterator[bytes]]
+"""Gives the bytes of a picture by its name; raises ValueError, which says why there are none."""
+
+Sources = Mapping[str, OpenSource]
+"""Where pictures may lie: how to open them, by the word that a reference uses."""
+
+_DATA_URL = re.compile(r"data:[a-z]+/[a-z0-9.+-]+;base64,", re.IGNORECASE)
+
+
+def read_picture(value: Any, sources: Sources) -> Iterable[bytes]:
+    """Give the bytes of a picture.
+
+    Raises:
+        ValueError: the value means no picture; the text is fit for the caller.
+    """
+    if isinstance(value, dict):
+        return _open_reference(value, sources)
+    if not isinstance(value, str):
+        raise ValueError(f"must be a picture as base64 or data URL{_or_reference(sources)}")
+    return [decode_picture(value)]
+
+
+def decode_picture(text: str) -> bytes:
+    """Decode a picture written as base64 or as a data URL.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    prefix = _DATA_URL.match(text)
+    try:
+        return base64.b64decode(text[prefix.end() :] if prefix else text, validate=True)
+    except (binascii.Error, ValueError):
+        raise ValueError("must be base64, or a data URL with base64") from None
+
+
+def _open_reference(value: dict[str, Any], sources: Sources) -> Iterator[bytes]:
+    if len(value) != 1 or not set(value) <= set(sources):
+        raise ValueError(f"must be a picture as base64 or data URL{_or_reference(sources)}")
+    ((word, name),) = value.items()
+    if not isinstance(name, str):
+        raise ValueError(f"{word} must be text")
+    return sources[word](name)
+
+
+def _or_reference(sources: Sources) -> str:
+    if not sources:
+        return ""
+    return ", or an object with one of: " + ", ".join(sources)

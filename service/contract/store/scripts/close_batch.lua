@@ -1,0 +1,20 @@
+-- Notes what was refused of a batch and that nothing more will come. Gives closed or missing.
+local state = redis.call('HGET', batch_key(a.batch_id), 'state')
+if not state then
+  return 'missing'
+end
+if state ~= 'accepting' then
+  return 'closed'
+end
+local count = 0
+for _, refusal in ipairs(a.refusals) do
+  redis.call('HSET', batch_items_key(a.batch_id), refusal.index, '!' .. refusal.problem)
+  count = count + 1
+end
+local left_ms = redis.call('PTTL', batch_key(a.batch_id))
+redis.call('HSET', batch_key(a.batch_id), 'state', 'running', 'refused', count)
+if count > 0 then
+  redis.call('PEXPIRE', batch_items_key(a.batch_id), left_ms)
+end
+end_batch_if_over(a.batch_id)
+return 'closed'
