@@ -155,7 +155,13 @@ def _plan_parts(
         sources = (hole == 0).astype(np.uint8) * 255
         if source_mask is not None:
             sources &= source_mask[rows, columns]
-        plan = make_plan(hole, sources, quality, start_level=start.level if start else None)
+        plan = make_plan(
+            hole,
+            sources,
+            quality,
+            start_level=start.level if start else None,
+            is_close=start is not None and start.is_close,
+        )
         parts.append(_Part(rows, columns, window.own, sources, plan))
     return parts
 

@@ -41,11 +41,13 @@ class Start:
         level: scale to begin at, 0 = finest; coarser ones than the hole needs are not used.
         picture: RGB uint8 (H, W, 3), what the hole might hold.
         offsets: int32 (H, W, 2), rows and columns from each pixel of the hole to its source.
+        is_close: whether it is so near the result that the fine scales need few rounds.
     """
 
     level: int
     picture: ImageArray | None = None
     offsets: NDArray[np.int32] | None = None
+    is_close: bool = False
 
 
 @dataclass(frozen=True, eq=False)

@@ -102,7 +102,12 @@ _THIN: Final = {
 
 
 def make_plan(
-    hole: MaskArray, sources: MaskArray, quality: Quality, start_level: int | None = None
+    hole: MaskArray,
+    sources: MaskArray,
+    quality: Quality,
+    start_level: int | None = None,
+    *,
+    is_close: bool = False,
 ) -> Plan | None:
     """Choose how to complete a hole; `None` when there is nothing to copy from.
 
@@ -111,18 +116,31 @@ def make_plan(
         sources: uint8 (H, W), 255 where may be copied from.
         quality: how much time to take.
         start_level: scale that a given start begins at, 0 = finest; `None` without one.
+        is_close: whether that start needs few rounds at the fine scales, in any quality.
     """
     half_width = measure_half_width(hole)
     levels = choose_levels(half_width, hole.shape[0], hole.shape[1])
     thin = levels == 0 and start_level is None
     plan = replace((_THIN if thin else _THICK)[quality], half_width=half_width, levels=levels)
     plan = replace(plan, smooth=levels <= SMOOTH_LEVELS)
+    if is_close:
+        plan = _shorten(plan)
     if levels == 1:
         # No coarser scale has found anything before: what a wide hole needs there is too little.
         plan = replace(plan, em=(plan.em[0], 2 * plan.em[1]))
     if start_level is not None:
         plan = replace(plan, levels=min(start_level, levels), starts=1, prior=PRIOR_OF_START)
     return _fit(plan, sources)
+
+
+def _shorten(plan: Plan) -> Plan:
+    """Take no more rounds at the two finest scales than the default quality does."""
+    few = _THICK["balanced"]
+    return replace(
+        plan,
+        em=tuple(map(min, plan.em[:2], few.em)) + plan.em[2:],
+        sweeps=tuple(map(min, plan.sweeps[:2], few.sweeps)) + plan.sweeps[2:],
+    )
 
 
 def measure_half_width(hole: MaskArray) -> float:

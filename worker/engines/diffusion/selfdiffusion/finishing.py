@@ -50,7 +50,9 @@ def finish(
     """
     start, finishing = None, quality
     if stage is not None and offsets is not None:
-        start = Start(stage.level + LIFT, offsets=enlarge_offsets(stage, offsets, region.own.shape))
+        full = enlarge_offsets(stage, offsets, region.own.shape)
+        # Every round of votes is a mean of several copies: more of them only blur what was sampled.
+        start = Start(stage.level + LIFT, offsets=full, is_close=True)
         finishing = choose_quality(region, quality)
     return complete(
         region.image,
