@@ -26,6 +26,7 @@ class PromptCache:
         self._max_bytes = max_bytes
         self._bytes = 0
         self._kept: OrderedDict[tuple[str, int | None, torch.dtype], Embedding] = OrderedDict()
+        self._device: Any = None
 
     def embed(
         self, adapter: Adapter, pipeline: Any, text: str, max_sequence_length: int | None
@@ -46,7 +47,10 @@ class PromptCache:
         self._kept.move_to_end(key)
         found = self._kept[key]
         self._forget()
-        return _moved(found, pipeline._execution_device)
+        if self._device is None:
+            # It looks through all modules for hooks, every time: as long as a small model's step.
+            self._device = pipeline._execution_device
+        return _moved(found, self._device)
 
     def _keep(self, key: tuple[str, int | None, torch.dtype], embedding: Embedding) -> None:
         self._kept[key] = _moved(embedding, "cpu")
