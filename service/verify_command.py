@@ -1,4 +1,7 @@
-"""`paintjob verify`: check offline that every kept pixel of a result is the original's."""
+"""`paintjob verify`: check offline that every kept pixel of a result is the original's.
+
+And tell what the result's file says of how it came to be.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,7 @@ from service.contract.claims import Claims, find_contradictions, read_claims
 from service.contract.errors import InvalidField, PaintjobError
 from service.contract.masks import DEFAULT_THRESHOLD
 from service.contract.params import MaskPolarity
+from service.contract.provenance.xmp import read_source_type
 from service.contract.verification import (
     Comparison,
     Placement,
@@ -95,9 +99,10 @@ def verify(
             found = compare_inpainted(before, after, hole, polarity, threshold)
         files = {"image": before, "mask": hole, "output": after}
         faults = [] if claims is None else find_contradictions(claims, found, files)
+        source_type = read_source_type(after)
     except (PaintjobError, OSError) as error:
         _give_up(str(error), as_json)
-    _tell(found, faults, as_json)
+    _tell(found, faults, source_type, as_json)
     raise typer.Exit(CHANGED if found.kept_pixels_changed or faults else PROVEN)
 
 
@@ -147,11 +152,12 @@ def _check_is_inpainted(claims: Claims | None) -> None:
         raise InvalidField("the job has outpainted: its geometry says what was kept, not a mask")
 
 
-def _tell(found: Comparison, faults: list[str], as_json: bool) -> None:
+def _tell(found: Comparison, faults: list[str], source_type: str | None, as_json: bool) -> None:
     """Print what was found."""
     if as_json:
         proven = not found.kept_pixels_changed and not faults
-        typer.echo(json.dumps({"proven": proven, **asdict(found), "contradictions": faults}))
+        told = {"contradictions": faults, "digital_source_type": source_type}
+        typer.echo(json.dumps({"proven": proven, **asdict(found), **told}))
         return
     typer.echo(f"kept pixels:         {found.kept_pixels}")
     if found.band_pixels:
@@ -160,6 +166,8 @@ def _tell(found: Comparison, faults: list[str], as_json: bool) -> None:
     typer.echo(f"largest difference:  {found.max_difference}")
     if found.changed_box is not None:
         typer.echo(f"they lie within:     {list(found.changed_box)}")
+    if source_type is not None:
+        typer.echo(f"digital source type: {source_type}")
     for note in found.notes:
         typer.echo(f"note:                {note}")
     for fault in faults:

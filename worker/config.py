@@ -24,6 +24,7 @@ class WorkerSettings(SharedSettings):
     safety_check: str = Field("", pattern=r"^([\w.]+:\w+)?$", description="Empty: none.")
     embed_recipe: bool = True
     call_memory_bytes: int = Field(0, ge=0, description="0: what is free.")
+    digital_source_type: bool = Field(True, description="Whether results say in XMP what they are.")
     torch_threads: int = Field(0, ge=0, description="0: leave it to torch.")
 
     @classmethod

@@ -49,6 +49,7 @@ from worker.messages import (
     ToHorse,
     ToParent,
 )
+from worker.operations.marking import Marking
 from worker.operations.paint import paint
 from worker.operations.safety import load_safety_check
 from worker.patience import PatientBlobs
@@ -83,9 +84,11 @@ def run_horse(connection: Connection, settings: WorkerSettings, parent_pid: int)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     die_with_parent(parent_pid)
     configure_logging(settings.log_level, "horse")
-    horse = Horse(connection, PatientBlobs.open(settings.resolved_blob_url()), settings)
+    catalogue = read_catalogue(settings)
+    marking = Marking.from_settings(settings, catalogue)
+    horse = Horse(connection, PatientBlobs.open(settings.resolved_blob_url()), settings, marking)
     try:
-        horse.run(build_engines(settings, read_catalogue(settings)))
+        horse.run(build_engines(settings, catalogue))
     except DeviceLost:
         log.exception("device_lost")
         # At once: an orderly end waits for a device that answers no more.
@@ -106,14 +109,18 @@ class Horse:
         connection: the child's end of the pipe.
         blobs: where pictures come from and go to.
         settings: the worker's.
+        marking: how results are marked.
     """
 
-    def __init__(self, connection: Connection, blobs: BlobStore, settings: WorkerSettings) -> None:
+    def __init__(
+        self, connection: Connection, blobs: BlobStore, settings: WorkerSettings, marking: Marking
+    ) -> None:
         self._connection = connection
         self._blobs = blobs
         self._settings = settings
         # Before the worker says that it is ready: a check that is not there must stop it.
         self._safety = load_safety_check(settings)
+        self._marking = marking
         self._inbox: queue.SimpleQueue[Paint | Discard] = queue.SimpleQueue()
         self._aborted: set[Abort] = set()
         self._sending = threading.Lock()
@@ -167,6 +174,7 @@ class Horse:
                 max_image_pixels=self._settings.max_image_pixels,
                 safety=self._safety,
                 embed_recipe=self._settings.embed_recipe,
+                marking=self._marking,
             )
         except Aborted:
             log.info("batch_aborted")

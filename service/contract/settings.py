@@ -142,6 +142,7 @@ ALL_FIELDS = frozenset(
         "embed_recipe",
         "call_memory_bytes",
         "torch_threads",
+        "digital_source_type",
         "courier_interval_seconds",
         "webhook_allow_http",
         "webhook_allow_private",

@@ -30,6 +30,7 @@ from worker.imaging.png_chunks import (
     profile_chunk,
     resolution_chunk,
     text_chunks,
+    xmp_chunk,
 )
 
 # Measured by benchmarks/png_encode.py: docs/adr/0013-png-encoder.md. The filter is also what
@@ -61,7 +62,7 @@ def encode_picture(
     lossless: bool = False,
     texts: Mapping[str, str] | None = None,
 ) -> bytes:
-    """Encode a picture in its own mode, with its color profile, resolution and EXIF.
+    """Encode a picture in its own mode, with its profile, resolution, EXIF and XMP.
 
     JPEG has no alpha: a transparent picture is laid on white. WebP and AVIF store gray as color
     where there is alpha, WebP always. They tell no resolution but by EXIF.
@@ -103,6 +104,7 @@ def encode_png(picture: Picture, texts: Mapping[str, str] | None = None) -> byte
         resolution_chunk(picture.resolution),
         exif_chunk(picture.exif),
         text_chunks(texts or {}),
+        xmp_chunk(picture.xmp),
     )
 
 
@@ -164,6 +166,8 @@ def _encode_with_pillow(picture: Picture, name: str, **options: Any) -> bytes:
     image = Image.fromarray(picture.channels())
     if picture.exif is not None:
         options["exif"] = b"Exif\0\0" + picture.exif
+    if picture.xmp is not None:
+        options["xmp"] = picture.xmp
     try:
         image.save(buffer, name, icc_profile=picture.icc_profile, **options)
     except (ValueError, OSError, RuntimeError):

@@ -26,6 +26,7 @@ class Picture:
         exif: EXIF without orientation and thumbnail, beginning with its byte order; `None` unless
             metadata is to be kept.
         color_space: what a PNG said of its colors beside a profile: kind and data of chunks.
+        xmp: XMP to be written; never that of the input.
     """
 
     color: ImageArray
@@ -34,6 +35,7 @@ class Picture:
     resolution: Resolution | None = None
     exif: bytes | None = None
     color_space: tuple[tuple[bytes, bytes], ...] = ()
+    xmp: bytes | None = None
 
     def __post_init__(self) -> None:
         self.color.flags.writeable = False

@@ -78,6 +78,11 @@ def text_chunks(texts: Mapping[str, str]) -> bytes:
     )
 
 
+def xmp_chunk(xmp: bytes | None) -> bytes:
+    """Give the chunk of XMP, uncompressed. Source: XMP specification part 3, 1.1.5."""
+    return b"" if xmp is None else text_chunks({"XML:com.adobe.xmp": xmp.decode()})
+
+
 def pair_channels(png: bytes) -> bytes:
     """Give a gray PNG of twice the width as gray with alpha, every second value an alpha.
 

@@ -17,6 +17,7 @@ from worker.imaging.compositing import paste_back
 from worker.imaging.encoding import encode_picture
 from worker.imaging.picture import Picture
 from worker.imaging.proving import prove
+from worker.operations.marking import MARKED, Marking
 from worker.operations.preparation import Prepared
 
 LOW_CONFIDENCE = 0.35
@@ -53,8 +54,9 @@ def finish_output(
     index: int,
     blobs: BlobStore,
     texts: Mapping[str, str] | None = None,
+    marking: Marking = MARKED,
 ) -> Output:
-    """Encode, prove and store one picture.
+    """Mark, encode, prove and store one picture.
 
     Args:
         prepared: the row.
@@ -62,6 +64,7 @@ def finish_output(
         index: which of the row's pictures this is.
         blobs: where it goes.
         texts: what its file is to say, by keyword, where its format has a place for it.
+        marking: what its file tells of how it came to be.
 
     Raises:
         InvalidField: the format cannot hold it.
@@ -71,7 +74,8 @@ def finish_output(
     params = prepared.row.spec.params
     output_format, lossless = params.output_format or "png", params.output_lossless or False
     quality = params.output_quality or DEFAULT_QUALITY
-    encoded = encode_picture(composed.picture, output_format, quality, lossless, texts)
+    picture = marking.mark(composed.picture, prepared.row.spec)
+    encoded = encode_picture(picture, output_format, quality, lossless, texts)
     promised = is_lossless(output_format, lossless)
     proof = prove(prepared.picture, prepared.mask, encoded, output_format, lossless=promised)
     path = output_path(prepared.row.job_id, prepared.row.token, index, EXTENSIONS[output_format])

@@ -24,6 +24,7 @@ from worker.engines.base import (
 from worker.operations.failures import describe_failure, log_failure
 from worker.operations.finishing import compose, finish_output, make_recipe, output_warnings
 from worker.operations.inpaint import prepare_inpaint
+from worker.operations.marking import MARKED, Marking
 from worker.operations.outpaint import prepare_outpaint
 from worker.operations.preparation import Prepared
 from worker.operations.previews import Previews
@@ -58,6 +59,7 @@ class Batch:
         max_image_pixels: width x height that an input may declare.
         safety: what judges prompts and pictures, if anything does.
         embed_recipe: whether files tell how they were made.
+        marking: what the outputs' files tell of how they came to be.
     """
 
     def __init__(
@@ -67,12 +69,14 @@ class Batch:
         max_image_pixels: int,
         safety: SafetyCheck | None = None,
         embed_recipe: bool = True,
+        marking: Marking = MARKED,
     ) -> None:
         self._blobs = blobs
         self._report = report
         self._max_image_pixels = max_image_pixels
         self._safety = safety
         self._embed_recipe = embed_recipe
+        self._marking = marking
 
     def run(self, rows: Sequence[Row], get_engine: Callable[[], Engine]) -> None:
         """Paint rows from blobs to proven outputs.
@@ -206,7 +210,9 @@ class Batch:
             check_output(self._safety, composed.picture, painted.prepared.mask)
             told = describe_file(painted.prepared.row, seeds[index], recipes[index])
             texts = told if self._embed_recipe else {}
-            outputs.append(finish_output(painted.prepared, composed, index, self._blobs, texts))
+            outputs.append(
+                finish_output(painted.prepared, composed, index, self._blobs, texts, self._marking)
+            )
             self._report.step([job_id], "encode", index + 1, painted.prepared.count)
         return outputs
 
@@ -228,6 +234,7 @@ def paint(
     max_image_pixels: int,
     safety: SafetyCheck | None = None,
     embed_recipe: bool = True,
+    marking: Marking = MARKED,
 ) -> None:
     """Paint a batch of rows, from their blobs to their proven outputs.
 
@@ -241,6 +248,7 @@ def paint(
         max_image_pixels: width x height that an input may declare.
         safety: what judges prompts and pictures, if anything does.
         embed_recipe: whether files tell how they were made.
+        marking: what the outputs' files tell of how they came to be.
 
     Raises:
         Aborted: no row is wanted any more; the engines can be used again.
@@ -249,7 +257,7 @@ def paint(
     for row in rows:
         key = (str(row.spec.operation), row.spec.method, row.spec.model)
         groups.setdefault(key, []).append(row)
-    batch = Batch(blobs, report, max_image_pixels, safety, embed_recipe)
+    batch = Batch(blobs, report, max_image_pixels, safety, embed_recipe, marking)
     for key, group in groups.items():
         try:
             batch.run(group, partial(_get_engine, engines, *key))

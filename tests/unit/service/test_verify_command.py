@@ -14,6 +14,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from service.cli import app
+from service.contract.provenance.xmp import EDITED_BY_MODEL, write_packet
 from tests.support.files import insert_in_png, make_chunk
 from tests.support.pictures import encode, make_box_mask, make_image, make_profile
 
@@ -61,6 +62,18 @@ def test_verify_notes_another_color_profile(folder: Path) -> None:
     status, told = run(folder, *arguments, "--json")
     assert status == 0
     assert len(json.loads(told)["notes"]) == 1
+
+
+def test_verify_tells_the_digital_source_type(folder: Path) -> None:
+    xmp = make_chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + write_packet(EDITED_BY_MODEL))
+    (folder / "marked.png").write_bytes(insert_in_png((folder / "right.png").read_bytes(), xmp))
+    arguments = ("original.png", "marked.png", "--mask", "mask.png")
+    status, told = run(folder, *arguments)
+    assert status == 0
+    assert f"digital source type: {EDITED_BY_MODEL}\n" in told
+    assert (
+        json.loads(run(folder, *arguments, "--json")[1])["digital_source_type"] == EDITED_BY_MODEL
+    )
 
 
 def test_verify_finds_what_changed(folder: Path) -> None:

@@ -1,0 +1,48 @@
+"""How results are marked, so that what was painted can be told from what was taken."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from service.contract.catalogue import SELF_MODEL, Catalogue
+from service.contract.jobs import JobSpec
+from service.contract.provenance.xmp import EDITED_BY_COPYING, EDITED_BY_MODEL, write_packet
+from worker.config import WorkerSettings
+from worker.imaging.picture import Picture
+
+
+@dataclass(frozen=True)
+class Marking:
+    """How the results of a deployment are marked.
+
+    Attributes:
+        tells_source_type: whether XMP tells the digital source type.
+        untrained_models: models of `generate` that learned from nothing but the picture itself.
+    """
+
+    tells_source_type: bool = True
+    untrained_models: frozenset[str] = frozenset()
+
+    @classmethod
+    def from_settings(cls, settings: WorkerSettings, catalogue: Catalogue) -> Marking:
+        """Give the marking that a worker is told."""
+        untrained = (each.name for each in catalogue.models if each.family == SELF_MODEL.family)
+        return cls(settings.digital_source_type, frozenset(untrained))
+
+    def source_type(self, spec: JobSpec) -> str:
+        """Give the URI of the digital source type of a job's results.
+
+        Why those two: docs/provenance.md.
+        """
+        is_trained = spec.method == "generate" and spec.model not in self.untrained_models
+        return EDITED_BY_MODEL if is_trained else EDITED_BY_COPYING
+
+    def mark(self, picture: Picture, spec: JobSpec) -> Picture:
+        """Give the picture with what its file is to tell; its pixels are the same."""
+        if not self.tells_source_type:
+            return picture
+        return replace(picture, xmp=write_packet(self.source_type(spec)))
+
+
+MARKED = Marking()
+"""What a worker does that is told nothing else."""
