@@ -18,6 +18,7 @@ from service.config import ServiceSettings
 from service.contract import store
 from service.contract.errors import PaintjobError
 from service.contract.settings import PREFIX, SharedSettings, read_settings
+from service.contract.version import get_version
 from service.keys_command import keys_app
 from service.models_command import models_app
 from service.submit_command import submit_app
@@ -25,7 +26,6 @@ from service.up.deployment import UpOptions, run_up
 from service.up.settings import UpSettings, complete
 from service.up.supervisor import StartError
 from service.verify_command import verify
-from service.version import get_version
 from service.webhooks_command import webhooks_app
 
 app = typer.Typer(

@@ -10,15 +10,21 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 
-from service.contract.claims import Claims, find_contradictions, read_claims
+from service.contract.claims import (
+    Claims,
+    find_broken_signature,
+    find_contradictions,
+    read_claims,
+)
 from service.contract.errors import InvalidField, PaintjobError
 from service.contract.masks import DEFAULT_THRESHOLD
 from service.contract.params import MaskPolarity
-from service.contract.provenance.xmp import read_source_type
+from service.contract.provenance.manifests import Manifest
+from service.contract.provenance.reading import Provenance, read_provenance
 from service.contract.verification import (
     Comparison,
     Placement,
@@ -58,6 +64,9 @@ Overlap = Annotated[
 JobFile = Annotated[
     Path | None, typer.Option(help="The job's JSON: gives geometry, digests and claims to check.")
 ]
+TrustFile = Annotated[
+    Path | None, typer.Option(help="Certificates (PEM) of whom to trust as signers by C2PA.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 
 
@@ -71,14 +80,15 @@ def verify(
     top: Offset = None,
     overlap: Overlap = None,
     job: JobFile = None,
+    trust: TrustFile = None,
     as_json: AsJson = False,
 ) -> None:
     """Check offline that every kept pixel of RESULT is ORIGINAL's, color and alpha.
 
     An inpainted result needs --mask, an outpainted one --left and --top, or else --job.
 
-    Exit status 0: proven. 1: a pixel or a claim differs. 2: they cannot be compared, or nothing was
-    to be kept.
+    Exit status 0: proven. 1: a pixel or a claim differs, or a signature does not hold. 2: they
+    cannot be compared, or nothing was to be kept.
     """
     reading = {"--mask-polarity": mask_polarity, "--mask-threshold": mask_threshold}
     placing = {"--left": left, "--top": top, "--overlap": overlap}
@@ -99,10 +109,12 @@ def verify(
             found = compare_inpainted(before, after, hole, polarity, threshold)
         files = {"image": before, "mask": hole, "output": after}
         faults = [] if claims is None else find_contradictions(claims, found, files)
-        source_type = read_source_type(after)
+        origin = read_provenance(after, None if trust is None else _read_anchors(trust))
+        if origin.manifest is not None:
+            faults += find_broken_signature(origin.manifest, found, files)
     except (PaintjobError, OSError) as error:
         _give_up(str(error), as_json)
-    _tell(found, faults, source_type, as_json)
+    _tell(found, faults, origin, as_json)
     raise typer.Exit(CHANGED if found.kept_pixels_changed or faults else PROVEN)
 
 
@@ -129,6 +141,19 @@ def _check_options(
         raise typer.BadParameter("say what was kept: --mask, --left and --top, or --job")
 
 
+def _read_anchors(file: Path) -> str:
+    """Read the certificates of whom to trust.
+
+    Raises:
+        OSError: the file cannot be read.
+        InvalidField: it holds none.
+    """
+    text = file.read_bytes().decode(errors="replace")
+    if "BEGIN CERTIFICATE" not in text:
+        raise InvalidField("--trust names a file without certificates in PEM")
+    return text
+
+
 def _place(claims: Claims | None, given: Placement) -> Placement:
     """Give where the original lies: by the job if there is one, else as given.
 
@@ -152,12 +177,13 @@ def _check_is_inpainted(claims: Claims | None) -> None:
         raise InvalidField("the job has outpainted: its geometry says what was kept, not a mask")
 
 
-def _tell(found: Comparison, faults: list[str], source_type: str | None, as_json: bool) -> None:
+def _tell(found: Comparison, faults: list[str], origin: Provenance, as_json: bool) -> None:
     """Print what was found."""
     if as_json:
         proven = not found.kept_pixels_changed and not faults
-        told = {"contradictions": faults, "digital_source_type": source_type}
-        typer.echo(json.dumps({"proven": proven, **asdict(found), **told}))
+        told = {"contradictions": faults, "digital_source_type": origin.source_type}
+        manifest = None if origin.manifest is None else _describe(origin.manifest)
+        typer.echo(json.dumps({"proven": proven, **asdict(found), **told, "manifest": manifest}))
         return
     typer.echo(f"kept pixels:         {found.kept_pixels}")
     if found.band_pixels:
@@ -166,12 +192,33 @@ def _tell(found: Comparison, faults: list[str], source_type: str | None, as_json
     typer.echo(f"largest difference:  {found.max_difference}")
     if found.changed_box is not None:
         typer.echo(f"they lie within:     {list(found.changed_box)}")
-    if source_type is not None:
-        typer.echo(f"digital source type: {source_type}")
+    if origin.source_type is not None:
+        typer.echo(f"digital source type: {origin.source_type}")
+    if origin.manifest is not None:
+        _tell_manifest(origin.manifest)
     for note in found.notes:
         typer.echo(f"note:                {note}")
     for fault in faults:
         typer.echo(f"contradiction:       {fault}")
+
+
+def _tell_manifest(manifest: Manifest) -> None:
+    """Print what the result's manifest comes to."""
+    if manifest.state == "unread":
+        typer.echo("C2PA manifest:       there; reading it needs paintjob[provenance]")
+        return
+    typer.echo(
+        f"C2PA manifest:       {manifest.state}, signed by {manifest.signer or 'nobody known'}"
+    )
+    if manifest.source_type is not None:
+        typer.echo(f"signed source type:  {manifest.source_type}")
+
+
+def _describe(manifest: Manifest) -> dict[str, Any]:
+    """Give a manifest for machines."""
+    proof = None if manifest.proof is None else manifest.proof.model_dump(exclude={"output_sha256"})
+    told = {"state": manifest.state, "signer": manifest.signer, "failures": manifest.failures}
+    return {**told, "digital_source_type": manifest.source_type, "proof": proof}
 
 
 def _give_up(reason: str, as_json: bool) -> NoReturn:

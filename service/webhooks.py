@@ -18,10 +18,10 @@ import httpx
 from standardwebhooks import Webhook
 
 from service.contract.errors import InvalidField
+from service.contract.version import get_version
 from service.outbound.addresses import AddressRefused, Unresolvable
 from service.outbound.connection import GuardedBackend
 from service.outbound.urls import OutboundPolicy, get_port, parse_url
-from service.version import get_version
 
 GONE = 410
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
+from typing import Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from service.contract.names import CPU_QUEUE
 from service.contract.settings import SharedSettings, read_settings
@@ -25,7 +27,17 @@ class WorkerSettings(SharedSettings):
     embed_recipe: bool = True
     call_memory_bytes: int = Field(0, ge=0, description="0: what is free.")
     digital_source_type: bool = Field(True, description="Whether results say in XMP what they are.")
+    c2pa_certificate: Path | None = Field(
+        None, description="Certificate chain in PEM that results are signed with; empty: not."
+    )
+    c2pa_key: Path | None = Field(None, description="Private key of the certificate, in PEM.")
     torch_threads: int = Field(0, ge=0, description="0: leave it to torch.")
+
+    @model_validator(mode="after")
+    def _has_a_whole_identity(self) -> Self:
+        if (self.c2pa_certificate is None) != (self.c2pa_key is None):
+            raise ValueError("PAINTJOB_C2PA_CERTIFICATE and PAINTJOB_C2PA_KEY go together")
+        return self
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> WorkerSettings:

@@ -19,6 +19,7 @@ from service.contract.store import connect
 from service.contract.telemetry import configure_logging
 from worker.config import WorkerSettings
 from worker.harness import Harness
+from worker.operations.marking import open_signer
 from worker.worker import PaintWorker, StoppableBackoff
 
 RQ_SOCKET_SECONDS = 10.0
@@ -41,6 +42,8 @@ def main() -> int:
         url = settings.resolved_redis_url()
         catalogue = read_catalogue(settings)
         check_queue(settings.queue, catalogue)
+        # The horse signs; whether it can is known here, before anything is claimed.
+        open_signer(settings)
     except (ValueError, OSError) as error:
         sys.stderr.write(f"paintjob worker: {error}\n")
         return EXIT_BAD_SETTINGS

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -12,6 +12,7 @@ from service.contract.errors import InvalidField
 from service.contract.geometry import Geometry
 from service.contract.jobs import Proof
 from service.contract.params import Operation
+from service.contract.provenance.manifests import Manifest
 from service.contract.verification import Comparison, Placement
 
 
@@ -107,8 +108,35 @@ def find_contradictions(
     if named:
         checks += _check_file(output, found, files["output"] or b"")
     faults = [] if named else ["the result is not a file that the job delivered"]
-    return faults + [
-        f"{check.name} is {check.found}, and the job says {check.claimed}"
+    return faults + _tell(checks, "the job")
+
+
+def find_broken_signature(
+    manifest: Manifest, found: Comparison, files: Mapping[str, bytes | None]
+) -> list[str]:
+    """Find in what a result's manifest does not hold, or disagrees with what was found.
+
+    Args:
+        manifest: of the result.
+        found: the comparison.
+        files: the `image` that was compared.
+    """
+    if manifest.state == "invalid":
+        return [f"the C2PA manifest does not hold: {', '.join(manifest.failures)}"]
+    if manifest.proof is None:
+        return []
+    checks = [
+        # Not the mask's digest: here, what is compared by may be a mask of the caller's own.
+        _Check("image_sha256", manifest.proof.image_sha256, _digest(files["image"] or b"")),
+        *_check_kept(manifest.proof, found),
+        *_check_changed(manifest.proof, found),
+    ]
+    return _tell(checks, "the signed manifest")
+
+
+def _tell(checks: Iterable[_Check], claimant: str) -> list[str]:
+    return [
+        f"{check.name} is {check.found}, and {claimant} says {check.claimed}"
         for check in checks
         if check.claimed != check.found
     ]
@@ -121,9 +149,7 @@ def _check_shared(
     proof = output.proof
     yield _Check("image_sha256", proof.image_sha256, digests["image"])
     yield _Check("mask_sha256", proof.mask_sha256, digests["mask"])
-    yield _Check("kept_pixels", proof.kept_pixels, found.kept_pixels)
-    yield _Check("band_pixels", proof.band_pixels, found.band_pixels)
-    yield _Check("touched_box", proof.touched_box, list(found.touched_box or ()))
+    yield from _check_kept(proof, found)
     yield _Check("width", output.width, found.width)
     yield _Check("height", output.height, found.height)
     if claims.geometry is not None:
@@ -141,6 +167,18 @@ def _check_file(output: ClaimedOutput, found: Comparison, data: bytes) -> Iterat
     proof = output.proof
     yield _Check("bytes", output.bytes, len(data))
     yield _Check("output_sha256", proof.output_sha256, _digest(data))
+    yield from _check_changed(proof, found)
+
+
+def _check_kept(proof: Proof, found: Comparison) -> Iterator[_Check]:
+    """Give what is claimed of what had to come back."""
+    yield _Check("kept_pixels", proof.kept_pixels, found.kept_pixels)
+    yield _Check("band_pixels", proof.band_pixels, found.band_pixels)
+    yield _Check("touched_box", proof.touched_box, list(found.touched_box or ()))
+
+
+def _check_changed(proof: Proof, found: Comparison) -> Iterator[_Check]:
+    """Give what is claimed of what did not come back as it was."""
     yield _Check("kept_pixels_changed", proof.kept_pixels_changed, found.kept_pixels_changed)
     yield _Check("max_difference", proof.max_difference, found.max_difference)
 

@@ -31,7 +31,7 @@ document
     ├── OutOfMemory · GpuOutOfMemory · ModelOutputInvalid · InputLost · Internal
     ├── SafetyRefused     the operator's own check refuses
     │   ├── PromptRefused · InputRefused · OutputRefused
-    └── KeptPixelsChanged
+    └── KeptPixelsChanged · SigningFailed
 
 No class knows an HTTP status: `service/problems.py` has the one table, and a test asks for a row
 per class.
@@ -498,6 +498,13 @@ class OutputRefused(SafetyRefused):
 
     code = "output_refused"
     title = "The result is refused by the safety check"
+
+
+class SigningFailed(PaintingFailed):
+    """The result could not be signed; nothing was delivered."""
+
+    code = "signing_failed"
+    title = "The result could not be signed"
 
 
 def iter_error_classes() -> Iterator[type[PaintjobError]]:

@@ -143,6 +143,8 @@ ALL_FIELDS = frozenset(
         "call_memory_bytes",
         "torch_threads",
         "digital_source_type",
+        "c2pa_certificate",
+        "c2pa_key",
         "courier_interval_seconds",
         "webhook_allow_http",
         "webhook_allow_private",

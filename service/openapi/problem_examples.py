@@ -98,6 +98,7 @@ PROBLEMS: Mapping[str, tuple[str, str | None, tuple[str, ...] | None]] = {
     "input_refused": ("the operator's check refused the picture", None, None),
     "output_refused": ("the operator's check refused what was painted", None, None),
     "kept_pixels_changed": ("a kept pixel would have come back changed", None, None),
+    "signing_failed": ("the result could not be signed", None, None),
     "internal": ("something went wrong here; give the request id to ask", None, None),
 }
 """By code: what is told, the field or header at fault, and what would be accepted. A test asks for

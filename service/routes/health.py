@@ -6,9 +6,9 @@ from flask import Blueprint, Response
 
 from service.context import get_context
 from service.contract.jobs import SCHEMA
+from service.contract.version import get_version
 from service.routes.rendering import render
 from service.schemas import Health, VersionAnswer
-from service.version import get_version
 
 
 def build_blueprint() -> Blueprint:

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from service.answers import describe_job
 from service.context import get_context
 from service.contract.store import JobView
-from service.version import get_version
+from service.contract.version import get_version
 
 JSON = "application/json"
 RETRY_AFTER_SECONDS = 1

@@ -21,7 +21,7 @@ NEEDS: dict[str, list[str]] = {
     "api": PROJECT["dependencies"],
     "weightfree": [*PROJECT["dependencies"], *EXTRAS["paint"]],
     "generate": [*PROJECT["dependencies"], *EXTRAS["paint"], *EXTRAS["generate"]],
-    "dev": [*PROJECT["dependencies"], *EXTRAS["paint"], *EXTRAS["generate"], *EXTRAS["dev"]],
+    "dev": [*PROJECT["dependencies"], *(need for extra in EXTRAS.values() for need in extra)],
 }
 
 

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from service.contract.blobs import BlobStore
 from service.contract.errors import ModelOutputInvalid
-from service.contract.formats import DEFAULT_QUALITY, EXTENSIONS, is_lossless
-from service.contract.jobs import JobWarning, Output, Recipe
+from service.contract.formats import DEFAULT_QUALITY, EXTENSIONS, MEDIA_TYPES, is_lossless
+from service.contract.jobs import JobWarning, Output, Proof, Recipe
 from service.contract.names import output_path
 from worker.engines.base import Painted
 from worker.imaging.compositing import paste_back
 from worker.imaging.encoding import encode_picture
 from worker.imaging.picture import Picture
 from worker.imaging.proving import prove
+from worker.operations.manifest import File, describe_actions, make_manifest
 from worker.operations.marking import MARKED, Marking
-from worker.operations.preparation import Prepared
+from worker.operations.preparation import Prepared, read_input
 
 LOW_CONFIDENCE = 0.35
 """Estimate below which a result is told to be doubtful."""
@@ -68,16 +70,19 @@ def finish_output(
 
     Raises:
         InvalidField: the format cannot hold it.
+        SigningFailed: it cannot be signed, though it is to be.
         KeptPixelsChanged: the encoded picture breaks the promise; nothing is stored.
         StoreUnavailable: the store does not take it.
     """
-    params = prepared.row.spec.params
-    output_format, lossless = params.output_format or "png", params.output_lossless or False
-    quality = params.output_quality or DEFAULT_QUALITY
-    picture = marking.mark(composed.picture, prepared.row.spec)
-    encoded = encode_picture(picture, output_format, quality, lossless, texts)
-    promised = is_lossless(output_format, lossless)
-    proof = prove(prepared.picture, prepared.mask, encoded, output_format, lossless=promised)
+    encoded = _encode(prepared, marking.mark(composed.picture, prepared.row.spec), texts)
+    proof = _prove(prepared, encoded)
+    if marking.signer is not None:
+        manifest = _describe_output(prepared, proof, marking)
+        result = File(encoded, MEDIA_TYPES[prepared.output_format])
+        encoded = marking.signer.sign(result, _read_source(prepared, blobs), manifest)
+        # Once more, for the promise is about the file that is delivered.
+        proof = _prove(prepared, encoded)
+    output_format = prepared.output_format
     path = output_path(prepared.row.job_id, prepared.row.token, index, EXTENSIONS[output_format])
     stored = blobs.put(path, encoded)
     estimate = composed.estimate
@@ -95,7 +100,32 @@ def finish_output(
     )
 
 
-def _particulars(prepared: Prepared, output_sha256: str) -> dict[str, int | str | None]:
+def _encode(prepared: Prepared, picture: Picture, texts: Mapping[str, str] | None) -> bytes:
+    params, output_format = prepared.row.spec.params, prepared.output_format
+    quality, lossless = params.output_quality or DEFAULT_QUALITY, params.output_lossless or False
+    return encode_picture(picture, output_format, quality, lossless, texts)
+
+
+def _prove(prepared: Prepared, encoded: bytes) -> Proof:
+    output_format = prepared.output_format
+    promised = is_lossless(output_format, prepared.row.spec.params.output_lossless or False)
+    return prove(prepared.picture, prepared.mask, encoded, output_format, lossless=promised)
+
+
+def _describe_output(prepared: Prepared, proof: Proof, marking: Marking) -> Mapping[str, Any]:
+    """Give what is signed of an output: what was done, and the proof."""
+    source_type = marking.source_type(prepared.row.spec)
+    told = proof.model_copy(update=_particulars(prepared, None))
+    return make_manifest("result", describe_actions(prepared, source_type, told))
+
+
+def _read_source(prepared: Prepared, blobs: BlobStore) -> File:
+    """Give the input's file once more: nobody needed it after it was decoded."""
+    reference = prepared.row.spec.image
+    return File(read_input(blobs, reference), MEDIA_TYPES[reference.format])
+
+
+def _particulars(prepared: Prepared, output_sha256: str | None) -> dict[str, int | str | None]:
     """Give what a proof says beside its comparison: which files it is about."""
     return {
         "band_pixels": prepared.band_pixels,

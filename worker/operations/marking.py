@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
 
 from service.contract.catalogue import SELF_MODEL, Catalogue
 from service.contract.jobs import JobSpec
 from service.contract.provenance.xmp import EDITED_BY_COPYING, EDITED_BY_MODEL, write_packet
 from worker.config import WorkerSettings
 from worker.imaging.picture import Picture
+
+if TYPE_CHECKING:
+    from worker.operations.signing import Signer
 
 
 @dataclass(frozen=True)
@@ -18,16 +23,22 @@ class Marking:
     Attributes:
         tells_source_type: whether XMP tells the digital source type.
         untrained_models: models of `generate` that learned from nothing but the picture itself.
+        signer: signs results; `None` leaves them unsigned.
     """
 
     tells_source_type: bool = True
     untrained_models: frozenset[str] = frozenset()
+    signer: Signer | None = None
 
     @classmethod
     def from_settings(cls, settings: WorkerSettings, catalogue: Catalogue) -> Marking:
-        """Give the marking that a worker is told."""
+        """Give the marking that a worker is told.
+
+        Raises:
+            OSError, ValueError: nothing can be signed by what the settings name.
+        """
         untrained = (each.name for each in catalogue.models if each.family == SELF_MODEL.family)
-        return cls(settings.digital_source_type, frozenset(untrained))
+        return cls(settings.digital_source_type, frozenset(untrained), open_signer(settings))
 
     def source_type(self, spec: JobSpec) -> str:
         """Give the URI of the digital source type of a job's results.
@@ -46,3 +57,20 @@ class Marking:
 
 MARKED = Marking()
 """What a worker does that is told nothing else."""
+
+
+def open_signer(settings: WorkerSettings) -> Signer | None:
+    """Give what signs results; `None` where nothing is to be signed.
+
+    Raises:
+        OSError: a file cannot be read.
+        ValueError: its certificate or key does not do, or the extra is not installed.
+    """
+    if settings.c2pa_certificate is None or settings.c2pa_key is None:
+        return None
+    if find_spec("c2pa") is None:
+        raise ValueError("signing needs the extra: pip install 'paintjob[provenance]'")
+    # Here and not at the top: most workers sign nothing, and have not installed it.
+    from worker.operations.signing import Signer
+
+    return Signer.open(settings.c2pa_certificate, settings.c2pa_key)

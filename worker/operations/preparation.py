@@ -8,7 +8,7 @@ from service.contract.blobs import BlobStore
 from service.contract.errors import Internal
 from service.contract.geometry import Geometry
 from service.contract.jobs import BlobRef, JobWarning
-from service.contract.params import MAX_SEED
+from service.contract.params import MAX_SEED, OutputFormat
 from worker.engines.base import Canvas
 from worker.imaging import MaskArray
 from worker.imaging.feathering import WeightArray
@@ -58,6 +58,11 @@ class Prepared:
     def count(self) -> int:
         """How many pictures are asked for."""
         return self.row.spec.params.num_images or 1
+
+    @property
+    def output_format(self) -> OutputFormat:
+        """The format of the results."""
+        return self.row.spec.params.output_format or "png"
 
     def canvases(self) -> list[Canvas]:
         """Give what the engine paints: one canvas a picture, all over the same read-only arrays."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from io import BytesIO
 from typing import Final
 from xml.etree import ElementTree
 from xml.sax.saxutils import quoteattr
@@ -67,18 +66,6 @@ def find_source_type(packet: bytes) -> str | None:
         return None
     values = (_value_of(element) for element in root.iter())
     return next((value for value in values if value), None)
-
-
-def read_source_type(data: bytes) -> str | None:
-    """Give the digital source type that a picture's file tells; `None` if it tells none.
-
-    Raises:
-        OSError, SyntaxError, ValueError: it is no picture that Pillow can open.
-    """
-    with Image.open(BytesIO(data)) as image:
-        image.load()
-        packet = find_packet(image)
-    return None if packet is None else find_source_type(packet)
 
 
 def _value_of(element: ElementTree.Element) -> str | None:

@@ -10,7 +10,8 @@ from service.contract.blobs import BlobStore
 from service.contract.catalogue import SELF_MODEL, Catalogue, ModelEntry
 from service.contract.jobs import Output
 from service.contract.params import InpaintParams, OutputFormat
-from service.contract.provenance.xmp import EDITED_BY_COPYING, EDITED_BY_MODEL, read_source_type
+from service.contract.provenance.reading import read_provenance
+from service.contract.provenance.xmp import EDITED_BY_COPYING, EDITED_BY_MODEL
 from tests.support.files import insert_in_png, make_chunk
 from tests.support.pictures import encode, make_box_mask, make_image
 from tests.unit.worker.operations.recording import RecordingReporter, inpaint_row
@@ -45,8 +46,8 @@ def test_mark_tells_the_source_type_and_touches_no_pixel(
 ) -> None:
     output, marked = _paint(blobs, engines, output_format, MARKED)
     _, bare = _paint(blobs, engines, output_format, Marking(tells_source_type=False))
-    assert read_source_type(marked) == EDITED_BY_COPYING
-    assert read_source_type(bare) is None
+    assert read_provenance(marked).source_type == EDITED_BY_COPYING
+    assert read_provenance(bare).source_type is None
     assert output.proof.output_sha256 == output.sha256
     with Image.open(BytesIO(marked)) as one, Image.open(BytesIO(bare)) as other:
         assert np.array_equal(np.asarray(one), np.asarray(other))

@@ -3,11 +3,11 @@ from __future__ import annotations
 import pytest
 from PIL import Image
 
+from service.contract.provenance.reading import read_provenance
 from service.contract.provenance.xmp import (
     EDITED_BY_COPYING,
     EDITED_BY_MODEL,
     find_source_type,
-    read_source_type,
     write_packet,
 )
 from tests.support.files import insert_in_png, make_chunk
@@ -62,10 +62,10 @@ def test_find_source_type_gives_none_for_what_tells_none(packet: bytes) -> None:
 
 @pytest.mark.parametrize("name", ["JPEG", "WEBP", "AVIF"])
 def test_read_source_type_finds_it_in_a_file(name: str) -> None:
-    assert read_source_type(encode(PICTURE, name, xmp=write_packet(TERM))) == TERM
-    assert read_source_type(encode(PICTURE, name)) is None
+    assert read_provenance(encode(PICTURE, name, xmp=write_packet(TERM))).source_type == TERM
+    assert read_provenance(encode(PICTURE, name)).source_type is None
 
 
 def test_read_source_type_finds_it_in_a_png() -> None:
     text = make_chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + write_packet(TERM))
-    assert read_source_type(insert_in_png(encode(PICTURE), text)) == TERM
+    assert read_provenance(insert_in_png(encode(PICTURE), text)).source_type == TERM
