@@ -18,6 +18,7 @@ from service.routes import (
     deliveries,
     events,
     health,
+    images_edits,
     jobs,
     listing,
     paint,
@@ -29,6 +30,7 @@ log = structlog.get_logger()
 
 _ROUTES = (
     paint,
+    images_edits,
     jobs,
     listing,
     events,

@@ -166,6 +166,24 @@ class Inspector:
             warnings=(*(found.mask.warnings if found.mask else ()), *found.source_warnings),
         )
 
+    def redraw_mask(self, intake: Intake) -> None:
+        """Put in place of a mask that speaks by its transparency one that speaks by luminance.
+
+        What is transparent becomes white.
+
+        Raises:
+            PaintjobError: the mask is broken, or has no transparency; there is then none.
+        """
+        sent = intake.pictures.pop("mask")
+        with self._picture_slots:
+            with sent.open() as file:
+                check_picture(file, self._settings.max_image_pixels)
+            with sent.open() as file:
+                found = inspect_transparency(file, polarity="white_repaints", threshold=1)
+        drawn = intake.open_picture("mask")
+        drawn.write(found.drawn or b"")
+        drawn.finish()
+
     def _check_pictures(self, asked: Asked, found: _Findings) -> None:
         pictures, limit = asked.intake.pictures, self._settings.max_image_pixels
         if "image" in pictures:

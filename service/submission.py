@@ -100,6 +100,14 @@ class Submitter:
         finally:
             intake.close()
 
+    def redraw_mask(self, intake: Intake) -> None:
+        """Put in place of a mask that speaks by its transparency one that speaks by luminance.
+
+        Raises:
+            PaintjobError: the mask is broken, or has no transparency; there is then none.
+        """
+        self._inspector.redraw_mask(intake)
+
     def plan(self, asked: Asked) -> Planned:
         """Give what a request would become; nothing is kept, and no seed is drawn.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import IO, Any
 
@@ -23,6 +23,7 @@ PARAMS_PART = "params"
 
 OpenPart = Callable[[Field | File], Callable[[bytes], Any]]
 """Takes the head of a part, gives what its bytes are written to."""
+_NOTHING: Mapping[str, str] = {}
 
 
 @dataclass
@@ -31,13 +32,14 @@ class _Form:
 
     intake: Intake
     pictures: Collection[str]
+    renamed: Mapping[str, str]
     texts: dict[str, bytearray] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
     field_bytes: int = 0
 
     def open_part(self, part: Field | File) -> Callable[[bytes], None]:
         """Say where the bytes of a part go."""
-        name = part.name
+        name = self.renamed.get(part.name, part.name) if part.name is not None else None
         if name is None:
             raise MalformedBody("a part of the multipart body has no name")
         shown = name[:MAX_SHOWN_NAME].replace("~", "~0").replace("/", "~1")
@@ -77,7 +79,11 @@ class _Form:
 
 
 def read_multipart(
-    stream: IO[bytes], boundary: str, intake: Intake, pictures: Collection[str]
+    stream: IO[bytes],
+    boundary: str,
+    intake: Intake,
+    pictures: Collection[str],
+    renamed: Mapping[str, str] = _NOTHING,
 ) -> Fields:
     """Read a multipart body.
 
@@ -86,12 +92,13 @@ def read_multipart(
         boundary: as the Content-Type says.
         intake: where pictures go.
         pictures: names of the fields that hold pictures, whether they come with a file name or not.
+        renamed: other names of fields, and what they stand for.
 
     Raises:
         MalformedBody: it is no well-formed multipart body.
         BodyTooLarge: it has too many parts, or one is too large.
     """
-    form = _Form(intake, pictures)
+    form = _Form(intake, pictures, renamed)
     try:
         split_parts(stream, boundary, form.open_part)
         return form.close()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -125,6 +125,33 @@ class BodyReader:
             with self.json_slot(length):
                 return read_json(_read_all(request, length), intake, PICTURES[operation], sources)
         raise UnsupportedMediaType("the body must be multipart/form-data or application/json")
+
+    def read_form(
+        self,
+        request: Request,
+        intake: Intake,
+        pictures: Collection[str],
+        renamed: Mapping[str, str],
+    ) -> Fields:
+        """Read a body that must be multipart; nothing of its fields is checked.
+
+        Args:
+            request: whose body.
+            intake: where pictures go.
+            pictures: names of the fields that hold them.
+            renamed: other names of fields, and what they stand for.
+
+        Raises:
+            LengthRequired, BodyTooLarge, MalformedBody: as `read`.
+            UnsupportedMediaType: it is not multipart.
+        """
+        if request.mimetype != "multipart/form-data":
+            raise UnsupportedMediaType("the body must be multipart/form-data")
+        if request.content_length is None:
+            raise LengthRequired("send the body with Content-Length, not chunked")
+        _check_length(request.content_length, self._settings.max_body_bytes)
+        boundary = find_boundary(request)
+        return read_multipart(request.stream, boundary, intake, pictures, renamed)
 
     @contextmanager
     def json_slot(self, length: int) -> Iterator[None]:

@@ -13,6 +13,7 @@ from service import schemas
 from service.batch_answers import Batch, BatchItems, UploadAnswer
 from service.contract.errors import Hung
 from service.contract.params import Operation
+from service.facade.answers import EditsAnswer, FacadeModels
 from service.openapi.job_examples import JOB_IDS, build_job_example, build_plan_example
 from service.openapi.problem_examples import build_problem_example
 from service.schemas import Answer
@@ -36,6 +37,8 @@ def build_answer_examples() -> Mapping[tuple[str, int], Examples]:
         },
         ("createOutpaint", 202): _jobs("outpaint", "queued"),
         ("listJobs", 200): {"jobs": _list_job()},
+        ("createImageEdit", 200): {"edits": _write(EditsAnswer, _EDITS)},
+        ("listFacadeModels", 200): {"facade_models": _write(FacadeModels, {"data": [_NAME]})},
         ("getJob", 200): _jobs("inpaint", "queued", "running", "succeeded", "failed", "canceled"),
         ("cancelJob", 200): _jobs("inpaint", "canceled"),
         ("cancelJob", 202): _jobs("inpaint", "stopping"),
@@ -138,6 +141,14 @@ _UPLOAD = {
     "expires_at": "2025-11-23T08:26:40Z",
     "links": {"self": "/uploads/upl_01KAQ3C8T6XW3V1Z0F9B2M4N5P"},
 }
+_EDITS = {
+    "created": 1_795_000_000,
+    "output_format": "png",
+    "quality": "auto",
+    "size": "640x480",
+    "data": [{"b64_json": "iVBORw0KGgo="}],
+}
+_NAME = {"id": "auto"}
 _METHOD = {
     "name": "patch",
     "operation": "inpaint",

@@ -9,6 +9,7 @@ from service.bodies.batch_body import BATCH_PART, BatchRequest
 from service.bodies.fields import list_fields
 from service.bodies.reader import MODELS, PICTURES, REQUIRED_PICTURES, UPLOAD_PART
 from service.contract.params import Operation
+from service.facade.form import EXTRA_FIELDS, EditsForm
 from service.openapi.examples import EXAMPLES, SAMPLES, build_example
 
 Schema = dict[str, Any]
@@ -17,6 +18,14 @@ PICTURE_FORMAT = "x-picture"
 
 _PART = "Asked{model}"
 """Names of what bodies are made of. Answers may show the same, and are then open to more."""
+
+EDITS_FORM = "EditsForm"
+
+_EDITS_NOTES = {
+    "image": "The picture, one; `image[]` is taken for the same.",
+    "mask": "As large as the picture; where it is fully transparent is repainted, whatever its "
+    "colors. Without it, where the picture itself is.",
+}
 
 _PICTURE_NOTES = {
     "image": "The picture: PNG, JPEG or WebP, one frame, 8 bits a channel.",
@@ -50,13 +59,16 @@ def build_components() -> dict[str, Schema]:
         "additionalProperties": False,
     }
     found["BatchRequest"] = _build_batch_request()
+    found[EDITS_FORM] = _build_edits_form()
     return found
 
 
-def build_request_body(operation: Operation | Literal["batch", "upload"]) -> Schema:
+def build_request_body(operation: Operation | Literal["batch", "edits", "upload"]) -> Schema:
     """Describe the body of an operation, in each type that it takes."""
     if operation == "batch":
         return _build_batch_body()
+    if operation == "edits":
+        return _build_edits_body()
     if operation == "upload":
         return _build_upload_body()
     form: Schema = {
@@ -125,6 +137,41 @@ def _build_upload_body() -> Schema:
     return {"required": True, "content": content}
 
 
+def _build_edits_body() -> Schema:
+    """Describe the body of the façade's `POST /v1/images/edits`."""
+    schema = {"$ref": f"#/components/schemas/{EDITS_FORM}"}
+    encoding = {name: {"contentType": ", ".join(_MEDIA_TYPES)} for name in _EDITS_NOTES}
+    content = {"multipart/form-data": {"schema": schema, "encoding": encoding}}
+    return {"required": True, "content": content}
+
+
+def _build_edits_form() -> Schema:
+    """Give their words, with those of ours that may come along."""
+    schema = EditsForm.model_json_schema(mode="validation")
+    ours = _build_form("inpaint")["properties"]
+    properties = schema["properties"] | {name: ours[name] for name in sorted(EXTRA_FIELDS)}
+    for prop in properties.values():
+        prop.pop("title", None)
+        prop.pop("default", None)
+    schema["properties"] = {
+        **{name: _without_null(prop) for name, prop in properties.items()},
+        **{name: _describe_file(note) for name, note in _EDITS_NOTES.items()},
+    }
+    schema.pop("title", None)
+    schema["description"] = "What `POST /v1/images/edits` takes."
+    schema["required"] = ["image", "prompt"]
+    return schema
+
+
+def _describe_file(note: str) -> Schema:
+    return {
+        "type": "string",
+        "format": "binary",
+        "contentMediaType": "image/png",
+        "description": note,
+    }
+
+
 _MEDIA_TYPES = ("image/png", "image/jpeg", "image/webp")
 
 
@@ -137,12 +184,7 @@ def _build_form(operation: Operation) -> Schema:
     for name in list_fields(MODELS[operation]):
         schema["properties"][name] = _as_json_text(schema["properties"][name])
     for name in PICTURES[operation]:
-        schema["properties"][name] = {
-            "type": "string",
-            "format": "binary",
-            "contentMediaType": "image/png",
-            "description": _PICTURE_NOTES[name],
-        }
+        schema["properties"][name] = _describe_file(_PICTURE_NOTES[name])
     return schema
 
 

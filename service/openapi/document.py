@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from service.contract.jobs import JobStatus
+from service.facade.answers import FacadeProblem, facade_status, translate_problem
 from service.openapi import bodies
 from service.openapi.hooks import describe_webhooks
 from service.openapi.illustration import illustrate
@@ -41,6 +42,7 @@ they exist.
 
 _TAGS = {
     "paint": "Hand in work.",
+    "facade": "The same for clients of OpenAI's API, in its words and by its error shape.",
     "jobs": "Follow it, fetch what came of it, stop it, wipe it.",
     "batches": "Many items under one id, and pictures that several requests use.",
     "catalogue": "What this deployment offers.",
@@ -84,6 +86,14 @@ HEADERS: Mapping[str, Schema] = {
     "WWW-Authenticate": {
         "description": "`Bearer`, and what is wrong with the key, as RFC 6750 says.",
         "schema": {"type": "string"},
+    },
+    "X-Paintjob-Warnings": {
+        "description": "Codes of the job's warnings, and `prompt_unused`; absent without any.",
+        "schema": {"type": "string"},
+    },
+    "x-should-retry": {
+        "description": "Whether a repeat makes sense.",
+        "schema": {"type": "string", "enum": ["true", "false"]},
     },
     "Accept-Ranges": {"description": "`bytes`.", "schema": {"type": "string"}},
     "Content-Range": {"description": "Which part this is.", "schema": {"type": "string"}},
@@ -356,6 +366,8 @@ def _describe_problems(operation: Operation) -> Schema:
     by_status: dict[int, list[str]] = {}
     for code in (*operation.all_errors, "internal"):
         by_status.setdefault(status_of(code), []).append(code)
+    if operation.is_facade:
+        return _describe_facade_problems(by_status)
     return {
         str(status): {
             "description": ", ".join(f"`{code}`" for code in codes),
@@ -369,6 +381,32 @@ def _describe_problems(operation: Operation) -> Schema:
         }
         for status, codes in sorted(by_status.items())
     }
+
+
+def _describe_facade_problems(by_status: Mapping[int, list[str]]) -> Schema:
+    """Describe the same in the façade's words, where a broken rule is a bad request."""
+    merged: dict[int, list[str]] = {}
+    for status, codes in by_status.items():
+        merged.setdefault(facade_status(status), []).extend(codes)
+    schema = {"$ref": _REF.format(model=FacadeProblem.__name__)}
+    return {
+        str(status): {
+            "description": ", ".join(f"`{code}`" for code in codes),
+            "headers": _refer_headers("x-should-retry", *_PROBLEM_HEADERS.get(status, ())),
+            "content": {
+                "application/json": {
+                    "schema": schema,
+                    "examples": {code: {"value": _facade_example(code)} for code in codes},
+                }
+            },
+        }
+        for status, codes in sorted(merged.items())
+    }
+
+
+def _facade_example(code: str) -> Schema:
+    problem = Problem.model_validate(build_problem_example(code))
+    return translate_problem(problem)[0].model_dump()
 
 
 def _build_examples() -> Schema:
@@ -390,7 +428,7 @@ def _refer_headers(*names: str) -> Schema:
 
 
 def _build_schemas() -> dict[str, Schema]:
-    models: set[type[BaseModel]] = {Problem}
+    models: set[type[BaseModel]] = {Problem, FacadeProblem}
     for operation in OPERATIONS:
         models |= {model for reply in operation.replies.values() for model in reply.models}
     ordered = sorted(models, key=lambda model: model.__name__)

@@ -16,6 +16,7 @@ from service.contract.errors import Internal, PaintingFailed, iter_error_classes
 from service.contract.formats import MEDIA_TYPES
 from service.contract.keys import Scope
 from service.contract.params import Operation as PaintOperation
+from service.facade.answers import EditsAnswer, FacadeModels
 from service.feed import MEDIA_TYPE as EVENT_STREAM
 
 PICTURE_TYPES = tuple(MEDIA_TYPES.values())
@@ -92,6 +93,7 @@ class Operation:
 
     Attributes:
         body: which request body it takes.
+        is_facade: whether it speaks in the words of OpenAI's API.
         parameters: names of parameters, described in `document`.
         errors: codes it can meet, besides `internal` and, where it needs a key, those of every
             such call.
@@ -105,7 +107,8 @@ class Operation:
     summary: str
     replies: Mapping[int, Reply]
     description: str = ""
-    body: PaintOperation | Literal["batch", "upload"] | None = None
+    body: PaintOperation | Literal["batch", "edits", "upload"] | None = None
+    is_facade: bool = False
     parameters: tuple[str, ...] = ()
     errors: list[str] = field(default_factory=list)
     needs_key: bool = True
@@ -209,6 +212,45 @@ OPERATIONS: tuple[Operation, ...] = (
         "three with an optional `anchor`. Nothing is ever cropped or scaled: the original is kept "
         "bit for bit, and the canvas has exactly the size in `geometry`.",
         "no_change",
+    ),
+    Operation(
+        method="post",
+        path="/v1/images/edits",
+        id="createImageEdit",
+        tag="facade",
+        summary="Repaint what is transparent, for clients of OpenAI's API",
+        description="Repaints where `mask` is fully transparent, or, without a mask, where the "
+        "picture is, and answers once that is done. What has no meaning here is refused; further "
+        "parameters of `POST /inpaint` may come along.",
+        body="edits",
+        is_facade=True,
+        parameters=("Idempotency-Key",),
+        replies={
+            200: Reply(
+                "The pictures.",
+                EditsAnswer,
+                headers=("Location", "X-Job-ID", "X-Paintjob-Warnings"),
+            )
+        },
+        errors=[
+            *_SUBMISSION_ERRORS,
+            *_PAINTING_ERRORS,
+            "mask_undecodable",
+            "mask_size_mismatch",
+            "mask_empty",
+            "mask_full",
+            "no_result",
+            "not_finished",
+        ],
+    ),
+    Operation(
+        method="get",
+        path="/v1/models",
+        id="listFacadeModels",
+        tag="facade",
+        summary="What `model` may name in `POST /v1/images/edits`",
+        is_facade=True,
+        replies={200: Reply("The names.", FacadeModels)},
     ),
     Operation(
         "get",

@@ -55,7 +55,7 @@ def hand_out(response: Response, record: JobRecord) -> Response:
         response.response = wipe_after(
             # The app sends results in pieces: `send_output` gives an iterator of bytes.
             cast(Iterable[bytes], response.response),
-            record.outputs[0].bytes,
+            response.content_length or 0,
             lambda: wipe_job(context.store, context.blobs, job_id, tenant),
         )
     return response

@@ -1,0 +1,201 @@
+"""The façade, asked by OpenAI's own client: real server, real worker, weight-free."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import numpy as np
+import openai
+import pytest
+from PIL import Image
+
+from service.broker import EmbeddedBroker
+from tests.support.broker import running_broker
+from tests.support.pictures import encode, make_image
+from tests.support.server import running_server
+from tests.support.stack import running_stack
+
+pytestmark = pytest.mark.slow
+
+SIZE = (96, 64)
+BOX = (30, 20, 60, 40)
+IMAGE = make_image("RGB", *SIZE)
+
+
+@dataclass(frozen=True)
+class Service:
+    """A running service and a client of it."""
+
+    url: str
+    client: openai.OpenAI
+
+
+@pytest.fixture(scope="module")
+def broker() -> Iterator[EmbeddedBroker]:
+    with running_broker() as broker:
+        yield broker
+
+
+@pytest.fixture(scope="module")
+def service(broker: EmbeddedBroker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    folder: Path = tmp_path_factory.mktemp("edits")
+    where = {"PAINTJOB_DATA_DIR": str(folder), "PAINTJOB_HTTP_WORKERS": "1"}
+    with (
+        running_stack(broker.url, folder) as stack,
+        running_server(broker.url, folder, **where) as server,
+    ):
+        stack.ready_seconds = 60
+        stack.start_worker(engines="worker.engines.registry:build_engines")
+        with openai.OpenAI(base_url=f"{server.url}/v1", api_key="none", max_retries=0) as client:
+            yield Service(server.url, client)
+
+
+def _clear(image: Image.Image, box: tuple[int, int, int, int] = BOX) -> bytes:
+    """Give the picture with a fully transparent hole, and half of it around."""
+    alpha = Image.new("L", image.size, 255)
+    alpha.paste(128, (0, 0, 20, 10))
+    alpha.paste(0, box)
+    cleared = image.convert("RGBA")
+    cleared.putalpha(alpha)
+    return encode(cleared)
+
+
+def _decode(answer: openai.types.ImagesResponse) -> list[Image.Image]:
+    assert answer.data is not None
+    return [Image.open(io.BytesIO(base64.b64decode(each.b64_json or ""))) for each in answer.data]
+
+
+def _check_kept(result: Image.Image, original: Image.Image) -> None:
+    hole = np.zeros(SIZE[::-1], bool)
+    hole[BOX[1] : BOX[3], BOX[0] : BOX[2]] = True
+    assert result.mode == original.mode
+    assert np.array_equal(np.asarray(result)[~hole], np.asarray(original)[~hole])
+
+
+def test_client_edits_where_the_mask_is_transparent(service: Service) -> None:
+    answer = service.client.images.edit(
+        image=encode(IMAGE), mask=_clear(IMAGE), prompt="a red door", model="auto"
+    )
+    [result] = _decode(answer)
+    _check_kept(result, IMAGE)
+    assert not np.array_equal(np.asarray(result), np.asarray(IMAGE))
+    assert (answer.size, answer.output_format, answer.created > 0) == ("96x64", "png", True)
+    assert answer.usage is not None
+    assert answer.usage.total_tokens == 0
+
+
+def test_client_edits_where_the_picture_is_transparent(service: Service) -> None:
+    data = _clear(IMAGE)
+    [result] = _decode(service.client.images.edit(image=[("a.png", data)], prompt="a red door"))
+    _check_kept(result, Image.open(io.BytesIO(data)))
+    assert np.asarray(result)[BOX[1] : BOX[3], BOX[0] : BOX[2], 3].min() == 255
+
+
+def test_client_gets_variants_in_the_format_asked_for(service: Service) -> None:
+    answer = service.client.images.edit(
+        image=encode(IMAGE),
+        mask=_clear(IMAGE),
+        prompt="",
+        model="patch",
+        n=3,
+        size="96x64",
+        output_format="webp",
+        output_compression=80,
+        quality="low",
+        user="somebody",
+        extra_body={"seed": 7, "grow": 2},
+    )
+    results = _decode(answer)
+    assert [(each.format, each.size) for each in results] == [("WEBP", SIZE)] * 3
+
+
+def test_client_gets_urls(service: Service) -> None:
+    answer = service.client.images.edit(
+        image=encode(IMAGE), mask=_clear(IMAGE), prompt="x", response_format="url"
+    )
+    assert answer.data is not None
+    assert answer.data[0].b64_json is None
+    url = answer.data[0].url or ""
+    assert url.startswith(f"{service.url}/jobs/job_")
+    fetched = httpx.get(url)
+    _check_kept(Image.open(io.BytesIO(fetched.content)), IMAGE)
+
+
+def test_client_is_told_of_the_job_and_that_no_prompt_was_used(service: Service) -> None:
+    raw = service.client.images.with_raw_response.edit(
+        image=encode(IMAGE), mask=_clear(IMAGE), prompt="a red door"
+    )
+    assert "prompt_unused" in raw.headers["X-Paintjob-Warnings"].split(", ")
+    job = httpx.get(service.url + raw.headers["Location"]).json()
+    assert job["id"] == raw.headers["X-Job-ID"]
+    assert job["outputs"][0]["proof"]["kept_pixels_changed"] == 0
+    assert int(raw.headers["Content-Length"]) == len(raw.content)
+
+
+def test_client_that_repeats_a_key_gets_the_same_pictures(service: Service) -> None:
+    headers = {"Idempotency-Key": "once"}
+    answers = [
+        service.client.images.edit(
+            image=encode(IMAGE), mask=_clear(IMAGE), prompt="x", extra_headers=headers
+        )
+        for _ in range(2)
+    ]
+    assert answers[0].data == answers[1].data
+
+
+def test_client_may_have_its_job_wiped_with_the_answer(service: Service) -> None:
+    raw = service.client.images.with_raw_response.edit(
+        image=encode(IMAGE), mask=_clear(IMAGE), prompt="x", extra_body={"no_store": True}
+    )
+    [result] = _decode(raw.parse())
+    _check_kept(result, IMAGE)
+    assert httpx.get(service.url + raw.headers["Location"]).status_code == 404
+
+
+def test_client_sees_which_field_breaks_which_rule(service: Service) -> None:
+    with pytest.raises(openai.BadRequestError) as caught:
+        service.client.images.edit(
+            image=encode(IMAGE), mask=_clear(IMAGE), prompt="x", model="gpt-image-1"
+        )
+    error = caught.value
+    assert (error.code, error.param, error.type) == (
+        "model_unavailable",
+        "model",
+        "invalid_request_error",
+    )
+
+
+def test_client_gets_no_picture_of_a_job_that_fails(service: Service) -> None:
+    with pytest.raises(openai.APIStatusError) as caught:
+        service.client.images.edit(
+            image=encode(IMAGE), mask=_clear(IMAGE), prompt="x", extra_body={"grow": -64}
+        )
+    assert caught.value.code == "mask_empty"
+
+
+def test_client_lists_what_model_may_name(service: Service) -> None:
+    assert [model.id for model in service.client.models.list()] == ["auto", "patch"]
+
+
+def test_edits_takes_what_litellm_sends(service: Service) -> None:
+    # Recorded of `litellm.image_edit` 1.106: fields before files, the picture as a list of one.
+    fields = {"model": "auto", "n": "1", "response_format": "b64_json", "size": "96x64"}
+    files = {
+        "image[]": ("image.png", encode(IMAGE), "image/png"),
+        "mask": ("mask.png", _clear(IMAGE), "image/png"),
+    }
+    answer = httpx.post(
+        f"{service.url}/v1/images/edits",
+        data=fields | {"user": "u", "prompt": "p"},
+        files=files,
+        headers={"Accept": "*/*", "Authorization": "Bearer k"},
+        timeout=60,
+    )
+    assert answer.status_code == 200, answer.text
+    data = base64.b64decode(answer.json()["data"][0]["b64_json"])
+    _check_kept(Image.open(io.BytesIO(data)), IMAGE)
