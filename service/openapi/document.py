@@ -229,8 +229,12 @@ PARAMETERS: Mapping[str, Schema] = {
     "Last-Event-ID": {
         "name": "Last-Event-ID",
         "in": "header",
-        "description": "Id of the last event that the caller has seen, as it came.",
-        "schema": {"type": "string", "pattern": _EVENT_ID, "example": "3-1764000000000-0"},
+        "description": "Id of the last event that the caller has seen, as it came; empty for none.",
+        "schema": {
+            "type": "string",
+            "pattern": f"^$|{_EVENT_ID}",
+            "example": "3-1764000000000-0",
+        },
     },
     "Range": {
         "name": "Range",
