@@ -99,8 +99,11 @@ def make_worker(settings: WorkerSettings, url: str, catalogue: Catalogue) -> Pai
 
 
 def max_batch_of(queue: str, catalogue: Catalogue) -> int:
-    """Give how many jobs every model of a queue can paint in one call."""
+    """Give how many jobs one claim may take: what the most patient model of the queue can paint.
+
+    The engine divides what another model was claimed for into calls that it can paint.
+    """
     if queue == CPU_QUEUE:
         return 1
     group = queue.partition(":")[2]
-    return min(entry.max_batch for entry in catalogue.models if entry.group == group)
+    return max(entry.max_batch for entry in catalogue.models if entry.group == group)
