@@ -9,6 +9,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from service.contract.jobs import SCHEMA
 from service.contract.names import CPU_QUEUE
 from service.planning import MAX_PAINTED_PIXELS
 from tests.support.http import build_app, context_of
@@ -61,7 +62,7 @@ def test_health_and_version_answer(client: FlaskClient) -> None:
     assert client.get("/health/live").get_json() == {"status": "ok"}
     assert client.get("/health/ready").get_json() == {"status": "ok"}
     version = client.get("/version").get_json()
-    assert (version["name"], version["job_schema"]) == ("paintjob", 2)
+    assert (version["name"], version["job_schema"]) == ("paintjob", SCHEMA)
 
 
 def test_errors_explain_themselves(client: FlaskClient) -> None:

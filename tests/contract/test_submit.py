@@ -41,7 +41,7 @@ def test_job_document_has_every_field_when_queued(client: FlaskClient) -> None:
     job = post_inpaint(client).get_json()
     names = """id version operation status method model created_at started_at finished_at expires_at
         start_by_at finish_by_at cancel_requested_at attempt crashes max_crashes attempts queue
-        progress params mask geometry warnings outputs recipe timings error tags links"""
+        progress params mask geometry warnings outputs recipe timings error tags batch_id links"""
     assert sorted(job) == sorted(names.split())
     assert job["queue"] == {"position": 0, "eta_seconds": None}
     assert job["links"]["events"] == f"/jobs/{job['id']}/events"
