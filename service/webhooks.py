@@ -5,23 +5,17 @@ Source: https://www.standardwebhooks.com
 
 from __future__ import annotations
 
-import ssl
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache
 from pathlib import Path
 
-import certifi
-import httpcore
-import httpx
 from standardwebhooks import Webhook
 
 from service.contract.errors import InvalidField
 from service.contract.version import get_version
-from service.outbound.addresses import AddressRefused, Unresolvable
-from service.outbound.connection import GuardedBackend
-from service.outbound.urls import OutboundPolicy, get_port, parse_url
+from service.outbound.exchange import ExchangeFailed, Headers, exchanging
+from service.outbound.urls import OutboundPolicy, parse_url
 
 GONE = 410
 
@@ -94,52 +88,22 @@ def post(
     if not letter.keys:
         return Posted(error="no_signing_key")
     try:
-        return _judge(_exchange(letter, policy, deadline, ca_file))
+        url = parse_url(letter.url, policy)
+        headers = _build_headers(letter)
+        with exchanging("POST", url, headers, policy, deadline, ca_file, letter.body) as answer:
+            return _judge(answer.status)
     except InvalidField:
         return Posted(error="url_refused")
-    except AddressRefused:
-        return Posted(error="address_refused")
-    except Unresolvable:
-        return Posted(error="unresolvable")
-    except httpcore.TimeoutException:
-        return Posted(error="timeout")
-    except httpcore.ProtocolError:
-        return Posted(error="invalid_answer")
-    except httpcore.NetworkError as error:
-        is_tls = isinstance(error.__cause__, ssl.SSLError)
-        return Posted(error="tls_failed" if is_tls else "unreachable")
+    except ExchangeFailed as error:
+        return Posted(error=error.reason)
 
 
-def _exchange(letter: Letter, policy: OutboundPolicy, deadline: float, ca_file: Path | None) -> int:
-    """Give the status that the receiver answers."""
-    url = parse_url(letter.url, policy)
-    connection = httpcore.HTTPConnection(
-        httpcore.Origin(url.raw_scheme, url.raw_host, get_port(url)),
-        ssl_context=_trust(ca_file) if url.scheme == "https" else None,
-        network_backend=GuardedBackend(deadline, allow_private=policy.allow_private),
-    )
-    headers = _build_headers(letter, url)
-    with (
-        connection,
-        connection.stream("POST", _core_url(url), headers=headers, content=letter.body) as answer,
-    ):
-        return answer.status
-
-
-def _core_url(url: httpx.URL) -> httpcore.URL:
-    return httpcore.URL(
-        scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path
-    )
-
-
-def _build_headers(letter: Letter, url: httpx.URL) -> Mapping[bytes | str, bytes | str]:
+def _build_headers(letter: Letter) -> Headers:
     return {
-        "Host": url.netloc.decode(),
         "Content-Type": "application/json",
         "Content-Length": str(len(letter.body)),
         "User-Agent": f"Paintjob/{get_version()}",
         "Accept": "*/*",
-        "Connection": "close",
         **sign(letter, datetime.now(UTC)),
     }
 
@@ -150,12 +114,3 @@ def _judge(status: int) -> Posted:
     if status == GONE:
         return Posted(status, "gone")
     return Posted(status, "redirected" if 300 <= status < 400 else "refused")
-
-
-@cache
-def _trust(ca_file: Path | None) -> ssl.SSLContext:
-    """Give what is trusted; reading it takes longer than sending a webhook."""
-    context = ssl.create_default_context(cafile=certifi.where())
-    if ca_file is not None:
-        context.load_verify_locations(ca_file)
-    return context

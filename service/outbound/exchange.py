@@ -1,0 +1,105 @@
+"""One request to an address that a caller named, and why it failed if it did."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+
+import certifi
+import httpcore
+import httpx
+
+from service.outbound.addresses import AddressRefused, Unresolvable
+from service.outbound.connection import GuardedBackend
+from service.outbound.urls import OutboundPolicy, get_port
+
+Headers = Mapping[bytes | str, bytes | str]
+
+
+class ExchangeFailed(Exception):
+    """An exchange did not come to an answer, or not to its end.
+
+    Attributes:
+        reason: `address_refused`, `unresolvable`, `timeout`, `invalid_answer`, `tls_failed` or
+            `unreachable`.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+@contextmanager
+def exchanging(
+    method: str,
+    url: httpx.URL,
+    headers: Headers,
+    policy: OutboundPolicy,
+    deadline: float,
+    ca_file: Path | None = None,
+    body: bytes | None = None,
+) -> Iterator[httpcore.Response]:
+    """Send a request and give the answer, whose body is yet to be read.
+
+    A connection of its own for each: the address is checked every time, and redirects are not
+    followed.
+
+    Args:
+        method: of HTTP.
+        url: where to; its form is checked.
+        headers: besides `Host` and `Connection`.
+        policy: what may be reached.
+        deadline: when all must be over, by `time.monotonic`.
+        ca_file: certificates that are trusted besides the public ones, PEM.
+        body: what is sent along.
+
+    Raises:
+        ExchangeFailed: there is no answer, or reading it broke off.
+    """
+    connection = httpcore.HTTPConnection(
+        httpcore.Origin(url.raw_scheme, url.raw_host, get_port(url)),
+        ssl_context=_trust(ca_file) if url.scheme == "https" else None,
+        network_backend=GuardedBackend(deadline, allow_private=policy.allow_private),
+    )
+    given = {"Host": url.netloc.decode(), "Connection": "close", **headers}
+    with (
+        _telling_why(),
+        connection,
+        connection.stream(method, _core_url(url), headers=given, content=body) as answer,
+    ):
+        yield answer
+
+
+@contextmanager
+def _telling_why() -> Iterator[None]:
+    try:
+        yield
+    except AddressRefused as error:
+        raise ExchangeFailed("address_refused") from error
+    except Unresolvable as error:
+        raise ExchangeFailed("unresolvable") from error
+    except httpcore.TimeoutException as error:
+        raise ExchangeFailed("timeout") from error
+    except httpcore.ProtocolError as error:
+        raise ExchangeFailed("invalid_answer") from error
+    except httpcore.NetworkError as error:
+        is_tls = isinstance(error.__cause__, ssl.SSLError)
+        raise ExchangeFailed("tls_failed" if is_tls else "unreachable") from error
+
+
+def _core_url(url: httpx.URL) -> httpcore.URL:
+    return httpcore.URL(
+        scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path
+    )
+
+
+@cache
+def _trust(ca_file: Path | None) -> ssl.SSLContext:
+    """Give what is trusted; reading it takes longer than most exchanges."""
+    context = ssl.create_default_context(cafile=certifi.where())
+    if ca_file is not None:
+        context.load_verify_locations(ca_file)
+    return context
