@@ -12,7 +12,7 @@ import structlog
 from service.bodies.batch_body import BatchBody
 from service.bodies.json_body import take_pictures
 from service.bodies.reader import PICTURES, Body, judge_fields
-from service.bodies.references import Sources
+from service.bodies.references import OpenSource, Sources
 from service.contract.blobs import BlobStore
 from service.contract.errors import (
     BrokerUnavailable,
@@ -34,6 +34,7 @@ from service.contract.store import (
     try_twice,
 )
 from service.inspection import Asked
+from service.picture_urls import PictureUrls
 from service.planning import raise_faults
 from service.problems import build_problem
 from service.shelf import Shelf
@@ -76,6 +77,7 @@ class BatchSubmitter:
         blobs: the pictures.
         submitter: accepts each item.
         shelf: pictures that items may name.
+        picture_urls: fetches what items name by URL.
         base_url: prefix of the URLs in problems.
     """
 
@@ -85,12 +87,14 @@ class BatchSubmitter:
         blobs: BlobStore,
         submitter: Submitter,
         shelf: Shelf,
+        picture_urls: PictureUrls,
         base_url: str,
     ) -> None:
         self._store = store
         self._blobs = blobs
         self._submitter = submitter
         self._shelf = shelf
+        self._picture_urls = picture_urls
         self._base_url = base_url
 
     def submit(self, asked: AskedBatch) -> tuple[BatchRecord, bool]:
@@ -174,12 +178,16 @@ class BatchSubmitter:
         """Hand in every item, unless that was done before."""
         if self.load(batch_id, asked.tenant).state != "accepting":
             return
-        request, refusals = asked.body.request, []
+        request, refusals, sources = asked.body.request, [], self._list_sources(asked)
         defaults = {"ttl_seconds": request.ttl_seconds, **request.defaults}
+        # Where it broke off before; what a URL leads to may have changed since.
+        done = {item.index for item in self.items(batch_id, asked.tenant) if item.kind == "job"}
         for index, item in enumerate(request.items):
+            if index in done:
+                continue
             place = BatchPlace(batch_id=batch_id, index=index)
             try:
-                self._submit_item({**defaults, **item}, place, asked)
+                self._submit_item({**defaults, **item}, place, asked, sources)
             except (BrokerUnavailable, StoreUnavailable):
                 raise
             except PaintjobError as error:
@@ -188,16 +196,23 @@ class BatchSubmitter:
         try_twice(lambda: self._store.close_batch(batch_id, refusals))
         log.info("batch_accepted", batch_id=batch_id, refused=len(refusals))
 
-    def _submit_item(self, item: dict[str, Any], place: BatchPlace, asked: AskedBatch) -> None:
+    def _list_sources(self, asked: AskedBatch) -> Sources:
+        sources: dict[str, OpenSource] = {
+            "part": asked.body.parts.read,
+            "upload": lambda upload_id: self._shelf.read(upload_id, asked.tenant),
+        }
+        if self._picture_urls.is_open:
+            sources["url"] = self._picture_urls.open_budget()
+        return sources
+
+    def _submit_item(
+        self, item: dict[str, Any], place: BatchPlace, asked: AskedBatch, sources: Sources
+    ) -> None:
         operation = _OPERATIONS.get(str(item.pop("operation", None)))
         if operation is None:
             message = "is required: inpaint or outpaint"
             raise_faults([Fault("/operation", "invalid_field", message, tuple(_OPERATIONS))])
             return
-        sources: Sources = {
-            "part": asked.body.parts.read,
-            "upload": lambda upload_id: self._shelf.read(upload_id, asked.tenant),
-        }
         with self._submitter.open_intake() as intake:
             body = _read_item(item, operation, intake, sources)
             self._submitter.submit(

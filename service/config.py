@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from ipaddress import ip_address
+from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from service.contract.keys import KeyLimits
 from service.contract.settings import read_settings
+from service.outbound.hosts import HostList
+from service.outbound.urls import OutboundPolicy
 from service.webhooks_config import WebhookSettings
 
 
@@ -42,6 +45,17 @@ class ServiceSettings(WebhookSettings):
     max_batch_body_bytes: int = Field(300_000_000, ge=1024)
     max_part_bytes: int = Field(25_000_000, ge=1024)
     max_json_body_bytes: int = Field(20_000_000, ge=1024)
+    image_url_hosts: str = Field(
+        "", description="Hosts that pictures are fetched from, by commas; empty: from none."
+    )
+    image_url_allow_http: bool = False
+    image_url_allow_private: bool = False
+    image_url_timeout_seconds: float = Field(
+        10.0, ge=0.1, le=60, description="Seconds that fetching one picture may take, all in all."
+    )
+    image_url_ca_file: Path | None = Field(
+        None, description="PEM file of certificates that are trusted besides the public ones."
+    )
     http_workers: int = Field(2, ge=1, le=64)
     http_threads: int = Field(160, ge=1, le=1024)
     client_silence_seconds: float = Field(
@@ -62,6 +76,16 @@ class ServiceSettings(WebhookSettings):
             megapixels_per_minute=self.key_megapixels_per_minute or None,
         )
 
+    @property
+    def image_url_host_list(self) -> HostList:
+        """Which hosts pictures may be fetched from."""
+        return HostList.parse(self.image_url_hosts)
+
+    @property
+    def image_url_policy(self) -> OutboundPolicy:
+        """How they may be reached."""
+        return OutboundPolicy(self.image_url_allow_http, self.image_url_allow_private)
+
     def check_reach(self, host: str) -> None:
         """Check that an address may be listened on without asking callers for keys.
 
@@ -74,6 +98,12 @@ class ServiceSettings(WebhookSettings):
                 "PAINTJOB_AUTH=keys and make keys with `paintjob keys create`, or, if everyone who "
                 "reaches it may use it and see all jobs, PAINTJOB_AUTH=open-to-everyone"
             )
+
+    @field_validator("image_url_hosts")
+    @classmethod
+    def _check_hosts(cls, value: str) -> str:
+        HostList.parse(value)
+        return value
 
     @model_validator(mode="after")
     def _check_own_reach(self) -> Self:

@@ -16,6 +16,7 @@ from service.contract.catalogue import Catalogue, read_catalogue
 from service.contract.errors import BrokerUnavailable, StoreUnavailable
 from service.contract.store import JobStore, connect
 from service.contract.wakeups import Wakeups
+from service.picture_urls import PictureUrls
 from service.pressure import Gate
 from service.shelf import Shelf
 from service.streams import Streams, count_seats
@@ -38,6 +39,7 @@ class Context:
         self.settings = settings
         self.catalogue: Catalogue = read_catalogue(settings)
         self.reader = BodyReader(settings)
+        self.picture_urls = PictureUrls(settings)
         self.streams = Streams(lambda: self.store, count_seats(settings.http_threads))
         self.batch_reader = BatchReader(settings, self.reader.json_slot)
 
@@ -87,7 +89,9 @@ class Context:
     def batches(self) -> BatchSubmitter:
         """The use case behind `/batches`."""
         base_url = self.settings.public_url
-        return BatchSubmitter(self.store, self.blobs, self.submitter, self.shelf, base_url)
+        return BatchSubmitter(
+            self.store, self.blobs, self.submitter, self.shelf, self.picture_urls, base_url
+        )
 
 
 def install(app: Flask, context: Context) -> None:

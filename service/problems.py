@@ -41,6 +41,7 @@ STATUS: Mapping[type[PaintjobError], int] = {
     errors.UnknownField: 422,
     errors.ConflictingFields: 422,
     errors.ImageUndecodable: 422,
+    errors.ImageNotServed: 422,
     errors.MaskUndecodable: 422,
     errors.MaskSizeMismatch: 422,
     errors.MaskEmpty: 422,
@@ -53,6 +54,8 @@ STATUS: Mapping[type[PaintjobError], int] = {
     errors.LicenceRefused: 422,
     errors.WebhookKeyRequired: 422,
     errors.IdempotencyConflict: 422,
+    # Not 5xx, for which servers are taken out of service: callers' URLs shall not lead to that.
+    errors.ImageUnreachable: 424,
     errors.RateLimited: 429,
     errors.TooManyJobs: 429,
     errors.QueueFull: 503,

@@ -349,6 +349,7 @@ class LimitsAnswer(Answer):
     max_json_body_bytes: int
     max_part_bytes: int
     min_side_pixels: int
+    takes_image_urls: bool = Field(description="Whether JSON may name pictures by URL.")
     max_image_pixels: int
     max_canvas_pixels: int
     max_painted_pixels: int = Field(description="Canvas times `num_images`.")

@@ -62,6 +62,10 @@ class Intake:
         self.pictures[name] = PictureUpload(self, name)
         return self.pictures[name]
 
+    def drop_picture(self, name: str) -> None:
+        """Forget a picture that broke off; what lies in the store of it goes with the request."""
+        self.pictures.pop(name).close()
+
     def add_drawn(self, name: str, data: bytes) -> None:
         """Take a picture that was made here, whole; no limit for what is sent applies to it.
 

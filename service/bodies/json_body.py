@@ -8,18 +8,25 @@ from typing import Any
 from service.bodies.fields import MAX_FIELD_BYTES, Fields
 from service.bodies.json_text import JsonRefused, parse_json
 from service.bodies.references import Sources, read_picture
-from service.contract.errors import BodyTooLarge, Fault, MalformedBody
+from service.contract.errors import (
+    BodyTooLarge,
+    Fault,
+    InvalidInput,
+    MalformedBody,
+    UnsupportedMediaType,
+)
+from service.planning import fault_of
 from service.uploads import Intake
 
 
 def read_json(body: bytes, intake: Intake, pictures: Collection[str], sources: Sources) -> Fields:
-    """Read a JSON body.
+    """Read a JSON body, but for the pictures that it only names: see `take_named`.
 
     Args:
         body: the whole body.
         intake: where pictures go.
         pictures: names of the members that hold pictures.
-        sources: where pictures lie that are not in the body itself.
+        sources: where pictures may lie that are not in the body itself.
 
     Raises:
         MalformedBody: it is no JSON object.
@@ -29,7 +36,19 @@ def read_json(body: bytes, intake: Intake, pictures: Collection[str], sources: S
     document = parse_object(body)
     texts = [document[name] for name in pictures if isinstance(document.get(name), str)]
     _check_fields(len(body) - sum(map(len, texts)))
-    return take_pictures(document, intake, pictures, sources)
+    embedded = [name for name in pictures if not isinstance(document.get(name), dict)]
+    return take_pictures(document, intake, embedded, sources)
+
+
+def take_named(
+    fields: Fields, intake: Intake, pictures: Collection[str], sources: Sources
+) -> Fields:
+    """Move the pictures that a body names to the intake; gives what is left of it.
+
+    Apart from the body's own, because fetching them may take long, and the body's are large.
+    """
+    found = take_pictures(dict(fields.document), intake, pictures, sources)
+    return Fields(found.document, fields.is_text, (*fields.faults, *found.faults))
 
 
 def take_pictures(
@@ -46,21 +65,29 @@ def take_pictures(
     Raises:
         BodyTooLarge: a picture is too large.
     """
-    faults = []
-    for name in pictures:
-        if name not in document:
-            continue
-        try:
-            pieces = read_picture(document.pop(name), sources)
-        except ValueError as error:
-            # There, though unusable: it must not be told to be missing as well.
-            faults.append(Fault(f"/{name}", "invalid_field", str(error)))
-            continue
-        picture = intake.open_picture(name)
+    named = [name for name in pictures if name in document]
+    # What is there, though unusable, must not be told to be missing as well.
+    found = [_take_picture(name, document.pop(name), intake, sources) for name in named]
+    return Fields(document, False, tuple(fault for fault in found if fault is not None))
+
+
+def _take_picture(name: str, value: Any, intake: Intake, sources: Sources) -> Fault | None:
+    """Move one picture to the intake, or tell why it cannot be had."""
+    try:
+        pieces = read_picture(value, sources)
+    except ValueError as error:
+        return Fault(f"/{name}", "invalid_field", str(error))
+    except InvalidInput as error:
+        return fault_of(f"/{name}", error)
+    picture = intake.open_picture(name)
+    try:
         for piece in pieces:
             picture.write(piece)
-        picture.finish()
-    return Fields(document, False, tuple(faults))
+    except (InvalidInput, UnsupportedMediaType) as error:
+        intake.drop_picture(name)
+        return fault_of(f"/{name}", error)
+    picture.finish()
+    return None
 
 
 def _check_values(body: bytes) -> None:

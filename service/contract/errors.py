@@ -10,6 +10,7 @@ PaintjobError
 ├── InvalidInput          the request was read, and breaks a rule
 │   ├── InvalidField · UnknownField · ConflictingFields
 │   ├── ImageTooLarge · ImageUndecodable
+│   ├── ImageNotServed · ImageUnreachable
 │   ├── MaskUndecodable · MaskSizeMismatch · MaskEmpty · MaskFull
 │   ├── NoChange
 │   ├── MethodUnavailable · ModelUnavailable · ModelRequired
@@ -164,6 +165,21 @@ class ImageUndecodable(InvalidInput):
 
     code = "image_undecodable"
     title = "The picture cannot be decoded"
+
+
+class ImageNotServed(InvalidInput):
+    """The host of a picture's URL answers, but does not send the picture."""
+
+    code = "image_not_served"
+    title = "The picture is not where its URL says"
+
+
+class ImageUnreachable(InvalidInput):
+    """A picture could not be fetched from its URL now."""
+
+    code = "image_unreachable"
+    title = "The picture could not be fetched"
+    retryable = True
 
 
 class MaskUndecodable(InvalidInput):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import BinaryIO
 
@@ -21,7 +21,17 @@ from service.contract.errors import (
     UnsupportedMediaType,
 )
 
-__all__ = ["PictureHeader", "Resolution", "decoding", "read_header"]
+__all__ = [
+    "MAGIC_BYTES",
+    "PictureHeader",
+    "Resolution",
+    "decoding",
+    "is_picture",
+    "read_header",
+]
+
+MAGIC_BYTES = 12
+"""So many bytes tell what a file is."""
 
 
 @contextmanager
@@ -51,17 +61,26 @@ def read_header(file: BinaryIO, name: str = "picture") -> PictureHeader:
         InvalidField: its color profile or its EXIF is too large.
     """
     file.seek(0)
-    start = file.read(12)
-    if start.startswith(png.SIGNATURE):
-        read = read_png
-    elif start.startswith(jpeg.SIGNATURE):
-        read = read_jpeg
-    elif start.startswith(b"RIFF") and start[8:12] == b"WEBP":
-        read = read_webp
-    else:
+    read = _find_reader(file.read(MAGIC_BYTES))
+    if read is None:
         raise UnsupportedMediaType(f"the {name} must be PNG, JPEG or WebP; it is judged by content")
     with decoding(ImageUndecodable("the picture's header is broken")):
         header = read(file)
         if header.width and header.height:
             return header
     raise ImageUndecodable("the picture has no pixels")
+
+
+def is_picture(start: bytes) -> bool:
+    """Tell by a file's first bytes whether it may be of a format that is taken."""
+    return _find_reader(start) is not None
+
+
+def _find_reader(start: bytes) -> Callable[[BinaryIO], PictureHeader] | None:
+    if start.startswith(png.SIGNATURE):
+        return read_png
+    if start.startswith(jpeg.SIGNATURE):
+        return read_jpeg
+    if start.startswith(b"RIFF") and start[8:MAGIC_BYTES] == b"WEBP":
+        return read_webp
+    return None

@@ -195,6 +195,7 @@ _LIMITS = {
     "max_image_pixels": 16_000_000,
     "max_canvas_pixels": 32_000_000,
     "max_painted_pixels": 64_000_000,
+    "takes_image_urls": False,
     "max_aspect": 16,
     "max_num_images": 8,
     "output_formats": ["png", "jpeg", "webp", "avif"],

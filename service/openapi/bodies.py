@@ -8,7 +8,7 @@ from typing import Any, Literal
 from service.bodies.batch_body import BATCH_PART, BatchRequest
 from service.bodies.fields import list_fields
 from service.bodies.reader import MODELS, PICTURES, REQUIRED_PICTURES, UPLOAD_PART
-from service.contract.params import Operation
+from service.contract.params import MAX_URL_CHARACTERS, Operation
 from service.facade.form import EXTRA_FIELDS, EditsForm
 from service.openapi.examples import EXAMPLES, SAMPLES, build_example
 
@@ -51,11 +51,20 @@ def build_components() -> dict[str, Schema]:
             found[component_name(operation, kind)] = schema
     found["PictureReference"] = {
         "type": "object",
-        "description": "A picture that lies elsewhere.",
+        "description": "A picture that lies elsewhere; exactly one says where.",
         "properties": {
-            "upload": {"type": "string", "description": "`id` of an upload.", "minLength": 1}
+            "upload": {"type": "string", "description": "`id` of an upload.", "minLength": 1},
+            "url": {
+                "type": "string",
+                "description": "Where it is fetched from, while the request waits: an https URL of "
+                "a host that the operator allows, without user and fragment. Of no host unless "
+                "`GET /limits` says so in `takes_image_urls`.",
+                "minLength": 1,
+                "maxLength": MAX_URL_CHARACTERS,
+            },
         },
-        "required": ["upload"],
+        "minProperties": 1,
+        "maxProperties": 1,
         "additionalProperties": False,
     }
     found["BatchRequest"] = _build_batch_request()
@@ -216,7 +225,7 @@ def _build_json(operation: Operation) -> Schema:
                 {"$ref": "#/components/schemas/PictureReference"},
             ],
             "description": _PICTURE_NOTES[name]
-            + " As base64, as a data URL, or by reference to an upload.",
+            + " As base64, as a data URL, or by reference to an upload or a URL.",
             "examples": [SAMPLES[name]],
         }
     return schema

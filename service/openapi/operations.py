@@ -34,6 +34,8 @@ _SUBMISSION_ERRORS = [
     "unknown_field",
     "conflicting_fields",
     "image_undecodable",
+    "image_not_served",
+    "image_unreachable",
     "method_unavailable",
     "model_unavailable",
     "model_required",

@@ -37,6 +37,8 @@ PROBLEMS: Mapping[str, tuple[str, str | None, tuple[str, ...] | None]] = {
     "unknown_field": ("there is no such field", "/promt", None),
     "conflicting_fields": ("say it in one way only: margins or zoom_out", "/zoom_out", None),
     "image_undecodable": ("the PNG is cut short", "/image", None),
+    "image_not_served": ("the host answered 404", "/image", None),
+    "image_unreachable": ("the host did not send the picture in time", "/image", None),
     "mask_undecodable": ("the mask is broken or cut short", "/mask", None),
     "mask_size_mismatch": ("the mask is 640x480, the picture 480x640", "/mask", None),
     "mask_empty": (

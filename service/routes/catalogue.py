@@ -86,6 +86,7 @@ def get_limits() -> Response:
             max_canvas_pixels=settings.max_canvas_pixels,
             max_painted_pixels=MAX_PAINTED_PIXELS,
             max_aspect=MAX_ASPECT,
+            takes_image_urls=get_context().picture_urls.is_open,
             max_num_images=_upper_limit("num_images"),
             output_formats=list(list_output_formats()),
             max_queued_jobs=settings.queue_limit,

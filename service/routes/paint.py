@@ -7,6 +7,7 @@ from flask import Blueprint, Response, after_this_request, g, request
 from service import limits
 from service.answers import describe_plan
 from service.auth import get_caller
+from service.bodies.references import OpenSource
 from service.context import get_context
 from service.contract.errors import BrokerUnavailable, Fault, NoResult, get_error_class
 from service.contract.jobs import JobStatus
@@ -138,7 +139,11 @@ def _render_picture(view: JobView) -> Response:
 
 def _read(operation: Operation, intake: Intake, faults: list[Fault]) -> Asked:
     context, caller = get_context(), get_caller()
-    sources = {"upload": lambda upload_id: context.shelf.read(upload_id, caller.tenant)}
+    sources: dict[str, OpenSource] = {
+        "upload": lambda upload_id: context.shelf.read(upload_id, caller.tenant)
+    }
+    if context.picture_urls.is_open:
+        sources["url"] = context.picture_urls.read
     body = context.reader.read(request, operation, intake, sources)
     return Asked(
         operation=operation,

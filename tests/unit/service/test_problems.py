@@ -21,10 +21,10 @@ def test_codes_are_unique() -> None:
     assert len(set(codes)) == len(codes)
 
 
-def test_refusals_to_try_again_are_429_503_or_409() -> None:
+def test_refusals_to_try_again_have_a_status_that_says_so() -> None:
     for error, status in STATUS.items():
         if error.retryable:
-            assert status in (409, 429, 500, 503), error
+            assert status in (409, 424, 429, 500, 503), error
 
 
 def test_problem_holds_all_faults_and_no_input() -> None:

@@ -8,8 +8,8 @@ if state ~= 'accepting' then
 end
 local count = 0
 for _, refusal in ipairs(a.refusals) do
-  redis.call('HSET', batch_items_key(a.batch_id), refusal.index, '!' .. refusal.problem)
-  count = count + 1
+  -- One that is a job was accepted by another request of the same batch, and counts when it ends.
+  count = count + redis.call('HSETNX', batch_items_key(a.batch_id), refusal.index, '!' .. refusal.problem)
 end
 local left_ms = redis.call('PTTL', batch_key(a.batch_id))
 redis.call('HSET', batch_key(a.batch_id), 'state', 'running', 'refused', count)

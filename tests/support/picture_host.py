@@ -1,0 +1,103 @@
+"""A host of pictures on this machine that answers, and misbehaves, as told."""
+
+from __future__ import annotations
+
+import ssl
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+
+@dataclass
+class Served:
+    """How a path is answered.
+
+    Attributes:
+        body: what is sent.
+        declared: Content-Length; `None` for none, the connection then ends the body.
+        pause_seconds: between any two bytes.
+    """
+
+    body: bytes = b""
+    status: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
+    declared: int | None = None
+    pause_seconds: float = 0.0
+
+
+@dataclass
+class PictureHost:
+    """What lies where, and who came for it.
+
+    Attributes:
+        paths: what is served.
+        requests: path with query, and headers, of each that came.
+        sent: bytes of bodies that went out.
+    """
+
+    port: int = 0
+    scheme: str = "http"
+    paths: dict[str, Served] = field(default_factory=dict)
+    requests: list[tuple[str, dict[str, str]]] = field(default_factory=list)
+    sent: int = 0
+
+    def put(self, path: str, body: bytes, **changes: Any) -> None:
+        """Serve a body, of its own length unless told otherwise."""
+        self.paths[path] = Served(body, **{"declared": len(body), **changes})
+
+    def url(self, path: str, host: str = "127.0.0.1") -> str:
+        return f"{self.scheme}://{host}:{self.port}{path}"
+
+
+@contextmanager
+def running_picture_host(tls: ssl.SSLContext | None = None) -> Iterator[PictureHost]:
+    """Run a host on a free port until the block ends."""
+    host = PictureHost()
+    server = _Server(("127.0.0.1", 0), _make_handler(host))
+    host.port = server.server_address[1]
+    if tls is not None:
+        host.scheme = "https"
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        yield host
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    block_on_close = False
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing: clients that give up are what is tested."""
+
+
+def _make_handler(host: PictureHost) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            host.requests.append((self.path, dict(self.headers.items())))
+            served = host.paths.get(self.path.partition("?")[0], Served(status=404, declared=0))
+            self.send_response(served.status)
+            for name, value in served.headers.items():
+                self.send_header(name, value)
+            if served.declared is not None:
+                self.send_header("Content-Length", str(served.declared))
+            self.end_headers()
+            step = 1 if served.pause_seconds else 64 * 1024
+            for start in range(0, len(served.body), step):
+                self.wfile.write(served.body[start : start + step])
+                host.sent += len(served.body[start : start + step])
+                time.sleep(served.pause_seconds)
+
+        def log_message(self, *args: Any) -> None:
+            """Write nothing."""
+
+    return Handler
