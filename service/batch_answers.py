@@ -30,6 +30,7 @@ class BatchLinks(Answer):
     items: str
     results: str | None = Field(description="A zip of all results, once the batch has ended.")
     cancel: str | None
+    deliveries: str | None = Field(description="What became of its webhook, if it has one.")
 
 
 class Batch(Answer):
@@ -46,6 +47,7 @@ class Batch(Answer):
     ended_at: datetime | None
     expires_at: datetime | None = Field(description="When it is forgotten; null until it ends.")
     tags: list[str]
+    webhook_url: str | None = Field(description="Who is told when it has ended.")
     links: BatchLinks
 
 
@@ -109,11 +111,13 @@ def describe_batch(record: BatchRecord, base_url: str) -> Batch:
         ended_at=record.ended_at,
         expires_at=record.expires_at,
         tags=record.tags,
+        webhook_url=record.webhook_url,
         links=BatchLinks(
             self=url,
             items=f"{url}/items",
             results=f"{url}/results.zip" if ended else None,
             cancel=None if ended else f"{url}/cancel",
+            deliveries=f"{url}/deliveries" if record.webhook_url else None,
         ),
     )
 

@@ -13,10 +13,12 @@ from service.bodies.batch_body import BatchBody
 from service.bodies.json_body import take_pictures
 from service.bodies.reader import PICTURES, Body, judge_fields
 from service.bodies.references import OpenSource, Sources
+from service.config import ServiceSettings
 from service.contract.blobs import BlobStore
 from service.contract.errors import (
     BrokerUnavailable,
     Fault,
+    InvalidField,
     MissingResource,
     PaintjobError,
     StoreUnavailable,
@@ -34,11 +36,12 @@ from service.contract.store import (
     try_twice,
 )
 from service.inspection import Asked
+from service.outbound.urls import check_url
 from service.picture_urls import PictureUrls
-from service.planning import raise_faults
+from service.planning import fault_of, raise_faults
 from service.problems import build_problem
 from service.shelf import Shelf
-from service.submission import Submitter
+from service.submission import Submitter, unsigned_fault
 from service.uploads import Intake
 from service.wiping import wipe_job
 
@@ -78,7 +81,7 @@ class BatchSubmitter:
         submitter: accepts each item.
         shelf: pictures that items may name.
         picture_urls: fetches what items name by URL.
-        base_url: prefix of the URLs in problems.
+        settings: where webhooks may go, and the prefix of the URLs in problems.
     """
 
     def __init__(
@@ -88,14 +91,14 @@ class BatchSubmitter:
         submitter: Submitter,
         shelf: Shelf,
         picture_urls: PictureUrls,
-        base_url: str,
+        settings: ServiceSettings,
     ) -> None:
         self._store = store
         self._blobs = blobs
         self._submitter = submitter
         self._shelf = shelf
         self._picture_urls = picture_urls
-        self._base_url = base_url
+        self._settings = settings
 
     def submit(self, asked: AskedBatch) -> tuple[BatchRecord, bool]:
         """Accept a batch, or give the one of its key; tells whether it was there before.
@@ -104,9 +107,11 @@ class BatchSubmitter:
         one again the client goes on where it broke off.
 
         Raises:
+            InvalidField, WebhookKeyRequired: nobody can be told at its webhook's URL.
             IdempotencyConflict, NotFound: the key is another batch's, or of one that was deleted.
             BrokerUnavailable, StoreUnavailable: nothing more can be accepted now.
         """
+        self._check_webhook(asked)
         begun = self._begin(asked)
         try:
             self._fill(begun.batch_id, asked)
@@ -115,6 +120,18 @@ class BatchSubmitter:
                 self._take_back(begun.batch_id, asked.tenant)
             raise
         return self.load(begun.batch_id, asked.tenant), begun.replayed
+
+    def _check_webhook(self, asked: AskedBatch) -> None:
+        url, faults = asked.body.request.webhook_url, []
+        if url is None:
+            return
+        try:
+            check_url(url, self._settings.webhook_policy)
+        except InvalidField as error:
+            faults.append(fault_of("/webhook_url", error))
+        if not try_twice(lambda: self._store.has_webhook_key(asked.tenant)):
+            faults.append(unsigned_fault())
+        raise_faults(faults)
 
     def _begin(self, asked: AskedBatch) -> BegunBatch:
         drawn, request, key = new_batch_id(), asked.body.request, None
@@ -128,6 +145,7 @@ class BatchSubmitter:
                 ttl_seconds=request.ttl_seconds,
                 tags=request.tags,
                 idempotency=key,
+                webhook_url=request.webhook_url,
             )
         )
 
@@ -164,11 +182,12 @@ class BatchSubmitter:
         return self.load(batch_id, tenant)
 
     def delete(self, batch_id: str, tenant: str) -> None:
-        """Wipe a batch with all its jobs; may be repeated when it broke off.
+        """Wipe a batch with all its jobs, telling nobody; may be repeated when it broke off.
 
         Raises:
             NotFound: there is none, or it is another tenant's.
         """
+        self._store.mute_batch(batch_id, tenant)
         for item in self.items(batch_id, tenant):
             if item.kind == "job" and item.status:
                 self._wipe(item.text, tenant)
@@ -191,7 +210,7 @@ class BatchSubmitter:
             except (BrokerUnavailable, StoreUnavailable):
                 raise
             except PaintjobError as error:
-                problem = build_problem(error, asked.request_id, self._base_url)
+                problem = build_problem(error, asked.request_id, self._settings.public_url)
                 refusals.append((index, problem.model_dump_json()))
         try_twice(lambda: self._store.close_batch(batch_id, refusals))
         log.info("batch_accepted", batch_id=batch_id, refused=len(refusals))

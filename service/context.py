@@ -88,9 +88,8 @@ class Context:
     @cached_property
     def batches(self) -> BatchSubmitter:
         """The use case behind `/batches`."""
-        base_url = self.settings.public_url
         return BatchSubmitter(
-            self.store, self.blobs, self.submitter, self.shelf, self.picture_urls, base_url
+            self.store, self.blobs, self.submitter, self.shelf, self.picture_urls, self.settings
         )
 
 

@@ -199,7 +199,7 @@ class JobList(Answer):
 
 
 class Deliveries(Answer):
-    """What became of a job's webhooks."""
+    """What became of the webhooks of a job or a batch."""
 
     deliveries: list[Delivery] = Field(
         description="One for each event so far that was to be told, oldest first."

@@ -148,9 +148,7 @@ class Submitter:
             return asked
         if try_twice(lambda: self._store.has_webhook_key(asked.tenant)):
             return asked
-        message = "nothing can be signed: the operator has made no webhook key for this tenant yet"
-        fault = Fault("/webhook_url", WebhookKeyRequired.code, message)
-        return replace(asked, faults=(*asked.faults, fault))
+        return replace(asked, faults=(*asked.faults, unsigned_fault()))
 
     def _submit(self, spec: JobSpec, asked: Asked, idempotency: Idempotency | None) -> Submitted:
         params, settings = spec.params, self._settings
@@ -189,6 +187,12 @@ class Submitter:
         except BrokerUnavailable:
             # The entry that was written before the first byte has them wiped within the hour.
             log.warning("abandon_failed", job_id=intake.job_id)
+
+
+def unsigned_fault() -> Fault:
+    """Give the fault of a webhook that nobody could sign."""
+    message = "nothing can be signed: the operator has made no webhook key for this tenant yet"
+    return Fault("/webhook_url", WebhookKeyRequired.code, message)
 
 
 def fingerprint(asked: Asked) -> str:

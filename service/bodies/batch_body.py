@@ -28,7 +28,7 @@ from service.contract.errors import (
     StoreUnavailable,
     UnsupportedMediaType,
 )
-from service.contract.params import MAX_TAGS, Tag
+from service.contract.params import MAX_TAGS, MAX_URL_CHARACTERS, Tag
 from service.planning import raise_faults
 
 MAX_ITEMS = 1000
@@ -56,6 +56,13 @@ class BatchRequest(BaseModel):
         ge=1,
         le=604_800,
         description="How long the ended batch lives; the default for its jobs too.",
+    )
+    webhook_url: str | None = Field(
+        None,
+        min_length=1,
+        max_length=MAX_URL_CHARACTERS,
+        description="Where to send the batch's document, signed, once it has ended: an https URL "
+        "on a public address, without user and fragment. Items may have their own.",
     )
 
 

@@ -20,7 +20,9 @@ DEFAULT_TENANT = "default"
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _ULID = "[0-9A-HJKMNP-TV-Z]{26}"
 _JOB_ID = re.compile(f"job_{_ULID}")
-_BATCH_ID = re.compile(f"batch_{_ULID}")
+BATCH_PREFIX = "batch_"
+
+_BATCH_ID = re.compile(f"{BATCH_PREFIX}{_ULID}")
 _UPLOAD_ID = re.compile(f"upl_{_ULID}")
 
 
@@ -39,7 +41,7 @@ def new_job_id() -> str:
 
 def new_batch_id() -> str:
     """Draw a batch's id: `batch_` and a ULID."""
-    return "batch_" + _draw_ulid()
+    return BATCH_PREFIX + _draw_ulid()
 
 
 def new_upload_id() -> str:

@@ -18,6 +18,8 @@ from service.contract.params import WebhookEvent
 GROUPS_OF_TENANT = 32
 """A tenant's hosts fall into so many groups. Bounded, so that nobody gets more by naming more."""
 
+BATCH_COMPLETED: Literal["batch.completed"] = "batch.completed"
+
 DeliveryState = Literal["pending", "delivered", "dead"]
 
 
@@ -39,10 +41,10 @@ class DeliveryTry(_Frozen):
 
 
 class Delivery(_Frozen):
-    """One event of a job, and what became of telling it."""
+    """One event of a job or a batch, and what became of telling it."""
 
     id: str = Field(description="The `webhook-id` that every try of this event has.")
-    event: WebhookEvent
+    event: WebhookEvent | Literal["batch.completed"]
     state: DeliveryState = Field(description="`dead`: given up; it is tried again only on request.")
     created_at: datetime
     next_try_at: datetime | None = Field(description="Null unless pending.")

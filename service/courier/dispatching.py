@@ -96,7 +96,7 @@ class Dispatcher:
             self._judge(webhook.group, tried)
         except PaintjobError as error:
             # Its lease runs out, and it is told again, under the same id.
-            log.warning("webhook_unrecorded", job_id=webhook.job_id, code=error.code)
+            log.warning("webhook_unrecorded", subject_id=webhook.subject_id, code=error.code)
         finally:
             with self._lock:
                 self._groups[webhook.group] -= 1
@@ -120,7 +120,7 @@ class Dispatcher:
         tell_as = log.warning if verdict == "dead" else log.info
         tell_as(
             "webhook_tried",
-            job_id=webhook.job_id,
+            subject_id=webhook.subject_id,
             webhook_id=webhook.event_id,
             state=verdict,
             status=posted.status,

@@ -1,4 +1,4 @@
-"""One try to tell a caller what happened to its job."""
+"""One try to tell a caller what happened to its job, or that its batch has ended."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from dataclasses import dataclass
 import structlog
 
 from service.answers import describe_job
+from service.batch_answers import describe_batch
 from service.contract.store import JobView, TakenWebhook
 from service.courier.config import CourierSettings
+from service.schemas import Answer
 from service.webhooks import Letter, Posted, post
 
 BACKOFF_FACTOR = 3.0
@@ -29,7 +31,7 @@ class Tried:
 
 
 def tell(taken: TakenWebhook, settings: CourierSettings, deadline: float) -> Tried:
-    """Send a job's document once. Nothing that can go wrong with it is raised.
+    """Send a document once. Nothing that can go wrong with it is raised.
 
     Args:
         taken: the event.
@@ -42,23 +44,30 @@ def tell(taken: TakenWebhook, settings: CourierSettings, deadline: float) -> Tri
         posted = post(letter, settings.webhook_policy, deadline, settings.webhook_ca_file)
     except Exception as error:
         # Whatever it is, it must count as a try, or it would be tried for ever.
-        log.error("webhook_crashed", job_id=taken.job_id, error_type=type(error).__name__)
+        log.error("webhook_crashed", subject_id=taken.subject_id, error_type=type(error).__name__)
         posted = Posted(error="internal")
     return Tried(posted, time.monotonic() - started)
 
 
 def write_letter(taken: TakenWebhook, base_url: str) -> Letter:
-    """Give what is sent: the job as it was at the event, but for its place in the queue.
+    """Give what is sent: the batch, or the job as it was at the event without its place.
 
     Raises:
         ValueError: the record cannot be read, or has no webhook.
     """
-    record = taken.read_record()
-    url = record.spec.params.webhook_url
+    url, document = _describe(taken, base_url)
     if url is None:
-        raise ValueError("a job in the outbox has a webhook")
-    body = describe_job(JobView(record, None), base_url).model_dump_json().encode()
-    return Letter(url, taken.event_id, body, taken.keys)
+        raise ValueError("what is in the outbox has a webhook")
+    return Letter(url, taken.event_id, document.model_dump_json().encode(), taken.keys)
+
+
+def _describe(taken: TakenWebhook, base_url: str) -> tuple[str | None, Answer]:
+    """Give where to tell it, and what."""
+    if taken.is_batch:
+        batch = taken.read_batch()
+        return batch.webhook_url, describe_batch(batch, base_url)
+    record = taken.read_record()
+    return record.spec.params.webhook_url, describe_job(JobView(record, None), base_url)
 
 
 def next_delay(failures: int, first_seconds: float) -> float:

@@ -42,8 +42,18 @@ def build_answer_examples() -> Mapping[tuple[str, int], Examples]:
         ("getJob", 200): _jobs("inpaint", "queued", "running", "succeeded", "failed", "canceled"),
         ("cancelJob", 200): _jobs("inpaint", "canceled"),
         ("cancelJob", 202): _jobs("inpaint", "stopping"),
-        ("listDeliveries", 200): {"delivered": _write(schemas.Deliveries, _deliver("delivered"))},
-        ("redeliver", 202): {"redelivered": _write(schemas.Deliveries, _deliver("pending"))},
+        ("listDeliveries", 200): {
+            "delivered": _write(schemas.Deliveries, _deliver("delivered", *_SUCCEEDED))
+        },
+        ("redeliver", 202): {
+            "redelivered": _write(schemas.Deliveries, _deliver("pending", *_SUCCEEDED))
+        },
+        ("listBatchDeliveries", 200): {
+            "batch_told": _write(schemas.Deliveries, _deliver("delivered", *_COMPLETED))
+        },
+        ("redeliverBatch", 202): {
+            "batch_told_again": _write(schemas.Deliveries, _deliver("pending", *_COMPLETED))
+        },
         ("createBatch", 202): {"batch_running": _write(Batch, _BATCH)},
         ("getBatch", 200): {
             "batch_running": _write(Batch, _BATCH),
@@ -84,11 +94,13 @@ _BATCH = {
     "ended_at": None,
     "expires_at": None,
     "tags": ["nightly"],
+    "webhook_url": "https://receiver.example/batches",
     "links": {
         "self": _BATCH_URL,
         "items": f"{_BATCH_URL}/items",
         "results": None,
         "cancel": f"{_BATCH_URL}/cancel",
+        "deliveries": f"{_BATCH_URL}/deliveries",
     },
 }
 _BATCH_ENDED = {
@@ -110,6 +122,7 @@ _BATCH_ENDED = {
         "items": f"{_BATCH_URL}/items",
         "results": f"{_BATCH_URL}/results.zip",
         "cancel": None,
+        "deliveries": f"{_BATCH_URL}/deliveries",
     },
 }
 _BATCH_ITEMS = {
@@ -230,15 +243,19 @@ _ERROR = {
 _VERSION = {"name": "paintjob", "version": "0.1.0", "job_schema": 2}
 
 
-def _deliver(state: str) -> dict[str, Any]:
-    """Tell of the end of the example job: refused once, then taken, perhaps to be sent again."""
+_SUCCEEDED = (f"{JOB_IDS['inpaint']}-4", "job.succeeded")
+_COMPLETED = (f"{_BATCH_ID}-1", "batch.completed")
+
+
+def _deliver(state: str, webhook_id: str, event: str) -> dict[str, Any]:
+    """Tell of a webhook: refused once, then taken, perhaps to be sent again."""
     tries = [
         {"at": "2025-11-22T08:26:42.120Z", "seconds": 0.21, "status": 503, "error": "refused"},
         {"at": "2025-11-22T08:26:47.470Z", "seconds": 0.08, "status": 204, "error": None},
     ]
     delivery = {
-        "id": f"{JOB_IDS['inpaint']}-4",
-        "event": "job.succeeded",
+        "id": webhook_id,
+        "event": event,
         "state": state,
         "created_at": "2025-11-22T08:26:41.900Z",
         "next_try_at": "2025-11-22T09:00:00Z" if state == "pending" else None,

@@ -1,4 +1,4 @@
-"""What is sent to a job's `webhook_url`, for the OpenAPI document."""
+"""What is sent to the `webhook_url` of a job or a batch, for the OpenAPI document."""
 
 from __future__ import annotations
 
@@ -14,31 +14,51 @@ _HEADERS = {
 
 def describe_webhooks() -> dict[str, Any]:
     """Describe what a receiver takes and may answer."""
-    job = {"schema": {"$ref": "#/components/schemas/Job"}}
     return {
-        "jobChanged": {
-            "post": {
-                "operationId": "receiveJob",
-                "tags": ["jobs"],
-                "summary": "A job began or ended",
-                "description": "Signed after Standard Webhooks. The body is the job, without its "
-                "place in the queue; `status` says what happened.",
-                "parameters": [
-                    {
-                        "name": name,
-                        "in": "header",
-                        "required": True,
-                        "description": text,
-                        "schema": {"type": "string"},
-                    }
-                    for name, text in _HEADERS.items()
-                ],
-                "requestBody": {"required": True, "content": {"application/json": job}},
-                "responses": {
-                    "2XX": {"description": "It was received, and is not sent again."},
-                    "410": {"description": "It is not wanted, and is not sent again."},
-                    "default": {"description": "It is sent again later."},
-                },
-            }
+        "jobChanged": _describe(
+            "receiveJob",
+            "jobs",
+            "A job began or ended",
+            "The body is the job, without its place in the queue; `status` says what happened.",
+            "Job",
+        ),
+        "batchCompleted": _describe(
+            "receiveBatch",
+            "batches",
+            "A batch has ended",
+            "The body is the batch; `counts` says how its items ended. Its `id` begins with "
+            "`batch_`, that of a job with `job_`.",
+            "Batch",
+        ),
+    }
+
+
+def _describe(
+    operation_id: str, tag: str, summary: str, description: str, model: str
+) -> dict[str, Any]:
+    body = {"schema": {"$ref": f"#/components/schemas/{model}"}}
+    return {
+        "post": {
+            "operationId": operation_id,
+            "tags": [tag],
+            "summary": summary,
+            "description": f"Signed after Standard Webhooks. {description}",
+            "parameters": [_describe_header(name, text) for name, text in _HEADERS.items()],
+            "requestBody": {"required": True, "content": {"application/json": body}},
+            "responses": {
+                "2XX": {"description": "It was received, and is not sent again."},
+                "410": {"description": "It is not wanted, and is not sent again."},
+                "default": {"description": "It is sent again later."},
+            },
         }
+    }
+
+
+def _describe_header(name: str, text: str) -> dict[str, Any]:
+    return {
+        "name": name,
+        "in": "header",
+        "required": True,
+        "description": text,
+        "schema": {"type": "string"},
     }

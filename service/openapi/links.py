@@ -7,6 +7,7 @@ from typing import Any
 
 _ID = "$response.body#/id"
 _PATH_ID = "$request.path.job_id"
+_PATH_BATCH = "$request.path.batch_id"
 _FIRST = {"index": "0"}
 
 _DELIVERY = "$response.body#/deliveries/0/id"
@@ -21,7 +22,14 @@ _READ_CALLS = (
     "listDeliveries",
 )
 
-_BATCH_CALLS = ("getBatch", "listBatchItems", "cancelBatch", "deleteBatch", "getBatchResults")
+_BATCH_CALLS = (
+    "getBatch",
+    "listBatchItems",
+    "cancelBatch",
+    "deleteBatch",
+    "getBatchResults",
+    "listBatchDeliveries",
+)
 
 LINKS: Mapping[tuple[str, int], Mapping[str, Mapping[str, str]]] = {
     ("createInpaint", 202): {name: {"job_id": _ID} for name in _JOB_CALLS},
@@ -35,6 +43,10 @@ LINKS: Mapping[tuple[str, int], Mapping[str, Mapping[str, str]]] = {
     ("deleteJob", 204): {"getJob": {"job_id": _PATH_ID}},
     ("createBatch", 202): {name: {"batch_id": _ID} for name in _BATCH_CALLS},
     ("getBatch", 200): {name: {"batch_id": _ID} for name in _BATCH_CALLS[1:]},
+    ("listBatchDeliveries", 200): {
+        "redeliverBatch": {"batch_id": _PATH_BATCH, "webhook_id": _DELIVERY}
+    },
+    ("redeliverBatch", 202): {"listBatchDeliveries": {"batch_id": _PATH_BATCH}},
     ("createUpload", 201): {name: {"upload_id": _ID} for name in ("getUpload", "deleteUpload")},
     ("listErrors", 200): {"getError": {"code": "$response.body#/errors/0/code"}},
 }

@@ -381,9 +381,9 @@ OPERATIONS: tuple[Operation, ...] = (
             )
         },
         description="Each item is accepted or refused by itself, and becomes a job of its own. Its "
-        'pictures are base64, parts of a multipart body by `{"part": name}`, or uploads. Without '
-        "`Idempotency-Key`, a batch that cannot be handed in whole is taken back; with one, the "
-        "same request goes on where it broke off.",
+        'pictures are base64, parts of a multipart body by `{"part": name}`, uploads or URLs. '
+        "Without `Idempotency-Key`, a batch that cannot be handed in whole is taken back; with "
+        "one, the same request goes on where it broke off.",
         body="batch",
         parameters=("Idempotency-Key",),
         errors=[
@@ -393,6 +393,7 @@ OPERATIONS: tuple[Operation, ...] = (
             "unsupported_media_type",
             "invalid_field",
             "unknown_field",
+            "webhook_key_required",
             "idempotency_conflict",
             "not_found",
             "broker_unavailable",
@@ -458,6 +459,26 @@ OPERATIONS: tuple[Operation, ...] = (
         },
         parameters=("batch_id",),
         errors=[*_BATCH_ERRORS, "not_finished", "store_unavailable"],
+    ),
+    Operation(
+        "get",
+        "/batches/{batch_id}/deliveries",
+        "listBatchDeliveries",
+        "batches",
+        "What became of a batch's webhook",
+        {200: Reply("One event once it has ended, if it was to be told.", schemas.Deliveries)},
+        parameters=("batch_id",),
+        errors=_BATCH_ERRORS,
+    ),
+    Operation(
+        "post",
+        "/batches/{batch_id}/deliveries/redeliver",
+        "redeliverBatch",
+        "batches",
+        "Send a batch's webhook again, under the id it had",
+        {202: Reply("It is sent soon, and tried as a new one is.", schemas.Deliveries)},
+        parameters=("batch_id", "webhook_id"),
+        errors=[*_BATCH_ERRORS, "no_webhook", "unknown_field"],
     ),
     Operation(
         "post",

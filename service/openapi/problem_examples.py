@@ -31,7 +31,7 @@ PROBLEMS: Mapping[str, tuple[str, str | None, tuple[str, ...] | None]] = {
         None,
         None,
     ),
-    "no_webhook": ("the job has no webhook of this id", None, None),
+    "no_webhook": ("it has no webhook of this id", None, None),
     "range_not_satisfiable": ("see Content-Range", None, None),
     "invalid_field": ("Input should be greater than or equal to 0", "/seed", None),
     "unknown_field": ("there is no such field", "/promt", None),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from service.contract.names import DEFAULT_TENANT
+from service.courier.telling import write_letter
 from tests.support.http import (
     build_app,
     context_of,
@@ -175,3 +177,81 @@ def test_idempotency_key_covers_the_webhook(client: FlaskClient) -> None:
     other = post_inpaint(client, headers=headers, webhook_url=f"{URL}2")
     assert other.get_json()["code"] == "idempotency_conflict"
     assert json.loads(first.text)["status"] == "queued"
+
+
+# Of batches ---------------------------------------------------------------------------------------
+
+
+def _post_batch(client: FlaskClient, url: str = URL, **headers: str) -> TestResponse:
+    image = base64.b64encode(picture()).decode()
+    item = {"operation": "outpaint", "image": image, "left": 8}
+    document = {"items": [item, {"operation": "erase"}], "webhook_url": url}
+    return client.post("/batches", json=document, headers=headers)
+
+
+@pytest.mark.usefixtures("signing")
+def test_batch_is_told_of_once_and_again_on_request(app: Flask, client: FlaskClient) -> None:
+    batch = _post_batch(client).get_json()
+    assert batch["webhook_url"] == URL
+    deliveries = batch["links"]["deliveries"]
+    assert client.get(deliveries).get_json() == {"deliveries": []}
+    early = client.post(f"{deliveries}/redeliver")
+    assert (early.status_code, early.get_json()["code"]) == (409, "no_webhook")
+    finish_job(app, picture())
+    store = context_of(app).store
+    (taken,) = take(store)
+    letter = write_letter(taken, "")
+    assert letter.url == URL
+    assert json.loads(letter.body) == client.get(batch["links"]["self"]).get_json()
+    end(store, taken)
+    (delivery,) = client.get(deliveries).get_json()["deliveries"]
+    assert (delivery["event"], delivery["state"]) == ("batch.completed", "delivered")
+    for query in ("", f"?webhook_id={taken.event_id}"):
+        response = client.post(f"{deliveries}/redeliver{query}")
+        assert response.status_code == 202
+        (again,) = take(store, f"t{query}")
+        assert write_letter(again, "") == letter
+        end(store, again)
+    assert client.post(f"{deliveries}/redeliver?id=1").get_json()["code"] == "unknown_field"
+
+
+@pytest.mark.usefixtures("signing")
+def test_batch_that_is_deleted_is_told_to_nobody(app: Flask, client: FlaskClient) -> None:
+    batch = _post_batch(client).get_json()
+    assert client.delete(batch["links"]["self"]).status_code == 204
+    store = context_of(app).store
+    assert take(store) == []
+    left = [key for key in store.redis.keys("*") if b"outbox" in key or b":webhooks:" in key]
+    assert left == []
+    gone = client.get(batch["links"]["deliveries"])
+    assert (gone.status_code, gone.get_json()["code"]) == (404, "not_found")
+
+
+def test_batch_whose_webhook_breaks_a_rule_is_refused_whole(client: FlaskClient) -> None:
+    assert _faults(_post_batch(client)) == [("/webhook_url", "webhook_key_required")]
+    astray = _post_batch(client, "https://127.0.0.1/")
+    codes = ["invalid_field", "webhook_key_required"]
+    assert _faults(astray) == [("/webhook_url", code) for code in codes]
+    keys = context_of(client.application).store.redis.keys("*:batch:*")
+    assert keys == []
+
+
+def test_batch_without_a_webhook_says_so(client: FlaskClient) -> None:
+    batch = client.post("/batches", json={"items": [{}]}).get_json()
+    assert batch["webhook_url"] is batch["links"]["deliveries"] is None
+
+
+@pytest.mark.usefixtures("signing")
+def test_batch_that_is_handed_in_again_is_told_of_once(app: Flask, client: FlaskClient) -> None:
+    key = {"Idempotency-Key": "nightly"}
+    first, second = (_post_batch(client, **key).get_json() for _ in range(2))
+    assert first == second
+    finish_job(app, picture())
+    assert _post_batch(client, **key).get_json()["status"] == "ended"
+    assert [taken.subject_id for taken in take(context_of(app).store)] == [first["id"]]
+
+
+def test_deliveries_of_a_foreign_batch_are_not_found(client: FlaskClient) -> None:
+    for path in ("/batches/x/deliveries", "/batches/batch_01KAQ3C8T6XW3V1Z0F9B2M4N5P/deliveries"):
+        assert client.get(path).get_json()["code"] == "not_found"
+        assert client.post(f"{path}/redeliver").get_json()["code"] == "not_found"

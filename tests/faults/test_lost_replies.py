@@ -148,7 +148,51 @@ def _batch_painting(store: JobStore) -> None:
     claim(store)
 
 
+HOOK = "https://8.8.8.8/batch"
+
+
+def _begin_told(store: JobStore) -> None:
+    store.begin_batch(BATCH, "default", total=2, ttl_seconds=60, webhook_url=HOOK)
+
+
+def _told_batch_painting(store: JobStore) -> None:
+    _begin_told(store)
+    submit(store, BATCH_SPEC)
+    store.close_batch(BATCH, [(1, "{}")])
+    claim(store)
+
+
+def _batch_told(store: JobStore) -> None:
+    _told_batch_painting(store)
+    succeed(store, JOB)
+
+
+def _batch_telling(store: JobStore) -> None:
+    _batch_told(store)
+    take(store)
+
+
+def _end_batch(store: JobStore) -> str:
+    return end(store, TakenWebhook("t1", BATCH, f"{BATCH}-1", 0, "", {}, ()), "timeout")
+
+
 CASES = {
+    "finish_last_item": Case("finish", _told_batch_painting, lambda s: succeed(s, JOB)),
+    "delete_last_item": Case(
+        "delete", _told_batch_painting, lambda s: s.delete(JOB, "default", delete_id="d1")
+    ),
+    "close_told_batch": Case(
+        "close_batch", _begin_told, lambda s: s.close_batch(BATCH, [(0, "{}"), (1, "{}")])
+    ),
+    "take_batch": Case("take_webhooks", _batch_told, lambda s: [t.event_id for t in take(s)]),
+    "end_batch": Case("end_webhook", _batch_telling, _end_batch),
+    "redeliver_batch": Case(
+        "redeliver", _batch_telling, lambda s: s.redeliver(BATCH, "default", redelivery_id="r1")
+    ),
+    "mute_batch": Case("mute_batch", _batch_telling, lambda s: s.mute_batch(BATCH, "default")),
+    "forget_told_batch": Case(
+        "forget_batch", _batch_telling, lambda s: s.forget_batch(BATCH, "default")
+    ),
     "begin_batch": Case("begin_batch", lambda store: None, _begin),
     "submit_item": Case("submit", _item_uploaded, lambda s: _submit(s, BATCH_SPEC)),
     "close_batch": Case("close_batch", _batch_queued, lambda s: s.close_batch(BATCH, [(1, "{}")])),

@@ -97,6 +97,24 @@ def test_receiver_is_told_in_order_and_with_the_document_of_the_job(store: JobSt
     assert receiver.accepted[0].job["outputs"] == []
 
 
+def test_end_of_a_batch_is_told_after_tries_that_failed(store: JobStore) -> None:
+    answers = iter([500, 500, 204])
+    with running_receiver(lambda _: next(answers)) as receiver:
+        url = receiver.url("/batch")
+        store.begin_batch("batch_A", "default", total=1, ttl_seconds=60, webhook_url=url)
+        store.close_batch("batch_A", [(0, "{}")])
+        with _dispatching(store, _settings(public_url="https://paint.example")):
+            wait_for(lambda: len(receiver.accepted) == 1, 5)
+            wait_for(lambda: store.load_deliveries("batch_A")[0].state == "delivered", 5)
+    for received in receiver.received:
+        received.verify(SECRET)
+        assert (received.path, received.webhook_id) == ("/batch", "batch_A-1")
+    document = receiver.accepted[0].job
+    assert (document["id"], document["status"]) == ("batch_A", "ended")
+    assert document["counts"]["refused"] == 1
+    assert document["links"]["results"] == "https://paint.example/batches/batch_A/results.zip"
+
+
 def test_receiver_that_often_fails_is_told_of_everything_in_order(store: JobStore) -> None:
     dice = random.Random(3)
     with running_receiver(lambda _: 500 if dice.random() < 0.3 else 200) as receiver:

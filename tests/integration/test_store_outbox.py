@@ -214,7 +214,7 @@ def test_no_tenant_and_no_host_gets_more_than_its_share(store: JobStore) -> None
     first = take(store, limit=6, per_group=2, per_tenant=4)
     assert sorted(taken.tenant for taken in first) == ["a", "a", "b"]
     group = next(taken.group for taken in first if taken.tenant == "a")
-    assert late in [taken.job_id for taken in first]
+    assert late in [taken.subject_id for taken in first]
     assert take(store, "t2", per_group=2, groups={group: 2}) == []
     assert take(store, "t3", per_tenant=4, tenants={"a": 4}) == []
     assert take(store, "t4", slow=[group], groups={group: 1}) == []
@@ -256,8 +256,8 @@ def test_repeat_of_a_take_gives_what_is_still_in_hand(store: JobStore) -> None:
     _finish_one(store)
     _finish_one(store)
     first, second = take(store)
-    assert [taken.job_id for taken in take(store)] == [first.job_id, second.job_id]
+    assert [taken.subject_id for taken in take(store)] == [first.subject_id, second.subject_id]
     end(store, first)
-    assert [taken.job_id for taken in take(store)] == [second.job_id]
+    assert [taken.subject_id for taken in take(store)] == [second.subject_id]
     assert outcome(lambda: end(store, second)) == "delivered"
     assert take(store) == []

@@ -133,7 +133,7 @@ def _crash_twice(scene: Scene) -> None:
 
 
 def _take(scene: Scene) -> Any:
-    return [(taken.job_id, taken.event_id) for taken in take(scene.store)]
+    return [(taken.subject_id, taken.event_id) for taken in take(scene.store)]
 
 
 def _end(scene: Scene, error: str | None = None) -> Any:

@@ -218,7 +218,7 @@ class Clock:
             event["due"] = PAST
             # Lua's JSON tells an empty list from an empty object no better than this.
             event["log"] = event["log"] or {}
-        self._redis.set(self._key("webhooks", job_id), json.dumps(webhooks))
+        self._redis.set(self._key("webhooks", job_id), json.dumps(webhooks), keepttl=True)
         self._redis.zadd(self._key("outbox", webhooks["group"]), {job_id: PAST}, xx=True)
         self._redis.zadd(self._key("outbox"), {webhooks["group"]: PAST}, xx=True)
 

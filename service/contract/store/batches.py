@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Literal
@@ -11,6 +11,7 @@ from typing import Literal
 from service.contract.errors import IdempotencyConflict, NotFound
 from service.contract.store.runner import ScriptRunner, milliseconds
 from service.contract.store.submissions import Idempotency, digest
+from service.contract.webhooks import BATCH_COMPLETED, webhook_group
 
 KEPT_SECONDS = 9 * 86_400
 """A batch that never ends goes after so long: its jobs have a day to end and a week to live."""
@@ -35,6 +36,7 @@ class BatchRecord:
         state: `accepting` while its items come in, then `running`, then `ended`.
         counts: how many items were refused, succeeded, failed, were canceled, were deleted before
             they ended.
+        webhook_url: who is told when it has ended.
     """
 
     batch_id: str
@@ -45,6 +47,23 @@ class BatchRecord:
     ended_at: datetime | None
     expires_at: datetime | None
     tags: list[str]
+    webhook_url: str | None = None
+
+    @classmethod
+    def from_hash(cls, batch_id: str, fields: Mapping[str, str]) -> BatchRecord:
+        """Read a batch as Redis has it."""
+        state: BatchState = fields["state"]  # type: ignore[assignment]
+        return cls(
+            batch_id=batch_id,
+            state=state,
+            total=int(fields["total"]),
+            counts={name: int(fields.get(name, 0)) for name in _COUNTED},
+            created_at=_parse_time(fields["created_at"]),
+            ended_at=_parse_time(fields["ended_at"]) if fields["ended_at"] else None,
+            expires_at=_parse_time(fields["expires_at"]) if "expires_at" in fields else None,
+            tags=json.loads(fields["tags"]),
+            webhook_url=fields.get("webhook_url") or None,
+        )
 
     @property
     def over(self) -> int:
@@ -95,6 +114,7 @@ class Batches(ScriptRunner):
         ttl_seconds: float,
         tags: Sequence[str] = (),
         idempotency: Idempotency | None = None,
+        webhook_url: str | None = None,
     ) -> BegunBatch:
         """Open a batch, or find the one that its idempotency key belongs to.
 
@@ -112,6 +132,9 @@ class Batches(ScriptRunner):
             tags=json.dumps(list(tags)),
             idempotency_key=digest(idempotency.key) if idempotency else None,
             fingerprint=idempotency.fingerprint if idempotency else None,
+            webhook_url=webhook_url or "",
+            webhook_events=BATCH_COMPLETED if webhook_url else "",
+            webhook_group=webhook_group(tenant, webhook_url) if webhook_url else "",
         )
         if verdict == b"conflict":
             raise IdempotencyConflict(
@@ -144,7 +167,11 @@ class Batches(ScriptRunner):
         fields = {
             name.decode(): text.decode() for name, text in zip(flat[::2], flat[1::2], strict=True)
         }
-        return _parse_batch(batch_id, fields), [_parse_item(*item) for item in items]
+        return BatchRecord.from_hash(batch_id, fields), [_parse_item(*item) for item in items]
+
+    def mute_batch(self, batch_id: str, tenant: str) -> None:
+        """Have nobody told of a batch any more, because it is about to be deleted."""
+        self._run("mute_batch", batch_id=batch_id, tenant=tenant)
 
     def forget_batch(self, batch_id: str, tenant: str) -> None:
         """Remove a batch; its jobs are not looked at."""
@@ -172,20 +199,6 @@ class Batches(ScriptRunner):
 
 
 _COUNTED = ("refused", "succeeded", "failed", "canceled", "deleted")
-
-
-def _parse_batch(batch_id: str, fields: dict[str, str]) -> BatchRecord:
-    state: BatchState = fields["state"]  # type: ignore[assignment]
-    return BatchRecord(
-        batch_id=batch_id,
-        state=state,
-        total=int(fields["total"]),
-        counts={name: int(fields.get(name, 0)) for name in _COUNTED},
-        created_at=_parse_time(fields["created_at"]),
-        ended_at=_parse_time(fields["ended_at"]) if fields["ended_at"] else None,
-        expires_at=_parse_time(fields["expires_at"]) if "expires_at" in fields else None,
-        tags=json.loads(fields["tags"]),
-    )
 
 
 def _parse_item(index: int, kind: bytes, text: bytes, status: bytes) -> BatchItem:

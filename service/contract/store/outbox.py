@@ -8,8 +8,10 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from service.contract.errors import NoWebhook
+from service.contract.errors import NotFound, NoWebhook
 from service.contract.jobs import JobRecord
+from service.contract.names import BATCH_PREFIX
+from service.contract.store.batches import BatchRecord
 from service.contract.store.runner import ScriptRunner, milliseconds
 from service.contract.store.verdicts import absence_of
 from service.contract.webhooks import Delivery
@@ -44,15 +46,16 @@ class TakenWebhook:
 
     Attributes:
         token: of the lease; what came of the try is written with it.
+        subject_id: the job or the batch that it tells of.
         event_id: the webhook's id, the same in every try.
         failures: tries that failed since the event, or its redelivery, was put into the outbox.
         group: whose turns it takes.
-        fields: the job's record as it was at the event, as Redis has it.
+        fields: the subject's record as it was at the event, as Redis has it.
         keys: the tenant's signing keys, newest first.
     """
 
     token: str
-    job_id: str
+    subject_id: str
     event_id: str
     failures: int
     group: str
@@ -61,11 +64,20 @@ class TakenWebhook:
 
     @property
     def tenant(self) -> str:
-        """Whose job it is."""
+        """Whose job or batch it is."""
         return self.fields["tenant"]
 
+    @property
+    def is_batch(self) -> bool:
+        """Whether it tells of a batch."""
+        return self.subject_id.startswith(BATCH_PREFIX)
+
+    def read_batch(self) -> BatchRecord:
+        """Give the batch's record."""
+        return BatchRecord.from_hash(self.subject_id, self.fields)
+
     def read_record(self) -> JobRecord:
-        """Give the record.
+        """Give the job's record.
 
         Raises:
             pydantic.ValidationError: it is of a schema that this release does not know.
@@ -79,7 +91,7 @@ class Outbox(ScriptRunner):
     def take_webhooks(
         self, take_id: str, shares: Shares, *, lease_seconds: float
     ) -> list[TakenWebhook]:
-        """Take what is due, one event a job; the same ones again for the same `take_id`."""
+        """Take what is due, one event a subject; the same ones again for the same `take_id`."""
         rows = self._run(
             "take_webhooks",
             take_id=take_id,
@@ -117,7 +129,7 @@ class Outbox(ScriptRunner):
         """
         verdict: EndVerdict = self._run(
             "end_webhook",
-            job_id=taken.job_id,
+            subject_id=taken.subject_id,
             event_id=taken.event_id,
             token=taken.token,
             seconds=round(seconds, 3),
@@ -129,50 +141,52 @@ class Outbox(ScriptRunner):
         ).decode()
         return verdict
 
-    def load_deliveries(self, job_id: str) -> list[Delivery]:
-        """Give a job's events, oldest first; none of a job that is not there."""
-        text = self._guarded(lambda: self.redis.get(self._key("webhooks", job_id)))
+    def load_deliveries(self, subject_id: str) -> list[Delivery]:
+        """Give the events of a job or a batch, oldest first; none of one that is not there."""
+        text = self._guarded(lambda: self.redis.get(self._key("webhooks", subject_id)))
         if text is None:
             return []
         return [Delivery.from_event(event) for event in json.loads(text)["events"]]
 
     def redeliver(
         self,
-        job_id: str,
+        subject_id: str,
         tenant: str,
         event_id: str | None = None,
         *,
         redelivery_id: str | None = None,
     ) -> None:
-        """Have an event told again, the job's last one unless told which.
+        """Have an event told again, the last one of its job or batch unless told which.
 
         Args:
-            job_id: the job.
+            subject_id: the job or the batch.
             tenant: whose it must be.
             event_id: the webhook's id.
             redelivery_id: drawn by a caller that may have to repeat the call.
 
         Raises:
-            NotFound, JobExpired: there is no such job, or it was wiped.
+            NotFound, JobExpired: there is no such job or batch, or it was wiped.
             NoWebhook: nothing was to be told of it so far, or not this.
         """
         verdict = self._run(
             "redeliver",
-            job_id=job_id,
+            subject_id=subject_id,
             tenant=tenant,
             event_id=event_id,
             redelivery_id=redelivery_id or secrets.token_hex(8),
         ).decode()
         if verdict == "none":
-            raise NoWebhook("nothing has been told of this job so far, nor is anything to be")
+            raise NoWebhook("nothing has been told of it so far, nor is anything to be")
         if verdict == "unknown":
-            raise NoWebhook("the job has no webhook of this id")
+            raise NoWebhook("it has no webhook of this id")
+        if verdict == "missing" and subject_id.startswith(BATCH_PREFIX):
+            raise NotFound("there is no such batch")
         if verdict != "ok":
             raise absence_of(verdict)
 
 
 def _parse_taken(
-    token: str, job_id: bytes, event: bytes, flat: list[bytes], keys: list[bytes], group: bytes
+    token: str, subject_id: bytes, event: bytes, flat: list[bytes], keys: list[bytes], group: bytes
 ) -> TakenWebhook:
     told: dict[str, Any] = json.loads(event)
     now = {name.decode(): value.decode() for name, value in zip(flat[::2], flat[1::2], strict=True)}
@@ -180,7 +194,7 @@ def _parse_taken(
     by_age = sorted((json.loads(key) for key in keys), key=lambda key: -key["created_at"])
     return TakenWebhook(
         token=token,
-        job_id=job_id.decode(),
+        subject_id=subject_id.decode(),
         event_id=told["id"],
         failures=told["failures"],
         group=group.decode(),

@@ -40,6 +40,7 @@ SCRIPTS = (
     "close_batch",
     "view_batch",
     "forget_batch",
+    "mute_batch",
 )
 """Every script, by the name of its file."""
 

@@ -49,9 +49,14 @@ local function emit(id, kind, data)
   return version
 end
 
--- Outbox: what is to be told of jobs -----------------------------------------------------------------
--- `webhooks:{job}` has the events of one job in order, `outbox:{group}` when each job's next try is due, and
+-- Outbox: what is to be told of jobs, and of batches --------------------------------------------------
+-- `webhooks:{id}` has the events of one subject in order, `outbox:{group}` when each subject's next try is due, and
 -- `outbox` when each group's is. A group is one tenant's receivers on one host, more or less.
+
+-- The record of a subject: of a job, or of a batch.
+local function subject_key(id)
+  return key(string.sub(id, 1, 6) == 'batch_' and 'batch' or 'job', id)
+end
 
 local function read_webhooks(id)
   local text = redis.call('GET', key('webhooks', id))
@@ -83,9 +88,10 @@ local function set_due(id, group, due)
   end
 end
 
--- While a courier has the job in hand nothing of it is due before that lease is over.
+-- While a courier has the subject in hand nothing of it is due before that lease is over. Those of a batch have a
+-- time to live, as it has itself.
 local function save_webhooks(id, webhooks)
-  redis.call('SET', key('webhooks', id), cjson.encode(webhooks))
+  redis.call('SET', key('webhooks', id), cjson.encode(webhooks), 'KEEPTTL')
   local event = next_event(webhooks)
   local due = event and (webhooks.token ~= '' and webhooks.leased_until or event.due)
   set_due(id, webhooks.group, due)
@@ -107,12 +113,12 @@ end
 -- Puts an event into the outbox if the caller asked to be told. Part of the script that makes the change, so that
 -- nothing is lost between the change and its telling.
 local function put_out(id, event, version)
-  local asked = read(id, 'webhook_events', 'webhook_group')
-  if not string.find(' ' .. asked.webhook_events .. ' ', ' ' .. event .. ' ', 1, true) then
+  local asked = redis.call('HMGET', subject_key(id), 'webhook_events', 'webhook_group')
+  if not string.find(' ' .. (asked[1] or '') .. ' ', ' ' .. event .. ' ', 1, true) then
     return
   end
   local webhooks = read_webhooks(id)
-    or {group = asked.webhook_group, token = '', leased_until = 0, redelivered = '', events = {}}
+    or {group = asked[2], token = '', leased_until = 0, redelivered = '', events = {}}
   table.insert(webhooks.events, {
     id = id .. '-' .. int(version), event = event, state = 'pending', at = now, since = now, due = now,
     tries = 0, failures = 0, log = {}, record = event == 'job.running' and freeze(id) or '',
@@ -265,7 +271,8 @@ local function batch_items_key(id)
   return key('batch', id, 'items')
 end
 
--- Ends a batch of which nothing is left to wait for; it then lives as long as its results do.
+-- Ends a batch of which nothing is left to wait for; it then lives as long as its results do, and so does what is
+-- to be told of it.
 local function end_batch_if_over(id)
   local record = redis.call('HMGET', batch_key(id), 'state', 'total', 'refused', 'succeeded', 'failed', 'canceled',
     'deleted', 'ttl_ms')
@@ -276,9 +283,12 @@ local function end_batch_if_over(id)
   if record[1] ~= 'running' or ended < tonumber(record[2]) then
     return
   end
-  redis.call('HSET', batch_key(id), 'state', 'ended', 'ended_at', int(now), 'expires_at', int(now + record[8]))
-  redis.call('PEXPIRE', batch_key(id), record[8])
-  redis.call('PEXPIRE', batch_items_key(id), record[8])
+  local expires_at = int(now + record[8])
+  redis.call('HSET', batch_key(id), 'state', 'ended', 'ended_at', int(now), 'expires_at', expires_at)
+  put_out(id, 'batch.completed', 1)
+  for _, name in ipairs({batch_key(id), batch_items_key(id), key('webhooks', id)}) do
+    redis.call('PEXPIREAT', name, expires_at)
+  end
 end
 
 -- Counts a job of a batch that is over: succeeded, failed, canceled, or deleted before any of these.

@@ -17,7 +17,8 @@ if idempotency ~= '' then
   redis.call('PEXPIRE', idempotency, int(a.kept_ms))
 end
 redis.call('HSET', batch_key(id), 'tenant', a.tenant, 'total', a.total, 'state', 'accepting', 'created_at', int(now),
-  'ended_at', '', 'ttl_ms', int(a.ttl_ms), 'tags', a.tags, 'idempotency', idempotency)
+  'ended_at', '', 'ttl_ms', int(a.ttl_ms), 'tags', a.tags, 'idempotency', idempotency,
+  'webhook_url', a.webhook_url, 'webhook_events', a.webhook_events, 'webhook_group', a.webhook_group)
 -- One whose API process died is never closed; it must not stay for ever.
 redis.call('PEXPIRE', batch_key(id), int(a.kept_ms))
 return {'created', id}

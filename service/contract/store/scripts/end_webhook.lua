@@ -1,8 +1,8 @@
 -- Writes what came of one try. Gives the event's state: delivered, pending or dead; stale when the lease is another
--- courier's by now, gone when the job was wiped.
+-- courier's by now, gone when the job or batch was.
 local MAX_TRIES_KEPT = 10
 
-local webhooks = read_webhooks(a.job_id)
+local webhooks = read_webhooks(a.subject_id)
 if not webhooks then
   return 'gone'
 end
@@ -37,5 +37,5 @@ else
 end
 webhooks.token = ''
 webhooks.leased_until = 0
-save_webhooks(a.job_id, webhooks)
+save_webhooks(a.subject_id, webhooks)
 return event.state

@@ -6,5 +6,6 @@ end
 if record[2] ~= '' and redis.call('HGET', record[2], 'batch_id') == a.batch_id then
   redis.call('DEL', record[2])
 end
+forget_webhooks(a.batch_id)
 redis.call('DEL', batch_key(a.batch_id), batch_items_key(a.batch_id))
 return 'forgotten'

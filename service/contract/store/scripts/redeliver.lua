@@ -1,10 +1,9 @@
--- Puts an event of a job back into the outbox, the last one unless told which, for as long as a new one would be
+-- Puts an event of a job or a batch back into the outbox, the last one unless told which, for as long as a new one would be
 -- tried. Gives ok (again for the same redelivery_id), none, unknown, expired or missing.
-local record = read(a.job_id, 'tenant', 'status')
-if record.status == '' or record.tenant ~= a.tenant then
-  return why_missing(a.job_id, a.tenant)
+if redis.call('HGET', subject_key(a.subject_id), 'tenant') ~= a.tenant then
+  return why_missing(a.subject_id, a.tenant)
 end
-local webhooks = read_webhooks(a.job_id)
+local webhooks = read_webhooks(a.subject_id)
 if not webhooks then
   return 'none'
 end
@@ -25,5 +24,5 @@ event.since = now
 event.due = now
 event.failures = 0
 webhooks.redelivered = a.redelivery_id
-save_webhooks(a.job_id, webhooks)
+save_webhooks(a.subject_id, webhooks)
 return 'ok'

@@ -1,4 +1,4 @@
--- Gives a courier what is due to be told, each under a lease: a list of {job id, event, record, signing keys}; the
+-- Gives a courier what is due to be told, each under a lease: a list of {job or batch id, event, record, signing keys}; the
 -- same list again for the same take_id. No group and no tenant gets more than its share of the courier's threads:
 -- `groups` and `tenants` say how many of them each has now, `slow` which groups shall have but one.
 local LOOK_AT_GROUPS = 512
@@ -7,8 +7,8 @@ local taken = key('taken', a.take_id)
 local rows = {}
 
 local function add_row(id, webhooks)
-  local tenant = redis.call('HGET', job_key(id), 'tenant')
-  table.insert(rows, {id, cjson.encode(next_event(webhooks)), redis.call('HGETALL', job_key(id)),
+  local tenant = redis.call('HGET', subject_key(id), 'tenant')
+  table.insert(rows, {id, cjson.encode(next_event(webhooks)), redis.call('HGETALL', subject_key(id)),
     redis.call('HVALS', key('webhook_keys', tenant)), webhooks.group})
 end
 
