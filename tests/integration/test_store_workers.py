@@ -23,11 +23,13 @@ from tests.support.records import (
     Clock,
     claim,
     claim_all,
+    end,
     load,
     make_spec,
     submit,
     submit_many,
     succeed,
+    take,
 )
 from tests.support.snapshots import check_rules, take_snapshot
 
@@ -156,6 +158,21 @@ def _wait_until(is_so: Callable[[], bool]) -> None:
         time.sleep(0.05)
 
 
+def _run_batch_and_webhooks(store: JobStore) -> None:
+    """Run the scripts that a batch with a webhook needs, and those of its delivery."""
+    store.add_webhook_key("default", "k1", "whsec_AA")
+    begun = store.begin_batch(
+        "batch_A", "default", total=1, ttl_seconds=60, webhook_url="https://example.org/hook"
+    )
+    store.close_batch(begun.batch_id, [(0, "{}")])
+    assert store.load_batch(begun.batch_id, "default")[0].state == "ended"
+    [taken] = take(store)
+    end(store, taken)
+    store.redeliver(begun.batch_id, "default", redelivery_id="r1")
+    store.mute_batch(begun.batch_id, "default")
+    store.forget_batch(begun.batch_id, "default")
+
+
 @pytest.mark.slow
 def test_every_script_runs_in_a_cluster(cluster_url: str) -> None:
     store = connect(cluster_url)
@@ -180,6 +197,7 @@ def test_every_script_runs_in_a_cluster(cluster_url: str) -> None:
     assert len(store.workers()) == 1
     store.begin_upload(make_spec().job_id)
     assert store.revoke_key(make_key(store).split("_")[1])
+    _run_batch_and_webhooks(store)
     check_rules(take_snapshot(store.redis, store.namespace))
     assert len(store.redis.script_exists(*_digests(store))) == len(SCRIPTS)
     assert all(store.redis.script_exists(*_digests(store)))
