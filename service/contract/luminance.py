@@ -35,6 +35,14 @@ from service.contract.picture_headers import PictureHeader, decoding, read_heade
 
 _ORIENTATION_TAG = 0x0112
 _MODES = frozenset({"1", "L", "LA", "P", "RGB", "RGBA", "I;16", "CMYK"})
+_UNLIKELY: Mapping[str, int | tuple[int, ...]] = {
+    "L": 77,
+    "LA": (77, 77),
+    "RGB": (77, 77, 77),
+    "RGBA": (77, 77, 77, 77),
+}
+"""What hardly any last row of a mask is full of; where one is, the data is unpacked twice."""
+
 _OPENERS: Mapping[str, Callable[[BinaryIO], Image.Image]] = {
     "png": PngImagePlugin.PngImageFile,
     "jpeg": JpegImagePlugin.JpegImageFile,
@@ -83,8 +91,7 @@ def read_mask(
         if size is not None and info.upright_size != size:
             shown = "the mask is {}x{}, the picture {}x{}".format(*info.upright_size, *size)
             raise MaskSizeMismatch(shown)
-        _check_is_whole(file, header)
-        image.load()
+        _load_whole(image, file, header)
         luminance, is_opaque = _take_luminance(image, header)
         if not is_opaque:
             _check_speaks_by_luminance(luminance)
@@ -122,6 +129,8 @@ def turn_upright(image: Image.Image, orientation: int) -> Image.Image:
         image: as decoded; one channel takes a quarter of the memory.
         orientation: EXIF's, 1..8.
     """
+    if orientation == 1:
+        return image
     image.getexif()[_ORIENTATION_TAG] = orientation
     return ImageOps.exif_transpose(image)
 
@@ -133,12 +142,27 @@ def _check_kind(header: PictureHeader) -> None:
         raise UnsupportedMediaType("the mask is a JPEG of more than 8 bits a channel; send 8")
 
 
-def _check_is_whole(file: BinaryIO, header: PictureHeader) -> None:
-    """Check what Pillow fills with black in silence: rows that a PNG lacks.
+def _load_whole(image: Image.Image, file: BinaryIO, header: PictureHeader) -> None:
+    """Decode a mask, and find what Pillow passes over in silence: rows that a PNG lacks.
 
     Raises:
         MaskUndecodable: rows are missing.
     """
+    if header.format != "png" or image.mode not in _UNLIKELY or "interlace" in image.info:
+        _check_data(file, header)
+        image.load()
+        return
+    # Rows come from top to bottom, and Pillow leaves those that are missing as they were. If the
+    # last one has changed all are there, and the data need not be unpacked a second time.
+    width, height = image.size
+    image.im = Image.new(image.mode, image.size, _UNLIKELY[image.mode]).im
+    image.load()
+    untouched = Image.new(image.mode, (width, 1), _UNLIKELY[image.mode])
+    if image.crop((0, height - 1, width, height)).tobytes() == untouched.tobytes():
+        _check_data(file, header)
+
+
+def _check_data(file: BinaryIO, header: PictureHeader) -> None:
     if header.format != "png":
         return
     try:

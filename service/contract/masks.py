@@ -75,7 +75,7 @@ def inspect_mask(
         MaskEmpty, MaskFull: it marks nothing, or everything.
     """
     info, luminance = read_mask(file, max_pixels, size)
-    asked = measure_mask(binarize(luminance, polarity, threshold), polarity, threshold)
+    asked = measure_mask(luminance, polarity, threshold)
     warnings = find_oddities(asked, size)
     if info.has_transparency:
         warnings.append(_warn_of_transparency(polarity))
@@ -96,7 +96,7 @@ def inspect_transparency(file: BinaryIO, *, polarity: MaskPolarity, threshold: i
         MaskEmpty, MaskFull: it marks nothing, or everything.
     """
     luminance = read_transparency(file)
-    asked = measure_mask(binarize(luminance, polarity, threshold), polarity, threshold, "alpha")
+    asked = measure_mask(luminance, polarity, threshold, "alpha")
     return _draw(luminance, asked)
 
 
@@ -115,10 +115,7 @@ def inspect_regions(
         MaskEmpty, MaskFull: they mark nothing, or everything.
     """
     drawn = draw_regions(regions, size)
-    # Not held by a name: what is measured is as large as what is drawn.
-    asked = measure_mask(
-        binarize(drawn, polarity, DEFAULT_THRESHOLD), polarity, DEFAULT_THRESHOLD, "regions"
-    )
+    asked = measure_mask(drawn, polarity, DEFAULT_THRESHOLD, "regions")
     return _draw(drawn.convert("1", dither=Image.Dither.NONE), asked)
 
 
@@ -173,27 +170,31 @@ def binarize(luminance: Image.Image, polarity: MaskPolarity, threshold: int) -> 
 
 
 def measure_mask(
-    mask: Image.Image, polarity: MaskPolarity, threshold: int, source: MaskOrigin = "mask"
+    luminance: Image.Image, polarity: MaskPolarity, threshold: int, source: MaskOrigin = "mask"
 ) -> MaskAsked:
-    """Measure a mask of mode L that holds 0 and 255 only.
+    """Measure what a mask marks.
 
     Args:
-        mask: 255 repaint, 0 keep.
-        polarity: which end was repainted; for what is told of an empty or full mask.
-        threshold: from where a pixel counted as white; likewise.
+        luminance: mode L, upright.
+        polarity: which end is repainted.
+        threshold: luminance from which a pixel counts as white, 1..255.
         source: where it came from.
 
     Raises:
         MaskEmpty, MaskFull: it marks nothing, or everything.
     """
-    painted, box = mask.histogram()[255], mask.getbbox()
+    shades, total = luminance.histogram(), luminance.width * luminance.height
+    white = sum(shades[threshold:])
+    painted = white if polarity == "white_repaints" else total - white
     rule = f"{polarity}, {_WHITE[source].format(threshold)}"
-    if box is None:
+    if painted == 0:
         raise MaskEmpty(f"no pixel of the mask is to be repainted ({rule})")
-    if painted == mask.width * mask.height:
+    if painted == total:
         raise MaskFull(f"every pixel of the mask is to be repainted ({rule})")
-    coverage = painted / (mask.width * mask.height)
-    return MaskAsked(coverage=coverage, box=list(box), source=source)
+    # In most masks what is not white is black, and Pillow looks for what is not black: no copy.
+    is_plain = polarity == "white_repaints" and not any(shades[1:threshold])
+    marked = luminance if is_plain else binarize(luminance, polarity, threshold)
+    return MaskAsked(coverage=painted / total, box=list(marked.getbbox() or ()), source=source)
 
 
 _WHITE: Mapping[MaskOrigin, str] = {

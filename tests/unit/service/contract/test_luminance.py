@@ -77,15 +77,34 @@ def test_read_mask_takes_the_high_byte_of_sixteen_bits(kind: int, channels: int,
     assert _luminance(_png(16, kind, _deep(channels, high, low))).tobytes() == high
 
 
-def test_read_mask_refuses_a_png_that_lacks_rows() -> None:
-    """Pillow would give black ones, and what they should mark would be kept in silence."""
-    whole = _png(8, 0, _ramp().tobytes())
-    packed = zlib.compress(b"".join(b"\0" + bytes(SIZE[0]) for _ in range(SIZE[1] // 2)))
+@pytest.mark.parametrize(
+    ("kind", "channels"), [(0, 1), (2, 3), (4, 2), (6, 4)], ids=["L", "RGB", "LA", "RGBA"]
+)
+def test_read_mask_refuses_a_png_that_lacks_rows(kind: int, channels: int) -> None:
+    """Pillow would leave them as they are, and what they should mark would be kept in silence."""
+    rows = bytes(SIZE[0] * channels * SIZE[1])
+    whole = _png(8, kind, rows)
+    for missing in (1, SIZE[1] // 2):
+        with pytest.raises(MaskUndecodable):
+            read_mask(io.BytesIO(_shorten(whole, channels, missing)), LIMIT, SIZE)
+
+
+def _shorten(whole: bytes, channels: int, missing: int) -> bytes:
+    """Replace the data of a PNG by valid data of fewer rows, all black."""
+    row = b"\0" + bytes(SIZE[0] * channels)
+    packed = zlib.compress(row * (SIZE[1] - missing))
     start, end = whole.index(b"IDAT") - 4, whole.index(b"IEND") - 4
     chunk = struct.pack(">I", len(packed)) + b"IDAT" + packed
     chunk += struct.pack(">I", zlib.crc32(b"IDAT" + packed))
-    with pytest.raises(MaskUndecodable):
-        read_mask(io.BytesIO(whole[:start] + chunk + whole[end:]), LIMIT, SIZE)
+    return whole[:start] + chunk + whole[end:]
+
+
+@pytest.mark.parametrize("value", [0, 76, 77, 78, 255])
+def test_read_mask_takes_a_last_row_of_any_value(value: int) -> None:
+    image = _ramp()
+    image.paste(value, (0, SIZE[1] - 1, *SIZE))
+    assert _luminance(encode(image)).tobytes() == image.tobytes()
+    assert _luminance(encode(image.convert("RGB"))).tobytes() == image.tobytes()
 
 
 @pytest.mark.parametrize("depth", [1, 2, 4])
