@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import IO, Any
 
@@ -122,10 +122,11 @@ def split_parts(
         BodyTooLarge: it has too many parts.
     """
     try:
+        delimiter = boundary.encode("ascii")
         decoder = MultipartDecoder(
-            boundary.encode("ascii"), max_form_memory_size=MAX_BUFFER_BYTES, max_parts=max_parts
+            delimiter, max_form_memory_size=MAX_BUFFER_BYTES, max_parts=max_parts
         )
-        _feed(decoder, stream, open_part)
+        _feed(decoder, _iter_pieces(stream, b"\r\n--" + delimiter, max_parts), open_part)
     except RequestEntityTooLarge:
         message = (
             f"a body has at most {max_parts} parts, and headers of at most {MAX_BUFFER_BYTES} bytes"
@@ -135,11 +136,30 @@ def split_parts(
         raise MalformedBody("the multipart body is broken or cut short") from error
 
 
-def _feed(decoder: MultipartDecoder, stream: IO[bytes], open_part: OpenPart) -> None:
+def _iter_pieces(stream: IO[bytes], delimiter: bytes, cuts: int) -> Iterator[bytes | None]:
+    """Give a body piece by piece, and `None` at its end.
+
+    Cut before delimiters, because the decoder looks for one by a regular expression from the start
+    of what it holds: a part of 50 kB then took five times as long.
+
+    Args:
+        stream: the body.
+        delimiter: what stands between parts, its line break included.
+        cuts: how often at most; what looks like more delimiters is no body that is taken.
+    """
+    while chunk := stream.read(CHUNK_BYTES):
+        first, *others = chunk.split(delimiter, cuts)
+        cuts -= len(others)
+        yield first
+        for other in others:
+            yield delimiter + other
+    yield None
+
+
+def _feed(decoder: MultipartDecoder, pieces: Iterable[bytes | None], open_part: OpenPart) -> None:
     write: Callable[[bytes], Any] = _drop
-    while True:
-        chunk = stream.read(CHUNK_BYTES)
-        decoder.receive_data(chunk or None)
+    for piece in pieces:
+        decoder.receive_data(piece)
         event = decoder.next_event()
         while not isinstance(event, NeedData):
             if isinstance(event, Epilogue):

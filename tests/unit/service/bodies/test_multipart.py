@@ -56,6 +56,14 @@ def test_read_multipart_keeps_every_byte(size: int) -> None:
         assert opened.read() == data[:size]
 
 
+def test_read_multipart_keeps_what_only_looks_like_a_delimiter() -> None:
+    intake = _intake()
+    data = (b"\r\n--xy" + bytes(100)) * 2000
+    _read(_part(b"image", data) + b"--x--\r\n", intake=intake)
+    with intake.pictures["image"].open() as opened:
+        assert opened.read() == data
+
+
 @pytest.mark.parametrize(
     "body",
     [
