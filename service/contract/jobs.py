@@ -280,15 +280,19 @@ class JobRecord(_Frozen):
         return self.spec.job_id
 
     @classmethod
-    def from_hash(cls, fields: Mapping[str, str]) -> JobRecord:
+    def from_hash(cls, fields: Mapping[str, str], spec: JobSpec | None = None) -> JobRecord:
         """Read a record from its Redis hash.
+
+        Args:
+            fields: the hash.
+            spec: what its field `spec` says, by whoever has just written it.
 
         Raises:
             pydantic.ValidationError: the hash is not a record of a known schema.
         """
         return cls.model_validate(
             {
-                "spec": json.loads(fields["spec"]),
+                "spec": spec or JobSpec.model_validate_json(fields["spec"]),
                 "status": fields["status"],
                 "version": int(fields["version"]),
                 **{name: parse_time(fields.get(name)) for name in _TIMES},

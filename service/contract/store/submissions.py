@@ -168,7 +168,8 @@ class Submissions(ScriptRunner):
         if outcome not in ("created", "replayed"):
             raise refusal_of(outcome, usage.full_in_seconds)
         replayed = outcome == "replayed"
-        return Submitted(job_id.decode(), replayed, bool(online), usage, parse_view(told))
+        view = parse_view(told, None if replayed else spec)
+        return Submitted(job_id.decode(), replayed, bool(online), usage, view)
 
     def load(self, job_id: str, tenant: str) -> JobView:
         """Read a job.

@@ -9,7 +9,7 @@ from functools import cached_property
 from hashlib import blake2b
 from typing import Any
 
-from service.contract.jobs import JobRecord, JobStatus, parse_time
+from service.contract.jobs import JobRecord, JobSpec, JobStatus, parse_time
 
 
 @dataclass(frozen=True)
@@ -60,21 +60,24 @@ class StoredView(JobView):
         position: int | None,
         eta_seconds: float | None,
         takes_seconds: float | None,
+        spec: JobSpec | None = None,
     ) -> None:
         vars(self).update(
             fields=fields,
+            spec=spec,
             position=position,
             eta_seconds=eta_seconds,
             takes_seconds=takes_seconds,
         )
 
     fields: Mapping[bytes, bytes]
+    spec: JobSpec | None
 
     @cached_property
     def record(self) -> JobRecord:
         """The record."""
         return JobRecord.from_hash(
-            {name.decode(): value.decode() for name, value in self.fields.items()}
+            {name.decode(): value.decode() for name, value in self.fields.items()}, self.spec
         )
 
     @property
@@ -95,11 +98,16 @@ class StoredView(JobView):
         )
 
 
-def parse_view(told: Sequence[Any]) -> JobView:
-    """Read a job as the scripts tell it (`tell` in their library)."""
+def parse_view(told: Sequence[Any], spec: JobSpec | None = None) -> JobView:
+    """Read a job as the scripts tell it (`tell` in their library).
+
+    Args:
+        told: as the script answers.
+        spec: the job's, if it is known already; specs never change.
+    """
     flat, position, wait_ms, takes_ms = told
     fields = dict(zip(flat[::2], flat[1::2], strict=True))
-    return StoredView(fields, _if_known(position), _seconds(wait_ms), _seconds(takes_ms))
+    return StoredView(fields, _if_known(position), _seconds(wait_ms), _seconds(takes_ms), spec)
 
 
 def _if_known(number: int) -> int | None:
