@@ -118,15 +118,11 @@ def _choose_model(name: str | None, catalogue: Catalogue) -> ModelEntry:
 def _get_model(name: str | None, catalogue: Catalogue) -> ModelEntry:
     if name is None:
         if catalogue.fallback_model is None:
-            raise ModelRequired(
-                _how_to_name_one(catalogue), faults=_model_fault(catalogue, ModelRequired)
-            )
+            raise _model_fault(ModelRequired, _how_to_name_one(catalogue), catalogue)
         return catalogue.fallback_model
     found = catalogue.find_model(name)
     if found is None:
-        raise ModelUnavailable(
-            _how_to_add(name, catalogue), faults=_model_fault(catalogue, ModelUnavailable)
-        )
+        raise _model_fault(ModelUnavailable, _how_to_add(name, catalogue), catalogue)
     return found
 
 
@@ -139,9 +135,10 @@ def _how_to_add(name: str, catalogue: Catalogue) -> str:
     )
 
 
-def _model_fault(catalogue: Catalogue, kind: type[PaintjobError]) -> tuple[Fault, ...]:
+def _model_fault(kind: type[PaintjobError], detail: str, catalogue: Catalogue) -> PaintjobError:
+    # Among faults of other fields only its own message is told: that must say what to do.
     names = tuple(entry.name for entry in catalogue.models)
-    return (Fault("/model", kind.code, "must name a configured model", names),)
+    return kind(detail, faults=(Fault("/model", kind.code, detail, names),))
 
 
 def _how_to_name_one(catalogue: Catalogue) -> str:

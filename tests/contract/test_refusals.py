@@ -193,6 +193,35 @@ def test_bad_extension_is_refused(
     _assert_problem(post_outpaint(client, **fields), status, code)
 
 
+MODEL = """
+[[models]]
+name = "tiny"
+family = "stable-diffusion"
+source = "/nowhere"
+"""
+
+
+@pytest.mark.parametrize(
+    ("fields", "pointer", "words"),
+    [
+        ({"model": "flux2-klein-4b"}, "/model", "`paintjob models pull flux2-klein-4b`"),
+        ({"model": "x"}, "/model", "GET /models"),
+    ],
+)
+def test_what_a_model_cannot_honor_is_refused_with_what_helps(
+    broker_url: str, tmp_path: Path, fields: dict[str, Any], pointer: str, words: str
+) -> None:
+    file = tmp_path / "models.toml"
+    file.write_text(MODEL)
+    client = build_app(broker_url, tmp_path, models_file=file).test_client()
+    asked = {"method": "generate", "model": "tiny", **fields}
+    problem = post_inpaint(client, **asked).get_json()
+    [fault] = problem["errors"]
+    assert (problem["status"], fault["pointer"]) == (422, pointer)
+    assert words in fault["message"]
+    assert words in problem["detail"]
+
+
 def test_all_faults_are_told_at_once(client: FlaskClient) -> None:
     response = post_inpaint(
         client,
