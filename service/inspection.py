@@ -33,6 +33,7 @@ from service.contract.masks import (
     inspect_transparency,
 )
 from service.contract.params import InpaintParams, Operation, OutpaintParams
+from service.model_rules import find_model_faults
 from service.outbound.urls import check_url
 from service.output import check_format_holds, check_format_holds_exif, find_format_faults
 from service.planning import (
@@ -226,6 +227,8 @@ class Inspector:
         with found.at("/method"):
             found.choice = choose(operation, params, self._catalogue)
             found.faults += find_unsupported(params, found.choice)
+            if found.choice.model is not None:
+                found.faults += find_model_faults(params, found.choice.model)
         found.faults += find_format_faults(params)
         found.faults += find_retention_faults(params)
         self._check_webhook(params, found)

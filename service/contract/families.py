@@ -39,6 +39,10 @@ class Family(BaseModel):
             whole cells.
         sees_hole: whether it looks into the hole even at `strength` 1, so that the hole must be
             filled beforehand.
+        guided_above: `guidance_scale` above which the negative prompt counts; `None` where it
+            always does.
+        runs_part_steps: whether it runs at least one step however little `strength` leaves; else
+            only whole ones, which may be none.
         batches: whether one call may hold rows of different pictures, prompts and seeds.
         crops: whether it sees a crop around the hole, brought to a size of its own, so that
             `region`, `padding` and `infill` mean something.
@@ -54,6 +58,8 @@ class Family(BaseModel):
     size_multiple: int = 16
     cell: int = 16
     sees_hole: bool = False
+    guided_above: float | None = 1.0
+    runs_part_steps: bool = True
     batches: bool = True
     crops: bool = True
 
@@ -82,6 +88,7 @@ _FAMILIES = (
         honors=_HONORED,
         size_multiple=8,
         cell=8,
+        runs_part_steps=False,
     ),
     Family(
         name="stable-diffusion-xl",
@@ -91,6 +98,7 @@ _FAMILIES = (
         honors=_HONORED,
         size_multiple=8,
         cell=8,
+        runs_part_steps=False,
     ),
     Family(
         name="stable-diffusion-3",
@@ -120,6 +128,7 @@ _FAMILIES = (
         conditioning="blend",
         guidance="cfg",
         honors=_HONORED,
+        guided_above=0.0,
     ),
     Family(
         name="z-image-controlnet",
@@ -127,6 +136,7 @@ _FAMILIES = (
         conditioning="control",
         guidance="cfg",
         honors=_HONORED - {"strength"},
+        guided_above=0.0,
     ),
     Family(
         name="qwen-image",
@@ -157,6 +167,8 @@ _FAMILIES = (
         honors=_HONORED - {"strength"},
         size_multiple=64,
         cell=8,
+        # Its prior is guided by a scale of its own.
+        guided_above=None,
         # Its decoder pastes the first row's picture into every row.
         batches=False,
     ),

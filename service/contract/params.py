@@ -90,7 +90,7 @@ class PaintParams(BaseModel):
         ge=0,
         le=MAX_PADDING_PIXELS,
         description="Pixels of surroundings around the crop; by default what the model needs to "
-        "see the context. `generate` only.",
+        "see the context. Fewer than 32 are taken as 32, which blending needs. `generate` only.",
     )
     infill: Infill | None = Field(
         None,

@@ -80,6 +80,23 @@ def test_the_class_of_a_family_is_in_diffusers_and_takes_the_settings(family: st
 
 
 @pytest.mark.parametrize("family", ALL_FAMILIES)
+def test_the_family_tells_when_a_negative_prompt_counts_and_a_step_is_run(
+    family: str, engine_of: EngineOf
+) -> None:
+    model, traits = model_of(engine_of(family)), FAMILIES[family]
+    settings = Settings(64, 64, steps=2, strength=0.25, guidance_scale=1.0)
+    if "negative_prompt" in traits.honors and traits.guided_above is not None:
+        for scale in (0.0, 0.5, 1.0, 1.5):
+            is_guided = model.adapter.is_guided(
+                model.pipeline, replace(settings, guidance_scale=scale)
+            )
+            assert is_guided == (scale > traits.guided_above)
+    if model.adapter.takes_strength:
+        steps = model.adapter.steps_run(model.pipeline, settings)
+        assert (steps >= 1) == traits.runs_part_steps
+
+
+@pytest.mark.parametrize("family", ALL_FAMILIES)
 def test_a_call_is_given_what_the_pipeline_takes_and_the_family_honors(
     family: str, engine_of: EngineOf
 ) -> None:
