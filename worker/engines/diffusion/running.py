@@ -116,7 +116,8 @@ class Runner:
         images = self._call_if_it_fits(call, tiles)
         if images is not None:
             return self._mend(call, images, tiles)
-        self._progress.done = before
+        # What was done in vain was done: steps are never taken back.
+        self._progress.total += self._progress.done - before
         if len(call.rows) > 1:
             self._progress.total += call.steps_run
             return [row for half in call.halves() for row in self._run(half, tiles)]

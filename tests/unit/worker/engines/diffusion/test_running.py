@@ -91,6 +91,19 @@ def test_run_tiles_the_autoencoder_when_one_row_is_too_much(short_engine: Diffus
     assert np.array_equal(wanted[0], paint(short_engine, [canvas])[0])
 
 
+def test_run_takes_no_step_back_that_it_has_told(short_engine: DiffusionEngine) -> None:
+    model, told = model_of(short_engine), list[tuple[int, int]]()
+
+    def refuse_whole_pictures(*_: Any) -> None:
+        if not model.autoencoder.use_tiling:
+            raise torch.OutOfMemoryError
+
+    with hooked(model.autoencoder.decoder, refuse_whole_pictures):
+        short_engine.paint([canvas_of(1)], lambda *step: told.append(step))
+    assert [step for step, _ in told if step] == [1, 2, 3, 4, 5, 6]
+    assert told[-1] == (6, 6)
+
+
 def test_run_tells_when_memory_holds_not_even_one_row(short_engine: DiffusionEngine) -> None:
     def refuse(*_: Any) -> None:
         raise torch.OutOfMemoryError("CUDA out of memory.")
