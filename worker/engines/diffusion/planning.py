@@ -175,8 +175,10 @@ def _plan_calls(
             settings = make_settings(piece, model.entry, model.adapter)
             groups.setdefault((settings, alone), []).append(piece)
     calls = []
-    for (settings, _), pieces in groups.items():
-        limit = _limit_rows(model, settings, len(pieces), most_rows)
+    for (settings, alone), pieces in groups.items():
+        # Nor may it depend on what memory happens to be free how its regions share calls.
+        most = len(pieces) if alone is None else 1
+        limit = _limit_rows(model, settings, most, most_rows)
         steps = _count_steps(model, settings)
         rows = [tuple(pieces[start : start + limit]) for start in range(0, len(pieces), limit)]
         calls += [PlannedCall(settings, some, steps) for some in rows]

@@ -83,6 +83,15 @@ def test_paint_gives_a_deterministic_canvas_a_call_of_its_own(
     assert [row.details["rows"] for row in painted] == [2, 1, 2]
 
 
+def test_paint_gives_each_region_of_a_deterministic_canvas_a_call_of_its_own(
+    tiny_engine: DiffusionEngine,
+) -> None:
+    canvas = canvas_of(0, 400, 300, region="box", padding=32, deterministic=True)
+    canvas.mask[280:290, 380:390] = 255
+    [painted] = tiny_engine.paint([canvas], ignore)
+    assert (painted.details["rows"], len(painted.details["crops"])) == (1, 2)
+
+
 def test_paint_gives_another_picture_for_another_prompt(tiny_engine: DiffusionEngine) -> None:
     canvas = canvas_of(7)
     other = replace(canvas, params=InpaintParams(prompt="x" * 70))
