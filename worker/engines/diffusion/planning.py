@@ -226,15 +226,20 @@ def make_settings(piece: Piece, entry: ModelEntry, adapter: Adapter) -> Settings
     """Give a row's settings: asked for, or the model's own; what is not honored is left out."""
     params, defaults = piece.canvas.params, entry.defaults
     width, height = piece.size
-    length = adapter.sequence_length
     return Settings(
         width=width,
         height=height,
         steps=_either(params.num_inference_steps, defaults.num_inference_steps),
         strength=find_strength(piece.canvas, entry, adapter),
         guidance_scale=_either(params.guidance_scale, defaults.guidance_scale),
-        max_sequence_length=None if length is None else entry.max_sequence_length or length,
+        max_sequence_length=find_sequence_length(entry, adapter),
     )
+
+
+def find_sequence_length(entry: ModelEntry, adapter: Adapter) -> int | None:
+    """Give the tokens that prompts are padded and cut to; `None` where the encoder has its own."""
+    length = adapter.sequence_length
+    return None if length is None else entry.max_sequence_length or length
 
 
 def find_strength(canvas: Canvas, entry: ModelEntry, adapter: Adapter) -> float:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Mapping
 from typing import Any, Final
 
 import torch
 
+from service.contract.jobs import JobWarning
 from worker.engines.diffusion.families.base import Adapter, Embedding
 
 MAX_BYTES: Final = 256 * 2**20
@@ -60,6 +62,36 @@ class PromptCache:
         while self._bytes > self._max_bytes:
             _, oldest = self._kept.popitem(last=False)
             self._bytes -= _size(oldest)
+
+
+def find_cuts(
+    adapter: Adapter,
+    pipeline: Any,
+    texts: Mapping[str, str | None],
+    max_sequence_length: int | None,
+) -> tuple[JobWarning, ...]:
+    """Find texts of which the model has read the beginning alone.
+
+    Args:
+        adapter: knows its tokenizer.
+        pipeline: has it.
+        texts: by the parameter that they came in.
+        max_sequence_length: tokens that texts are cut to.
+    """
+    counts = {
+        name: adapter.count_tokens(pipeline, text, max_sequence_length)
+        for name, text in texts.items()
+        if text
+    }
+    return tuple(
+        JobWarning(
+            code="prompt_cut",
+            detail=f"{name} comes to {needed} tokens, of which the model reads {room}: the rest "
+            "was cut off",
+        )
+        for name, (needed, room) in counts.items()
+        if needed > room
+    )
 
 
 def _moved(embedding: Embedding, device: Any) -> Embedding:

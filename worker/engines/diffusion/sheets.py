@@ -5,12 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
+from service.contract.jobs import JobWarning
 from worker.engines.base import Canvas, Painted
 from worker.engines.diffusion.framing import Frame, make_frame, shrink_hole
 from worker.engines.diffusion.infilling import UNTOUCHED, fill_hole
 from worker.engines.diffusion.loading import LoadedModel
 from worker.engines.diffusion.overview import Overview
-from worker.engines.diffusion.planning import Call, Piece, PlannedCall, PlannedRow
+from worker.engines.diffusion.planning import (
+    Call,
+    Piece,
+    PlannedCall,
+    PlannedRow,
+    find_sequence_length,
+)
+from worker.engines.diffusion.prompts import find_cuts
 from worker.engines.diffusion.recipe import describe_row
 from worker.engines.diffusion.running import RunRow
 from worker.engines.diffusion.stitching import stitch
@@ -73,7 +81,18 @@ class Sheet:
     def finish(self) -> Painted:
         """Give the picture, once all pieces are in their places."""
         rows = max(details["rows"] for _, details in self._done)
-        return Painted(self._picture, details=self._describe(), batch_size=rows)
+        return Painted(
+            self._picture,
+            details=self._describe(),
+            warnings=self._find_cuts(),
+            batch_size=rows,
+        )
+
+    def _find_cuts(self) -> tuple[JobWarning, ...]:
+        model, params = self._model, self._canvas.params
+        texts = {"prompt": params.prompt, "negative_prompt": params.negative_prompt}
+        length = find_sequence_length(model.entry, model.adapter)
+        return find_cuts(model.adapter, model.pipeline, texts, length)
 
     def _crop(self, piece: Piece) -> ImageArray:
         box = piece.box

@@ -148,6 +148,15 @@ class Adapter:
         """
         raise NotImplementedError
 
+    def count_tokens(
+        self, pipeline: Any, text: str, max_sequence_length: int | None
+    ) -> tuple[int, int]:
+        """Give how many tokens a text comes to, and how many of them are read.
+
+        Where several encoders read it, that of the one which reads most.
+        """
+        raise NotImplementedError
+
     def encode_negative(self, pipeline: Any, text: str, embed: Embed) -> Embedding:
         """Give the embedding of a negative prompt, which may be empty."""
         return embed(text)
@@ -199,6 +208,12 @@ class NoiseAdapter(Adapter):
     denoiser = "unet"
     sequence_length = None
 
+    def count_tokens(
+        self, pipeline: Any, text: str, max_sequence_length: int | None
+    ) -> tuple[int, int]:
+        """Count as CLIP does, marks of beginning and end included."""
+        return count_clip(pipeline.tokenizer, text)
+
     def steps_run(self, pipeline: Any, settings: Settings) -> int:
         """Ask a copy of the scheduler: some take steps of two halves, or one more than asked."""
         scheduler = type(pipeline.scheduler).from_config(pipeline.scheduler.config)
@@ -208,6 +223,22 @@ class NoiseAdapter(Adapter):
         return (
             len(scheduler.timesteps) - skipped * scheduler.order if skipped < settings.steps else 0
         )
+
+
+def count_clip(tokenizer: Any, text: str) -> tuple[int, int]:
+    """Count tokens for an encoder that reads as many as its tokenizer says."""
+    return len(tokenizer(text).input_ids), tokenizer.model_max_length
+
+
+def count_chat(
+    tokenizer: Any, text: str, max_sequence_length: int | None, *, thinks: bool
+) -> tuple[int, int]:
+    """Count tokens for a language model, what is written around a message included."""
+    message = {"role": "user", "content": text}
+    whole = tokenizer.apply_chat_template(
+        [message], tokenize=False, add_generation_prompt=True, enable_thinking=thinks
+    )
+    return len(tokenizer(whole).input_ids), max_sequence_length or 0
 
 
 def new_generator(seed: int) -> torch.Generator:

@@ -28,6 +28,12 @@ class Chroma(Adapter):
         )
         return {"prompt_embeds": embeds, "prompt_attention_mask": mask}
 
+    def count_tokens(
+        self, pipeline: Any, text: str, max_sequence_length: int | None
+    ) -> tuple[int, int]:
+        """Count as T5 does."""
+        return len(pipeline.tokenizer(text).input_ids), max_sequence_length or 0
+
     def to_decodable(self, pipeline: Any, latents: torch.Tensor, settings: Settings) -> Any:
         """Unpack first."""
         return super().to_decodable(pipeline, unpack_2x2(latents, settings), settings)

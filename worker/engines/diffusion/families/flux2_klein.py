@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from worker.engines.diffusion.families.base import Adapter, Embedding, Settings
+from worker.engines.diffusion.families.base import Adapter, Embedding, Settings, count_chat
 
 
 class Flux2Klein(Adapter):
@@ -31,6 +31,12 @@ class Flux2Klein(Adapter):
         """Run Qwen3."""
         embeds, _ = pipeline.encode_prompt([text], max_sequence_length=max_sequence_length)
         return {"prompt_embeds": embeds}
+
+    def count_tokens(
+        self, pipeline: Any, text: str, max_sequence_length: int | None
+    ) -> tuple[int, int]:
+        """Count as Qwen3 is asked."""
+        return count_chat(pipeline.tokenizer, text, max_sequence_length, thinks=False)
 
     def to_decodable(self, pipeline: Any, latents: torch.Tensor, settings: Settings) -> Any:
         """Undo the packing, the norm by the autoencoder's statistics and the patches."""

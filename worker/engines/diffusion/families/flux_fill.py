@@ -24,6 +24,12 @@ class FluxFill(Adapter):
         embeds, pooled, _ = pipeline.encode_prompt([text], max_sequence_length=max_sequence_length)
         return {"prompt_embeds": embeds, "pooled_prompt_embeds": pooled}
 
+    def count_tokens(
+        self, pipeline: Any, text: str, max_sequence_length: int | None
+    ) -> tuple[int, int]:
+        """Count as T5 does: what CLIP makes of the beginning is but a hint."""
+        return len(pipeline.tokenizer_2(text).input_ids), max_sequence_length or 0
+
     def to_decodable(self, pipeline: Any, latents: torch.Tensor, settings: Settings) -> Any:
         """Unpack first."""
         return super().to_decodable(pipeline, unpack_2x2(latents, settings), settings)

@@ -12,6 +12,7 @@ from worker.engines.diffusion.families.base import (
     Rows,
     Settings,
     StepEnd,
+    count_clip,
     new_generator,
 )
 
@@ -42,6 +43,12 @@ class Kandinsky22(NoiseAdapter):
     def steps_run(self, pipeline: Any, settings: Settings) -> int:
         """Add the prior's steps."""
         return PRIOR_STEPS + super().steps_run(pipeline, settings)
+
+    def count_tokens(
+        self, pipeline: Any, text: str, max_sequence_length: int | None
+    ) -> tuple[int, int]:
+        """Count as the prior's CLIP does."""
+        return count_clip(pipeline.prior_tokenizer, text)
 
     def to_decodable(self, pipeline: Any, latents: torch.Tensor, settings: Settings) -> Any:
         """Give them as they are."""

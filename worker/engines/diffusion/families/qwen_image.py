@@ -24,6 +24,13 @@ class QwenImage(Adapter):
         embeds, _ = pipeline.encode_prompt([text], max_sequence_length=max_sequence_length)
         return {"prompt_embeds": embeds}
 
+    def count_tokens(
+        self, pipeline: Any, text: str, max_sequence_length: int | None
+    ) -> tuple[int, int]:
+        """Count as Qwen2.5-VL is asked, without what comes before the text."""
+        tokens = pipeline.tokenizer(pipeline.prompt_template_encode.format(text)).input_ids
+        return len(tokens) - pipeline.prompt_template_encode_start_idx, max_sequence_length or 0
+
     def join(self, embeddings: Sequence[Embedding]) -> dict[str, Any]:
         """Pad to the longest, with a mask where that adds anything."""
         rows = [one["prompt_embeds"] for one in embeddings]

@@ -7,7 +7,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from worker.engines.diffusion.families.base import Adapter, Embed, Embedding, Rows
+from worker.engines.diffusion.families.base import (
+    Adapter,
+    Embed,
+    Embedding,
+    Rows,
+    count_clip,
+)
 
 
 class StableDiffusion3(Adapter):
@@ -33,6 +39,14 @@ class StableDiffusion3(Adapter):
             max_sequence_length=max_sequence_length,
         )
         return {"prompt_embeds": embeds, "pooled_prompt_embeds": pooled}
+
+    def count_tokens(
+        self, pipeline: Any, text: str, max_sequence_length: int | None
+    ) -> tuple[int, int]:
+        """Count as T5 does where it is loaded, else as CLIP."""
+        if pipeline.text_encoder_3 is None:
+            return count_clip(pipeline.tokenizer, text)
+        return len(pipeline.tokenizer_3(text).input_ids), max_sequence_length or 0
 
     def to_pictures(self, pipeline: Any, output: Any, rows: Rows) -> list[np.ndarray]:
         """Decode the latents, shift included."""

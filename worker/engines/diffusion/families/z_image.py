@@ -7,7 +7,14 @@ from typing import Any
 
 from PIL import Image
 
-from worker.engines.diffusion.families.base import Adapter, Embed, Embedding, Rows, Settings
+from worker.engines.diffusion.families.base import (
+    Adapter,
+    Embed,
+    Embedding,
+    Rows,
+    Settings,
+    count_chat,
+)
 
 GRAY = (128, 128, 128)
 
@@ -28,6 +35,12 @@ class ZImage(Adapter):
             [text], do_classifier_free_guidance=False, max_sequence_length=max_sequence_length
         )
         return {"prompt_embeds": embeds[0]}
+
+    def count_tokens(
+        self, pipeline: Any, text: str, max_sequence_length: int | None
+    ) -> tuple[int, int]:
+        """Count as Qwen3 is asked."""
+        return count_chat(pipeline.tokenizer, text, max_sequence_length, thinks=True)
 
     def join(self, embeddings: Sequence[Embedding]) -> dict[str, Any]:
         """Give a list: lengths differ."""

@@ -83,6 +83,18 @@ def test_paint_gives_a_deterministic_canvas_a_call_of_its_own(
     assert [row.details["rows"] for row in painted] == [2, 1, 2]
 
 
+def test_paint_warns_of_what_it_cut_off_a_prompt(tiny_engine: DiffusionEngine) -> None:
+    canvases = [
+        canvas_of(0, prompt="x" * 75, negative_prompt="y" * 90),
+        canvas_of(1, prompt="x" * 76),
+        canvas_of(2),
+    ]
+    found = [row.warnings for row in tiny_engine.paint(canvases, ignore)]
+    assert [[one.code for one in row] for row in found] == [["prompt_cut"], ["prompt_cut"], []]
+    assert found[0][0].detail.startswith("negative_prompt comes to 92 tokens")
+    assert found[1][0].detail.startswith("prompt comes to 78 tokens, of which the model reads 77")
+
+
 def test_paint_gives_each_region_of_a_deterministic_canvas_a_call_of_its_own(
     tiny_engine: DiffusionEngine,
 ) -> None:

@@ -32,6 +32,7 @@ from worker.engines.diffusion.engine import DiffusionEngine
 from worker.engines.diffusion.families import ADAPTERS
 from worker.engines.diffusion.families.base import Rows, Settings
 from worker.engines.diffusion.loading import LoadedModel
+from worker.engines.diffusion.planning import find_sequence_length
 from worker.reporting import Aborted
 
 pytestmark = LIBRARY_WARNINGS
@@ -94,6 +95,40 @@ def test_the_family_tells_when_a_negative_prompt_counts_and_a_step_is_run(
     if model.adapter.takes_strength:
         steps = model.adapter.steps_run(model.pipeline, settings)
         assert (steps >= 1) == traits.runs_part_steps
+
+
+@pytest.mark.parametrize("family", ALL_FAMILIES)
+def test_the_end_of_a_prompt_counts_as_long_as_it_is_said_to_be_read(
+    family: str, engine_of: EngineOf
+) -> None:
+    model = model_of(engine_of(family))
+    adapter, length = model.adapter, find_sequence_length(model.entry, model.adapter)
+
+    def spare(text: str) -> int:
+        needed, room = adapter.count_tokens(model.pipeline, text, length)
+        return room - needed
+
+    fits = "x"
+    while spare(f"{fits}x") >= 0:
+        fits += "x"
+    assert spare(fits) == 0
+    assert reads_last_letter(model, fits, length)
+    assert not reads_last_letter(model, fits + "x" * 40, length)
+
+
+def reads_last_letter(model: LoadedModel, text: str, length: int | None) -> bool:
+    # Kandinsky's adapter hands texts on; its prior's encoder is what reads them.
+    if model.entry.family == "kandinsky-2.2":
+        prior = model.pipeline.prior_pipe
+        first, second = (
+            prior._encode_prompt(one, "cpu", 1, False)[1] for one in (text, f"{text[:-1]}y")
+        )
+        return not torch.equal(first, second)
+    with torch.no_grad():
+        first, second = (
+            model.adapter.encode(model.pipeline, one, length) for one in (text, f"{text[:-1]}y")
+        )
+    return any(not is_same(first[name], second[name]) for name in first)
 
 
 @pytest.mark.parametrize("family", ALL_FAMILIES)
