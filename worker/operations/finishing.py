@@ -179,7 +179,12 @@ def output_warnings(prepared: Prepared, painted: Sequence[Painted]) -> list[JobW
 
 def _low_confidence(prepared: Prepared, estimate: float) -> JobWarning:
     """Say that the result may be poor, and what would help."""
-    if prepared.row.spec.operation == "inpaint":
+    spec = prepared.row.spec
+    if spec.method == "generate":
+        # The only model that estimates is the built-in one, which has no weights.
+        size = "a smaller mask" if spec.operation == "inpaint" else "smaller margins"
+        help_ = f"another seed, {size}, or a model with weights"
+    elif spec.operation == "inpaint":
         help_ = "a smaller mask, a source_mask of where to copy from, or method generate"
     else:
         help_ = "smaller margins, or method generate"

@@ -210,6 +210,17 @@ def test_paint_tells_what_the_engine_makes_of_its_work(blobs: BlobStore) -> None
     assert "0.10" in done.warnings[1].detail
 
 
+def test_paint_tells_a_doubtful_generate_no_way_that_it_went_already(blobs: BlobStore) -> None:
+    def script(canvases: Sequence[Canvas], _on_step: StepCallback) -> list[Painted]:
+        return [Painted(canvas.image, 0.1) for canvas in canvases]
+
+    row = row_of(blobs)
+    row = replace(row, spec=row.spec.model_copy(update={"method": "generate"}))
+    engines = QueueEngines({("inpaint", "generate", None): ScriptedEngine(script)})
+    warning = only_done(run(row, blobs, engines)).warnings[-1]
+    assert "another seed, a smaller mask, or a model with weights" in warning.detail
+
+
 def test_paint_hands_the_source_mask_to_the_engine(blobs: BlobStore) -> None:
     seen: list[Any] = []
 
