@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from service.contract.catalogue import Catalogue, ModelEntry
+from service.contract.catalogue import SELF_MODEL, Catalogue, ModelEntry
 from service.contract.errors import (
     Fault,
     ImageTooLarge,
@@ -99,9 +99,9 @@ def _resolve_auto(
     asked = [name for name in sorted(GENERATE_FIELDS) if getattr(params, name) is not None]
     if not asked:
         return BEST_WEIGHT_FREE[operation]
-    detail = f"{', '.join(asked)} can only be honored by a model. {_how_to_name_one(catalogue)}"
-    faults = [Fault(f"/{name}", ModelRequired.code, "needs a model") for name in asked]
-    raise ModelRequired(detail, faults=tuple(faults))
+    message = f"only a model can honor it. {_how_to_name_one(catalogue)}"
+    faults = [Fault(f"/{name}", ModelRequired.code, message) for name in asked]
+    raise ModelRequired(message, faults=tuple(faults))
 
 
 def _choose_model(name: str | None, catalogue: Catalogue) -> ModelEntry:
@@ -142,11 +142,11 @@ def _model_fault(kind: type[PaintjobError], detail: str, catalogue: Catalogue) -
 
 
 def _how_to_name_one(catalogue: Catalogue) -> str:
-    if catalogue.models:
+    if any(entry.name != SELF_MODEL.name for entry in catalogue.models):
         return "No model is the default here: name one in `model`; GET /models lists them."
     return (
-        "No model is configured here: the operator adds one by `paintjob models pull NAME`, or to "
-        "the file that PAINTJOB_MODELS_FILE names, with `default = true`."
+        "No model with weights is configured here: the operator adds one by `paintjob models pull "
+        "NAME`, or to the file that PAINTJOB_MODELS_FILE names, with `default = true`."
     )
 
 

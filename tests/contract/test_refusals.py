@@ -225,6 +225,15 @@ def test_what_a_model_cannot_honor_is_refused_with_what_helps(
     assert words in problem["detail"]
 
 
+def test_a_prompt_for_which_there_is_no_model_is_refused_with_the_command_that_adds_one(
+    broker_url: str, tmp_path: Path
+) -> None:
+    # As on a fresh machine: the built-in model takes no prompt, so naming it would not help.
+    client = build_app(broker_url, tmp_path, self_model=True).test_client()
+    problem = _assert_problem(post_inpaint(client, prompt="a door"), 422, "model_required")
+    assert "`paintjob models pull NAME`" in problem["detail"]
+
+
 def test_all_faults_are_told_at_once(client: FlaskClient) -> None:
     response = post_inpaint(
         client,
