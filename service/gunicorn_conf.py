@@ -7,6 +7,8 @@ This is the one module where something happens at import, because gunicorn reads
 from __future__ import annotations
 
 import os
+import socket
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -56,12 +58,24 @@ def when_ready(server: Any) -> None:
         RuntimeError: others can reach it, and neither keys are asked for nor was that allowed.
     """
     for listener in server.LISTENERS:
+        _bound_silence(listener.sock)
         name = listener.getsockname()
         if isinstance(name, tuple):  # a unix socket's is a path
             try:
                 _settings.check_reach(str(name[0]))
             except ValueError as error:
                 raise RuntimeError(str(error)) from None
+
+
+def _bound_silence(listener: socket.socket) -> None:
+    """Bound how long the clients of a socket may be silent within the head of a request.
+
+    gunicorn reads that without a time limit, and `pre_request` comes after it; Linux hands this one
+    down to every connection that is accepted.
+    """
+    seconds = _settings.client_silence_seconds
+    bound = struct.pack("ll", int(seconds), int(seconds % 1 * 1_000_000))
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, bound)
 
 
 def post_fork(server: Any, worker: Any) -> None:

@@ -127,3 +127,26 @@ def test_client_that_falls_silent_does_not_hold_a_thread(broker_url: str, tmp_pa
         for connection in connections:
             assert connection.recv(1024).startswith(b"HTTP/1.1 400")
             connection.close()
+
+
+@pytest.mark.parametrize("before", [b"", b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n"])
+def test_client_that_falls_silent_in_its_headers_does_not_hold_a_thread(
+    broker_url: str, tmp_path: Path, before: bytes
+) -> None:
+    settings = {
+        "PAINTJOB_HTTP_WORKERS": "1",
+        "PAINTJOB_HTTP_THREADS": "2",
+        "PAINTJOB_CLIENT_SILENCE_SECONDS": "1",
+    }
+    with running_server(broker_url, tmp_path, **settings) as server:
+        connections = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(2)]
+        for connection in connections:
+            connection.settimeout(10)
+            connection.sendall(before)
+            if before:
+                assert connection.recv(4096).startswith(b"HTTP/1.1 200")
+            connection.sendall(b"GET /health/live HTTP/1.1\r\nHost")
+        assert httpx.get(f"{server.url}/health/live", timeout=10).is_success
+        for connection in connections:
+            assert connection.recv(1024) == b""
+            connection.close()
