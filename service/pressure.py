@@ -6,6 +6,7 @@ before the room is used up: what was accepted runs on, and commits, out of the r
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -134,20 +135,35 @@ class Gate:
 
 
 class _Kept(Generic[Value]):
-    """A value that is looked up again when it is older than a second, by one thread at a time."""
+    """A value that is looked up again when it is older than a second, by one thread at a time.
+
+    That nobody answered is told to all who waited for it: else each would try in turn, for as long
+    as the time limit of the broker's socket. Whoever comes later looks anew.
+    """
 
     def __init__(self, look_up: Callable[[], Value]) -> None:
         self._look_up = look_up
         self._lock = threading.Lock()
-        self._kept: tuple[float, Value] | None = None
+        self._kept: tuple[float, Value | Refused] | None = None
 
     def get(self) -> Value:
         kept = self._kept
         if kept is None or time.monotonic() - kept[0] > LOOK_SECONDS:
             with self._lock:
                 if self._kept is kept:
-                    self._kept = time.monotonic(), self._look_up()
+                    self._kept = self._look()
                 kept = self._kept
         if kept is None:
             raise AssertionError("looked up just now")
-        return kept[1]
+        found = kept[1]
+        if isinstance(found, Refused):
+            # Without its past: each raise would add to that.
+            raise found.with_traceback(None)
+        return found
+
+    def _look(self) -> tuple[float, Value | Refused]:
+        began = time.monotonic()
+        try:
+            return began, self._look_up()
+        except Refused as error:
+            return -math.inf, error
