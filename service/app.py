@@ -22,6 +22,7 @@ from service.routes import (
     jobs,
     listing,
     paint,
+    queries,
     reference,
     uploads,
 )
@@ -60,6 +61,7 @@ def create_app(settings: ServiceSettings) -> Flask:
     app.after_request(_end)
     auth.install(app)
     limits.install(app)
+    queries.install(app)
     for module in _ROUTES:
         app.register_blueprint(module.build_blueprint())
     app.register_blueprint(_build_docs())

@@ -140,7 +140,7 @@ class InvalidField(InvalidInput):
 
 
 class UnknownField(InvalidInput):
-    """A field that does not exist was sent."""
+    """A field, or a parameter in the URL, that the call does not have was sent."""
 
     code = "unknown_field"
     title = "Unknown field"

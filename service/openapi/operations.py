@@ -31,7 +31,6 @@ _SUBMISSION_ERRORS = [
     "not_acceptable",
     "job_expired",
     "invalid_field",
-    "unknown_field",
     "conflicting_fields",
     "image_undecodable",
     "image_not_served",
@@ -57,7 +56,9 @@ _PAINTING_ERRORS = [
 ]
 """What may end a job, for those who asked for the picture itself."""
 
-_KEY_ERRORS = ["unauthorized", "forbidden", "rate_limited"]
+_CALL_ERRORS = ["unauthorized", "forbidden", "rate_limited", "unknown_field"]
+"""What every call meets that knows its caller: the last one for a query that it does not take."""
+
 _BATCH_ERRORS = ["not_found", "broker_unavailable"]
 _JOB_ERRORS = ["not_found", "job_expired", "broker_unavailable"]
 
@@ -125,7 +126,7 @@ class Operation:
     @property
     def all_errors(self) -> list[str]:
         """The codes that it can meet, besides `internal`."""
-        return [*_KEY_ERRORS, *self.errors] if self.needs_key else self.errors
+        return [*_CALL_ERRORS, *self.errors] if self.needs_key else self.errors
 
 
 def _submit(operation: PaintOperation, summary: str, description: str, errors: str) -> Operation:
@@ -265,7 +266,7 @@ OPERATIONS: tuple[Operation, ...] = (
         "or go meanwhile neither repeat nor hide another. With `status`, a job that changes its "
         "status between two pages is where its new status belongs.",
         parameters=("cursor", "limit", "status", "tag"),
-        errors=["invalid_field", "unknown_field", "broker_unavailable"],
+        errors=["invalid_field", "broker_unavailable"],
     ),
     Operation(
         "get",
@@ -392,7 +393,6 @@ OPERATIONS: tuple[Operation, ...] = (
             "body_too_large",
             "unsupported_media_type",
             "invalid_field",
-            "unknown_field",
             "webhook_key_required",
             "idempotency_conflict",
             "not_found",
@@ -429,7 +429,7 @@ OPERATIONS: tuple[Operation, ...] = (
         "What became of each item",
         {200: Reply("A page of items.", batch_answers.BatchItems)},
         parameters=("batch_id", "first", "batch_limit"),
-        errors=[*_BATCH_ERRORS, "invalid_field", "unknown_field"],
+        errors=[*_BATCH_ERRORS, "invalid_field"],
     ),
     Operation(
         "post",
@@ -478,7 +478,7 @@ OPERATIONS: tuple[Operation, ...] = (
         "Send a batch's webhook again, under the id it had",
         {202: Reply("It is sent soon, and tried as a new one is.", schemas.Deliveries)},
         parameters=("batch_id", "webhook_id"),
-        errors=[*_BATCH_ERRORS, "no_webhook", "unknown_field"],
+        errors=[*_BATCH_ERRORS, "no_webhook"],
     ),
     Operation(
         "post",
@@ -497,7 +497,6 @@ OPERATIONS: tuple[Operation, ...] = (
             "image_too_large",
             "unsupported_media_type",
             "invalid_field",
-            "unknown_field",
             "conflicting_fields",
             "image_undecodable",
             "broker_unavailable",
@@ -542,7 +541,7 @@ OPERATIONS: tuple[Operation, ...] = (
         "Send a webhook again, under the id it had",
         {202: Reply("It is sent soon, and tried as a new one is.", schemas.Deliveries)},
         parameters=("job_id", "webhook_id"),
-        errors=[*_JOB_ERRORS, "no_webhook", "unknown_field"],
+        errors=[*_JOB_ERRORS, "no_webhook"],
     ),
     Operation(
         "get",

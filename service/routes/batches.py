@@ -115,20 +115,20 @@ def _render(record: BatchRecord, status: int = 200) -> Response:
 
 def _read_page() -> tuple[int, int]:
     """Read which items are asked for: the first, and how many."""
-    faults = [
-        Fault(f"/{name}", "unknown_field", "the URL takes first and limit alone")
-        for name in sorted(set(request.args) - {"first", "limit"})
-    ]
-    values = {"first": 0, "limit": DEFAULT_PAGE}
     rules = {"first": (0, 999_999), "limit": (1, MAX_PAGE)}
+    values, faults = {"first": 0, "limit": DEFAULT_PAGE}, []
+    if set(request.args) - set(rules):
+        faults.append(Fault("", "unknown_field", "the URL takes first and limit alone"))
     for name, (least, most) in rules.items():
-        text = request.args.get(name)
-        if text is None:
-            continue
-        if text.isascii() and text.isdigit() and least <= int(text) <= most:
-            values[name] = int(text)
+        texts = request.args.getlist(name)
+        if all(_is_number(text, least, most) for text in texts) and len(texts) < 2:
+            values[name] = int(texts[0]) if texts else values[name]
         else:
-            message = f"must be a whole number from {least} to {most}"
-            faults.append(Fault(f"/{name}", "invalid_field", message))
+            message = f"{name} must be a whole number from {least} to {most}, once"
+            faults.append(Fault("", "invalid_field", message))
     raise_faults(faults)
     return values["first"], values["limit"]
+
+
+def _is_number(text: str, least: int, most: int) -> bool:
+    return text.isascii() and text.isdigit() and len(text) < 10 and least <= int(text) <= most

@@ -262,3 +262,11 @@ def test_upload_that_is_no_picture_is_refused(app: Flask, client: FlaskClient) -
     answer = post_form(client, "/uploads", {"file": (b"x" * 400_000, "a.png")})
     assert answer.status_code == 415
     assert post_form(client, "/uploads", {"other": "x"}).status_code == 422
+
+
+@pytest.mark.parametrize("query", ["first=1&first=2", "limit=0", "first=-1", "limit=201", "page=1"])
+def test_items_refuse_a_query_that_breaks_a_rule(client: FlaskClient, query: str) -> None:
+    batch = _post(client, [{"operation": "outpaint"}]).get_json()
+    answer = client.get(f"/batches/{batch['id']}/items?{query}")
+    assert answer.status_code == 422
+    assert answer.get_json()["errors"][0]["pointer"] == ""

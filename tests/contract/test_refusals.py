@@ -367,6 +367,28 @@ def test_query_is_refused_rather_than_ignored(client: FlaskClient, query: str) -
     _assert_problem(response, 422, "unknown_field")
 
 
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", "/batches?dry_run=true"),
+        ("POST", "/uploads?name=a"),
+        ("GET", "/jobs/{id}?wait=30"),
+        ("GET", "/jobs/{id}/events?lastEventId=1"),
+        ("GET", "/jobs/{id}/result?n=1"),
+        ("POST", "/jobs/{id}/cancel?force"),
+        ("DELETE", "/jobs/{id}?dry_run=true"),
+        ("GET", "/limits?x=%ff"),
+    ],
+)
+def test_query_of_a_call_that_takes_none_is_refused(
+    client: FlaskClient, method: str, path: str
+) -> None:
+    job = post_inpaint(client).get_json()
+    response = client.open(path.format(id=job["id"]), method=method)
+    _assert_problem(response, 422, "unknown_field")
+    assert client.get(f"/jobs/{job['id']}").get_json()["status"] == "queued"
+
+
 def test_full_queue_is_told_with_retry_after(broker_url: str, tmp_path: Path) -> None:
     client = build_app(broker_url, tmp_path, queue_limit=1).test_client()
     assert post_inpaint(client).status_code == 202
