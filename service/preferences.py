@@ -21,6 +21,7 @@ _PREFERENCE = re.compile(
     \s*(?:;.*)?""",
     re.VERBOSE | re.DOTALL,
 )
+_OURS = re.compile(r"\s*(wait|respond-async)(?![\w-])", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -50,12 +51,16 @@ def parse_preferences(header: str | None) -> Preferences:
     client that means to wait should not find out by not being waited for.
     """
     given: dict[str, str] = {}
-    for part in parse_list_header(header or ""):
+    faults = []
+    # Of a quote that is not closed the parser makes nothing at all.
+    for part in parse_list_header(header or "") or [header or ""]:
         found = _PREFERENCE.fullmatch(part)
         if found is not None:
             given.setdefault(found["name"].lower(), (found["value"] or "").strip('"'))
+        elif _OURS.match(part):
+            message = f"malformed: say wait=N, N from 1 to {MAX_WAIT_SECONDS}, or respond-async"
+            faults.append(Fault(HEADER, "invalid_field", message))
     wait, respond_async = given.get("wait"), given.get("respond-async")
-    faults = []
     if wait is not None and not _is_wait(wait):
         message = f"wait must be a whole number of seconds from 1 to {MAX_WAIT_SECONDS}"
         faults.append(Fault(HEADER, "invalid_field", message))

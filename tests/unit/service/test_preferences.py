@@ -18,6 +18,7 @@ from service.preferences import Preferences, parse_preferences
         ('wait="5"', 5, False),
         ("wait=5, wait=9", 5, False),
         ("return=minimal", None, False),
+        ("waiting 5, wait-not 3, respond-async-please now", None, False),
         ('note="a, wait=3"; level=2, respond-async', None, True),
         ("handling=lenient; wait=0, wait=1; now", 1, False),
     ],
@@ -28,7 +29,22 @@ def test_preferences_are_read(header: str | None, seconds: int | None, is_async:
 
 @pytest.mark.parametrize(
     "header",
-    ["wait", "wait=", "wait=0", "wait=61", "wait=-1", "wait=1.5", "wait=a", "wait=٣", "wait=99999"],
+    [
+        "wait",
+        "wait=",
+        "wait=0",
+        "wait=61",
+        "wait=-1",
+        "wait=1.5",
+        "wait=a",
+        "wait=٣",
+        "wait=99999",
+        "wait=5 s",
+        "wait 5",
+        "wait:5",
+        'wait="5',
+        "return=minimal, Wait=5 s",
+    ],
 )
 def test_wrong_wait_is_told_of(header: str) -> None:
     (fault,) = parse_preferences(header).faults
