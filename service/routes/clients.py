@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import select
 import socket
 from collections.abc import Callable
 from typing import Literal
 
 from flask import request
+from werkzeug.datastructures import MIMEAccept
 
 from service.contract.errors import NotAcceptable
 from service.contract.formats import MEDIA_TYPES
@@ -16,6 +18,7 @@ from service.preferences import HEADER, Preferences, parse_preferences
 
 JSON = "application/json"
 DEFAULT_FORMAT = "png"
+_CHARSET = re.compile(r""";\s*charset\s*=\s*("[^"]*"|[^;"]*)""", re.IGNORECASE)
 
 
 def read_preferences() -> Preferences:
@@ -76,7 +79,9 @@ def _quality(media_type: str) -> float:
     """Give how much the client wants a type, 0..1; without `Accept` it takes everything."""
     if not request.headers.get("Accept", "").strip():
         return 1.0
-    return float(request.accept_mimetypes.quality(media_type))
+    # Many clients ask for one, and to JSON it means nothing (RFC 8259, section 11).
+    plain = [(_CHARSET.sub("", kind), wish) for kind, wish in request.accept_mimetypes]
+    return float(MIMEAccept(plain).quality(media_type))
 
 
 def _is_closed(connection: socket.socket) -> bool:

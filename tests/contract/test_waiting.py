@@ -98,6 +98,8 @@ def test_wrong_wish_is_told_with_all_other_faults(client: FlaskClient, app: Flas
         ("image/*;q=0.5, application/json", "application/json"),
         ("image/jpeg, */*;q=0.1", "application/json"),
         ("application/json, application/problem+json", "application/json"),
+        ("application/json; charset=utf-8", "application/json"),
+        ('application/json;Charset="UTF-8";q=0.2, image/png;q=0.1', "application/json"),
     ],
 )
 def test_accept_chooses_between_job_and_picture(
@@ -115,6 +117,7 @@ def test_accept_chooses_between_job_and_picture(
     ("headers", "fields", "told"),
     [
         ({**WAIT, "Accept": "text/html"}, {}, "application/json"),
+        ({**WAIT, "Accept": "application/json; version=2"}, {}, "application/json"),
         ({**WAIT, "Accept": "image/jpeg"}, {}, "output_format"),
         ({**WAIT, "Accept": "image/png"}, {"output_format": "webp"}, "webp"),
         (
