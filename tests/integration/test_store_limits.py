@@ -119,6 +119,17 @@ def test_budget_that_is_full_is_not_kept(store: JobStore) -> None:
     assert 0 < int(store.redis.pttl(budget)) <= 1001
 
 
+def test_budget_fills_up_again_though_the_clock_was_set_back(store: JobStore) -> None:
+    limits = _limits(megapixels_per_minute=6)
+    _submit(store, 6, limits)
+    _pass(store, -3600)
+    with pytest.raises(RateLimited) as caught:
+        _submit(store, 3, limits)
+    assert 29 < (caught.value.retry_after_seconds or 0) <= 31
+    _pass(store, 30)
+    _submit(store, 3, limits)
+
+
 def test_smaller_budget_holds_from_the_next_job_on(store: JobStore) -> None:
     _submit(store, 1, _limits(megapixels_per_minute=100))
     assert _submit(store, 1, _limits(megapixels_per_minute=2)).usage.pixels_left == 1_000_000

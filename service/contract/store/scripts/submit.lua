@@ -14,7 +14,13 @@ local function read_budget()
   if not kept[1] then
     return PER_MINUTE
   end
-  return math.min(PER_MINUTE, kept[1] + (now - kept[2]) * PER_MINUTE / 60000)
+  local passed = now - kept[2]
+  if passed < 0 then
+    -- The clock was set back: without this the key would be refused until it is as late again.
+    redis.call('HSET', key('budget', a.key_id), 'at', int(now))
+    passed = 0
+  end
+  return math.min(PER_MINUTE, kept[1] + passed * PER_MINUTE / 60000)
 end
 
 local function time_to_fill(missing)
