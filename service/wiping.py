@@ -38,22 +38,27 @@ def wipe_job(store: JobStore, blobs: BlobStore, job_id: str, tenant: str) -> Non
         log.warning("wipe_put_off", job_id=job_id)
 
 
-def wipe_after(chunks: Iterable[bytes], size: int, wipe: Callable[[], None]) -> Iterator[bytes]:
+def wipe_after(
+    chunks: Iterable[bytes], size: int, wipe: Callable[[], None], has_arrived: Callable[[], bool]
+) -> Iterator[bytes]:
     """Give the pieces of a picture, and wipe its job once all have been taken.
 
-    A piece counts as taken when the next is asked for: the server has then written it out. If the
-    caller goes away before the last one, or the broker does, the job stays until its time is up.
+    The server has written out a piece when the next is asked for, but some megabytes of that still
+    lie in this machine. If the caller goes away before it has them, or the broker does, the job
+    stays until its time is up.
 
     Args:
         chunks: the pieces.
         size: bytes of all of them.
         wipe: wipes the job.
+        has_arrived: waits until the caller's machine has what was written, or tells that it has not
+            and will not.
     """
     taken = 0
     for chunk in chunks:
         yield chunk
         taken += len(chunk)
-    if taken != size:
+    if taken != size or not has_arrived():
         return
     try:
         wipe()

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import re
 import select
 import socket
+import struct
+import termios
+import time
 from collections.abc import Callable
 from typing import Literal
 
@@ -18,6 +22,7 @@ from service.preferences import HEADER, Preferences, parse_preferences
 
 JSON = "application/json"
 DEFAULT_FORMAT = "png"
+_PAUSE_SECONDS, _MAX_PAUSE_SECONDS = 0.001, 0.1
 _CHARSET = re.compile(r""";\s*charset\s*=\s*("[^"]*"|[^;"]*)""", re.IGNORECASE)
 
 
@@ -32,10 +37,18 @@ def watch_client() -> Callable[[], bool]:
     A client that has closed only its sending side counts as gone, as with most proxies: until it is
     written to, nothing tells it from one that closed both.
     """
-    connection = request.environ.get("gunicorn.socket")
-    if not isinstance(connection, socket.socket):
-        return lambda: False
-    return lambda: _is_closed(connection)
+    connection = _find_connection()
+    return lambda: connection is not None and _is_closed(connection)
+
+
+def watch_delivery(patience_seconds: float) -> Callable[[], bool]:
+    """Give what waits until the client's machine has confirmed every byte that was written to it.
+
+    That gives False if it hangs up before, or confirms nothing for so long, and True where nobody
+    can tell.
+    """
+    connection = _find_connection()
+    return lambda: connection is None or _is_delivered(connection, patience_seconds)
 
 
 def check_accepts(media_type: str) -> None:
@@ -69,6 +82,43 @@ def choose_answer(
     if not is_single:
         raise NotAcceptable("several pictures cannot be one answer: num_images must be 1 for that")
     raise NotAcceptable("the picture itself is sent only to those who wait: Prefer: wait=1 to 60")
+
+
+def _find_connection() -> socket.socket | None:
+    connection = request.environ.get("gunicorn.socket")
+    return connection if isinstance(connection, socket.socket) else None
+
+
+def _is_delivered(connection: socket.socket, patience_seconds: float) -> bool:
+    left, moved_at, pause = _count_unconfirmed(connection), time.monotonic(), _PAUSE_SECONDS
+    while left and time.monotonic() - moved_at < patience_seconds and not _is_hung_up(connection):
+        # Nothing wakes whoever waits for this.
+        time.sleep(pause)
+        pause = min(2 * pause, _MAX_PAUSE_SECONDS)
+        before, left = left, _count_unconfirmed(connection)
+        if left < before:
+            moved_at = time.monotonic()
+    return not left and not _is_hung_up(connection)
+
+
+def _count_unconfirmed(connection: socket.socket) -> int:
+    """Count the bytes that were written and that the other side's machine has not confirmed."""
+    try:
+        answer = fcntl.ioctl(connection, termios.TIOCOUTQ, struct.pack("i", 0))
+    except (OSError, ValueError):
+        # Not every system tells; a socket that is closed is seen to be hung up.
+        return 0
+    return int(struct.unpack("i", answer)[0])
+
+
+def _is_hung_up(connection: socket.socket) -> bool:
+    """Tell whether the other side closed both ways, which it does if it left something unread."""
+    try:
+        poller = select.poll()
+        poller.register(connection, 0)
+        return bool(poller.poll(0))
+    except (OSError, ValueError):
+        return True
 
 
 def _takes_images() -> bool:

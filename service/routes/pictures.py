@@ -13,6 +13,7 @@ from service.context import get_context
 from service.contract.errors import JobExpired
 from service.contract.formats import EXTENSIONS, MEDIA_TYPES
 from service.contract.jobs import JobRecord, Output
+from service.routes.clients import watch_delivery
 from service.routes.rendering import is_known, not_modified
 from service.wiping import wipe_after, wipe_job
 
@@ -57,6 +58,7 @@ def hand_out(response: Response, record: JobRecord) -> Response:
             cast(Iterable[bytes], response.response),
             response.content_length or 0,
             lambda: wipe_job(context.store, context.blobs, job_id, tenant),
+            watch_delivery(context.settings.client_silence_seconds),
         )
     return response
 
