@@ -20,7 +20,7 @@ _memory = Path("/dev/shm")  # noqa: S108 - gunicorn makes a file there that has 
 
 bind = [f"{_settings.host}:{_settings.port}"]
 # Threads: a client that waits for its job or listens to its events holds one and does nothing.
-worker_class = "gthread"
+worker_class = "service.http_worker.HttpWorker"
 workers = _settings.http_workers
 threads = _settings.http_threads
 # Connections to Redis and obstore's threads do not survive a fork.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -150,3 +151,19 @@ def test_client_that_falls_silent_in_its_headers_does_not_hold_a_thread(
         for connection in connections:
             assert connection.recv(1024) == b""
             connection.close()
+
+
+def test_client_that_does_not_close_its_side_keeps_nobody_out(server: RunningServer) -> None:
+    connections = []
+    for _ in range(20):
+        connection = socket.create_connection(("127.0.0.1", server.port), timeout=10)
+        connection.sendall(b"GET /health/live HTTP/1.0\r\n\r\n")
+        connections.append(connection)
+    for connection in connections:
+        assert b" 200 OK" in connection.recv(4096)
+    began = time.monotonic()
+    assert httpx.get(f"{server.url}/health/live", timeout=60).is_success
+    # One after the other they would take two seconds each.
+    assert time.monotonic() - began < 5
+    for connection in connections:
+        connection.close()
