@@ -21,12 +21,12 @@ demo: .venv/weightfree.stamp ## start everything, paint real photos over HTTP, w
 demo-generate: .venv/generate.stamp ## the same with the built-in model of `generate` (installs torch)
 	@$(BIN)/python demo/demo.py --generate
 
-test: .venv/dev.stamp test-fast test-whole ## run all tests
+test: .venv/dev.stamp .venv/gateway.stamp test-fast test-whole ## run all tests
 
-test-fast: .venv/dev.stamp ## run the tests that start no whole service
+test-fast: .venv/dev.stamp .venv/gateway.stamp ## run the tests that start no whole service
 	$(QUIET_CORES) $(BIN)/pytest -n 2 tests/unit tests/contract tests/integration
 
-test-whole: .venv/dev.stamp ## run the tests of the whole service and of its faults, one after the other
+test-whole: .venv/dev.stamp .venv/gateway.stamp ## run the tests of the whole service and of its faults, one after the other
 	$(QUIET_CORES) $(BIN)/pytest tests/system tests/faults
 
 check: .venv/dev.stamp ## check format, style, types, floors and deployment files
@@ -44,7 +44,7 @@ format: .venv/dev.stamp ## format the code and repair what can be repaired
 openapi: .venv/dev.stamp ## write openapi.yaml from the models and routes
 	$(BIN)/python -m service.openapi
 
-cov: .venv/dev.stamp ## run all tests and report branch coverage
+cov: .venv/dev.stamp .venv/gateway.stamp ## run all tests and report branch coverage
 	$(BIN)/coverage erase
 	$(QUIET_CORES) $(BIN)/pytest -n 2 --cov --cov-report= tests/unit tests/contract tests/integration
 	$(QUIET_CORES) $(BIN)/pytest --cov --cov-append --cov-report= tests/system tests/faults
@@ -89,6 +89,12 @@ clean: ## remove what was built and painted, but not .venv
 
 .venv/benchmarks.stamp: $(PINS)/benchmarks.txt .venv/dev.stamp
 	$(PIP) install --requirement $(PINS)/benchmarks.txt
+	@touch $@
+
+# An environment of its own, within the one folder: litellm asks for libraries that exclude ours.
+.venv/gateway.stamp: $(PINS)/gateway.txt | .venv/bin/python
+	$(BIN)/python -m venv --clear .venv/gateway
+	.venv/gateway/bin/python -m pip --disable-pip-version-check --quiet install --requirement $<
 	@touch $@
 
 # An environment of its own: IOPaint asks for libraries as they were years ago.

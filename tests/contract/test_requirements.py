@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 import tomllib
-from importlib.metadata import PackageNotFoundError, distribution
+from collections.abc import Callable
+from functools import cache
+from importlib.metadata import Distribution, PackageNotFoundError, distribution, distributions
 from pathlib import Path
 
 import pytest
@@ -23,6 +25,8 @@ NEEDS: dict[str, list[str]] = {
     "generate": [*PROJECT["dependencies"], *EXTRAS["paint"], *EXTRAS["generate"]],
     "dev": [*PROJECT["dependencies"], *(need for extra in EXTRAS.values() for need in extra)],
 }
+GATEWAY = "litellm"
+"""What stands in an environment of its own, `.venv/gateway`."""
 
 
 def _read_pins(name: str) -> dict[str, str]:
@@ -45,7 +49,29 @@ def _wanted(requirement: Requirement, extras: set[str]) -> bool:
     return any(requirement.marker.evaluate({"extra": extra}) for extra in {"", *extras})
 
 
-def _closure(needs: list[str]) -> dict[str, list[Requirement]]:
+def _find_installed(name: str) -> list[str]:
+    """Give what a package needs that is installed beside this test; nothing of another."""
+    try:
+        return distribution(name).requires or []
+    except PackageNotFoundError:
+        return []
+
+
+def _find_in_gateway(name: str) -> list[str]:
+    """Give what a package needs that is installed in the gateway's environment."""
+    found = {canonicalize_name(each.name): each.requires or [] for each in _list_gateway()}
+    return found.get(canonicalize_name(name), [])
+
+
+@cache
+def _list_gateway() -> list[Distribution]:
+    folders = [str(folder) for folder in ROOT.glob(".venv/gateway/lib/python*/site-packages")]
+    return list(distributions(path=folders))
+
+
+def _closure(
+    needs: list[str], find_needs: Callable[[str], list[str]] = _find_installed
+) -> dict[str, list[Requirement]]:
     """Everything that is needed, by name, with all that is asked of it."""
     found: dict[str, list[Requirement]] = {}
     pending = [Requirement(text) for text in needs]
@@ -57,11 +83,7 @@ def _closure(needs: list[str]) -> dict[str, list[Requirement]]:
             continue
         seen.add((name, frozenset(requirement.extras)))
         found.setdefault(name, []).append(requirement)
-        try:
-            further = distribution(name).requires or []
-        except PackageNotFoundError:
-            continue
-        for text in further:
+        for text in find_needs(name):
             child = Requirement(text)
             if _wanted(child, requirement.extras) and not BUILD_SPECIFIC.match(child.name):
                 pending.append(child)
@@ -80,6 +102,16 @@ def test_pins_are_complete_and_fit_what_is_asked(name: str) -> None:
 
 def test_pins_hold_no_more_than_is_needed() -> None:
     assert set(_read_pins("dev")) == set(_closure(NEEDS["dev"]))
+
+
+def test_pins_of_the_gateway_are_what_it_asks_for() -> None:
+    pins = _read_pins("gateway")
+    assert _list_gateway(), "no .venv/gateway: `make test` makes it"
+    closure = _closure([GATEWAY], _find_in_gateway)
+    assert set(pins) == set(closure)
+    for package, requirements in closure.items():
+        for requirement in requirements:
+            assert requirement.specifier.contains(pins[package], prereleases=True), requirement
 
 
 def test_weightfree_path_needs_no_weights() -> None:

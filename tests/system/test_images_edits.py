@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import base64
 import io
+import json
+import os
+import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +28,25 @@ pytestmark = pytest.mark.slow
 SIZE = (96, 64)
 BOX = (30, 20, 60, 40)
 IMAGE = make_image("RGB", *SIZE)
+
+GATEWAY = Path(__file__).parents[2] / ".venv" / "gateway" / "bin" / "python"
+LITELLM = """
+import json, sys
+import litellm
+
+def edit(**options):
+    with open(sys.argv[2], "rb") as image, open(sys.argv[3], "rb") as mask:
+        return litellm.image_edit(
+            model="openai/auto", api_base=sys.argv[1], api_key="none", image=image, mask=mask,
+            prompt="a red door", n=1, response_format="b64_json", user="u", **options)
+
+told = {"picture": edit(size="96x64").data[0].b64_json}
+try:
+    edit(size="512x512")
+except Exception as error:
+    told |= {"refused": type(error).__name__, "reason": str(error)}
+print(json.dumps(told))
+"""
 
 
 @dataclass(frozen=True)
@@ -182,20 +204,18 @@ def test_client_lists_what_model_may_name(service: Service) -> None:
     assert [model.id for model in service.client.models.list()] == ["auto", "patch"]
 
 
-def test_edits_takes_what_litellm_sends(service: Service) -> None:
-    # Recorded of `litellm.image_edit` 1.106: fields before files, the picture as a list of one.
-    fields = {"model": "auto", "n": "1", "response_format": "b64_json", "size": "96x64"}
-    files = {
-        "image[]": ("image.png", encode(IMAGE), "image/png"),
-        "mask": ("mask.png", _clear(IMAGE), "image/png"),
-    }
-    answer = httpx.post(
-        f"{service.url}/v1/images/edits",
-        data=fields | {"user": "u", "prompt": "p"},
-        files=files,
-        headers={"Accept": "*/*", "Authorization": "Bearer k"},
-        timeout=60,
-    )
-    assert answer.status_code == 200, answer.text
-    data = base64.b64decode(answer.json()["data"][0]["b64_json"])
-    _check_kept(Image.open(io.BytesIO(data)), IMAGE)
+def test_edits_serves_litellm(service: Service, tmp_path: Path) -> None:
+    assert GATEWAY.exists(), "no .venv/gateway: `make test` makes it"
+    image, mask = tmp_path / "image.png", tmp_path / "mask.png"
+    image.write_bytes(encode(IMAGE))
+    mask.write_bytes(_clear(IMAGE))
+    options: list[str | Path] = ["-W", "ignore", "-c", LITELLM]
+    command = [GATEWAY, *options, f"{service.url}/v1", image, mask]
+    # Of the settings of this run none may reach it, and it fetches nothing.
+    environ = {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "PATH": os.environ["PATH"]}
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=200)
+    assert done.returncode == 0, done.stderr[-3000:]
+    told = json.loads(done.stdout.splitlines()[-1])
+    _check_kept(Image.open(io.BytesIO(base64.b64decode(told["picture"]))), IMAGE)
+    assert told["refused"] == "BadRequestError"
+    assert "never scaled" in told["reason"]
