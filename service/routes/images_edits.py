@@ -7,7 +7,7 @@ from functools import partial
 
 from flask import Blueprint, Response, after_this_request, g, request
 
-from service import problems
+from service import limits, problems
 from service.auth import get_caller
 from service.context import get_context
 from service.contract.errors import (
@@ -74,6 +74,7 @@ def create_edits() -> Response:
         with context.submitter.open_intake() as intake:
             edits = _read(intake)
             accepted = context.submitter.submit(_ask(edits, intake))
+        limits.note_usage(accepted.usage)
         job_id, tenant = accepted.view.record.job_id, get_caller().tenant
         job = Watched(context.store, job_id, tenant, watch_client())
         view = wait_for(waiter, job, MAX_SECONDS + GRACE_SECONDS)
@@ -156,11 +157,14 @@ def _find_size_faults(form: EditsForm, intake: Intake) -> list[Fault]:
 
 
 def _ask(edits: Edits, intake: Intake) -> Asked:
+    caller = get_caller()
     return Asked(
         operation="inpaint",
         params=edits.params,
         intake=intake,
-        tenant=get_caller().tenant,
+        tenant=caller.tenant,
+        key_id=caller.key_id,
+        key_limits=caller.limits,
         request_id=g.request_id,
         idempotency_key=request.headers.get("Idempotency-Key"),
         faults=edits.faults,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,11 +10,20 @@ from pathlib import Path
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from PIL import Image
 from werkzeug.test import TestResponse
 
 from service.broker import EmbeddedBroker
 from service.contract.store import JobStore
-from tests.support.http import build_app, context_of, post_inpaint, post_outpaint
+from tests.support.http import (
+    build_app,
+    context_of,
+    encode,
+    picture,
+    post_form,
+    post_inpaint,
+    post_outpaint,
+)
 from tests.support.keys import bearer, make_key
 from tests.support.snapshots import take_snapshot
 
@@ -180,3 +190,19 @@ def test_requests_are_counted_here_while_the_broker_is_away(
         if (answer := http.get("/limits")).status_code == 200:
             break
     assert _read(answer, "RateLimit")["requests"]["r"] == "1", "the shared count goes on"
+
+
+def test_limits_of_a_key_hold_for_the_facade_and_for_batches(
+    http: FlaskClient, store: JobStore
+) -> None:
+    key = bearer(make_key(store, unfinished_jobs=1))
+    assert post_inpaint(http, headers=key).status_code == 202
+    hole = Image.new("RGBA", (96, 64), "black")
+    hole.paste((0, 0, 0, 0), (16, 16, 48, 40))
+    form = {"image": (picture(), "a.png"), "mask": (encode(hole), "m.png"), "prompt": "x"}
+    refused = post_form(http, "/v1/images/edits", form, key)
+    assert (refused.status_code, refused.get_json()["error"]["code"]) == (429, "too_many_jobs")
+    assert _read(refused, "RateLimit")["jobs"]["r"] == "0"
+    items = [{"operation": "outpaint", "image": {"part": "a"}, "right": 9}]
+    parts = {"a": (picture(), "a.png"), "batch": json.dumps({"items": items})}
+    assert post_form(http, "/batches", parts, key).get_json()["counts"]["refused"] == 1
