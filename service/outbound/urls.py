@@ -45,7 +45,8 @@ def parse_url(text: str, policy: OutboundPolicy) -> httpx.URL:
         url = httpx.URL(text)
     except (httpx.InvalidURL, UnicodeError) as error:
         raise InvalidField("must be a URL") from error
-    if url.scheme not in PORTS or not url.host:
+    # Not `host`, which decodes names, and raises for some that are none.
+    if url.scheme not in PORTS or not url.raw_host:
         raise InvalidField("must be an absolute https URL")
     if not 0 < get_port(url) <= MAX_PORT:
         raise InvalidField("must have a port from 1 to 65535, or none")

@@ -32,6 +32,8 @@ OPEN = OutboundPolicy(allow_http=True, allow_private=True)
         ("https://[::1/", "must be a URL"),
         ("https://8.8.8.8/\r\nX: y", "must be a URL"),
         ("https://8.8.8.8/" + "a" * 2048, "at most 2048"),
+        ("https://xn--/", "host that exists"),
+        ("https://xn--a/", "host that exists"),
         ("https://127.0.0.1/", "private or reserved"),
         ("https://2130706433/", "private or reserved"),
         ("https://0x7f.1:8443/", "private or reserved"),
