@@ -38,6 +38,7 @@ from service.schemas import Problem
 from service.uploads import Intake
 from service.waiting import Watched, wait_for
 
+PREFIX = "/v1"
 PICTURES = ("image", "mask")
 RENAMED = {"image[]": "image"}
 """So is the picture called by clients that may send several."""
@@ -50,10 +51,11 @@ WARNINGS_HEADER = "X-Paintjob-Warnings"
 
 def build_blueprint() -> Blueprint:
     """Give the routes of the façade; whatever they refuse, they refuse in its words."""
-    routes = Blueprint("images_edits", __name__, url_prefix="/v1")
+    routes = Blueprint("images_edits", __name__, url_prefix=PREFIX)
     routes.add_url_rule("/images/edits", view_func=create_edits, methods=["POST"])
     routes.add_url_rule("/models", view_func=list_facade_models, methods=["GET"])
-    routes.after_request(_translate)
+    # Of the app, for no route is asked of what is not there.
+    routes.after_app_request(_translate)
     return routes
 
 
@@ -201,7 +203,8 @@ def _url_of(job_id: str, output: Output) -> str:
 
 def _translate(response: Response) -> Response:
     """Give a problem in the words that these clients know, and whether to try again."""
-    if response.mimetype != problems.MEDIA_TYPE:
+    is_theirs = request.path.startswith(PREFIX + "/")
+    if not is_theirs or response.mimetype != problems.MEDIA_TYPE:
         return response
     problem = Problem.model_validate_json(response.get_data())
     document, response.status_code = translate_problem(problem)

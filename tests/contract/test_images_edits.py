@@ -96,6 +96,24 @@ def test_edits_refuses_json(client: FlaskClient) -> None:
     assert error["code"] == "unsupported_media_type"
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "status", "code"),
+    [
+        ("GET", URL, 405, "method_not_allowed"),
+        ("POST", "/v1/images/generations", 404, "not_found"),
+        ("GET", "/v1/", 404, "not_found"),
+    ],
+)
+def test_edits_refuses_what_is_not_there_in_the_same_words(
+    client: FlaskClient, method: str, path: str, status: int, code: str
+) -> None:
+    assert _error(client.open(path, method=method), status)["code"] == code
+
+
+def test_other_calls_keep_their_problems(client: FlaskClient) -> None:
+    assert client.get("/v1.1").mimetype == "application/problem+json"
+
+
 def test_edits_refuses_callers_for_whom_there_is_no_seat(app: Flask) -> None:
     client = app.test_client()
     streams = context_of(app).streams
