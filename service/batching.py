@@ -9,7 +9,7 @@ from typing import Any
 
 import structlog
 
-from service.bodies.batch_body import BatchBody
+from service.bodies.batch_body import BatchBody, BatchRequest
 from service.bodies.json_body import take_pictures
 from service.bodies.reader import PICTURES, Body, judge_fields
 from service.bodies.references import OpenSource, Sources
@@ -198,7 +198,6 @@ class BatchSubmitter:
         if self.load(batch_id, asked.tenant).state != "accepting":
             return
         request, refusals, sources = asked.body.request, [], self._list_sources(asked)
-        defaults = {"ttl_seconds": request.ttl_seconds, **request.defaults}
         # Where it broke off before; what a URL leads to may have changed since.
         done = {item.index for item in self.items(batch_id, asked.tenant) if item.kind == "job"}
         for index, item in enumerate(request.items):
@@ -206,7 +205,7 @@ class BatchSubmitter:
                 continue
             place = BatchPlace(batch_id=batch_id, index=index)
             try:
-                self._submit_item({**defaults, **item}, place, asked, sources)
+                self._submit_item(_complete(item, request), place, asked, sources)
             except (BrokerUnavailable, StoreUnavailable):
                 raise
             except PaintjobError as error:
@@ -259,6 +258,15 @@ class BatchSubmitter:
             self.delete(batch_id, tenant)
         except PaintjobError:
             log.warning("batch_left", batch_id=batch_id)
+
+
+def _complete(item: Mapping[str, Any], request: BatchRequest) -> dict[str, Any]:
+    """Give an item with what the batch says for all of them."""
+    fields = {**request.defaults, **item}
+    # What is handed out once has a life of its own, which the batch's would be too long for.
+    if fields.get("no_store") is not True:
+        fields.setdefault("ttl_seconds", request.ttl_seconds)
+    return fields
 
 
 def _read_item(

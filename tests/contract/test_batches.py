@@ -125,6 +125,17 @@ def test_defaults_hold_where_an_item_says_nothing_else(client: FlaskClient) -> N
     assert [p["priority"] for p in params] == ["low", "high"]
 
 
+def test_item_without_a_store_keeps_its_own_short_life(client: FlaskClient) -> None:
+    files, items = {"a": IMAGE, "m": MASK}, [_inpaint(no_store=True), _inpaint()]
+    batch = _post(client, items, files, ttl_seconds=7200).json
+    assert batch is not None
+    params = [client.get(item["url"]).json["params"] for item in _items(client, batch)]  # type: ignore[index]
+    assert [p["ttl_seconds"] for p in params] == [600, 7200]
+    told = _post(client, [_inpaint(no_store=True)], files, defaults={"ttl_seconds": 7200}).json
+    assert told is not None
+    assert told["counts"]["refused"] == 1
+
+
 @pytest.mark.parametrize(
     ("document", "pointer"),
     [
