@@ -36,6 +36,7 @@ def create_batch() -> Response:
     context = get_context()
     key = request.headers.get("Idempotency-Key")
     raise_faults(find_key_faults(key))
+    context.gate.check()
     body, caller = context.batch_reader.read(request), get_caller()
     try:
         record, replayed = context.batches.submit(

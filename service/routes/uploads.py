@@ -22,6 +22,7 @@ def build_blueprint() -> Blueprint:
 def create_upload() -> Response:
     """Keep a picture for a day."""
     context = get_context()
+    context.gate.check()
     with context.shelf.open_intake() as intake:
         context.reader.read_file(request, intake)
         upload = context.shelf.keep(intake, get_caller().tenant)

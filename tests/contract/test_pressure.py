@@ -11,7 +11,14 @@ from service.broker import EmbeddedBroker
 from service.contract.names import CPU_QUEUE
 from service.contract.store import JobStore
 from service.pressure import LOOK_SECONDS
-from tests.support.http import build_app, context_of, finish_job, picture, post_inpaint
+from tests.support.http import (
+    build_app,
+    context_of,
+    finish_job,
+    picture,
+    post_form,
+    post_inpaint,
+)
 from tests.support.records import Clock
 from tests.support.snapshots import take_snapshot
 
@@ -117,3 +124,25 @@ def test_limits_are_told_without_a_broker(tmp_path: Path) -> None:
     assert (response.status_code, response.get_json()["pressure"]) == (200, None)
     refused = post_inpaint(app.test_client())
     assert (refused.status_code, refused.get_json()["code"]) == (503, "broker_unavailable")
+
+
+def test_full_broker_refuses_batches_and_uploads(
+    private_broker: EmbeddedBroker, tmp_path: Path
+) -> None:
+    app = build_app(private_broker.url, tmp_path)
+    client, store = app.test_client(), context_of(app).store
+    _shrink(store, 0.9)
+    keys = take_snapshot(store.redis, store.namespace).kept
+    for response in (
+        client.post("/batches", json={"items": [{"operation": "erase"}]}),
+        post_form(client, "/uploads", {"file": (picture(), "a.png")}),
+    ):
+        assert (response.status_code, response.get_json()["code"]) == (503, "broker_full")
+    assert take_snapshot(store.redis, store.namespace).kept == keys
+
+
+def test_full_disk_refuses_uploads(broker_url: str, tmp_path: Path) -> None:
+    app = build_app(broker_url, tmp_path, store_reserve_bytes=10**18)
+    response = post_form(app.test_client(), "/uploads", {"file": (picture(), "a.png")})
+    assert (response.status_code, response.get_json()["code"]) == (503, "store_unavailable")
+    assert _blobs(app) == []
