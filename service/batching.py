@@ -50,6 +50,9 @@ log = structlog.get_logger()
 PAGE_ITEMS = 200
 """Items that are looked at in one call of the broker."""
 
+MAX_TOLD_FAULTS = 10
+"""Of a refused item. A small body could else, by its defaults, fill megabytes of the broker."""
+
 
 @dataclass(frozen=True)
 class AskedBatch:
@@ -209,10 +212,14 @@ class BatchSubmitter:
             except (BrokerUnavailable, StoreUnavailable):
                 raise
             except PaintjobError as error:
-                problem = build_problem(error, asked.request_id, self._settings.public_url)
-                refusals.append((index, problem.model_dump_json()))
+                refusals.append((index, self._describe(error, asked)))
         try_twice(lambda: self._store.close_batch(batch_id, refusals))
         log.info("batch_accepted", batch_id=batch_id, refused=len(refusals))
+
+    def _describe(self, error: PaintjobError, asked: AskedBatch) -> str:
+        problem = build_problem(error, asked.request_id, self._settings.public_url)
+        told = problem.errors[:MAX_TOLD_FAULTS]
+        return problem.model_copy(update={"errors": told}).model_dump_json()
 
     def _list_sources(self, asked: AskedBatch) -> Sources:
         sources: dict[str, OpenSource] = {

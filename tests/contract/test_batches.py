@@ -13,6 +13,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from service.batching import MAX_TOLD_FAULTS
 from service.contract.errors import BrokerUnavailable
 from tests.support.http import context_of, finish_job, mask, picture, post_form
 
@@ -134,6 +135,18 @@ def test_item_without_a_store_keeps_its_own_short_life(client: FlaskClient) -> N
     told = _post(client, [_inpaint(no_store=True)], files, defaults={"ttl_seconds": 7200}).json
     assert told is not None
     assert told["counts"]["refused"] == 1
+
+
+def test_refused_item_keeps_few_of_its_faults(app: Flask, client: FlaskClient) -> None:
+    unknown = {f"{number:02}" * 32: 1 for number in range(100)}
+    batch = _post(client, [{"operation": "outpaint"}] * 20, defaults=unknown).json
+    assert batch is not None
+    problem = _items(client, batch)[-1]["problem"]
+    assert len(problem["errors"]) == MAX_TOLD_FAULTS
+    assert problem["detail"].startswith("101 rules are broken")
+    store = context_of(app).store
+    [key] = [key for key in store.redis.keys("*:items") if b":batch:" in key]
+    assert (store.redis.memory_usage(key) or 0) < 20 * 6000
 
 
 @pytest.mark.parametrize(
