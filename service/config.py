@@ -25,8 +25,8 @@ class ServiceSettings(WebhookSettings):
         "auto",
         description="auto: no keys are asked for, and only this machine is listened to.",
     )
-    queue_limit: int = Field(1000, ge=1, description="Waiting jobs a queue holds before 503.")
-    tenant_job_limit: int = Field(1000, ge=1, description="Unfinished jobs a tenant may have.")
+    queue_limit: int = Field(10_000, ge=1, description="Waiting jobs a queue holds before 503.")
+    tenant_job_limit: int = Field(2000, ge=1, description="Unfinished jobs a tenant may have.")
     key_unfinished_jobs: int = Field(
         0, ge=0, description="Unfinished jobs of a key that names no number of its own; 0: any."
     )

@@ -102,12 +102,12 @@ def test_submission_tells_what_is_left_of_jobs_and_pixels(
         "requests": {"q": "60", "w": "60"},
         "pixels": {"q": "250000", "qu": "pixels", "w": "60"},
         "jobs": {"q": "2", "qu": "jobs"},
-        "tenant-jobs": {"q": "1000", "qu": "jobs"},
+        "tenant-jobs": {"q": "2000", "qu": "jobs"},
     }
     standing = _read(answer, "RateLimit")
     assert 150_000 <= int(standing["pixels"]["r"]) < 160_000
     assert standing["jobs"] == {"r": "1"}
-    assert standing["tenant-jobs"] == {"r": "999"}
+    assert standing["tenant-jobs"] == {"r": "1999"}
 
     assert post_inpaint(http, headers=headers).status_code == 202
     refused = post_inpaint(http, headers=headers)

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from service.bodies.batch_body import MAX_ITEMS
 from service.config import ServiceSettings
 from service.contract.settings import ALL_FIELDS
 
@@ -64,3 +65,8 @@ def test_address_that_others_reach_asks_for_a_word_on_keys(host: str) -> None:
 
 def test_keys_may_be_asked_for_on_this_machine_too() -> None:
     assert ServiceSettings.from_env({"PAINTJOB_AUTH": "keys"}).asks_for_keys
+
+
+def test_defaults_let_no_tenant_fill_a_queue_and_each_hand_in_a_batch() -> None:
+    settings = ServiceSettings()
+    assert MAX_ITEMS < settings.tenant_job_limit <= settings.queue_limit / 5
