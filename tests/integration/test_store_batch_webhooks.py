@@ -151,6 +151,15 @@ def test_batch_that_is_deleted_is_told_to_nobody(store: JobStore) -> None:
     assert take(store) == []
 
 
+def test_batch_that_is_being_deleted_takes_no_more_items(store: JobStore) -> None:
+    _begin(store, total=2)
+    _submit_item(store)
+    store.mute_batch(BATCH, TENANT)
+    with pytest.raises(NotFound):
+        _submit_item(store, 1)
+    assert store.load_batch(BATCH, TENANT)[0].state == "running"
+
+
 def test_pending_webhook_goes_with_its_batch(store: JobStore) -> None:
     _begin(store)
     store.close_batch(BATCH, [(0, "{}")])

@@ -170,7 +170,7 @@ class Batches(ScriptRunner):
         return BatchRecord.from_hash(batch_id, fields), [_parse_item(*item) for item in items]
 
     def mute_batch(self, batch_id: str, tenant: str) -> None:
-        """Have nobody told of a batch any more, because it is about to be deleted."""
+        """Have nobody told of a batch, and no more items in it: it is about to be deleted."""
         self._run("mute_batch", batch_id=batch_id, tenant=tenant)
 
     def forget_batch(self, batch_id: str, tenant: str) -> None:
