@@ -30,7 +30,8 @@ def _blobs(app: Flask) -> list[str]:
 def _shrink(store: JobStore, share: float) -> None:
     """Have the broker use this share of what it may; of so much that buffers do not matter."""
     if not store.redis.exists("ballast"):
-        store.redis.set("ballast", b"x" * 20_000_000)
+        # Made there: the buffer of a large command would count, and be gone a moment later.
+        store.redis.setrange("ballast", 19_999_999, b"x")
     used = store.broker_memory().used_bytes
     assert used is not None
     store.redis.config_set("maxmemory", int(used / share))
