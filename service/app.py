@@ -10,7 +10,9 @@ import structlog
 from flask import Blueprint, Flask, Response, g, request
 from flask_swagger_ui import get_swaggerui_blueprint  # type: ignore[import-untyped]
 
-from service import auth, context, limits, problems
+from service import context
+from service.access import auth, limits
+from service.answers import problems
 from service.config import ServiceSettings
 from service.routes import (
     batches,

@@ -14,19 +14,19 @@ from pydantic import ValidationError
 
 from service.broker import BrokerError
 from service.client import PaintjobApiError, ResultDamaged
+from service.commands.keys import keys_app
+from service.commands.models import models_app
+from service.commands.submit import submit_app
+from service.commands.verify import verify
+from service.commands.webhooks import webhooks_app
 from service.config import ServiceSettings
 from service.contract import store
 from service.contract.errors import PaintjobError
 from service.contract.settings import PREFIX, SharedSettings, read_settings
 from service.contract.version import get_version
-from service.keys_command import keys_app
-from service.models_command import models_app
-from service.submit_command import submit_app
 from service.up.deployment import UpOptions, run_up
 from service.up.settings import UpSettings, complete
 from service.up.supervisor import StartError
-from service.verify_command import verify
-from service.webhooks_command import webhooks_app
 
 app = typer.Typer(
     name="paintjob",

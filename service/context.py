@@ -7,7 +7,11 @@ from typing import cast
 
 from flask import Flask, current_app
 
-from service.batching import BatchSubmitter
+from service.accepting.picture_urls import PictureUrls
+from service.accepting.pressure import Gate
+from service.accepting.shelf import Shelf
+from service.accepting.submission import Submitter
+from service.batches.batching import BatchSubmitter
 from service.bodies.batch_body import BatchReader
 from service.bodies.reader import BodyReader
 from service.config import ServiceSettings
@@ -16,11 +20,7 @@ from service.contract.catalogue import Catalogue, read_catalogue
 from service.contract.errors import BrokerUnavailable, StoreUnavailable
 from service.contract.store import JobStore, connect
 from service.contract.wakeups import Wakeups
-from service.picture_urls import PictureUrls
-from service.pressure import Gate
-from service.shelf import Shelf
-from service.streams import Streams, count_seats
-from service.submission import Submitter
+from service.following.streams import Streams, count_seats
 
 EXTENSION = "paintjob"
 

@@ -28,8 +28,8 @@ from service.contract.errors import (
     StoreUnavailable,
     UnsupportedMediaType,
 )
+from service.contract.faults import raise_faults
 from service.contract.params import MAX_TAGS, MAX_URL_CHARACTERS, Tag
-from service.planning import raise_faults
 
 MAX_ITEMS = 1000
 MAX_BATCH_PARTS = 3 * MAX_ITEMS + 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
+from service.accepting.uploads import Intake
 from service.bodies.fields import MAX_FIELD_BYTES, Fields
 from service.bodies.json_text import JsonRefused, parse_json
 from service.bodies.references import Sources, read_picture
@@ -15,8 +16,7 @@ from service.contract.errors import (
     MalformedBody,
     UnsupportedMediaType,
 )
-from service.planning import fault_of
-from service.uploads import Intake
+from service.contract.faults import fault_of
 
 
 def read_json(body: bytes, intake: Intake, pictures: Collection[str], sources: Sources) -> Fields:

@@ -9,10 +9,10 @@ from typing import IO, Any
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.sansio.multipart import Data, Epilogue, Field, File, MultipartDecoder, NeedData
 
+from service.accepting.uploads import Intake
 from service.bodies.fields import MAX_FIELD_BYTES, MAX_SHOWN_NAME, Fields
 from service.bodies.json_body import parse_object
 from service.contract.errors import BodyTooLarge, Fault, MalformedBody
-from service.uploads import Intake
 
 CHUNK_BYTES = 64 * 1024
 MAX_BUFFER_BYTES = 500_000

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from flask import Request
 
+from service.accepting.uploads import Intake
 from service.bodies.fields import Fields, parse_fields
 from service.bodies.json_body import read_json, take_named
 from service.bodies.multipart import read_multipart
@@ -22,9 +23,8 @@ from service.contract.errors import (
     TooManyWaiters,
     UnsupportedMediaType,
 )
+from service.contract.faults import raise_faults
 from service.contract.params import InpaintParams, Operation, OutpaintParams
-from service.planning import raise_faults
-from service.uploads import Intake
 
 JSON_SLOTS = 4
 """Large JSON bodies held at once: a picture of 25 MB takes 125 MB while it is parsed."""

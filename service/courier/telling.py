@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 import structlog
 
-from service.answers import describe_job
-from service.batch_answers import describe_batch
+from service.answers.jobs import describe_job
+from service.answers.schemas import Answer
+from service.batches.answers import describe_batch
 from service.contract.store import JobView, TakenWebhook
 from service.courier.config import CourierSettings
-from service.schemas import Answer
 from service.webhooks import Letter, Posted, post
 
 BACKOFF_FACTOR = 3.0

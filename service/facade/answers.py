@@ -9,9 +9,9 @@ from typing import Literal
 
 from pydantic import Field
 
+from service.answers.schemas import Answer, Problem
 from service.contract.catalogue import Catalogue
 from service.facade.form import AUTO, WEIGHT_FREE, their_name
-from service.schemas import Answer, Problem
 
 NO_RETRY = "x-should-retry"
 """Header by which their clients learn whether a repeat makes sense."""

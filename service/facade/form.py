@@ -14,11 +14,11 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from service.accepting.planning import choose
 from service.bodies.fields import Fields, parse_fields
 from service.contract.catalogue import Catalogue
 from service.contract.errors import Fault, PaintjobError
 from service.contract.params import InpaintParams, OutputFormat
-from service.planning import choose
 
 AUTO: Final = "auto"
 WEIGHT_FREE: Final = "patch"

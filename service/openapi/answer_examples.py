@@ -9,14 +9,14 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Any
 
-from service import schemas
-from service.batch_answers import Batch, BatchItems, UploadAnswer
+from service.answers import schemas
+from service.answers.schemas import Answer
+from service.batches.answers import Batch, BatchItems, UploadAnswer
 from service.contract.errors import Hung
 from service.contract.params import Operation
 from service.facade.answers import EditsAnswer, FacadeModels
 from service.openapi.job_examples import JOB_IDS, build_job_example, build_plan_example
 from service.openapi.problem_examples import build_problem_example
-from service.schemas import Answer
 
 Examples = Mapping[str, Any]
 """Documents by the name that the reference shows them under."""

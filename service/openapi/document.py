@@ -10,6 +10,9 @@ import yaml
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from service.answers.paging import DEFAULT_PAGE, MAX_PAGE, MAX_TAG_CHARACTERS
+from service.answers.problems import MEDIA_TYPE
+from service.answers.schemas import Problem
 from service.contract.jobs import JobStatus
 from service.facade.answers import FacadeProblem, facade_status, translate_problem
 from service.openapi import bodies
@@ -17,9 +20,6 @@ from service.openapi.hooks import describe_webhooks
 from service.openapi.illustration import illustrate
 from service.openapi.operations import OPERATIONS, Operation, Reply
 from service.openapi.problem_examples import build_problem_example, status_of
-from service.paging import DEFAULT_PAGE, MAX_PAGE, MAX_TAG_CHARACTERS
-from service.problems import MEDIA_TYPE
-from service.schemas import Problem
 
 Schema = dict[str, Any]
 

@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from service.answers import describe_job, describe_plan
+from service.answers.jobs import describe_job, describe_plan
 from service.contract.jobs import JobRecord, JobSpec
 from service.contract.params import Operation
 from service.contract.store import JobView

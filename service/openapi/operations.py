@@ -11,13 +11,14 @@ from typing import Literal
 
 from pydantic import BaseModel
 
-from service import batch_answers, schemas
+from service.answers import schemas
+from service.batches import answers as batch_answers
 from service.contract.errors import Internal, PaintingFailed, iter_error_classes
 from service.contract.formats import MEDIA_TYPES
 from service.contract.keys import Scope
 from service.contract.params import Operation as PaintOperation
 from service.facade.answers import EditsAnswer, FacadeModels
-from service.feed import MEDIA_TYPE as EVENT_STREAM
+from service.following.feed import MEDIA_TYPE as EVENT_STREAM
 
 PICTURE_TYPES = tuple(MEDIA_TYPES.values())
 """What a result may be."""

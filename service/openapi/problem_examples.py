@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from service.answers.problems import HTTP_ONLY, STATUS
+from service.answers.schemas import Problem, ProblemFault
 from service.contract.errors import get_error_class
-from service.problems import HTTP_ONLY, STATUS
-from service.schemas import Problem, ProblemFault
 
 PROBLEMS: Mapping[str, tuple[str, str | None, tuple[str, ...] | None]] = {
     "malformed_body": ("the multipart body ends before its last boundary", None, None),

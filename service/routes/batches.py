@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, g, request
 
-from service.auth import get_caller
-from service.batch_answers import describe_batch, describe_items
-from service.batching import AskedBatch
+from service.accepting.inspection import find_key_faults
+from service.access.auth import get_caller
+from service.batches.answers import describe_batch, describe_items
+from service.batches.batching import AskedBatch
+from service.batches.zipping import stream_results
 from service.context import get_context
 from service.contract.errors import Fault, NotFinished, NotFound
+from service.contract.faults import raise_faults
 from service.contract.names import is_batch_id
 from service.contract.store import BatchRecord
-from service.inspection import find_key_faults
-from service.planning import raise_faults
 from service.routes.rendering import RETRY_AFTER_SECONDS, render
-from service.zipping import stream_results
 
 DEFAULT_PAGE, MAX_PAGE = 100, 200
 

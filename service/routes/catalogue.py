@@ -4,20 +4,10 @@ from __future__ import annotations
 
 from flask import Blueprint, Response
 
-from service.auth import get_caller
-from service.context import Context, get_context
-from service.contract.catalogue import Catalogue, ModelEntry
-from service.contract.errors import BrokerUnavailable, StoreUnavailable
-from service.contract.images import MAX_ASPECT, MIN_SIDE_PIXELS
-from service.contract.methods import BEST_WEIGHT_FREE, METHODS, MethodInfo
-from service.contract.names import CPU_QUEUE, gpu_queue
-from service.contract.params import PaintParams
-from service.contract.store import Presence
-from service.output import list_output_formats
-from service.planning import MAX_PAINTED_PIXELS
-from service.preferences import MAX_WAIT_SECONDS
-from service.routes.rendering import render
-from service.schemas import (
+from service.accepting.output import list_output_formats
+from service.accepting.planning import MAX_PAINTED_PIXELS
+from service.access.auth import get_caller
+from service.answers.schemas import (
     LimitsAnswer,
     MethodAnswer,
     MethodList,
@@ -26,7 +16,17 @@ from service.schemas import (
     PressureAnswer,
     QueuePressure,
 )
-from service.streams import count_seats
+from service.context import Context, get_context
+from service.contract.catalogue import Catalogue, ModelEntry
+from service.contract.errors import BrokerUnavailable, StoreUnavailable
+from service.contract.images import MAX_ASPECT, MIN_SIDE_PIXELS
+from service.contract.methods import BEST_WEIGHT_FREE, METHODS, MethodInfo
+from service.contract.names import CPU_QUEUE, gpu_queue
+from service.contract.params import PaintParams
+from service.contract.store import Presence
+from service.following.preferences import MAX_WAIT_SECONDS
+from service.following.streams import count_seats
+from service.routes.rendering import render
 
 
 def build_blueprint() -> Blueprint:

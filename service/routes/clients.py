@@ -18,7 +18,7 @@ from werkzeug.datastructures import MIMEAccept
 from service.contract.errors import NotAcceptable
 from service.contract.formats import MEDIA_TYPES
 from service.contract.params import InpaintParams, OutpaintParams
-from service.preferences import HEADER, Preferences, parse_preferences
+from service.following.preferences import HEADER, Preferences, parse_preferences
 
 JSON = "application/json"
 DEFAULT_FORMAT = "png"

@@ -6,13 +6,13 @@ import secrets
 
 from flask import Blueprint, Response, request
 
-from service.auth import get_caller
+from service.access.auth import get_caller
+from service.answers.schemas import Deliveries
 from service.context import get_context
 from service.contract.errors import Fault, NotFound, UnknownField
 from service.contract.names import is_batch_id, is_job_id
 from service.contract.store import try_twice
 from service.routes.rendering import render
-from service.schemas import Deliveries
 
 WEBHOOK_ID = "webhook_id"
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, request
 
-from service.auth import get_caller
+from service.access.auth import get_caller
 from service.context import get_context
 from service.contract.errors import NotFound
 from service.contract.names import is_job_id
-from service.feed import HEADER, MEDIA_TYPE, Feed, parse_mark
+from service.following.feed import HEADER, MEDIA_TYPE, Feed, parse_mark
+from service.following.waiting import Watched
 from service.routes.clients import check_accepts, watch_client
-from service.waiting import Watched
 
 
 def build_blueprint() -> Blueprint:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from flask import Blueprint, Response
 
+from service.answers.schemas import Health, VersionAnswer
 from service.context import get_context
 from service.contract.jobs import SCHEMA
 from service.contract.version import get_version
 from service.routes.rendering import render
-from service.schemas import Health, VersionAnswer
 
 
 def build_blueprint() -> Blueprint:

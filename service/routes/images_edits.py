@@ -7,8 +7,12 @@ from functools import partial
 
 from flask import Blueprint, Response, after_this_request, g, request
 
-from service import limits, problems
-from service.auth import get_caller
+from service.accepting.inspection import Asked
+from service.accepting.uploads import Intake
+from service.access import limits
+from service.access.auth import get_caller
+from service.answers import problems
+from service.answers.schemas import Problem
 from service.context import get_context
 from service.contract.errors import (
     Fault,
@@ -17,6 +21,7 @@ from service.contract.errors import (
     PaintjobError,
     get_error_class,
 )
+from service.contract.faults import fault_of
 from service.contract.jobs import JobRecord, JobStatus, Output
 from service.contract.picture_headers import read_header
 from service.facade.answers import (
@@ -29,14 +34,10 @@ from service.facade.answers import (
     translate_problem,
 )
 from service.facade.form import MAX_SECONDS, Edits, EditsForm, read_edits
-from service.inspection import Asked
-from service.planning import fault_of
+from service.following.waiting import Watched, wait_for
 from service.routes.clients import watch_client
 from service.routes.pictures import hand_out
 from service.routes.rendering import JSON, render
-from service.schemas import Problem
-from service.uploads import Intake
-from service.waiting import Watched, wait_for
 
 PREFIX = "/v1"
 PICTURES = ("image", "mask")

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, request
 
-from service.auth import get_caller
+from service.access.auth import get_caller
 from service.context import get_context
 from service.contract.errors import NoResult, NotFinished, NotFound
+from service.contract.faults import raise_faults
 from service.contract.jobs import JobRecord, JobStatus, Output
 from service.contract.names import is_job_id
 from service.contract.store import JobView
-from service.planning import raise_faults
+from service.following.waiting import Watched, is_ended, wait_for
 from service.routes.clients import JSON, check_accepts, read_preferences, watch_client
 from service.routes.pictures import hand_out, send_mask, send_output, send_preview
 from service.routes.rendering import RETRY_AFTER_SECONDS, render_job, tell_applied
-from service.waiting import Watched, is_ended, wait_for
 from service.wiping import wipe_job
 
 

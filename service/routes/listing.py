@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, request
 
-from service.answers import describe_listed
-from service.auth import get_caller
+from service.access.auth import get_caller
+from service.answers.jobs import describe_listed
+from service.answers.paging import page_url, read_query
+from service.answers.schemas import JobList, PageLinks
 from service.context import get_context
-from service.paging import page_url, read_query
 from service.routes.rendering import render
-from service.schemas import JobList, PageLinks
 
 
 def build_blueprint() -> Blueprint:

@@ -4,24 +4,24 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, after_this_request, g, request
 
-from service import limits
-from service.answers import describe_plan
-from service.auth import get_caller
+from service.accepting.inspection import Asked
+from service.accepting.submission import Accepted
+from service.accepting.uploads import Intake
+from service.access import limits
+from service.access.auth import get_caller
+from service.answers.jobs import describe_plan
 from service.bodies.references import OpenSource
 from service.context import get_context
 from service.contract.errors import BrokerUnavailable, Fault, NoResult, get_error_class
 from service.contract.jobs import JobStatus
 from service.contract.params import Operation
 from service.contract.store import JobView
-from service.inspection import Asked
-from service.preferences import Preferences
+from service.following.preferences import Preferences
+from service.following.streams import Waiter
+from service.following.waiting import Watched, is_ended, wait_for
 from service.routes.clients import choose_answer, read_preferences, watch_client
 from service.routes.pictures import hand_out, send_painted
 from service.routes.rendering import render, render_job, tell_applied
-from service.streams import Waiter
-from service.submission import Accepted
-from service.uploads import Intake
-from service.waiting import Watched, is_ended, wait_for
 
 DRY_RUN = "dry_run"
 _WORDS = {"true": True, "false": False}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Flask, request
 
-from service.auth import find_caller
+from service.access.auth import find_caller
 from service.contract.errors import Fault, UnknownField
 
 READERS = frozenset(

@@ -5,9 +5,9 @@ from __future__ import annotations
 from flask import Blueprint, Response, redirect
 from werkzeug import Response as BaseResponse
 
+from service.answers.error_table import build_error_table
 from service.context import get_context
 from service.contract.errors import NotFound
-from service.error_table import build_error_table
 from service.openapi.document import render_yaml
 from service.routes.rendering import render
 

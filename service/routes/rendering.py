@@ -10,7 +10,7 @@ from hashlib import blake2b
 from flask import Response, request
 from pydantic import BaseModel
 
-from service.answers import describe_job
+from service.answers.jobs import describe_job
 from service.context import get_context
 from service.contract.store import JobView
 from service.contract.version import get_version

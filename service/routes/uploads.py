@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, request
 
-from service.auth import get_caller
-from service.batch_answers import describe_upload
+from service.access.auth import get_caller
+from service.batches.answers import describe_upload
 from service.context import get_context
 from service.routes.rendering import render
 

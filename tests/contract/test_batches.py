@@ -13,7 +13,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from service.batching import MAX_TOLD_FAULTS
+from service.batches.batching import MAX_TOLD_FAULTS
 from service.contract.errors import BrokerUnavailable
 from tests.support.http import context_of, finish_job, mask, picture, post_form
 

@@ -9,9 +9,9 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from service.accepting.planning import MAX_PAINTED_PIXELS
 from service.contract.jobs import SCHEMA
 from service.contract.names import CPU_QUEUE
-from service.planning import MAX_PAINTED_PIXELS
 from tests.support.http import build_app, context_of
 
 

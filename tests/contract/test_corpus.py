@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from flask.testing import FlaskClient
 
-from service.problems import MEDIA_TYPE
+from service.answers.problems import MEDIA_TYPE
 from tests.support.corpus import GROUPS
 from tests.support.http import build_app, picture, post_form, post_inpaint, post_outpaint
 

@@ -11,7 +11,7 @@ from PIL import Image
 from werkzeug.test import TestResponse
 
 from service.facade.form import EXTRA_FIELDS
-from service.streams import count_seats
+from service.following.streams import count_seats
 from tests.support.http import context_of, encode, picture, post_form
 
 URL = "/v1/images/edits"

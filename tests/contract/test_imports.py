@@ -68,8 +68,8 @@ def test_no_module_is_a_drawer() -> None:
 @pytest.mark.parametrize(
     ("file", "line"),
     [
-        ("service/schemas.py", "import numpy"),
-        ("service/schemas.py", "import worker.config"),
+        ("service/answers/schemas.py", "import numpy"),
+        ("service/answers/schemas.py", "import worker.config"),
         ("service/contract/jobs.py", "import flask"),
         ("service/contract/params.py", "import service.contract.jobs"),
         ("worker/batch.py", "import service.config"),

@@ -177,7 +177,7 @@ def test_defaults_hold_for_keys_without_limits_and_for_all_who_send_none(
 def test_requests_are_counted_here_while_the_broker_is_away(
     private_broker: EmbeddedBroker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("service.limits.OWN_COUNT_SECONDS", 0.2)
+    monkeypatch.setattr("service.access.limits.OWN_COUNT_SECONDS", 0.2)
     app = build_app(private_broker.url, tmp_path, key_requests_per_minute=3)
     http = app.test_client()
     assert _read(http.get("/limits"), "RateLimit")["requests"]["r"] == "2"

@@ -11,6 +11,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from openapi_spec_validator import validate
 
+from service.answers.schemas import Job, Problem
 from service.bodies.reader import MODELS
 from service.contract.errors import iter_error_classes
 from service.contract.params import Operation as PaintOperation
@@ -21,7 +22,6 @@ from service.openapi.illustration import iter_answers
 from service.openapi.job_examples import build_job_example, build_plan_example
 from service.openapi.links import LINKS
 from service.openapi.operations import OPERATIONS
-from service.schemas import Job, Problem
 from tests.support.generated_client import generate_client
 from tests.support.http import build_app, picture, post_form, post_inpaint, post_outpaint
 

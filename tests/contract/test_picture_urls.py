@@ -325,7 +325,7 @@ def _raise(*args: Any) -> None:
 def test_time_of_a_batchs_pictures_is_bounded(
     build_client: BuildClient, host: PictureHost, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("service.picture_urls.BATCH_FETCH_SECONDS", 0.3)
+    monkeypatch.setattr("service.accepting.picture_urls.BATCH_FETCH_SECONDS", 0.3)
     host.put("/slow.png", IMAGE, pause_seconds=0.05)
     items = [{"operation": "outpaint", "image": {"url": host.url("/slow.png")}, "left": 8}] * 20
     started = time.monotonic()

@@ -7,10 +7,10 @@ from typing import Any
 
 from flask import Flask
 
+from service.accepting.pressure import LOOK_SECONDS
 from service.broker import EmbeddedBroker
 from service.contract.names import CPU_QUEUE
 from service.contract.store import JobStore
-from service.pressure import LOOK_SECONDS
 from tests.support.http import (
     build_app,
     context_of,

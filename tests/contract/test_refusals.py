@@ -16,7 +16,7 @@ from flask.testing import FlaskClient
 from PIL import Image
 from werkzeug.test import TestResponse
 
-from service.problems import MEDIA_TYPE
+from service.answers.problems import MEDIA_TYPE
 from tests.support.files import insert_in_png, make_chunk, make_exif
 from tests.support.http import (
     build_app,

@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from werkzeug.datastructures import FileStorage
 from werkzeug.test import encode_multipart
 
+from service.accepting.uploads import Intake
 from service.bodies.fields import MAX_FIELD_BYTES, Fields
 from service.bodies.multipart import read_multipart
 from service.contract.blobs import BlobStore
 from service.contract.errors import BodyTooLarge, MalformedBody, PaintjobError
-from service.uploads import Intake
 
 DISPOSITION = b'Content-Disposition: form-data; name="%s"\r\n\r\n'
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from service.answers.schemas import Problem, ProblemFault
 from service.facade.answers import EditsAnswer, measure_base64, stream_base64, translate_problem
-from service.schemas import Problem, ProblemFault
 
 ANSWER = EditsAnswer(created=1, output_format="png", quality="auto", size="96x64")
 

@@ -1,0 +1,1 @@
+"""Many items under one id: accepted, told of, fetched as one zip."""

@@ -1,0 +1,154 @@
+"""What the API answers of batches and uploads, and how it is put together."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import Literal
+
+from pydantic import Field
+
+from service.answers.schemas import Answer, Problem
+from service.contract.store import BatchItem, BatchRecord, Upload
+
+
+class BatchCounts(Answer):
+    """How many items of a batch stand how; together all of them."""
+
+    unfinished: int = Field(description="Waiting, being painted, or not looked at yet.")
+    succeeded: int
+    failed: int
+    canceled: int
+    refused: int = Field(description="Never became a job; `items` tells why.")
+    deleted: int = Field(description="Wiped before they had ended.")
+
+
+class BatchLinks(Answer):
+    """Where to go from here; null where there is nothing."""
+
+    self: str
+    items: str
+    results: str | None = Field(description="A zip of all results, once the batch has ended.")
+    cancel: str | None
+    deliveries: str | None = Field(description="What became of its webhook, if it has one.")
+
+
+class Batch(Answer):
+    """Many items under one id."""
+
+    id: str = Field(examples=["batch_01KAQ3C8T6XW3V1Z0F9B2M4N5P"])
+    status: Literal["accepting", "running", "ended"] = Field(
+        description="`accepting` while its items come in, `ended` when none is left to wait for."
+    )
+    total: int
+    counts: BatchCounts
+    fraction: float = Field(description="Share of the items that need no more work, 0..1.")
+    created_at: datetime
+    ended_at: datetime | None
+    expires_at: datetime | None = Field(description="When it is forgotten; null until it ends.")
+    tags: list[str]
+    webhook_url: str | None = Field(description="Who is told when it has ended.")
+    links: BatchLinks
+
+
+class BatchItemAnswer(Answer):
+    """One item of a batch."""
+
+    index: int = Field(description="Its place in `items` as sent, counted from 0.")
+    status: Literal[
+        "waiting", "refused", "queued", "running", "succeeded", "failed", "canceled", "wiped"
+    ] = Field(
+        description="Of its job, but for `waiting`: not looked at yet; `refused`: see `problem`; "
+        "`wiped`: the job is no longer there."
+    )
+    job_id: str | None
+    problem: Problem | None = Field(description="Why it was refused.")
+    url: str | None = Field(description="Of its job.")
+
+
+class BatchItems(Answer):
+    """A page of a batch's items, in the order in which they were sent."""
+
+    items: list[BatchItemAnswer]
+    next: str | None = Field(description="URL of the next page; null on the last.")
+
+
+class UploadLinks(Answer):
+    """Where to go from here."""
+
+    self: str
+
+
+class UploadAnswer(Answer):
+    """A picture that can be named by requests as `{"upload": id}`."""
+
+    id: str = Field(examples=["upl_01KAQ3C8T6XW3V1Z0F9B2M4N5P"])
+    bytes: int
+    sha256: str
+    format: str
+    width: int = Field(description="Pixels, before EXIF orientation is applied.")
+    height: int = Field(description="Pixels, before EXIF orientation is applied.")
+    expires_at: datetime
+    links: UploadLinks
+
+
+def describe_batch(record: BatchRecord, base_url: str) -> Batch:
+    """Build the document of a batch.
+
+    Args:
+        record: how it stands.
+        base_url: prefix of all URLs; empty for relative ones.
+    """
+    url = f"{base_url}/batches/{record.batch_id}"
+    ended = record.state == "ended"
+    return Batch(
+        id=record.batch_id,
+        status=record.state,
+        total=record.total,
+        counts=BatchCounts(unfinished=record.total - record.over, **record.counts),
+        fraction=record.over / record.total,
+        created_at=record.created_at,
+        ended_at=record.ended_at,
+        expires_at=record.expires_at,
+        tags=record.tags,
+        webhook_url=record.webhook_url,
+        links=BatchLinks(
+            self=url,
+            items=f"{url}/items",
+            results=f"{url}/results.zip" if ended else None,
+            cancel=None if ended else f"{url}/cancel",
+            deliveries=f"{url}/deliveries" if record.webhook_url else None,
+        ),
+    )
+
+
+def describe_items(items: list[BatchItem], following: str | None, base_url: str) -> BatchItems:
+    """Build a page of items; `following` is the URL of the next one."""
+    return BatchItems(items=[_describe_item(item, base_url) for item in items], next=following)
+
+
+def describe_upload(upload: Upload, base_url: str) -> UploadAnswer:
+    """Build the document of an upload."""
+    return UploadAnswer(
+        id=upload.upload_id,
+        bytes=upload.bytes,
+        sha256=upload.sha256,
+        format=upload.format,
+        width=upload.width,
+        height=upload.height,
+        expires_at=upload.expires_at,
+        links=UploadLinks(self=f"{base_url}/uploads/{upload.upload_id}"),
+    )
+
+
+def _describe_item(item: BatchItem, base_url: str) -> BatchItemAnswer:
+    is_job = item.kind == "job"
+    return BatchItemAnswer.model_validate(
+        {
+            "index": item.index,
+            "status": (item.status or "wiped") if is_job else item.kind,
+            "job_id": item.text if is_job else None,
+            "problem": json.loads(item.text) if item.kind == "refused" else None,
+            "url": f"{base_url}/jobs/{item.text}" if is_job and item.status else None,
+        }
+    )

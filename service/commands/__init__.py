@@ -1,0 +1,1 @@
+"""The subcommands of `paintjob`, one a module."""

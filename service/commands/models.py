@@ -1,0 +1,92 @@
+"""`paintjob models`: what a deployment serves and could serve, and how it gets it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from service.client import PaintjobClient
+from service.commands.fetching import pull_model
+from service.contract.catalogue import read_catalogue
+from service.contract.settings import SharedSettings
+
+models_app = typer.Typer(help="The models of a deployment.", no_args_is_help=True)
+
+ModelsFile = Annotated[
+    Path | None,
+    typer.Option(help="TOML file of the models.", envvar="PAINTJOB_MODELS_FILE"),
+]
+DataDir = Annotated[
+    Path, typer.Option(help="Folder whose models.toml is meant.", envvar="PAINTJOB_DATA_DIR")
+]
+AllowNonCommercial = Annotated[
+    bool,
+    typer.Option(
+        "--allow-non-commercial",
+        help="Let licences pass that forbid commercial use.",
+        envvar="PAINTJOB_ALLOW_NON_COMMERCIAL",
+    ),
+]
+
+_DATA_DIR = Path("paintjob-data")
+
+
+@models_app.command("list")
+def list_models(
+    url: Annotated[str | None, typer.Option(help="Ask a running service instead.")] = None,
+    key: Annotated[
+        str | None, typer.Option(help="API key for it, if one is asked for.", envvar="PAINTJOB_KEY")
+    ] = None,
+    models_file: ModelsFile = None,
+    data_dir: DataDir = _DATA_DIR,
+    allow_non_commercial: AllowNonCommercial = False,
+) -> None:
+    """List the models: those that are served, then those that Paintjob knows."""
+    if url is None:
+        rows = _read_rows(models_file, data_dir, allow_non_commercial)
+    else:
+        with PaintjobClient(url, api_key=key) as client:
+            rows = client.get_models()
+    for row in rows:
+        mark = "default" if row.get("is_default") else "" if row["configured"] else "not served"
+        columns = f"{row['name']:<24} {row['family']:<22} {row['licence']:<26} {mark}"
+        typer.echo(columns.rstrip())
+
+
+@models_app.command("pull")
+def pull(
+    name: Annotated[str, typer.Argument(help="Name as `paintjob models list` shows it.")],
+    models_file: ModelsFile = None,
+    data_dir: DataDir = _DATA_DIR,
+    default: Annotated[
+        bool, typer.Option("--default", help="What `auto` means from now on.")
+    ] = False,
+    allow_non_commercial: AllowNonCommercial = False,
+) -> None:
+    """Fetch a model's weights, and name it in the models file, with the commit that was fetched."""
+    file = SharedSettings(models_file=models_file, data_dir=data_dir).own_models_file()
+    for line in pull_model(name, file, default=default, allow_non_commercial=allow_non_commercial):
+        typer.echo(line)
+
+
+def _read_rows(
+    models_file: Path | None, data_dir: Path, allow_non_commercial: bool
+) -> list[dict[str, Any]]:
+    catalogue = read_catalogue(
+        SharedSettings(
+            models_file=models_file, data_dir=data_dir, allow_non_commercial=allow_non_commercial
+        )
+    )
+    entries = [*catalogue.models, *catalogue.known]
+    return [
+        {
+            "name": entry.name,
+            "family": entry.family,
+            "licence": entry.licence,
+            "configured": entry in catalogue.models and catalogue.allows(entry),
+            "is_default": entry is catalogue.default_model,
+        }
+        for entry in entries
+    ]

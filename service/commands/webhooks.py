@@ -1,0 +1,137 @@
+"""`paintjob webhooks`: the keys that webhooks are signed with, and a trial of a receiver."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from service.answers.jobs import describe_job
+from service.contract.jobs import BlobRef, JobRecord, JobSpec
+from service.contract.names import CPU_QUEUE, DEFAULT_TENANT, new_job_id
+from service.contract.params import OutpaintParams
+from service.contract.settings import PREFIX, read_settings
+from service.contract.store import JobStore, JobView, connect, draw_secret, try_twice
+from service.webhooks import Letter, Posted, post
+from service.webhooks_config import WebhookSettings
+
+webhooks_app = typer.Typer(help="Webhooks: signing keys, and a trial.", no_args_is_help=True)
+keys_app = typer.Typer(help="The keys that webhooks are signed with.", no_args_is_help=True)
+webhooks_app.add_typer(keys_app, name="keys")
+
+Tenant = Annotated[str, typer.Option(help="Whose webhooks are signed with it.")]
+DataDir = Annotated[
+    Path | None, typer.Option(help="Folder of the embedded broker [PAINTJOB_DATA_DIR].")
+]
+
+_TENANT = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+
+@keys_app.command("create")
+def create_key(tenant: Tenant = DEFAULT_TENANT, data_dir: DataDir = None) -> None:
+    """Make a signing key and print it, for whoever verifies. A tenant has two at most."""
+    if not _TENANT.fullmatch(tenant):
+        raise ValueError("a tenant's name is 1 to 64 letters, digits, dots, dashes or underscores")
+    key_id, secret = f"whk_{secrets.token_hex(4)}", draw_secret()
+    with _open_store(_read_settings(data_dir)) as store:
+        try_twice(lambda: store.add_webhook_key(tenant, key_id, secret))
+    typer.echo(f"Key {key_id} of {tenant} signs from now on; whoever verifies needs:", err=True)
+    typer.echo(secret)
+
+
+@keys_app.command("list")
+def list_keys(tenant: Tenant = DEFAULT_TENANT, data_dir: DataDir = None) -> None:
+    """List a tenant's signing keys, newest first, without their secrets."""
+    with _open_store(_read_settings(data_dir)) as store:
+        for key in store.list_webhook_keys(tenant):
+            typer.echo(f"{key.key_id}  {tenant:<20} {key.created_at:%F %T}")
+
+
+@keys_app.command("retire")
+def retire_key(
+    key_id: Annotated[str, typer.Argument(help="Its id, as `list` shows it.")],
+    tenant: Tenant = DEFAULT_TENANT,
+    data_dir: DataDir = None,
+) -> None:
+    """Forget a signing key: nothing is signed with it any more."""
+    with _open_store(_read_settings(data_dir)) as store:
+        if not store.retire_webhook_key(tenant, key_id):
+            raise ValueError(f"tenant {tenant} has no such key")
+        left = len(store.list_webhook_keys(tenant))
+    typer.echo(f"Key {key_id} is retired; {tenant} has {left} left")
+
+
+@webhooks_app.command("test")
+def test_receiver(
+    url: Annotated[str, typer.Argument(help="Where to send a made-up job's document.")],
+    tenant: Tenant = DEFAULT_TENANT,
+    key: Annotated[
+        str | None, typer.Option(help="Sign with this whsec_ key instead; asks no broker.")
+    ] = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Send one webhook as the courier would; exit status 1 unless the answer is 2xx."""
+    settings = _read_settings(data_dir)
+    keys = [key] if key is not None else _read_keys(settings, tenant)
+    letter = Letter(url, f"{new_job_id()}-1", _make_up(settings.public_url), keys)
+    started = time.monotonic()
+    deadline = started + settings.webhook_timeout_seconds
+    posted = post(letter, settings.webhook_policy, deadline, settings.webhook_ca_file)
+    seconds = time.monotonic() - started
+    if posted.error is not None:
+        raise ValueError(f"not delivered: {_explain(posted)} ({seconds:.2f} s)")
+    typer.echo(f"Delivered: {posted.status} ({seconds:.2f} s), webhook-id {letter.webhook_id}")
+
+
+def _explain(posted: Posted) -> str:
+    return f"{posted.error}" if posted.status is None else f"{posted.error}, {posted.status}"
+
+
+def _read_keys(settings: WebhookSettings, tenant: str) -> list[str]:
+    with _open_store(settings) as store:
+        keys = [key.secret for key in store.list_webhook_keys(tenant)]
+    if not keys:
+        raise ValueError(f"tenant {tenant} has no key: `paintjob webhooks keys create` makes one")
+    return keys
+
+
+def _make_up(base_url: str) -> bytes:
+    """Give the document of a job that never was."""
+    job_id, now = new_job_id(), datetime.now(UTC)
+    picture = BlobRef(path="", bytes=0, sha256="", format="png", width=64, height=64, mode="RGB")
+    spec = JobSpec(
+        job_id=job_id,
+        tenant=DEFAULT_TENANT,
+        operation="outpaint",
+        method="mirror",
+        queue=CPU_QUEUE,
+        params=OutpaintParams(method="mirror", right=32, tags=["webhook-test"]),
+        image=picture,
+    )
+    milliseconds = str(round(now.timestamp() * 1000))
+    times = dict.fromkeys(("created_at", "finished_at", "finish_by_at"), milliseconds)
+    fields = {"spec": spec.model_dump_json(), "status": "canceled", "version": "1", **times}
+    record = JobRecord.from_hash(fields)
+    return describe_job(JobView(record, None), base_url).model_dump_json().encode()
+
+
+def _read_settings(data_dir: Path | None) -> WebhookSettings:
+    given = {} if data_dir is None else {f"{PREFIX}DATA_DIR": str(data_dir)}
+    return read_settings(WebhookSettings, {**os.environ, **given})
+
+
+@contextmanager
+def _open_store(settings: WebhookSettings) -> Iterator[JobStore]:
+    store = connect(settings.resolved_redis_url(), namespace=settings.namespace)
+    try:
+        yield store
+    finally:
+        store.redis.close()

@@ -1,0 +1,1 @@
+"""Those who wait for a job, or follow its events."""
