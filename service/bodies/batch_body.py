@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import IO, Annotated, Any
+from typing import Annotated, Any
 
 from flask import Request
 from pydantic import BaseModel, ConfigDict, Field
@@ -16,14 +16,13 @@ from werkzeug.sansio.multipart import Field as FormField
 from werkzeug.sansio.multipart import File
 
 from service.bodies.fields import Fields, parse_fields
+from service.bodies.framing import check_length, find_boundary, get_length, read_whole
 from service.bodies.json_body import parse_object
 from service.bodies.multipart import split_parts
-from service.bodies.reader import find_boundary
 from service.config import ServiceSettings
 from service.contract.errors import (
     BodyTooLarge,
     InvalidField,
-    LengthRequired,
     MalformedBody,
     StoreUnavailable,
     UnsupportedMediaType,
@@ -191,11 +190,9 @@ class BatchReader:
             InvalidField, UnknownField: the batch itself breaks a rule; of what is wrong with its
                 items, each is told by itself later.
         """
-        if request.content_length is None:
-            raise LengthRequired("send the body with Content-Length, not chunked")
-        parts = Parts()
+        length, parts = get_length(request), Parts()
         try:
-            document = self._read_document(request, request.content_length, parts)
+            document = self._read_document(request, length, parts)
             return BatchBody(_parse(document), parts, _fingerprint(document, parts))
         except BaseException:
             parts.close()
@@ -205,13 +202,13 @@ class BatchReader:
         if request.mimetype == "multipart/form-data":
             return parse_object(self._read_form(request, length, parts))
         if request.mimetype == "application/json":
-            _check_length(length, self._settings.max_json_body_bytes)
+            check_length(length, self._settings.max_json_body_bytes, "batch")
             with self._json_slot(length):
-                return parse_object(_read_whole(request.stream, length))
+                return parse_object(read_whole(request, length))
         raise UnsupportedMediaType("the body must be multipart/form-data or application/json")
 
     def _read_form(self, request: Request, length: int, parts: Parts) -> bytes:
-        _check_length(length, self._settings.max_batch_body_bytes)
+        check_length(length, self._settings.max_batch_body_bytes, "batch")
         request.max_content_length = self._settings.max_batch_body_bytes
         form = _Form(parts, self._settings.max_part_bytes)
         split_parts(request.stream, find_boundary(request), form.open_part, MAX_BATCH_PARTS)
@@ -231,15 +228,3 @@ def _parse(document: dict[str, Any]) -> BatchRequest:
 def _fingerprint(document: dict[str, Any], parts: Parts) -> str:
     text = json.dumps(["/batches", document, parts.digests()], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _check_length(length: int, limit: int) -> None:
-    if length > limit:
-        raise BodyTooLarge(f"a batch of this type may have {limit} bytes")
-
-
-def _read_whole(stream: IO[bytes], length: int) -> bytes:
-    data = stream.read()
-    if len(data) != length:
-        raise MalformedBody("the body is shorter than its Content-Length")
-    return data

@@ -6,23 +6,18 @@ import threading
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from flask import Request
 
 from service.accepting.uploads import Intake
 from service.bodies.fields import Fields, parse_fields
+from service.bodies.framing import check_length, find_boundary, get_length, read_whole
 from service.bodies.json_body import read_json, take_named
 from service.bodies.multipart import read_multipart
 from service.bodies.references import Sources
 from service.config import ServiceSettings
-from service.contract.errors import (
-    BodyTooLarge,
-    Fault,
-    LengthRequired,
-    MalformedBody,
-    TooManyWaiters,
-    UnsupportedMediaType,
-)
+from service.contract.errors import Fault, TooManyWaiters, UnsupportedMediaType
 from service.contract.faults import raise_faults
 from service.contract.params import InpaintParams, Operation, OutpaintParams
 
@@ -97,12 +92,10 @@ class BodyReader:
             LengthRequired, BodyTooLarge, UnsupportedMediaType, MalformedBody: as `read`.
             PaintjobError: there is no such part, or another one.
         """
-        if request.content_length is None:
-            raise LengthRequired("send the body with Content-Length, not chunked")
+        length = get_length(request)
         if request.mimetype != "multipart/form-data":
             raise UnsupportedMediaType("the body must be multipart/form-data")
-        _check_length(request.content_length, self._settings.max_body_bytes)
-        fields = read_multipart(request.stream, find_boundary(request), intake, (UPLOAD_PART,))
+        fields = self._read_parts(request, length, intake, (UPLOAD_PART,))
         unknown = [
             Fault(f"/{name[:64]}", "unknown_field", f"{UPLOAD_PART} is the only part")
             for name in fields.document
@@ -113,18 +106,14 @@ class BodyReader:
     def _read_fields(
         self, request: Request, operation: Operation, intake: Intake, sources: Sources
     ) -> Fields:
-        length, kind = request.content_length, request.mimetype
-        if length is None:
-            raise LengthRequired("send the body with Content-Length, not chunked")
+        length, kind = get_length(request), request.mimetype
         if kind == "multipart/form-data":
-            _check_length(length, self._settings.max_body_bytes)
-            boundary = find_boundary(request)
-            return read_multipart(request.stream, boundary, intake, PICTURES[operation])
+            return self._read_parts(request, length, intake, PICTURES[operation])
         if kind == "application/json":
-            _check_length(length, self._settings.max_json_body_bytes)
+            check_length(length, self._settings.max_json_body_bytes)
             with self.json_slot(length):
                 names = PICTURES[operation]
-                fields = read_json(_read_all(request, length), intake, names, sources)
+                fields = read_json(read_whole(request, length), intake, names, sources)
             # Without the slot: a slow host shall not keep others from sending pictures along.
             return take_named(fields, intake, names, sources)
         raise UnsupportedMediaType("the body must be multipart/form-data or application/json")
@@ -150,9 +139,17 @@ class BodyReader:
         """
         if request.mimetype != "multipart/form-data":
             raise UnsupportedMediaType("the body must be multipart/form-data")
-        if request.content_length is None:
-            raise LengthRequired("send the body with Content-Length, not chunked")
-        _check_length(request.content_length, self._settings.max_body_bytes)
+        return self._read_parts(request, get_length(request), intake, pictures, renamed)
+
+    def _read_parts(
+        self,
+        request: Request,
+        length: int,
+        intake: Intake,
+        pictures: Collection[str],
+        renamed: Mapping[str, str] = MappingProxyType({}),
+    ) -> Fields:
+        check_length(length, self._settings.max_body_bytes)
         boundary = find_boundary(request)
         return read_multipart(request.stream, boundary, intake, pictures, renamed)
 
@@ -219,27 +216,3 @@ def _find_source_faults(fields: Fields, sent: set[str]) -> list[Fault]:
 
 def _names(faults: Sequence[Fault]) -> set[str]:
     return {fault.pointer.removeprefix("/") for fault in faults}
-
-
-def find_boundary(request: Request) -> str:
-    """Give the boundary of a multipart body.
-
-    Raises:
-        MalformedBody: its Content-Type names none.
-    """
-    boundary = request.mimetype_params.get("boundary", "")
-    if not boundary:
-        raise MalformedBody("the Content-Type of a multipart body must name its boundary")
-    return boundary
-
-
-def _check_length(length: int, limit: int) -> None:
-    if length > limit:
-        raise BodyTooLarge(f"a body of this type may have {limit} bytes")
-
-
-def _read_all(request: Request, length: int) -> bytes:
-    data = request.stream.read()
-    if len(data) != length:
-        raise MalformedBody("the body is shorter than its Content-Length")
-    return data

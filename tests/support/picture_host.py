@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ssl
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
+
+from tests.support.web_server import serving
 
 
 @dataclass
@@ -57,27 +58,10 @@ class PictureHost:
 def running_picture_host(tls: ssl.SSLContext | None = None) -> Iterator[PictureHost]:
     """Run a host on a free port until the block ends."""
     host = PictureHost()
-    server = _Server(("127.0.0.1", 0), _make_handler(host))
-    host.port = server.server_address[1]
-    if tls is not None:
-        host.scheme = "https"
-        server.socket = tls.wrap_socket(server.socket, server_side=True)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
+    host.scheme = "http" if tls is None else "https"
+    with serving(_make_handler(host), tls) as port:
+        host.port = port
         yield host
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
-
-
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    block_on_close = False
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing: clients that give up are what is tested."""
 
 
 def _make_handler(host: PictureHost) -> type[BaseHTTPRequestHandler]:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import ssl
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 from standardwebhooks import Webhook
+
+from tests.support.web_server import serving
 
 Answer = Callable[["Received"], int]
 
@@ -69,28 +70,10 @@ def running_receiver(
     receiver = Receiver()
     if answer is not None:
         receiver.answer = answer
-    server = _Server(("127.0.0.1", 0), _make_handler(receiver))
-    receiver.port = server.server_address[1]
-    if tls is not None:
-        receiver.scheme = "https"
-        server.socket = tls.wrap_socket(server.socket, server_side=True)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
+    receiver.scheme = "http" if tls is None else "https"
+    with serving(_make_handler(receiver), tls) as port:
+        receiver.port = port
         yield receiver
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
-
-
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    block_on_close = False
-    request_queue_size = 256
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing: clients that give up are what is tested."""
 
 
 def _make_handler(receiver: Receiver) -> type[BaseHTTPRequestHandler]:
