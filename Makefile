@@ -24,7 +24,7 @@ demo-generate: .venv/generate.stamp ## the same with the built-in model of `gene
 test: .venv/dev.stamp .venv/gateway.stamp test-fast test-whole ## run all tests
 
 test-fast: .venv/dev.stamp .venv/gateway.stamp ## run the tests that start no whole service
-	$(QUIET_CORES) $(BIN)/pytest -n 2 tests/unit tests/contract tests/integration
+	$(QUIET_CORES) $(BIN)/pytest -n 2 tests/unit tests/api tests/repository tests/integration
 
 test-whole: .venv/dev.stamp .venv/gateway.stamp ## run the tests of the whole service and of its faults, one after the other
 	$(QUIET_CORES) $(BIN)/pytest tests/system tests/faults
@@ -42,11 +42,11 @@ format: .venv/dev.stamp ## format the code and repair what can be repaired
 	$(BIN)/ruff check --fix .
 
 openapi: .venv/dev.stamp ## write openapi.yaml from the models and routes
-	$(BIN)/python -m service.openapi
+	$(BIN)/python -m service.api.openapi
 
 cov: .venv/dev.stamp .venv/gateway.stamp ## run all tests and report branch coverage
 	$(BIN)/coverage erase
-	$(QUIET_CORES) $(BIN)/pytest -n 2 --cov --cov-report= tests/unit tests/contract tests/integration
+	$(QUIET_CORES) $(BIN)/pytest -n 2 --cov --cov-report= tests/unit tests/api tests/repository tests/integration
 	$(QUIET_CORES) $(BIN)/pytest --cov --cov-append --cov-report= tests/system tests/faults
 	$(BIN)/coverage report --skip-covered --fail-under=90
 

@@ -21,7 +21,7 @@ import httpx
 
 from benchmarks.http_rate import build_form
 from service.contract.params import InpaintParams
-from service.contract.store import connect
+from service.store import connect
 from tests.support.broker import running_broker
 from tests.support.records import make_spec, submit
 from tests.support.server import running_server

@@ -14,7 +14,7 @@ from functools import partial
 
 from service.contract.jobs import JobSpec
 from service.contract.names import CPU_QUEUE
-from service.contract.store import JobStore, connect
+from service.store import JobStore, connect
 from tests.support.broker import running_broker
 from tests.support.records import LIMITS, PROGRESS, make_spec, succeed
 

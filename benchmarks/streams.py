@@ -29,7 +29,7 @@ from benchmarks.http_rate import build_form, build_request, measure_memory, read
 from service.contract.errors import Internal
 from service.contract.jobs import Progress
 from service.contract.names import CPU_QUEUE
-from service.contract.store import JobStore, connect, failure_of
+from service.store import JobStore, connect, failure_of
 from tests.support.broker import running_broker
 from tests.support.server import RunningServer, running_server
 

@@ -22,7 +22,7 @@ from collections import Counter, defaultdict
 from pathlib import Path
 
 from service.contract.names import CPU_QUEUE
-from service.contract.store import JobStore, connect, draw_secret
+from service.store import JobStore, connect, draw_secret
 from tests.support.broker import running_broker
 from tests.support.receiver import Received, Receiver, running_receiver
 from tests.support.records import make_told_spec, submit, succeed

@@ -12,21 +12,21 @@ import httpx
 import typer
 from pydantic import ValidationError
 
-from service.broker import BrokerError
+from service import store
 from service.client import PaintjobApiError, ResultDamaged
 from service.commands.keys import keys_app
 from service.commands.models import models_app
 from service.commands.submit import submit_app
-from service.commands.verify import verify
 from service.commands.webhooks import webhooks_app
 from service.config import ServiceSettings
-from service.contract import store
 from service.contract.errors import PaintjobError
 from service.contract.settings import PREFIX, SharedSettings, read_settings
 from service.contract.version import get_version
-from service.up.deployment import UpOptions, run_up
-from service.up.settings import UpSettings, complete
-from service.up.supervisor import StartError
+from service.local.broker import BrokerError
+from service.local.deployment import UpOptions, run_up
+from service.local.settings import UpSettings, complete
+from service.local.supervisor import StartError
+from service.verify.command import verify
 
 app = typer.Typer(
     name="paintjob",
@@ -89,7 +89,10 @@ def serve(host: Host = None, port: Port = None, data_dir: DataDir = None) -> Non
     environ = _environ(host=host, port=port, data_dir=data_dir)
     # gunicorn would tell what is wrong with them by a traceback.
     ServiceSettings.from_env(environ)
-    _become(["gunicorn", "--config", "python:service.gunicorn_conf", "service.wsgi:app"], environ)
+    _become(
+        ["gunicorn", "--config", "python:service.api.gunicorn_conf", "service.api.wsgi:app"],
+        environ,
+    )
 
 
 @app.command()

@@ -13,7 +13,7 @@ from service.contract.keys import KeyLimits
 from service.contract.settings import read_settings
 from service.outbound.hosts import HostList
 from service.outbound.urls import OutboundPolicy
-from service.webhooks_config import WebhookSettings
+from service.outbound.webhook_settings import WebhookSettings
 
 
 class ServiceSettings(WebhookSettings):

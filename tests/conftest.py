@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import pytest
 import redis
 
-from service.broker import EmbeddedBroker
 from service.contract.settings import PREFIX
+from service.local.broker import EmbeddedBroker
 from tests.support.broker import flush, running_broker
 
 

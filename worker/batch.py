@@ -18,7 +18,7 @@ import structlog
 
 from service.contract.errors import BrokerUnavailable, DeadlineExceeded
 from service.contract.jobs import Progress
-from service.contract.store import JobStore, Outcome, failure_of
+from service.store import JobStore, Outcome, failure_of
 from worker.config import WorkerSettings
 from worker.harness import Harness
 from worker.messages import (

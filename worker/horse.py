@@ -19,7 +19,6 @@ from multiprocessing.connection import Connection
 
 import structlog
 
-from service.contract.blobs import BlobStore
 from service.contract.catalogue import Catalogue, read_catalogue
 from service.contract.errors import PaintjobError
 from service.contract.jobs import (
@@ -32,6 +31,7 @@ from service.contract.jobs import (
 )
 from service.contract.names import claim_prefix
 from service.contract.telemetry import configure_logging
+from service.store.blobs import BlobStore
 from worker.config import WorkerSettings
 from worker.engines.base import EngineRegistry
 from worker.engines.diffusion.faults import DeviceLost

@@ -15,8 +15,8 @@ from rq.exceptions import StopRequested
 
 from service.contract.catalogue import Catalogue, read_catalogue
 from service.contract.names import CPU_QUEUE
-from service.contract.store import connect
 from service.contract.telemetry import configure_logging
+from service.store import connect
 from worker.config import WorkerSettings
 from worker.harness import Harness
 from worker.operations.marking import open_signer

@@ -8,8 +8,8 @@ from typing import TypeVar
 
 import structlog
 
-from service.contract.blobs import BlobStore
 from service.contract.errors import StoreUnavailable
+from service.store.blobs import BlobStore
 
 Answer = TypeVar("Answer")
 

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable
 
 import structlog
 
-from service.contract.blobs import BlobStore
 from service.contract.names import preview_path
+from service.store.blobs import BlobStore
 from worker.messages import Preview
 
 Claim = tuple[str, str]

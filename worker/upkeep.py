@@ -8,8 +8,8 @@ from collections.abc import Callable
 import structlog
 
 from service.contract.errors import BrokerUnavailable
-from service.contract.store import JobStore
-from service.contract.wakeups import Wakeups
+from service.store import JobStore
+from service.store.wakeups import Wakeups
 from worker.config import WorkerSettings
 from worker.harness import Harness
 

@@ -23,8 +23,8 @@ from rq.worker_registration import clean_worker_registry
 from service.contract.errors import BrokerUnavailable, Internal
 from service.contract.jobs import JobSpec
 from service.contract.names import new_token
-from service.contract.store import Claimed, JobStore, failure_of
-from service.contract.wakeups import Wakeups
+from service.store import Claimed, JobStore, failure_of
+from service.store.wakeups import Wakeups
 from worker.batch import POLL_SECONDS, BatchRun, Drain
 from worker.config import WorkerSettings
 from worker.harness import Harness, HorseBroken

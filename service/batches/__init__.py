@@ -1,1 +1,4 @@
-"""Many items under one id: accepted, told of, fetched as one zip."""
+"""A caller's batch: many items under one id, their state, and the zip of their results.
+
+Takes parsed items; must not know how a request was sent.
+"""

@@ -8,8 +8,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from service.answers.schemas import Answer, Problem
-from service.contract.store import BatchItem, BatchRecord, Upload
+from service.documents.schemas import Answer, Problem
+from service.store import BatchItem, BatchRecord, Upload
 
 
 class BatchCounts(Answer):

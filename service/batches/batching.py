@@ -9,18 +9,11 @@ from typing import Any
 
 import structlog
 
-from service.accepting.inspection import Asked
-from service.accepting.picture_urls import PictureUrls
-from service.accepting.shelf import Shelf
-from service.accepting.submission import Submitter, unsigned_fault
-from service.accepting.uploads import Intake
-from service.answers.problems import build_problem
-from service.bodies.batch_body import BatchBody, BatchRequest
-from service.bodies.json_body import take_pictures
-from service.bodies.reader import PICTURES, Body, judge_fields
-from service.bodies.references import OpenSource, Sources
+from service.api.requests.batch_body import BatchBody, BatchRequest
+from service.api.requests.json_body import take_pictures
+from service.api.requests.reader import PICTURES, Body, judge_fields
+from service.api.requests.references import OpenSource, Sources
 from service.config import ServiceSettings
-from service.contract.blobs import BlobStore
 from service.contract.errors import (
     BrokerUnavailable,
     Fault,
@@ -34,7 +27,9 @@ from service.contract.jobs import BatchPlace
 from service.contract.keys import KeyLimits
 from service.contract.names import new_batch_id
 from service.contract.params import Operation
-from service.contract.store import (
+from service.documents.problems import build_problem
+from service.outbound.urls import check_url
+from service.store import (
     BatchItem,
     BatchRecord,
     BegunBatch,
@@ -42,8 +37,13 @@ from service.contract.store import (
     JobStore,
     try_twice,
 )
-from service.outbound.urls import check_url
-from service.wiping import wipe_job
+from service.store.blobs import BlobStore
+from service.store.wiping import wipe_job
+from service.submission.inspection import Asked
+from service.submission.intake import Intake
+from service.submission.picture_urls import PictureUrls
+from service.submission.submitter import Submitter, unsigned_fault
+from service.submission.uploads import Shelf
 
 log = structlog.get_logger()
 

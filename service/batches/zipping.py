@@ -8,12 +8,12 @@ from typing import Any
 
 from zipstream import ZIP_STORED, ZipStream  # type: ignore[import-untyped]
 
-from service.answers.jobs import describe_job
-from service.contract.blobs import BlobStore
 from service.contract.errors import MissingResource, StoreUnavailable
 from service.contract.formats import EXTENSIONS
 from service.contract.jobs import JobStatus, Output
-from service.contract.store import BatchItem, JobStore
+from service.documents.jobs import describe_job
+from service.store import BatchItem, JobStore
+from service.store.blobs import BlobStore
 
 MANIFEST = "manifest.json"
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 from pydantic import ValidationError
 
-from service.contract import store
+from service import store
 from service.contract.keys import SCOPES, ApiKey, KeyLimits, Scope, draw_key
 from service.contract.settings import SharedSettings
 

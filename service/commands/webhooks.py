@@ -14,14 +14,14 @@ from typing import Annotated
 
 import typer
 
-from service.answers.jobs import describe_job
 from service.contract.jobs import BlobRef, JobRecord, JobSpec
 from service.contract.names import CPU_QUEUE, DEFAULT_TENANT, new_job_id
 from service.contract.params import OutpaintParams
 from service.contract.settings import PREFIX, read_settings
-from service.contract.store import JobStore, JobView, connect, draw_secret, try_twice
-from service.webhooks import Letter, Posted, post
-from service.webhooks_config import WebhookSettings
+from service.documents.jobs import describe_job
+from service.outbound.webhook_settings import WebhookSettings
+from service.outbound.webhooks import Letter, Posted, post
+from service.store import JobStore, JobView, connect, draw_secret, try_twice
 
 webhooks_app = typer.Typer(help="Webhooks: signing keys, and a trial.", no_args_is_help=True)
 keys_app = typer.Typer(help="The keys that webhooks are signed with.", no_args_is_help=True)

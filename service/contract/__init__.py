@@ -1,4 +1,5 @@
-"""What the API and the workers must agree on: the lowest floor of the house.
+"""Data that the API and the workers agree on: parameters, job records, errors, geometry, names.
 
-Nothing here may import Flask, numpy or torch, nor anything above this folder.
+Knows no file, no broker and no framework: it imports nothing else of ours, and no Flask, numpy or
+torch.
 """

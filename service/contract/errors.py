@@ -34,8 +34,8 @@ document
     │   ├── PromptRefused · InputRefused · OutputRefused
     └── KeptPixelsChanged · SigningFailed
 
-No class knows an HTTP status: `service/answers/problems.py` has the one table, and a test asks for
-a row per class.
+No class knows an HTTP status: `service/documents/problems.py` has the one table, and a test asks
+for a row per class.
 """
 
 from __future__ import annotations

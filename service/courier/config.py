@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pydantic import Field
 
 from service.contract.settings import read_settings
-from service.webhooks_config import WebhookSettings
+from service.outbound.webhook_settings import WebhookSettings
 
 
 class CourierSettings(WebhookSettings):

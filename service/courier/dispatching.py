@@ -11,9 +11,9 @@ import structlog
 
 from service.contract.errors import PaintjobError
 from service.contract.names import new_token
-from service.contract.store import JobStore, Shares, TakenWebhook, try_twice
 from service.courier.config import CourierSettings
 from service.courier.telling import Tried, next_delay, tell
+from service.store import JobStore, Shares, TakenWebhook, try_twice
 
 LEASE_MARGIN_SECONDS = 5.0
 """A lease outlives the try by so much: what came of it must still be written."""

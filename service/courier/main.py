@@ -9,14 +9,14 @@ import threading
 
 import structlog
 
-from service.contract.blobs import BlobStore
 from service.contract.errors import PaintjobError
-from service.contract.store import JobStore, connect
 from service.contract.telemetry import configure_logging
-from service.contract.wakeups import Wakeups
 from service.courier.config import CourierSettings
 from service.courier.dispatching import Dispatcher
 from service.courier.wiping import wipe_due
+from service.store import JobStore, connect
+from service.store.blobs import BlobStore
+from service.store.wakeups import Wakeups
 
 EXIT_BAD_SETTINGS = 2
 

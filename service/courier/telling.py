@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 import structlog
 
-from service.answers.jobs import describe_job
-from service.answers.schemas import Answer
 from service.batches.answers import describe_batch
-from service.contract.store import JobView, TakenWebhook
 from service.courier.config import CourierSettings
-from service.webhooks import Letter, Posted, post
+from service.documents.jobs import describe_job
+from service.documents.schemas import Answer
+from service.outbound.webhooks import Letter, Posted, post
+from service.store import JobView, TakenWebhook
 
 BACKOFF_FACTOR = 3.0
 MAX_DELAY_SECONDS = 6 * 3600

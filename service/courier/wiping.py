@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import structlog
 
-from service.contract.blobs import BlobStore
 from service.contract.errors import StoreUnavailable
 from service.contract.names import job_prefix
-from service.contract.store import JobStore, wiped_job_id
+from service.store import JobStore, wiped_job_id
+from service.store.blobs import BlobStore
 
 log = structlog.get_logger()
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from service.broker import EmbeddedBroker
+from service.local.broker import EmbeddedBroker
 from tests.support.stack import Stack, running_stack
 
 

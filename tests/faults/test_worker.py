@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from service.broker import EmbeddedBroker
 from service.contract.jobs import JobStatus
 from service.contract.names import CPU_QUEUE, DEFAULT_NAMESPACE, output_path, rq_list
-from service.contract.wakeups import Wakeups
+from service.local.broker import EmbeddedBroker
+from service.store.wakeups import Wakeups
 from tests.support.stack import Stack, find_horse, wait_for
 
 pytestmark = pytest.mark.slow

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from service.contract.store import JobStore, connect
+from service.store import JobStore, connect
 from tests.support.records import Clock
 
 

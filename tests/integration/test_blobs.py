@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from service.contract.blobs import WRITE_BUFFER_BYTES, BlobStore
 from service.contract.errors import InputLost, StoreUnavailable
+from service.store.blobs import WRITE_BUFFER_BYTES, BlobStore
 
 DATA = b"picture"
 
@@ -133,7 +133,7 @@ def test_delete_prefix_leaves_no_folders(directory: Path) -> None:
 @pytest.mark.slow
 def test_delete_prefix_takes_what_a_killed_writer_left(directory: Path) -> None:
     program = (
-        "import os, sys; from service.contract.blobs import BlobStore\n"
+        "import os, sys; from service.store.blobs import BlobStore\n"
         "writer = BlobStore.open(sys.argv[1]).open_writer('jobs/a/input/image')\n"
         "writer.write(bytes(12_000_000)); os.kill(os.getpid(), 9)"
     )

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from service.contract.blobs import WRITE_BUFFER_BYTES, BlobStore
 from service.contract.errors import StoreUnavailable
+from service.store.blobs import WRITE_BUFFER_BYTES, BlobStore
 from tests.support.stack import wait_for
 
 pytestmark = pytest.mark.slow

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
-from service.contract.blobs import BlobStore
 from service.contract.errors import StoreUnavailable
 from service.contract.names import (
     CPU_QUEUE,
@@ -19,10 +18,11 @@ from service.contract.names import (
     new_job_id,
     rq_list,
 )
-from service.contract.store import JobStore, connect
-from service.contract.wakeups import Wakeups
 from service.courier.main import round_once, run
 from service.courier.wiping import wipe_due
+from service.store import JobStore, connect
+from service.store.blobs import BlobStore
+from service.store.wakeups import Wakeups
 from tests.support.stack import Stack
 
 WIPE = f"{DEFAULT_NAMESPACE}:wipe"

@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from service.broker import EmbeddedBroker
 from service.contract.jobs import JobSpec
 from service.contract.names import CPU_QUEUE
-from service.contract.store import JobStore, connect, draw_secret
 from service.courier.config import CourierSettings
 from service.courier.dispatching import Dispatcher
 from service.courier.telling import MAX_DELAY_SECONDS, next_delay, tell
+from service.local.broker import EmbeddedBroker
+from service.store import JobStore, connect, draw_secret
 from tests.support.receiver import Received, Receiver, running_receiver
 from tests.support.records import make_told_spec, submit, succeed, take
 from tests.support.stack import running_stack, wait_for

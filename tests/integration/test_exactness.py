@@ -19,18 +19,18 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, features
 
-from service.contract.blobs import BlobStore
 from service.contract.catalogue import Catalogue
-from service.contract.claims import find_contradictions, read_claims
 from service.contract.geometry import Geometry, Margins, plan_margins
 from service.contract.jobs import Output, Recipe
 from service.contract.params import InpaintParams, OutpaintParams
-from service.contract.verification import (
+from service.store.blobs import BlobStore
+from service.verify.comparison import (
     Comparison,
     Placement,
     compare_inpainted,
     compare_outpainted,
 )
+from service.verify.job_document import find_contradictions, read_claims
 from tests.support.pictures import (
     encode,
     make_alpha,

@@ -10,7 +10,7 @@ import pytest
 from service.contract.errors import NotFound, NoWebhook
 from service.contract.jobs import BatchPlace
 from service.contract.names import CPU_QUEUE
-from service.contract.store import JobStore
+from service.store import JobStore
 from tests.support.records import (
     FAILURE,
     TENANT,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from service.contract.names import CPU_QUEUE
-from service.contract.store import JobStore
+from service.store import JobStore
 from tests.support.records import (
     Clock,
     claim,

@@ -8,7 +8,7 @@ import pytest
 
 from service.contract.jobs import JobSpec
 from service.contract.names import CPU_QUEUE, gpu_queue
-from service.contract.store import JobStore
+from service.store import JobStore
 from tests.support.records import (
     TENANT,
     Clock,

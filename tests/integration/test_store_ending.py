@@ -8,7 +8,7 @@ import pytest
 
 from service.contract.errors import AlreadyFinished, JobExpired, NotFound
 from service.contract.jobs import JobStatus, Recipe, Timings
-from service.contract.store import JobStore
+from service.store import JobStore
 from tests.support.records import (
     FAILURE,
     Clock,

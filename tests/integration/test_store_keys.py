@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from service.contract.keys import MAX_ACTIVE_KEYS, SCOPES, KeyLimits, digest_key, draw_key
-from service.contract.store import JobStore
+from service.store import JobStore
 from tests.support.keys import make_key
 from tests.support.snapshots import check_rules, take_snapshot
 

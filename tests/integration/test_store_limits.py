@@ -8,7 +8,7 @@ import pytest
 
 from service.contract.errors import RateLimited, TooManyJobs
 from service.contract.keys import KeyLimits
-from service.contract.store import JobStore, SubmitLimits, Submitted
+from service.store import JobStore, SubmitLimits, Submitted
 from tests.support.records import LIMITS, claim, claim_all, make_spec, submit, succeed
 from tests.support.snapshots import check_rules, take_snapshot
 

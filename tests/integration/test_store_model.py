@@ -22,7 +22,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from service.contract.store import Idempotency, Outcome, connect
+from service.store import Idempotency, Outcome, connect
 from tests.support.broker import flush
 from tests.support.interleave import Interleaver
 from tests.support.records import Clock, make_spec

@@ -8,7 +8,7 @@ import pytest
 
 from service.contract.errors import JobExpired, NotFound, NoWebhook
 from service.contract.names import CPU_QUEUE
-from service.contract.store import JobStore, TakenWebhook
+from service.store import JobStore, TakenWebhook
 from tests.support.records import (
     FAILURE,
     TENANT,

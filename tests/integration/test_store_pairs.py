@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from service.contract.names import CPU_QUEUE
-from service.contract.store import Idempotency, JobStore, TakenWebhook
+from service.store import Idempotency, JobStore, TakenWebhook
 from tests.support.records import (
     FAILURE,
     LIMITS,

@@ -6,7 +6,7 @@ import pytest
 
 from service.contract.errors import JobExpired
 from service.contract.names import CPU_QUEUE, DEFAULT_NAMESPACE, gpu_queue, rq_list
-from service.contract.store import JobStore, Outcome
+from service.store import JobStore, Outcome
 from tests.support.records import Clock, claim, load, submit, submit_many, succeed
 from tests.support.snapshots import Snapshot, check_rules, take_snapshot
 

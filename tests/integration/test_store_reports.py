@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from service.contract.jobs import MaskEffective, Progress
-from service.contract.store import JobStore
+from service.store import JobStore
 from tests.support.records import (
     MASK,
     PROGRESS,

@@ -17,7 +17,7 @@ from service.contract.errors import (
 from service.contract.jobs import JobWarning, Recipe, Timings
 from service.contract.names import CPU_QUEUE
 from service.contract.params import InpaintParams
-from service.contract.store import Idempotency, JobStore, SubmitLimits, connect
+from service.store import Idempotency, JobStore, SubmitLimits, connect
 from tests.support.records import (
     LIMITS,
     Clock,

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 import redis
 
-from service.broker import find_server_binary
 from service.contract.errors import BrokerUnavailable
 from service.contract.names import CPU_QUEUE, gpu_queue
-from service.contract.store import SCRIPTS, JobStore, connect
+from service.local.broker import find_server_binary
+from service.store import SCRIPTS, JobStore, connect
 from tests.support.keys import make_key
 from tests.support.records import (
     MASK,

@@ -15,8 +15,8 @@ from service.contract.names import (
     rq_list,
     rq_prefix,
 )
-from service.contract.store import JobStore, connect
-from service.contract.wakeups import DELIVERY_SECONDS, Wakeups
+from service.store import JobStore, connect
+from service.store.wakeups import DELIVERY_SECONDS, Wakeups
 from tests.support.records import Clock, submit_many
 from tests.support.snapshots import take_snapshot
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import redis
 
-from service.broker import EmbeddedBroker
+from service.local.broker import EmbeddedBroker
 
 
 @contextlib.contextmanager

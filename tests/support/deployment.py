@@ -16,7 +16,7 @@ from pathlib import Path
 
 import psutil
 
-from service.up.deployment import READY_LINE
+from service.local.deployment import READY_LINE
 
 ROOT = Path(__file__).parents[2]
 READY_SECONDS = 60.0

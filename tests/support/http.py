@@ -12,9 +12,9 @@ from PIL import Image, ImageDraw
 from werkzeug.datastructures import FileStorage
 from werkzeug.test import TestResponse, encode_multipart
 
-from service.app import create_app
+from service.api.app import create_app
+from service.api.context import EXTENSION, Context
 from service.config import ServiceSettings
-from service.context import EXTENSION, Context
 from service.contract.jobs import Output, Proof, Recipe, Timings
 from service.contract.names import CPU_QUEUE, new_token, output_path
 

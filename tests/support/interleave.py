@@ -13,7 +13,7 @@ from typing import Any
 
 from service.contract.jobs import JobSpec
 from service.contract.names import CPU_QUEUE
-from service.contract.store import Idempotency, JobStore, Outcome, wiped_job_id
+from service.store import Idempotency, JobStore, Outcome, wiped_job_id
 from tests.support.model_job import ModelJob
 from tests.support.records import FAILURE, LIMITS, MASK, PROGRESS, Clock, outcome, succeed
 from tests.support.snapshots import TERMINAL, Snapshot

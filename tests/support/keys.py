@@ -6,7 +6,7 @@ from collections.abc import Collection
 from typing import Any
 
 from service.contract.keys import SCOPES, KeyLimits, Scope, draw_key
-from service.contract.store import JobStore
+from service.store import JobStore
 
 
 def make_key(

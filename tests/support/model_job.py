@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from service.contract.jobs import MAX_CRASHES, MAX_REQUEUES, JobSpec
-from service.contract.store import Idempotency
+from service.store import Idempotency
 
 
 @dataclass

@@ -6,9 +6,9 @@ import json
 import sys
 from pathlib import Path
 
-from service.contract.blobs import BlobStore
 from service.contract.catalogue import Catalogue
 from service.contract.params import InpaintParams
+from service.store.blobs import BlobStore
 from tests.support.pictures import encode, make_box_mask, make_image
 from tests.unit.worker.operations.recording import RecordingReporter, inpaint_row
 from worker.config import WorkerSettings

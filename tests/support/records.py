@@ -26,7 +26,7 @@ from service.contract.jobs import (
 from service.contract.keys import KEYLESS
 from service.contract.names import CPU_QUEUE, new_job_id, output_path
 from service.contract.params import InpaintParams
-from service.contract.store import (
+from service.store import (
     FinishVerdict,
     Idempotency,
     JobStore,

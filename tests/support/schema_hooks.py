@@ -12,8 +12,8 @@ from typing import Any
 import schemathesis
 from hypothesis import strategies
 
-from service.answers.problems import HTTP_ONLY, MEDIA_TYPE
-from service.openapi.document import build_document
+from service.api.openapi.document import build_document
+from service.documents.problems import HTTP_ONLY, MEDIA_TYPE
 from tests.support.http import mask, picture
 
 # One size: a picture and a mask that are drawn apart must fit each other.

@@ -57,11 +57,11 @@ def running_server(broker_url: str, directory: Path, **settings: str) -> Iterato
         "PAINTJOB_TENANT_JOB_LIMIT": "1000000",
         **settings,
     }
-    command = [sys.executable, "-m", "gunicorn", "--config", "python:service.gunicorn_conf"]
+    command = [sys.executable, "-m", "gunicorn", "--config", "python:service.api.gunicorn_conf"]
     log = directory / "server.log"
     with log.open("wb") as file:
         process = subprocess.Popen(
-            [*command, "service.wsgi:app"], env=environ, cwd=ROOT, stderr=file
+            [*command, "service.api.wsgi:app"], env=environ, cwd=ROOT, stderr=file
         )
     server = RunningServer(process, port, log)
     try:

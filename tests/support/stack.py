@@ -16,12 +16,12 @@ from typing import Any
 
 from PIL import Image
 
-from service.contract.blobs import BlobStore
 from service.contract.jobs import BlobRef, JobRecord, JobSpec, JobStatus, MaskAsked
 from service.contract.names import CPU_QUEUE, DEFAULT_NAMESPACE, input_path, new_job_id
 from service.contract.params import InpaintParams
-from service.contract.store import JobStore, SubmitLimits, connect
-from service.contract.wakeups import Wakeups
+from service.store import JobStore, SubmitLimits, connect
+from service.store.blobs import BlobStore
+from service.store.wakeups import Wakeups
 
 ROOT = Path(__file__).parents[2]
 LIMITS = SubmitLimits(queue=100_000, tenant=100_000, worker_absence_seconds=0)

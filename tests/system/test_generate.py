@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from service.broker import EmbeddedBroker
+from service.local.broker import EmbeddedBroker
 from tests.support.model_service import ModelService, running_service
 from tests.support.pictures import make_box_mask, make_rgb
 from tests.support.stack import Stack, wait_for

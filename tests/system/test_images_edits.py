@@ -17,7 +17,7 @@ import openai
 import pytest
 from PIL import Image
 
-from service.broker import EmbeddedBroker
+from service.local.broker import EmbeddedBroker
 from tests.support.broker import running_broker
 from tests.support.pictures import encode, make_image
 from tests.support.server import running_server

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from service.broker import EmbeddedBroker
 from service.contract.jobs import JobStatus
+from service.local.broker import EmbeddedBroker
 from tests.support.safety import FORBIDDEN
 from tests.support.stack import running_stack
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from service.broker import EmbeddedBroker
 from service.contract.jobs import JobStatus
-from service.contract.provenance.reading import read_provenance
+from service.local.broker import EmbeddedBroker
+from service.verify.provenance import read_provenance
 from tests.support.identities import make_identity
 from tests.support.stack import running_stack
 

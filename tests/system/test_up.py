@@ -16,9 +16,9 @@ import psutil
 import pytest
 from PIL import Image, ImageChops
 
-from service.broker import EmbeddedBroker
 from service.client import PaintjobClient
 from service.contract.settings import BROKER_URL_FILE
+from service.local.broker import EmbeddedBroker
 from tests.support.deployment import ROOT, RunningUp, running_up, up_command, wait_until
 
 pytestmark = pytest.mark.slow

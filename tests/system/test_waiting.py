@@ -17,8 +17,8 @@ import httpx
 import psutil
 import pytest
 
-from service.broker import EmbeddedBroker
 from service.contract.jobs import JobStatus
+from service.local.broker import EmbeddedBroker
 from tests.support.broker import running_broker
 from tests.support.http import mask, picture
 from tests.support.server import RunningServer, running_server

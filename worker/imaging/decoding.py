@@ -9,10 +9,10 @@ from typing import Final
 import cv2
 import numpy as np
 
-from service.contract.containers.stripping import strip_exif
 from service.contract.errors import ImageUndecodable
-from service.contract.images import check_kind, check_pixels
-from service.contract.picture_headers import PictureHeader, decoding, read_header
+from service.pictures.checks import check_kind, check_pixels
+from service.pictures.exif_stripping import strip_exif
+from service.pictures.headers import PictureHeader, decoding, read_header
 from worker.imaging import ImageArray
 from worker.imaging.picture import Picture, to_uint8
 from worker.imaging.pixels import Pixels, decode_jpeg, decode_png, decode_webp

@@ -18,7 +18,7 @@ from service.contract.formats import (
     MAX_JPEG_EXIF_BYTES,
 )
 from service.contract.params import OutputFormat
-from service.contract.picture_headers import Resolution
+from service.pictures.headers import Resolution
 from worker.imaging import ImageArray
 from worker.imaging.bands import row_bands
 from worker.imaging.picture import Picture, to_uint8

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from service.contract.errors import MaskEmpty, MaskFull
 from service.contract.geometry import Box
-from service.contract.luminance import read_mask
-from service.contract.masks import DEFAULT_THRESHOLD, binarize
 from service.contract.params import MaskPolarity
+from service.pictures.mask_decoding import read_mask
+from service.pictures.masks import DEFAULT_THRESHOLD, binarize
 from worker.imaging import MaskArray
 from worker.imaging.geometry import widen_box
 from worker.imaging.picture import to_uint8
@@ -24,7 +24,7 @@ def decode_mask(
     polarity: MaskPolarity = "white_repaints",
     threshold: int = DEFAULT_THRESHOLD,
 ) -> MaskArray:
-    """Decode a mask file: its luminance, upright, as `service.contract.luminance` reads it.
+    """Decode a mask file: its luminance, upright, as `service.pictures.mask_decoding` reads it.
 
     Args:
         data: a PNG, JPEG or WebP file.

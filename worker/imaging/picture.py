@@ -8,7 +8,7 @@ from typing import Literal
 import cv2
 import numpy as np
 
-from service.contract.picture_headers import Resolution
+from service.pictures.headers import Resolution
 from worker.imaging import AlphaArray, ImageArray
 
 Mode = Literal["L", "LA", "RGB", "RGBA"]

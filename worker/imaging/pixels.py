@@ -17,8 +17,8 @@ import cv2
 import numpy as np
 
 from service.contract.errors import ImageUndecodable
-from service.contract.images import open_picture, transparent_value
-from service.contract.picture_headers import PictureHeader
+from service.pictures.checks import open_picture, transparent_value
+from service.pictures.headers import PictureHeader
 from worker.imaging import AlphaArray, ImageArray
 from worker.imaging.bands import row_bands
 from worker.imaging.picture import to_uint8

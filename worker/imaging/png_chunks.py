@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from service.contract.picture_headers import Resolution
+from service.pictures.headers import Resolution
 
 _SIGNATURE_BYTES: Final = 8
 _HEADER_END: Final = _SIGNATURE_BYTES + 25

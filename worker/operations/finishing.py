@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from service.contract.blobs import BlobStore
 from service.contract.errors import ModelOutputInvalid
 from service.contract.formats import DEFAULT_QUALITY, EXTENSIONS, MEDIA_TYPES, is_lossless
 from service.contract.jobs import JobWarning, Output, Proof, Recipe
 from service.contract.names import output_path
+from service.store.blobs import BlobStore
 from worker.engines.base import Painted
 from worker.imaging.compositing import paste_back
 from worker.imaging.encoding import encode_picture

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 
-from service.contract.blobs import BlobStore
 from service.contract.errors import Internal, MaskSizeMismatch
 from service.contract.jobs import JobSpec, JobWarning, MaskAsked, MaskEffective
-from service.contract.masks import DEFAULT_THRESHOLD, SOURCE_THRESHOLD, find_oddities
 from service.contract.names import mask_path
 from service.contract.params import InpaintParams
+from service.pictures.masks import DEFAULT_THRESHOLD, SOURCE_THRESHOLD, find_oddities
+from service.store.blobs import BlobStore
 from worker.imaging import MaskArray
 from worker.imaging.decoding import decode_picture
 from worker.imaging.encoding import encode_png

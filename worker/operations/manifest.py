@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from service.contract.geometry import Box
 from service.contract.jobs import Proof
-from service.contract.provenance.manifests import PROOF, write_proof
 from service.contract.version import get_version
+from service.pictures.c2pa import PROOF, write_proof
 from worker.operations.preparation import Prepared
 
 INGREDIENT: Final = "source"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from service.contract.catalogue import SELF_MODEL, Catalogue
 from service.contract.jobs import JobSpec
-from service.contract.provenance.xmp import EDITED_BY_COPYING, EDITED_BY_MODEL, write_packet
+from service.pictures.xmp import EDITED_BY_COPYING, EDITED_BY_MODEL, write_packet
 from worker.config import WorkerSettings
 from worker.imaging.picture import Picture
 

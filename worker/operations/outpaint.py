@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from service.contract.blobs import BlobStore
 from service.contract.errors import ImageUndecodable, Internal
 from service.contract.geometry import Geometry
 from service.contract.params import OutpaintParams
+from service.store.blobs import BlobStore
 from worker.imaging.compositing import mask_around, place_on_canvas
 from worker.imaging.decoding import decode_picture
 from worker.imaging.feathering import weigh_outward

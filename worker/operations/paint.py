@@ -11,9 +11,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from service.contract.blobs import BlobStore
 from service.contract.errors import MethodUnavailable, ModelOutputInvalid
 from service.contract.jobs import Output, Recipe, Timings
+from service.store.blobs import BlobStore
 from worker.engines.base import (
     Engine,
     EngineRegistry,

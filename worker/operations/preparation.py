@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from service.contract.blobs import BlobStore
 from service.contract.errors import Internal
 from service.contract.geometry import Geometry
 from service.contract.jobs import BlobRef, JobWarning
 from service.contract.params import MAX_SEED, OutputFormat
+from service.store.blobs import BlobStore
 from worker.engines.base import Canvas
 from worker.imaging import MaskArray
 from worker.imaging.feathering import WeightArray

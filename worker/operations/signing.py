@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from PIL import Image
 
 from service.contract.errors import SigningFailed
-from service.contract.provenance.manifests import OFFLINE
+from service.pictures.c2pa import OFFLINE
 from worker.operations.manifest import INGREDIENT, OPENED, File, make_manifest
 
 _CURVES: Final[Mapping[str, bytes]] = {

@@ -47,7 +47,7 @@ def test_cli_shows_its_commands() -> None:
 def test_cli_imports_none_of_the_programs_that_it_starts() -> None:
     code = (
         "import sys, service.cli; "
-        "print([name for name in ('flask', 'rq', 'worker', 'numpy', 'torch', 'service.app', "
+        "print([name for name in ('flask', 'rq', 'worker', 'numpy', 'torch', 'service.api.app', "
         "'service.courier', 'obstore') if name in sys.modules])"
     )
     answer = subprocess.run(

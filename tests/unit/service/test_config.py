@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from service.bodies.batch_body import MAX_ITEMS
+from service.api.requests.batch_body import MAX_ITEMS
 from service.config import ServiceSettings
 from service.contract.settings import ALL_FIELDS
 

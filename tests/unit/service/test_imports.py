@@ -21,7 +21,7 @@ def _run(code: str) -> str:
 
 
 def test_app_loads_nothing_heavy() -> None:
-    code = f"import sys, service.app; print([m for m in {HEAVY!r} if m in sys.modules])"
+    code = f"import sys, service.api.app; print([m for m in {HEAVY!r} if m in sys.modules])"
     assert _run(code) == "[]"
 
 
@@ -30,7 +30,8 @@ def test_app_is_imported_within_half_a_second() -> None:
     # The bound is for a quiet machine: cores that are shared make even CPU time grow.
     bound = 0.5 if os.getloadavg()[0] < (os.cpu_count() or 1) / 2 else 1.0
     code = (
-        "import time; t = time.process_time(); import service.app; print(time.process_time() - t)"
+        "import time; t = time.process_time(); import service.api.app;"
+        "print(time.process_time() - t)"
     )
     assert min(float(_run(code)) for _ in range(5)) < bound
 
@@ -38,7 +39,7 @@ def test_app_is_imported_within_half_a_second() -> None:
 @pytest.mark.slow
 def test_app_fits_in_120_mib(tmp_path: Path) -> None:
     code = (
-        "from service.app import create_app; from service.config import ServiceSettings\n"
+        "from service.api.app import create_app; from service.config import ServiceSettings\n"
         "client = create_app(ServiceSettings()).test_client()\n"
         "assert client.get('/openapi.yaml').status_code == 200\n"
         "print(open('/proc/self/status').read().split('VmRSS:')[1].split()[0])"
@@ -51,7 +52,7 @@ def test_importing_the_app_neither_connects_nor_reads_the_environment() -> None:
         "import os\n"
         "os.environ['PAINTJOB_REDIS_URL'] = 'nonsense://'\n"
         "os.environ['PAINTJOB_PORT'] = 'nonsense'\n"
-        "import service.app\n"
+        "import service.api.app\n"
         "print('ok')"
     )
     assert _run(code) == "ok"

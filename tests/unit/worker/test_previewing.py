@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from service.contract.blobs import BlobStore
 from service.contract.errors import StoreUnavailable
 from service.contract.names import preview_path
+from service.store.blobs import BlobStore
 from tests.support.stack import wait_for
 from worker.messages import Preview
 from worker.previewing import PreviewWriter

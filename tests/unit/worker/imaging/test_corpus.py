@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from service.contract.errors import PaintjobError
-from service.contract.images import PictureInfo, check_picture
+from service.pictures.checks import PictureInfo, check_picture
 from tests.support.corpus import GROUPS, Case, see_with_pillow
 from worker.imaging.decoding import decode_picture
 from worker.imaging.picture import Picture

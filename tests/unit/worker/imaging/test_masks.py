@@ -16,8 +16,8 @@ from service.contract.errors import (
     MaskUndecodable,
     UnsupportedMediaType,
 )
-from service.contract.masks import inspect_mask
 from service.contract.params import MaskPolarity
+from service.pictures.masks import inspect_mask
 from tests.support.pictures import encode, make_blob_mask, make_box_mask, make_image
 from worker.imaging import MaskArray
 from worker.imaging.masks import (

@@ -10,7 +10,7 @@ from PIL import Image
 
 from service.contract.errors import InvalidField
 from service.contract.params import OutputFormat
-from service.contract.picture_headers import Resolution, read_header
+from service.pictures.headers import Resolution, read_header
 from tests.support.files import (
     append_to_png,
     extend_webp,

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from service.contract.picture_headers import Resolution
+from service.pictures.headers import Resolution
 from tests.support.pictures import make_alpha, make_rgb
 from worker.imaging.picture import Picture, to_uint8
 

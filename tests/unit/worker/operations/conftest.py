@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from service.contract.blobs import BlobStore
 from service.contract.catalogue import Catalogue
+from service.store.blobs import BlobStore
 from worker.config import WorkerSettings
 from worker.engines.base import EngineRegistry
 from worker.engines.registry import build_engines

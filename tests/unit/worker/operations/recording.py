@@ -9,7 +9,6 @@ from io import BytesIO
 
 from PIL import Image
 
-from service.contract.blobs import BlobStore
 from service.contract.geometry import Geometry
 from service.contract.jobs import (
     BlobRef,
@@ -23,6 +22,7 @@ from service.contract.jobs import (
 )
 from service.contract.names import CPU_QUEUE, input_path, new_job_id, new_token
 from service.contract.params import InpaintParams, OutpaintParams
+from service.store.blobs import BlobStore
 from worker.reporting import Aborted, Row
 
 

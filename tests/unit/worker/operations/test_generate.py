@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from service.contract.blobs import BlobStore
 from service.contract.catalogue import Catalogue, ModelEntry
 from service.contract.geometry import Margins, plan_margins
 from service.contract.params import InpaintParams, OutpaintParams
+from service.store.blobs import BlobStore
 from tests.support.pictures import encode, make_box_mask, make_image
 from tests.support.tiny_pipelines import build_tiny_sd_inpaint
 from tests.unit.worker.operations.recording import RecordingReporter, inpaint_row, outpaint_row

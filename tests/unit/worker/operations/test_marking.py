@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from service.contract.blobs import BlobStore
 from service.contract.catalogue import SELF_MODEL, Catalogue, ModelEntry
 from service.contract.jobs import Output
 from service.contract.params import InpaintParams, OutputFormat
-from service.contract.provenance.reading import read_provenance
-from service.contract.provenance.xmp import EDITED_BY_COPYING, EDITED_BY_MODEL
+from service.pictures.xmp import EDITED_BY_COPYING, EDITED_BY_MODEL
+from service.store.blobs import BlobStore
+from service.verify.provenance import read_provenance
 from tests.support.files import insert_in_png, make_chunk
 from tests.support.pictures import encode, make_box_mask, make_image
 from tests.unit.worker.operations.recording import RecordingReporter, inpaint_row

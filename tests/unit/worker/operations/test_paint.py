@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from PIL import Image
 from structlog.testing import capture_logs
 
-from service.contract.blobs import BlobStore
 from service.contract.errors import GpuOutOfMemory, ModelUnavailable, StoreUnavailable
 from service.contract.geometry import Geometry, Margins, plan_margins
 from service.contract.jobs import JobWarning, Recipe
 from service.contract.params import InpaintParams, OutpaintParams
+from service.store.blobs import BlobStore
 from tests.support.pictures import (
     encode,
     make_blob_mask,

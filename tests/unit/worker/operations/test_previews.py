@@ -10,9 +10,9 @@ import pytest
 from PIL import Image
 from structlog.testing import capture_logs
 
-from service.contract.blobs import BlobStore
 from service.contract.jobs import Recipe
 from service.contract.params import InpaintParams
+from service.store.blobs import BlobStore
 from tests.support.pictures import encode, make_box_mask, make_image, make_rgb
 from tests.unit.worker.operations.recording import RecordingReporter, inpaint_row
 from worker.engines.base import Canvas, Painted, PreviewCallback, StepCallback

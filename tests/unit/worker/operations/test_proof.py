@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from service.contract.blobs import BlobStore
 from service.contract.geometry import Margins, plan_margins
 from service.contract.jobs import JobWarning
 from service.contract.params import InpaintParams, OutpaintParams
+from service.store.blobs import BlobStore
 from tests.support.pictures import encode, make_box_mask, make_image, make_rgb
 from tests.unit.worker.operations.recording import (
     DoneReport,

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
-from service.contract.blobs import BlobStore
 from service.contract.geometry import Margins, plan_margins
 from service.contract.jobs import Recipe
 from service.contract.params import InpaintParams
+from service.store.blobs import BlobStore
 from tests.support.pictures import encode, make_box_mask, make_image
 from tests.unit.worker.operations.recording import RecordingReporter, inpaint_row, outpaint_row
 from worker.config import WorkerSettings

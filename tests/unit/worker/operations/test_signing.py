@@ -15,13 +15,13 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from PIL import Image
 
-from service.contract.blobs import BlobStore
 from service.contract.formats import MEDIA_TYPES
 from service.contract.geometry import Margins, plan_margins
 from service.contract.jobs import Output
 from service.contract.params import InpaintParams, OutputFormat
-from service.contract.provenance.manifests import Manifest, read_manifest
-from service.contract.provenance.xmp import EDITED_BY_COPYING
+from service.pictures.c2pa import Manifest, read_manifest
+from service.pictures.xmp import EDITED_BY_COPYING
+from service.store.blobs import BlobStore
 from tests.support.identities import Identity, Key, make_identity
 from tests.support.pictures import encode, make_box_mask, make_image
 from tests.unit.worker.operations.recording import RecordingReporter, inpaint_row, outpaint_row

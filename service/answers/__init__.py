@@ -1,1 +1,0 @@
-"""What the API answers: documents, lists and problems."""

@@ -1,0 +1,1 @@
+"""Everything that knows Flask: the app, its routes, requests, access and the OpenAPI document."""

@@ -1,0 +1,105 @@
+"""Who calls: the key of a request, and the tenant that it belongs to.
+
+Keys are asked for unless the deployment says otherwise, and looked up at every request, so that a
+revoked one is of no use from that moment on, in every process.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import NoReturn
+
+import structlog
+from flask import Flask, Response, g, request
+
+from service.api.context import get_context
+from service.contract.errors import Forbidden, PaintjobError, Unauthorized
+from service.contract.keys import KEYLESS, KeyLimits, Scope, fill_limits, find_key_id, is_key_of
+from service.contract.names import DEFAULT_TENANT
+from service.store import try_twice
+
+OPEN_BLUEPRINTS = frozenset({"health", "reference", "swagger_ui"})
+"""What anybody may ask: whether the service lives, what it is, and how it is used."""
+
+_READING = frozenset({"GET", "HEAD", "OPTIONS"})
+_REALM = 'Bearer realm="paintjob"'
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who sent a request.
+
+    Attributes:
+        tenant: owner of all that the request makes, and of all that it may see.
+        key_id: the key that it came with, or `KEYLESS`.
+        limits: what the key may use up, the deployment's defaults filled in.
+    """
+
+    tenant: str
+    key_id: str = KEYLESS
+    limits: KeyLimits = field(default_factory=KeyLimits)
+
+
+def install(app: Flask) -> None:
+    """Have every request of an app identified before its view runs."""
+    app.before_request(_identify)
+    app.after_request(_challenge)
+
+
+def get_caller() -> Caller:
+    """Give the caller of the request that is being answered."""
+    caller: Caller = g.caller
+    return caller
+
+
+def find_caller() -> Caller | None:
+    """Give the caller; None where nobody is asked who he is."""
+    caller: Caller | None = g.get("caller")
+    return caller
+
+
+def _identify() -> None:
+    # Without a rule there is no such path, which anybody may be told.
+    if request.url_rule is None or request.blueprint in OPEN_BLUEPRINTS:
+        return
+    if get_context().settings.asks_for_keys:
+        scope: Scope = "jobs:read" if request.method in _READING else "jobs:write"
+        g.caller = _authenticate(scope)
+    else:
+        g.caller = Caller(DEFAULT_TENANT, KEYLESS, get_context().settings.key_limits)
+
+
+def _authenticate(scope: Scope) -> Caller:
+    """Give the caller by the key of the request.
+
+    Raises:
+        Unauthorized: there is no key, or not a valid one.
+        Forbidden: the key lacks the scope.
+
+    Source: RFC 6750, sections 2.1 and 3.
+    """
+    kind, _, text = request.headers.get("Authorization", "").strip().partition(" ")
+    if kind.lower() != "bearer":
+        _refuse(Unauthorized("send an API key: Authorization: Bearer pj_…"), _REALM)
+    text = text.strip()
+    key_id = find_key_id(text)
+    kept = try_twice(lambda: get_context().store.find_key(key_id)) if key_id else None
+    if kept is None or not is_key_of(text, kept):
+        told = Unauthorized("the API key is unknown, wrong or revoked")
+        _refuse(told, f'{_REALM}, error="invalid_token"')
+    structlog.contextvars.bind_contextvars(key_id=kept.id)
+    if scope not in kept.scopes:
+        told_scope = Forbidden(f"this call needs a key with the scope {scope}")
+        _refuse(told_scope, f'{_REALM}, error="insufficient_scope", scope="{scope}"')
+    return Caller(kept.tenant, kept.id, fill_limits(kept.limits, get_context().settings.key_limits))
+
+
+def _refuse(error: PaintjobError, challenge: str) -> NoReturn:
+    g.challenge = challenge
+    raise error
+
+
+def _challenge(response: Response) -> Response:
+    if "challenge" in g:
+        response.headers["WWW-Authenticate"] = g.challenge
+    return response

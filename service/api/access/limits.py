@@ -1,0 +1,172 @@
+"""How much a caller may use up: his requests are counted here, and all limits told in headers.
+
+Jobs and pixels are counted where jobs are accepted, in one step with that; this module tells how
+they stand. The fields are those of draft-ietf-httpapi-ratelimit-headers-09, as structured fields
+(RFC 9651). Its registry has no unit for what is painted, so `qu` is `pixels` or `jobs`.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import structlog
+from flask import Flask, Response, g
+from limits import RateLimitItemPerMinute
+from limits.storage import MemoryStorage, RedisStorage
+from limits.strategies import SlidingWindowCounterRateLimiter
+from redis.exceptions import RedisError
+
+from service.api.access.auth import Caller, find_caller
+from service.api.context import get_context
+from service.contract.errors import PaintjobError, RateLimited
+from service.contract.keys import KEY_JOBS, PIXELS, REQUESTS, TENANT_JOBS, to_pixels
+from service.store import Usage
+
+OWN_COUNT_SECONDS = 5.0
+"""How long a process counts by itself before it asks a broker that was away again."""
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How one limit stands.
+
+    Attributes:
+        remaining: what is left of it.
+        reset_seconds: when more is left again, if that is known.
+    """
+
+    remaining: int
+    reset_seconds: float | None = None
+
+
+class RequestLimiter:
+    """Counts requests by key: in the broker for all processes, in this one while that is away.
+
+    The window slides: the last minute's count runs out evenly over this one.
+    """
+
+    def __init__(self) -> None:
+        self._shared: SlidingWindowCounterRateLimiter | None = None
+        self._own: SlidingWindowCounterRateLimiter | None = None
+        self._shared_again_at = 0.0
+        self._lock = threading.Lock()
+
+    def charge(self, key_id: str, per_minute: int) -> tuple[bool, Standing]:
+        """Count a request; gives whether it may go on, and how many more may."""
+        item = RateLimitItemPerMinute(per_minute)
+        if time.monotonic() >= self._shared_again_at:
+            try:
+                return _hit(self._find_shared(), item, key_id)
+            except (RedisError, PaintjobError):
+                self._shared_again_at = time.monotonic() + OWN_COUNT_SECONDS
+                log.warning("requests_counted_alone")
+        return _hit(self._find_own(), item, key_id)
+
+    def _find_shared(self) -> SlidingWindowCounterRateLimiter:
+        if self._shared is None:
+            store = get_context().store
+            # The namespace's hash tag comes first, so that it decides the slot of every key.
+            prefix = f"{store.namespace}:rate"
+            pool = store.redis.connection_pool
+            storage = RedisStorage("redis://", connection_pool=pool, key_prefix=prefix)
+            self._shared = SlidingWindowCounterRateLimiter(storage)
+        return self._shared
+
+    def _find_own(self) -> SlidingWindowCounterRateLimiter:
+        with self._lock:
+            if self._own is None:
+                self._own = SlidingWindowCounterRateLimiter(MemoryStorage())
+            return self._own
+
+
+def install(app: Flask) -> None:
+    """Have an app count its callers' requests and tell how their limits stand."""
+    limiter = RequestLimiter()
+
+    def charge() -> None:
+        caller = find_caller()
+        if caller is None or caller.limits.requests_per_minute is None:
+            return
+        is_free, standing = limiter.charge(caller.key_id, caller.limits.requests_per_minute)
+        g.standings = {REQUESTS: standing}
+        if not is_free:
+            told = "too many requests in a minute; Retry-After says when to send the next"
+            wait = max(1.0, standing.reset_seconds or 0.0)
+            raise RateLimited(told, retry_after_seconds=wait, policy=REQUESTS)
+
+    app.before_request(charge)
+    app.after_request(_tell)
+
+
+def note_usage(usage: Usage) -> None:
+    """Have the answer tell how the limits of jobs and pixels stand after a submission."""
+    caller = find_caller()
+    if caller is None:
+        return
+    quotas = _find_quotas(caller)
+    used = {
+        PIXELS: Standing(max(0, usage.pixels_left), usage.full_in_seconds),
+        KEY_JOBS: Standing(max(0, quotas.get(KEY_JOBS, 0) - usage.key_jobs)),
+        TENANT_JOBS: Standing(max(0, quotas[TENANT_JOBS] - usage.tenant_jobs)),
+    }
+    known = {name: standing for name, standing in used.items() if name in quotas}
+    g.standings = {**g.get("standings", {}), **known}
+
+
+def _hit(
+    counter: SlidingWindowCounterRateLimiter, item: RateLimitItemPerMinute, key_id: str
+) -> tuple[bool, Standing]:
+    is_free = counter.hit(item, key_id)
+    stats = counter.get_window_stats(item, key_id)
+    left = stats.remaining if is_free else 0
+    return is_free, Standing(left, max(0.0, stats.reset_time - time.time()))
+
+
+def _find_quotas(caller: Caller) -> dict[str, int]:
+    """Give the limits that hold for a caller, by name."""
+    own = caller.limits
+    quotas = {
+        REQUESTS: own.requests_per_minute,
+        PIXELS: to_pixels(own.megapixels_per_minute),
+        KEY_JOBS: own.unfinished_jobs,
+        TENANT_JOBS: get_context().settings.tenant_job_limit,
+    }
+    return {name: quota for name, quota in quotas.items() if quota is not None}
+
+
+_PARAMETERS: Mapping[str, str] = {
+    REQUESTS: ";w=60",
+    PIXELS: ';qu="pixels";w=60',
+    KEY_JOBS: ';qu="jobs"',
+    TENANT_JOBS: ';qu="jobs"',
+}
+
+
+def _tell(response: Response) -> Response:
+    caller = find_caller()
+    standings: dict[str, Standing] = dict(g.get("standings", {}))
+    refused = g.get("refused")
+    if refused is not None:
+        standings[refused.policy] = Standing(0, refused.retry_after_seconds)
+    if caller is None or not standings:
+        return response
+    quotas = _find_quotas(caller)
+    response.headers["RateLimit-Policy"] = ", ".join(
+        f'"{name}";q={quotas[name]}{_PARAMETERS[name]}' for name in standings
+    )
+    response.headers["RateLimit"] = ", ".join(
+        f'"{name}";r={standing.remaining}{_tell_reset(standing)}'
+        for name, standing in standings.items()
+    )
+    return response
+
+
+def _tell_reset(standing: Standing) -> str:
+    seconds = standing.reset_seconds
+    return "" if seconds is None else f";t={math.ceil(seconds)}"

@@ -1,0 +1,107 @@
+"""The Flask app: `create_app(settings)`. Importing this loads neither numpy nor torch."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import time
+
+import structlog
+from flask import Blueprint, Flask, Response, g, request
+from flask_swagger_ui import get_swaggerui_blueprint  # type: ignore[import-untyped]
+
+from service.api import context, problem_responses
+from service.api.access import auth, limits
+from service.api.routes import (
+    batches,
+    catalogue,
+    deliveries,
+    events,
+    health,
+    images_edits,
+    jobs,
+    listing,
+    paint,
+    queries,
+    reference,
+    uploads,
+)
+from service.config import ServiceSettings
+
+log = structlog.get_logger()
+
+_ROUTES = (
+    paint,
+    images_edits,
+    jobs,
+    listing,
+    events,
+    deliveries,
+    batches,
+    uploads,
+    catalogue,
+    health,
+    reference,
+)
+
+REQUEST_ID_HEADER = "X-Request-ID"
+_SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
+
+
+def create_app(settings: ServiceSettings) -> Flask:
+    """Build the app; connects to nothing before the first request.
+
+    Raises:
+        ValueError, OSError: the models file cannot be read, or breaks a rule.
+    """
+    app = Flask("service", static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
+    context.install(app, context.Context(settings))
+    problem_responses.install(app, settings.public_url)
+    app.before_request(_begin)
+    app.after_request(_end)
+    auth.install(app)
+    limits.install(app)
+    queries.install(app)
+    for module in _ROUTES:
+        app.register_blueprint(module.build_blueprint())
+    app.register_blueprint(_build_docs())
+    return app
+
+
+def _build_docs() -> Blueprint:
+    blueprint: Blueprint = get_swaggerui_blueprint(
+        reference.DOCS_PATH,
+        reference.DOCUMENT_PATH,
+        config={
+            "app_name": "Paintjob",
+            "validatorUrl": None,
+            "tryItOutEnabled": True,
+            "oauth2RedirectUrl": "",
+        },
+    )
+    return blueprint
+
+
+def _begin() -> None:
+    g.started = time.perf_counter()
+    given = request.headers.get(REQUEST_ID_HEADER, "")
+    g.request_id = given if _SANE_REQUEST_ID.fullmatch(given) else secrets.token_hex(12)
+    structlog.contextvars.clear_contextvars()
+    structlog.contextvars.bind_contextvars(process="api", request_id=g.request_id)
+
+
+def _end(response: Response) -> Response:
+    seconds = round(time.perf_counter() - g.started, 6) if "started" in g else None
+    # The rule, not the path: what a caller writes into a path is not for the log.
+    rule = request.url_rule.rule if request.url_rule else None
+    log.info(
+        "request_ended",
+        method=request.method,
+        rule=rule,
+        status=response.status_code,
+        seconds=seconds,
+    )
+    response.headers[REQUEST_ID_HEADER] = g.get("request_id", "")
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    return response

@@ -1,0 +1,103 @@
+"""What the views of one app share: settings, and connections made at first use, after any fork."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import cast
+
+from flask import Flask, current_app
+
+from service.api.requests.batch_body import BatchReader
+from service.api.requests.reader import BodyReader
+from service.batches.batching import BatchSubmitter
+from service.config import ServiceSettings
+from service.contract.catalogue import Catalogue, read_catalogue
+from service.contract.errors import BrokerUnavailable, StoreUnavailable
+from service.store import JobStore, connect
+from service.store.blobs import BlobStore
+from service.store.wakeups import Wakeups
+from service.submission.admission import Gate
+from service.submission.picture_urls import PictureUrls
+from service.submission.submitter import Submitter
+from service.submission.uploads import Shelf
+from service.waiting.streams import Streams, count_seats
+
+EXTENSION = "paintjob"
+
+
+class Context:
+    """Settings, catalogue and connections of one app.
+
+    Args:
+        settings: as read at the entry.
+
+    Raises:
+        ValueError, OSError: the models file cannot be read, or breaks a rule.
+    """
+
+    def __init__(self, settings: ServiceSettings) -> None:
+        self.settings = settings
+        self.catalogue: Catalogue = read_catalogue(settings)
+        self.reader = BodyReader(settings)
+        self.picture_urls = PictureUrls(settings)
+        self.streams = Streams(lambda: self.store, count_seats(settings.http_threads))
+        self.batch_reader = BatchReader(settings, self.reader.json_slot)
+
+    @cached_property
+    def store(self) -> JobStore:
+        """The job records.
+
+        Raises:
+            BrokerUnavailable: no broker is configured and no embedded one runs.
+        """
+        try:
+            url = self.settings.resolved_redis_url()
+        except ValueError as error:
+            raise BrokerUnavailable("no broker runs yet", retry_after_seconds=2) from error
+        settings = self.settings
+        return connect(url, namespace=settings.namespace, lease_seconds=settings.lease_seconds)
+
+    @cached_property
+    def blobs(self) -> BlobStore:
+        """The pictures.
+
+        Raises:
+            StoreUnavailable: the folder cannot be made.
+        """
+        try:
+            return BlobStore.open(self.settings.resolved_blob_url())
+        except OSError as error:
+            raise StoreUnavailable("the blob store cannot be opened") from error
+
+    @cached_property
+    def gate(self) -> Gate:
+        """Whether there is room for another job."""
+        return Gate(self.settings, self.store, self.blobs)
+
+    @cached_property
+    def submitter(self) -> Submitter:
+        """The use case behind the two `POST` calls."""
+        wakeups = Wakeups(self.store.redis, self.settings.namespace)
+        return Submitter(self.settings, self.catalogue, self.store, self.blobs, wakeups, self.gate)
+
+    @cached_property
+    def shelf(self) -> Shelf:
+        """Pictures that are handed in once and used by several jobs."""
+        return Shelf(self.settings, self.store, self.blobs)
+
+    @cached_property
+    def batches(self) -> BatchSubmitter:
+        """The use case behind `/batches`."""
+        return BatchSubmitter(
+            self.store, self.blobs, self.submitter, self.shelf, self.picture_urls, self.settings
+        )
+
+
+def install(app: Flask, context: Context) -> None:
+    """Give an app its context."""
+    app.extensions[EXTENSION] = context
+
+
+def get_context() -> Context:
+    """Give the context of the app that handles this request."""
+    return cast(Context, current_app.extensions[EXTENSION])

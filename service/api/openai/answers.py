@@ -1,0 +1,172 @@
+"""What the façade answers, in the words of OpenAI's API."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable, Iterable, Iterator
+from typing import Literal
+
+from pydantic import Field
+
+from service.api.openai.form import AUTO, WEIGHT_FREE, their_name
+from service.contract.catalogue import Catalogue
+from service.documents.schemas import Answer, Problem
+
+NO_RETRY = "x-should-retry"
+"""Header by which their clients learn whether a repeat makes sense."""
+
+_TYPES = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
+
+
+class FacadeError(Answer):
+    """What went wrong.
+
+    Attributes:
+        param: the first field that breaks a rule.
+        code: as in a problem of the other calls.
+    """
+
+    message: str
+    type: str
+    param: str | None
+    code: str
+
+
+class FacadeProblem(Answer):
+    """The body of every refusal."""
+
+    error: FacadeError
+
+
+class EditedImage(Answer):
+    """One picture: in the answer itself, or where it is."""
+
+    b64_json: str | None = None
+    url: str | None = None
+
+
+class TokenDetails(Answer):
+    """Always zero: nothing is counted in tokens here."""
+
+    image_tokens: int = 0
+    text_tokens: int = 0
+
+
+class Usage(Answer):
+    """Always zero: nothing is counted in tokens here."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    total_tokens: int = 0
+    input_tokens_details: TokenDetails = TokenDetails()
+
+
+class EditsAnswer(Answer):
+    """The pictures. The job behind them, with its proof, is at the header `Location`."""
+
+    created: int = Field(description="When the job ended, in seconds since 1970.")
+    background: Literal["auto"] = "auto"
+    output_format: str
+    quality: str
+    size: str
+    usage: Usage = Usage()
+    data: tuple[EditedImage, ...] = ()
+
+
+class FacadeModel(Answer):
+    """One thing that `model` may name."""
+
+    id: str
+    object: Literal["model"] = "model"
+    created: int = 0
+    owned_by: str = "paintjob"
+
+
+class FacadeModels(Answer):
+    """What `model` may name."""
+
+    object: Literal["list"] = "list"
+    data: list[FacadeModel]
+
+
+def list_models(catalogue: Catalogue) -> FacadeModels:
+    """Give what `model` may name here."""
+    names = [AUTO, WEIGHT_FREE]
+    names += [entry.name for entry in catalogue.models if catalogue.allows(entry)]
+    return FacadeModels(data=[FacadeModel(id=name) for name in names])
+
+
+def translate_problem(problem: Problem) -> tuple[FacadeProblem, int]:
+    """Give a problem in their words, and its status."""
+    told = [fault.message for fault in problem.errors if fault.message != problem.detail]
+    allowed = next((fault.allowed for fault in problem.errors if fault.allowed), None)
+    message = "; ".join([problem.detail, *told])
+    if allowed is not None:
+        message += f" (allowed: {', '.join(allowed)})"
+    pointers = (their_name(fault.pointer) for fault in problem.errors)
+    kind = "server_error" if problem.status >= 500 else "invalid_request_error"
+    error = FacadeError(
+        message=message,
+        type=_TYPES.get(problem.status, kind),
+        param=next((pointer for pointer in pointers if pointer), None),
+        code=problem.code,
+    )
+    return FacadeProblem(error=error), facade_status(problem.status)
+
+
+def facade_status(status: int) -> int:
+    """Give the status by which their clients know a problem: a broken rule is a bad request."""
+    return 400 if status == 422 else status
+
+
+def measure_base64(answer: EditsAnswer, sizes: Iterable[int]) -> int:
+    """Give how many bytes `stream_base64` comes to.
+
+    Args:
+        answer: all but the pictures.
+        sizes: of their files in bytes.
+    """
+    head, tail = _split(answer)
+    pictures = [len(_BEFORE) + 4 * -(-size // 3) + len(_AFTER) for size in sizes]
+    return len(head) + sum(pictures) + len(pictures) - 1 + len(tail)
+
+
+def stream_base64(
+    answer: EditsAnswer, pictures: Iterable[Callable[[], Iterator[bytes]]]
+) -> Iterator[bytes]:
+    """Give the answer with its pictures, piece by piece: they are never in memory as a whole.
+
+    Args:
+        answer: all but the pictures.
+        pictures: each opens a picture's file, which is opened when its turn has come.
+    """
+    head, tail = _split(answer)
+    yield head
+    for index, open_picture in enumerate(pictures):
+        yield _BEFORE if index == 0 else b"," + _BEFORE
+        yield from _encode(open_picture())
+        yield _AFTER
+    yield tail
+
+
+_BEFORE = b'{"b64_json":"'
+_AFTER = b'","url":null}'
+
+
+def _split(answer: EditsAnswer) -> tuple[bytes, bytes]:
+    """Give what stands before the pictures, and behind them."""
+    document = answer.model_dump(exclude={"data"})
+    head = json.dumps(document, separators=(",", ":"))[:-1] + ',"data":['
+    return head.encode(), b"]}"
+
+
+def _encode(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Give base64 of what comes in pieces: three bytes at a time make four."""
+    rest = b""
+    for chunk in chunks:
+        data = rest + chunk
+        whole = len(data) - len(data) % 3
+        rest = data[whole:]
+        yield base64.b64encode(memoryview(data)[:whole])
+    yield base64.b64encode(rest)

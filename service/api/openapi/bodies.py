@@ -1,0 +1,253 @@
+"""Schemas of the two request bodies: one parameters model, once as a form and once as JSON."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from typing import Any, Literal
+
+from service.api.openai.form import EXTRA_FIELDS, EditsForm
+from service.api.openapi.examples import EXAMPLES, SAMPLES, build_example
+from service.api.requests.batch_body import BATCH_PART, BatchRequest
+from service.api.requests.fields import list_fields
+from service.api.requests.reader import MODELS, PICTURES, REQUIRED_PICTURES, UPLOAD_PART
+from service.contract.params import MAX_URL_CHARACTERS, Operation
+
+Schema = dict[str, Any]
+
+PICTURE_FORMAT = "x-picture"
+
+_PART = "Asked{model}"
+"""Names of what bodies are made of. Answers may show the same, and are then open to more."""
+
+EDITS_FORM = "EditsForm"
+
+_EDITS_NOTES = {
+    "image": "The picture, one; `image[]` is taken for the same.",
+    "mask": "As large as the picture; where it is fully transparent is repainted, whatever its "
+    "colors. Without it, where the picture itself is.",
+}
+
+_PICTURE_NOTES = {
+    "image": "The picture: PNG, JPEG or WebP, one frame, 8 bits a channel.",
+    "mask": "As large as the picture; white is repainted. A PNG, JPEG or WebP of any mode, read by "
+    "luminance (of 16 bits the high byte), not by transparency: where it has some, the warning "
+    "`mask_has_transparency` says so. Or `mask_source`, or `regions`.",
+    "source_mask": "As large as the picture; `patch` copies only from where it is white.",
+}
+
+
+def component_name(operation: Operation, kind: str) -> str:
+    """Give a component's name: `InpaintForm`, `InpaintJson` and so on."""
+    return f"{operation.capitalize()}{kind}"
+
+
+def build_components() -> dict[str, Schema]:
+    """Build the components of all request bodies."""
+    found: dict[str, Schema] = {}
+    for operation in MODELS:
+        for kind, schema in (("Form", _build_form(operation)), ("Json", _build_json(operation))):
+            parts = schema.pop("$defs", {})
+            found |= {_PART.format(model=name): part for name, part in parts.items()}
+            found[component_name(operation, kind)] = schema
+    found["PictureReference"] = {
+        "type": "object",
+        "description": "A picture that lies elsewhere; exactly one says where.",
+        "properties": {
+            "upload": {"type": "string", "description": "`id` of an upload.", "minLength": 1},
+            "url": {
+                "type": "string",
+                "description": "Where it is fetched from, while the request waits: an https URL of "
+                "a host that the operator allows, without user and fragment. Of no host unless "
+                "`GET /limits` says so in `takes_image_urls`.",
+                "minLength": 1,
+                "maxLength": MAX_URL_CHARACTERS,
+            },
+        },
+        "minProperties": 1,
+        "maxProperties": 1,
+        "additionalProperties": False,
+    }
+    found["BatchRequest"] = _build_batch_request()
+    found[EDITS_FORM] = _build_edits_form()
+    return found
+
+
+def build_request_body(operation: Operation | Literal["batch", "edits", "upload"]) -> Schema:
+    """Describe the body of an operation, in each type that it takes."""
+    if operation == "batch":
+        return _build_batch_body()
+    if operation == "edits":
+        return _build_edits_body()
+    if operation == "upload":
+        return _build_upload_body()
+    form: Schema = {
+        "schema": {"$ref": f"#/components/schemas/{component_name(operation, 'Form')}"},
+        "encoding": {
+            name: {"contentType": ", ".join(_MEDIA_TYPES)} for name in PICTURES[operation]
+        },
+    }
+    json_body: Schema = {
+        "schema": {"$ref": f"#/components/schemas/{component_name(operation, 'Json')}"},
+        "examples": {
+            name: {"value": build_example(operation, name)} for name in EXAMPLES[operation]
+        },
+    }
+    return {
+        "required": True,
+        "content": {"multipart/form-data": form, "application/json": json_body},
+    }
+
+
+def _build_batch_body() -> Schema:
+    reference = {"$ref": "#/components/schemas/BatchRequest"}
+    form: Schema = {
+        "type": "object",
+        "description": f"The batch as JSON in `{BATCH_PART}`; every other part is a picture that "
+        "items name.",
+        "properties": {BATCH_PART: reference},
+        "required": [BATCH_PART],
+        "additionalProperties": {"type": "string", "format": "binary"},
+    }
+    example = {
+        "items": [{"operation": name, **build_example(name)} for name in MODELS],
+        "defaults": {"quality": "fast"},
+        "tags": ["nightly"],
+    }
+    return {
+        "required": True,
+        "content": {
+            "application/json": {"schema": reference, "examples": {"two": {"value": example}}},
+            "multipart/form-data": {
+                "schema": form,
+                "encoding": {BATCH_PART: {"contentType": "application/json"}},
+            },
+        },
+    }
+
+
+def _build_batch_request() -> Schema:
+    schema = deepcopy(BatchRequest.model_json_schema(mode="validation"))
+    schema.pop("title")
+    for prop in schema["properties"].values():
+        prop.pop("title", None)
+    return schema
+
+
+def _build_upload_body() -> Schema:
+    picture = {"type": "string", "format": "binary", "contentMediaType": "image/png"}
+    schema = {
+        "type": "object",
+        "properties": {UPLOAD_PART: picture},
+        "required": [UPLOAD_PART],
+        "additionalProperties": False,
+    }
+    encoding = {UPLOAD_PART: {"contentType": ", ".join(_MEDIA_TYPES)}}
+    content = {"multipart/form-data": {"schema": schema, "encoding": encoding}}
+    return {"required": True, "content": content}
+
+
+def _build_edits_body() -> Schema:
+    """Describe the body of the façade's `POST /v1/images/edits`."""
+    schema = {"$ref": f"#/components/schemas/{EDITS_FORM}"}
+    encoding = {name: {"contentType": ", ".join(_MEDIA_TYPES)} for name in _EDITS_NOTES}
+    content = {"multipart/form-data": {"schema": schema, "encoding": encoding}}
+    return {"required": True, "content": content}
+
+
+def _build_edits_form() -> Schema:
+    """Give their words, with those of ours that may come along."""
+    schema = EditsForm.model_json_schema(mode="validation")
+    ours = _build_form("inpaint")["properties"]
+    properties = schema["properties"] | {name: ours[name] for name in sorted(EXTRA_FIELDS)}
+    for prop in properties.values():
+        prop.pop("title", None)
+        prop.pop("default", None)
+    schema["properties"] = {
+        **{name: _without_null(prop) for name, prop in properties.items()},
+        **{name: _describe_file(note) for name, note in _EDITS_NOTES.items()},
+    }
+    schema.pop("title", None)
+    schema["description"] = "What `POST /v1/images/edits` takes."
+    schema["required"] = ["image", "prompt"]
+    return schema
+
+
+def _describe_file(note: str) -> Schema:
+    return {
+        "type": "string",
+        "format": "binary",
+        "contentMediaType": "image/png",
+        "description": note,
+    }
+
+
+_MEDIA_TYPES = ("image/png", "image/jpeg", "image/webp")
+
+
+def _build_form(operation: Operation) -> Schema:
+    schema = _base(operation)
+    # A form field cannot be null.
+    schema["properties"] = {
+        name: _without_null(prop) for name, prop in schema["properties"].items()
+    }
+    for name in list_fields(MODELS[operation]):
+        schema["properties"][name] = _as_json_text(schema["properties"][name])
+    for name in PICTURES[operation]:
+        schema["properties"][name] = _describe_file(_PICTURE_NOTES[name])
+    return schema
+
+
+def _as_json_text(prop: Schema) -> Schema:
+    """Describe a list in a form: one field of JSON text.
+
+    As an array it would promise one part for each item (OpenAPI 3.1, encoding object), and so
+    generated clients would send it.
+    """
+    return {
+        "type": "string",
+        "contentMediaType": "application/json",
+        "contentSchema": {key: value for key, value in prop.items() if key != "description"},
+        "description": prop["description"] + " A list as JSON text.",
+    }
+
+
+def _build_json(operation: Operation) -> Schema:
+    schema = _base(operation)
+    for name in PICTURES[operation]:
+        schema["properties"][name] = {
+            "oneOf": [
+                {
+                    "type": "string",
+                    "format": PICTURE_FORMAT,
+                    "contentEncoding": "base64",
+                    "minLength": 16,
+                },
+                {"$ref": "#/components/schemas/PictureReference"},
+            ],
+            "description": _PICTURE_NOTES[name]
+            + " As base64, as a data URL, or by reference to an upload or a URL.",
+            "examples": [SAMPLES[name]],
+        }
+    return schema
+
+
+def _base(operation: Operation) -> Schema:
+    model = MODELS[operation]
+    template = f"#/components/schemas/{_PART}"
+    schema = deepcopy(model.model_json_schema(mode="validation", ref_template=template))
+    schema["description"] = f"What `POST /{operation}` takes."
+    schema["required"] = list(REQUIRED_PICTURES[operation])
+    for part in (schema, *schema.get("$defs", {}).values()):
+        part.pop("title", None)
+        for prop in part["properties"].values():
+            prop.pop("title", None)
+            prop.pop("default", None)
+    return schema
+
+
+def _without_null(prop: Schema) -> Schema:
+    branches = [branch for branch in prop.get("anyOf", []) if branch.get("type") != "null"]
+    rest = {name: value for name, value in prop.items() if name != "anyOf"}
+    if not branches:
+        return prop
+    return {**branches[0], **rest} if len(branches) == 1 else {"anyOf": branches, **rest}

@@ -1,0 +1,35 @@
+"""Puts the examples and links into a document that is described otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from service.api.openapi.answer_examples import build_answer_examples, name_components
+from service.api.openapi.links import build_links
+
+Schema = dict[str, Any]
+
+JSON = "application/json"
+
+
+def illustrate(document: Schema) -> None:
+    """Add to each answer its examples and the calls that it leads to, in place."""
+    known = build_answer_examples()
+    for operation_id, status, answer in iter_answers(document):
+        examples = known.get((operation_id, status), {})
+        if JSON in answer.get("content", {}) and examples:
+            answer["content"][JSON]["examples"] = {
+                name: {"$ref": f"#/components/examples/answer_{name}"} for name in examples
+            }
+        if links := build_links(operation_id, status):
+            answer["links"] = links
+    document["components"]["examples"] |= name_components(known.values())
+
+
+def iter_answers(document: Schema) -> Iterator[tuple[str, int, Schema]]:
+    """Give each operation's id with each of its answers: status and description."""
+    for verbs in document["paths"].values():
+        for operation in verbs.values():
+            for status, answer in operation["responses"].items():
+                yield operation["operationId"], int(status), answer

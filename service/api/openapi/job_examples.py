@@ -1,0 +1,197 @@
+"""Jobs as the service tells them, for the OpenAPI document.
+
+They are records, as Redis keeps them, put through the code that writes the answers; so they have
+every field that an answer has.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from service.contract.jobs import JobRecord, JobSpec
+from service.contract.params import Operation
+from service.documents.jobs import describe_job, describe_plan
+from service.store import JobView
+
+JOB_IDS: Mapping[Operation, str] = {
+    "inpaint": "job_01KAQ3C8T6XW3V1Z0F9B2M4N5P",
+    "outpaint": "job_01KAQ3F0M2S7RQ4T8YV6C1D9EK",
+}
+CREATED_AT = 1_763_800_000_000
+"""Milliseconds since 1970, as the records have it."""
+
+_IMAGE_SHA256 = "60b4f7037700a2837bb055d696680327ec3169b6789f5eb96cbcd8151f33fd7e"
+_WORKER = "paint-1-7-paint-cpu-1-0"
+_SHARED = {
+    "seed": 7,
+    "num_images": 1,
+    "quality": "balanced",
+    "output_format": "png",
+    "keep_metadata": False,
+    "cancel_on_disconnect": False,
+    "no_store": False,
+    "priority": "normal",
+    "tags": [],
+    "finish_within_seconds": 3600,
+    "ttl_seconds": 86_400,
+}
+_MASK = {"coverage": 0.0625, "box": [24, 24, 40, 40]}
+_BY_OPERATION: Mapping[Operation, dict[str, Any]] = {
+    "inpaint": {
+        "method": "patch",
+        "params": {
+            **_SHARED,
+            "method": "patch",
+            "mask_polarity": "white_repaints",
+            "mask_threshold": 128,
+            "grow": 0,
+            "feather": 0,
+        },
+        "mask_asked": _MASK,
+    },
+    "outpaint": {
+        "method": "pattern",
+        "params": {
+            **_SHARED,
+            "method": "pattern",
+            "left": 0,
+            "top": 0,
+            "right": 32,
+            "bottom": 0,
+            "overlap": 0,
+        },
+        "geometry": {
+            "width": 96,
+            "height": 64,
+            "original": {"left": 0, "top": 0, "right": 64, "bottom": 64},
+            "margins": {"left": 0, "top": 0, "right": 32, "bottom": 0},
+            "asked": "margins",
+        },
+    },
+}
+"""What the smallest body of `examples` becomes."""
+
+
+def build_job_example(operation: Operation, status: str) -> dict[str, Any]:
+    """Build the document of a job that stands so; `stopping` is `running`, and to be canceled."""
+    fields = _build_record(operation, status)
+    record = JobRecord.from_hash({name: _as_text(value) for name, value in fields.items()})
+    view = JobView(record, 3 if status == "queued" else None)
+    return describe_job(view, "").model_dump(mode="json")
+
+
+def build_plan_example(operation: Operation) -> dict[str, Any]:
+    """Build the document of what a request would become."""
+    spec = JobSpec.model_validate(_build_spec(operation))
+    canvas = (spec.geometry.width, spec.geometry.height) if spec.geometry else (64, 64)
+    return describe_plan(spec, canvas).model_dump(mode="json")
+
+
+def _build_spec(operation: Operation) -> dict[str, Any]:
+    picture = {"path": "-", "bytes": 100, "sha256": _IMAGE_SHA256, "format": "png"}
+    return {
+        "job_id": JOB_IDS[operation],
+        "tenant": "default",
+        "operation": operation,
+        "queue": "paint-cpu",
+        "cost": 0.1,
+        "image": {**picture, "width": 64, "height": 64, "mode": "L"},
+        **_BY_OPERATION[operation],
+    }
+
+
+def _build_record(operation: Operation, status: str) -> dict[str, Any]:
+    """Give the fields of the record's hash."""
+    record: dict[str, Any] = {
+        "spec": _build_spec(operation),
+        "status": "running" if status == "stopping" else status,
+        "version": 1,
+        "created_at": CREATED_AT,
+        "finish_by_at": CREATED_AT + 3_600_000,
+    }
+    if status == "canceled":
+        record |= {"version": 2, **_end(CREATED_AT + 900)}
+    elif status != "queued":
+        record |= _build_started(operation)
+    if status == "stopping":
+        record |= {"version": 4, "cancel_requested_at": CREATED_AT + 350}
+    elif status == "succeeded":
+        record |= _build_success(operation)
+    elif status == "failed":
+        record |= _build_failure()
+    return record
+
+
+def _build_started(operation: Operation) -> dict[str, Any]:
+    started = {
+        "version": 3,
+        "started_at": CREATED_AT + 16,
+        "painting_at": CREATED_AT + 30,
+        "attempt": 1,
+        "attempts": [{"worker": _WORKER, "started_at": CREATED_AT + 16}],
+        "progress": {"stage": "paint", "step": 400, "steps": 1000, "fraction": 0.41},
+    }
+    if operation == "inpaint":
+        started |= {"mask_effective": {**_MASK, "components": 1}, "mask_path": "-"}
+    return started
+
+
+def _build_success(operation: Operation) -> dict[str, Any]:
+    is_inpaint = operation == "inpaint"
+    digest = "f3070cd79c5a6bde050ed61eb44c9d0eee935d51942f8f118f850d85593cdd3a"
+    proof = {
+        "kept_pixels": 3840 if is_inpaint else 4096,
+        "kept_pixels_changed": 0,
+        "max_difference": 0,
+        "touched_box": [24, 24, 40, 40] if is_inpaint else [64, 0, 96, 64],
+        "image_sha256": _IMAGE_SHA256,
+        "mask_sha256": "75342f1cd6fbf48c7d0f5809e45486a697c4b6c03b68fcfa93140f058b1a81ea"
+        if is_inpaint
+        else None,
+        "output_sha256": digest,
+    }
+    output = {
+        "index": 0,
+        "path": "-",
+        "format": "png",
+        "width": 64 if is_inpaint else 96,
+        "height": 64,
+        "bytes": 159,
+        "sha256": digest,
+        "seed": 7,
+        "estimate": 0.99,
+        "proof": proof,
+    }
+    engine = _BY_OPERATION[operation]["method"]
+    return {
+        "version": 5,
+        "outputs": [output],
+        "recipe": {"engine": engine, "versions": {"numpy": "2.4.6", "opencv": "5.0.0"}},
+        "timings": {"load_seconds": 0.0001, "paint_seconds": 0.0367, "encode_seconds": 0.0089},
+        "progress": "",
+        **_end(CREATED_AT + 95, "succeeded"),
+    }
+
+
+def _build_failure() -> dict[str, Any]:
+    error = {
+        "code": "deadline_exceeded",
+        "title": "The deadline has passed",
+        "detail": "the job did not finish in the time it was given",
+        "retryable": False,
+    }
+    return {"version": 4, "error": error, **_end(CREATED_AT + 3_600_000, "failed")}
+
+
+def _end(at: int, outcome: str | None = None) -> dict[str, Any]:
+    ended: dict[str, Any] = {"finished_at": at, "expires_at": at + 86_400_000}
+    if outcome is not None:
+        attempt = {"worker": _WORKER, "started_at": CREATED_AT + 16, "ended_at": at}
+        ended["attempts"] = [{**attempt, "outcome": outcome}]
+    return ended
+
+
+def _as_text(value: Any) -> str:
+    return json.dumps(value) if isinstance(value, dict | list) else str(value)

@@ -1,0 +1,100 @@
+"""Every error of the app as a problem document, Flask's own refusals included."""
+
+from __future__ import annotations
+
+import math
+import traceback
+from collections.abc import Mapping
+
+import structlog
+from flask import Flask, Response, g
+from werkzeug.exceptions import HTTPException
+from werkzeug.routing import RoutingException
+
+from service.contract import errors
+from service.contract.errors import PaintjobError
+from service.documents.problems import HTTP_ONLY, MEDIA_TYPE, STATUS, build_problem
+from service.documents.schemas import Problem
+
+log = structlog.get_logger()
+
+DEFAULT_RETRY_SECONDS = 5
+"""When to ask again after a 503 that knows no better."""
+
+_FROM_HTTP: Mapping[int, tuple[type[PaintjobError], str]] = {
+    400: (errors.MalformedBody, "the request could not be parsed"),
+    404: (errors.NotFound, "there is nothing at this path"),
+    406: (errors.NotAcceptable, ""),
+    411: (errors.LengthRequired, "send Content-Length"),
+    413: (errors.BodyTooLarge, ""),
+    415: (errors.UnsupportedMediaType, ""),
+}
+_KEPT_HEADERS = ("Allow", "Content-Range", "Retry-After")
+
+
+def install(app: Flask, base_url: str) -> None:
+    """Make every error of an app answer with a problem document.
+
+    Args:
+        app: the app.
+        base_url: prefix of the URL in `type`; empty for a relative one.
+    """
+
+    def on_known(error: PaintjobError) -> Response:
+        if type(error) not in STATUS:
+            return on_unknown(error)
+        if isinstance(error, errors.Refused) and error.policy:
+            g.refused = error
+        response = _respond(build_problem(error, g.get("request_id", ""), base_url))
+        return _say_when(response, error.retry_after_seconds)
+
+    def on_http(error: HTTPException) -> Response | HTTPException:
+        if isinstance(error, RoutingException):
+            return error
+        response = _respond(_translate(error, g.get("request_id", ""), base_url))
+        kept = {name: text for name, text in error.get_headers() if name in _KEPT_HEADERS}
+        response.headers.update(kept)
+        return response
+
+    def on_unknown(error: Exception) -> Response:
+        # Neither the message nor locals: both may hold what the caller sent.
+        frames = [f"{f.filename}:{f.lineno}" for f in traceback.extract_tb(error.__traceback__)]
+        log.error("request_crashed", error_type=type(error).__name__, frames=frames[-8:])
+        return on_known(errors.Internal("something went wrong here; give the request id to ask"))
+
+    app.register_error_handler(PaintjobError, on_known)
+    app.register_error_handler(HTTPException, on_http)
+    app.register_error_handler(Exception, on_unknown)
+
+
+def _say_when(response: Response, seconds: float | None) -> Response:
+    """Say when to ask again: as the error knows, or, of a 503, as a rule."""
+    if seconds is None and response.status_code == 503:
+        seconds = DEFAULT_RETRY_SECONDS
+    if seconds is not None:
+        response.headers["Retry-After"] = str(math.ceil(seconds))
+    return response
+
+
+def _respond(problem: Problem) -> Response:
+    return Response(problem.model_dump_json(), problem.status, mimetype=MEDIA_TYPE)
+
+
+def _translate(error: HTTPException, request_id: str, base_url: str) -> Problem:
+    """Describe what Flask itself refuses: the status stays, the words are ours."""
+    status = error.code or 500
+    if status in _FROM_HTTP:
+        kind, detail = _FROM_HTTP[status]
+        return build_problem(kind(detail), request_id, base_url)
+    named = (error.name.lower().replace(" ", "_"), error.name, "")
+    code, title, detail = HTTP_ONLY.get(status, named)
+    return Problem(
+        type=f"{base_url}/errors/{code}",
+        title=title,
+        status=status,
+        detail=detail or title,
+        code=code,
+        retryable=False,
+        request_id=request_id,
+        errors=[],
+    )

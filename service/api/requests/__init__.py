@@ -1,0 +1,1 @@
+"""Request bodies: forms, JSON, multipart and batches, read into parsed parameters."""

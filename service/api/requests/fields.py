@@ -1,0 +1,170 @@
+"""Form fields and JSON members into one parameters model; every fault as a JSON pointer."""
+
+from __future__ import annotations
+
+import json
+import re
+import typing
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from service.api.requests.json_text import JsonRefused, parse_json
+from service.contract.errors import Fault, MalformedBody
+
+MAX_FIELD_BYTES = 2_000_000
+"""Limit for all fields together: a hundred thousand vertices."""
+
+MAX_FAULTS = 100
+"""So many faults are told at once; regions could have a hundred thousand."""
+
+MAX_SHOWN_NAME = 64
+"""An unknown field's name is shown up to so many characters."""
+
+_TOO_DEEP = "the JSON is nested too deeply"
+_NO_UNICODE = "the JSON holds text that is not valid Unicode"
+
+ModelT = TypeVar("ModelT", bound=BaseModel)
+
+
+@dataclass(frozen=True)
+class Fields:
+    """What a body said beside the pictures.
+
+    Attributes:
+        document: form fields as text, or the members of a JSON object.
+        is_text: whether values are form text, to be read leniently, or JSON, to be read strictly.
+        faults: what was wrong with the body's structure.
+    """
+
+    document: Mapping[str, Any]
+    is_text: bool
+    faults: tuple[Fault, ...] = ()
+
+
+def parse_fields(model: type[ModelT], fields: Fields) -> tuple[ModelT | None, list[Fault]]:
+    """Read parameters; gives no model when there are faults.
+
+    Raises:
+        MalformedBody: a text cannot be represented as Unicode, or the JSON is nested too deeply.
+    """
+    document, faults = _read_lists(model, fields) if fields.is_text else (fields.document, [])
+    try:
+        if fields.is_text:
+            params = model.model_validate(document)
+        else:
+            # By way of text: only pydantic's own reader is strict about types and surrogates.
+            params = model.model_validate_json(json.dumps(dict(document)), strict=True)
+    except RecursionError:
+        raise MalformedBody(_TOO_DEEP) from None
+    except ValidationError as error:
+        return None, [*faults, *describe_faults(error, set(_iter_names(model)))]
+    return (None if faults else params), faults
+
+
+def describe_faults(error: ValidationError, names: Collection[str] = ()) -> list[Fault]:
+    """Give the faults of a validation error: pointer, code, rule; never the input.
+
+    Args:
+        error: as pydantic raised it.
+        names: of the fields that objects within fields have.
+
+    Raises:
+        MalformedBody: the text was no JSON that can be represented.
+    """
+    found: dict[str, Fault] = {}
+    for line in error.errors(include_url=False, include_input=False):
+        if line["type"] == "json_invalid":
+            is_deep = "recursion" in str(line.get("ctx", {}).get("error"))
+            raise MalformedBody(_TOO_DEEP if is_deep else _NO_UNICODE)
+        is_unknown = line["type"] == "extra_forbidden"
+        pointer = make_pointer(line["loc"], {*names, line["loc"][-1]} if is_unknown else names)
+        allowed = tuple(re.findall(r"'([^']*)'", str(line.get("ctx", {}).get("expected", ""))))
+        code, rule = _code_of(line["type"], pointer), _describe_rule(line)
+        found.setdefault(pointer, Fault(pointer, code, rule, allowed or None))
+        if len(found) == MAX_FAULTS:
+            break
+    return list(found.values())
+
+
+def _describe_rule(line: ErrorDetails) -> str:
+    """Give what is wrong; in our own validators' words where they spoke."""
+    return str(line["ctx"]["error"]) if line["type"] == "value_error" else line["msg"]
+
+
+def make_pointer(location: Sequence[int | str], names: Collection[int | str] = ()) -> str:
+    """Give a JSON pointer; the names of a union's branches, which pydantic mixes in, are left out.
+
+    Args:
+        location: as pydantic has it.
+        names: what is a field's name beyond the first step; all other texts are branches.
+
+    Source: RFC 6901.
+    """
+    steps = [
+        step
+        for index, step in enumerate(location)
+        if index == 0 or isinstance(step, int) or step in names
+    ]
+    return "".join(
+        "/" + str(step)[:MAX_SHOWN_NAME].replace("~", "~0").replace("/", "~1") for step in steps
+    )
+
+
+def _iter_names(kind: Any) -> Iterator[str]:
+    """Give the fields of all models that a model's fields hold, at any depth."""
+    for part in typing.get_args(kind):
+        yield from _iter_names(part)
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        for name, info in kind.model_fields.items():
+            yield name
+            yield from _iter_names(info.annotation)
+
+
+def _code_of(kind: str, pointer: str) -> str:
+    if kind == "extra_forbidden":
+        return "unknown_field"
+    if kind == "literal_error" and pointer == "/method":
+        return "method_unavailable"
+    return "invalid_field"
+
+
+def _read_lists(model: type[BaseModel], fields: Fields) -> tuple[dict[str, Any], list[Fault]]:
+    """Read form fields that stand for lists; they come as JSON text. All others stay text.
+
+    Returns:
+        All values but those of fields that cannot be read, and the faults of these.
+    """
+    values: dict[str, Any] = dict(fields.document)
+    faults = []
+    for name in sorted(list_fields(model) & set(values)):
+        text = values.pop(name)
+        try:
+            read = parse_json(text)
+        except JsonRefused as refusal:
+            faults.append(_refuse(name, f"must be a list as JSON text; this text {refusal}"))
+            continue
+        if read is None:
+            # Validation would take it for an absent field, and what is sent twice as sent once.
+            faults.append(_refuse(name, "must not be null in a form; leave the field out instead"))
+        else:
+            values[name] = read
+    return values, faults
+
+
+def _refuse(name: str, message: str) -> Fault:
+    return Fault(f"/{name}", "invalid_field", message)
+
+
+@cache
+def list_fields(model: type[BaseModel]) -> frozenset[str]:
+    """Give the fields that hold lists."""
+    return frozenset(
+        name
+        for name, info in model.model_fields.items()
+        if any(typing.get_origin(part) is list for part in typing.get_args(info.annotation))
+    )

@@ -1,0 +1,120 @@
+"""JSON bodies: strict, small, with pictures as base64, as data URLs or by reference."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+from service.api.requests.fields import MAX_FIELD_BYTES, Fields
+from service.api.requests.json_text import JsonRefused, parse_json
+from service.api.requests.references import Sources, read_picture
+from service.contract.errors import (
+    BodyTooLarge,
+    Fault,
+    InvalidInput,
+    MalformedBody,
+    UnsupportedMediaType,
+)
+from service.contract.faults import fault_of
+from service.submission.intake import Intake
+
+
+def read_json(body: bytes, intake: Intake, pictures: Collection[str], sources: Sources) -> Fields:
+    """Read a JSON body, but for the pictures that it only names: see `take_named`.
+
+    Args:
+        body: the whole body.
+        intake: where pictures go.
+        pictures: names of the members that hold pictures.
+        sources: where pictures may lie that are not in the body itself.
+
+    Raises:
+        MalformedBody: it is no JSON object.
+        BodyTooLarge: a decoded picture is too large, or the other members are.
+    """
+    _check_values(body)
+    document = parse_object(body)
+    texts = [document[name] for name in pictures if isinstance(document.get(name), str)]
+    _check_fields(len(body) - sum(map(len, texts)))
+    embedded = [name for name in pictures if not isinstance(document.get(name), dict)]
+    return take_pictures(document, intake, embedded, sources)
+
+
+def take_named(
+    fields: Fields, intake: Intake, pictures: Collection[str], sources: Sources
+) -> Fields:
+    """Move the pictures that a body names to the intake; gives what is left of it.
+
+    Apart from the body's own, because fetching them may take long, and the body's are large.
+    """
+    found = take_pictures(dict(fields.document), intake, pictures, sources)
+    return Fields(found.document, fields.is_text, (*fields.faults, *found.faults))
+
+
+def take_pictures(
+    document: dict[str, Any], intake: Intake, pictures: Collection[str], sources: Sources
+) -> Fields:
+    """Move the pictures of an object to the intake; gives what is left of it.
+
+    Args:
+        document: the object; its pictures are taken out.
+        intake: where pictures go.
+        pictures: names of the members that hold pictures.
+        sources: where pictures lie that are not in the object itself.
+
+    Raises:
+        BodyTooLarge: a picture is too large.
+    """
+    named = [name for name in pictures if name in document]
+    # What is there, though unusable, must not be told to be missing as well.
+    found = [_take_picture(name, document.pop(name), intake, sources) for name in named]
+    return Fields(document, False, tuple(fault for fault in found if fault is not None))
+
+
+def _take_picture(name: str, value: Any, intake: Intake, sources: Sources) -> Fault | None:
+    """Move one picture to the intake, or tell why it cannot be had."""
+    try:
+        pieces = read_picture(value, sources)
+    except ValueError as error:
+        return Fault(f"/{name}", "invalid_field", str(error))
+    except InvalidInput as error:
+        return fault_of(f"/{name}", error)
+    picture = intake.open_picture(name)
+    try:
+        for piece in pieces:
+            picture.write(piece)
+    except (InvalidInput, UnsupportedMediaType) as error:
+        intake.drop_picture(name)
+        return fault_of(f"/{name}", error)
+    picture.finish()
+    return None
+
+
+def _check_values(body: bytes) -> None:
+    """Refuse many small values before they are parsed: each takes thirty times its own bytes.
+
+    Base64 holds none of these characters, so a picture is not counted.
+    """
+    _check_fields(sum(body.count(character) for character in b",[{"))
+
+
+def _check_fields(size: int) -> None:
+    if size > MAX_FIELD_BYTES:
+        raise BodyTooLarge(f"the fields are larger than {MAX_FIELD_BYTES} bytes together")
+
+
+def parse_object(body: bytes) -> dict[str, Any]:
+    """Parse a JSON object: UTF-8, no NaN, no infinity, no name twice; 3.0 counts as an integer.
+
+    Raises:
+        MalformedBody: it is anything else.
+    """
+    try:
+        document = parse_json(body.decode())
+    except UnicodeDecodeError as error:
+        raise MalformedBody("the JSON is not UTF-8") from error
+    except JsonRefused as error:
+        raise MalformedBody(f"the JSON {error}") from error
+    if not isinstance(document, dict):
+        raise MalformedBody("the JSON must be an object")
+    return document

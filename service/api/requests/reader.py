@@ -1,0 +1,218 @@
+"""A request's body, whatever its type, into what the use case takes."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from flask import Request
+
+from service.api.requests.fields import Fields, parse_fields
+from service.api.requests.framing import check_length, find_boundary, get_length, read_whole
+from service.api.requests.json_body import read_json, take_named
+from service.api.requests.multipart import read_multipart
+from service.api.requests.references import Sources
+from service.config import ServiceSettings
+from service.contract.errors import Fault, TooManyWaiters, UnsupportedMediaType
+from service.contract.faults import raise_faults
+from service.contract.params import InpaintParams, Operation, OutpaintParams
+from service.submission.intake import Intake
+
+JSON_SLOTS = 4
+"""Large JSON bodies held at once: a picture of 25 MB takes 125 MB while it is parsed."""
+
+JSON_WAIT_SECONDS = 10.0
+SMALL_JSON_BYTES = 256 * 1024
+
+UPLOAD_PART = "file"
+
+REQUIRED_PICTURES: dict[Operation, tuple[str, ...]] = {
+    "inpaint": ("image",),
+    "outpaint": ("image",),
+}
+PICTURES: dict[Operation, tuple[str, ...]] = {
+    "inpaint": ("image", "mask", "source_mask"),
+    "outpaint": ("image",),
+}
+"""Fields that hold pictures."""
+
+MASK_SOURCES = ("mask", "mask_source", "regions")
+"""Fields of which `POST /inpaint` takes exactly one."""
+
+MODELS: dict[Operation, type[InpaintParams | OutpaintParams]] = {
+    "inpaint": InpaintParams,
+    "outpaint": OutpaintParams,
+}
+
+
+@dataclass(frozen=True)
+class Body:
+    """Parameters as asked, `None` if they break a rule, and every fault of the body."""
+
+    params: InpaintParams | OutpaintParams | None
+    faults: tuple[Fault, ...]
+
+
+class BodyReader:
+    """Reads the bodies of `POST /inpaint` and `POST /outpaint`."""
+
+    def __init__(self, settings: ServiceSettings) -> None:
+        self._settings = settings
+        self._json_slots = threading.BoundedSemaphore(JSON_SLOTS)
+
+    def read(
+        self, request: Request, operation: Operation, intake: Intake, sources: Sources
+    ) -> Body:
+        """Read a body; pictures go to the intake.
+
+        Args:
+            request: the request.
+            operation: what is asked for.
+            intake: where pictures go.
+            sources: where pictures lie that a JSON body only names.
+
+        Raises:
+            LengthRequired: the body came without its length.
+            BodyTooLarge: it, or a part of it, is too large.
+            UnsupportedMediaType: it is neither multipart nor JSON.
+            MalformedBody: it cannot be parsed.
+            TooManyWaiters: too many large JSON bodies are being read.
+        """
+        return judge_fields(
+            self._read_fields(request, operation, intake, sources), operation, intake
+        )
+
+    def read_file(self, request: Request, intake: Intake) -> None:
+        """Read a multipart body that is one picture, named `file`; it goes to the intake.
+
+        Raises:
+            LengthRequired, BodyTooLarge, UnsupportedMediaType, MalformedBody: as `read`.
+            PaintjobError: there is no such part, or another one.
+        """
+        length = get_length(request)
+        if request.mimetype != "multipart/form-data":
+            raise UnsupportedMediaType("the body must be multipart/form-data")
+        fields = self._read_parts(request, length, intake, (UPLOAD_PART,))
+        unknown = [
+            Fault(f"/{name[:64]}", "unknown_field", f"{UPLOAD_PART} is the only part")
+            for name in fields.document
+        ]
+        missing = [Fault(f"/{UPLOAD_PART}", "invalid_field", "is required")]
+        raise_faults([*fields.faults, *unknown, *([] if intake.pictures else missing)])
+
+    def _read_fields(
+        self, request: Request, operation: Operation, intake: Intake, sources: Sources
+    ) -> Fields:
+        length, kind = get_length(request), request.mimetype
+        if kind == "multipart/form-data":
+            return self._read_parts(request, length, intake, PICTURES[operation])
+        if kind == "application/json":
+            check_length(length, self._settings.max_json_body_bytes)
+            with self.json_slot(length):
+                names = PICTURES[operation]
+                fields = read_json(read_whole(request, length), intake, names, sources)
+            # Without the slot: a slow host shall not keep others from sending pictures along.
+            return take_named(fields, intake, names, sources)
+        raise UnsupportedMediaType("the body must be multipart/form-data or application/json")
+
+    def read_form(
+        self,
+        request: Request,
+        intake: Intake,
+        pictures: Collection[str],
+        renamed: Mapping[str, str],
+    ) -> Fields:
+        """Read a body that must be multipart; nothing of its fields is checked.
+
+        Args:
+            request: whose body.
+            intake: where pictures go.
+            pictures: names of the fields that hold them.
+            renamed: other names of fields, and what they stand for.
+
+        Raises:
+            LengthRequired, BodyTooLarge, MalformedBody: as `read`.
+            UnsupportedMediaType: it is not multipart.
+        """
+        if request.mimetype != "multipart/form-data":
+            raise UnsupportedMediaType("the body must be multipart/form-data")
+        return self._read_parts(request, get_length(request), intake, pictures, renamed)
+
+    def _read_parts(
+        self,
+        request: Request,
+        length: int,
+        intake: Intake,
+        pictures: Collection[str],
+        renamed: Mapping[str, str] = MappingProxyType({}),
+    ) -> Fields:
+        check_length(length, self._settings.max_body_bytes)
+        boundary = find_boundary(request)
+        return read_multipart(request.stream, boundary, intake, pictures, renamed)
+
+    @contextmanager
+    def json_slot(self, length: int) -> Iterator[None]:
+        """Hold one of the few places for large JSON bodies while the block runs.
+
+        Raises:
+            TooManyWaiters: none became free in time.
+        """
+        if length <= SMALL_JSON_BYTES:
+            yield
+            return
+        if not self._json_slots.acquire(timeout=JSON_WAIT_SECONDS):
+            detail = "too many large JSON bodies are being read; multipart has no such limit"
+            raise TooManyWaiters(detail, retry_after_seconds=5)
+        try:
+            yield
+        finally:
+            self._json_slots.release()
+
+
+def judge_fields(fields: Fields, operation: Operation, intake: Intake) -> Body:
+    """Make parameters of what was read, and find what is missing or wrong.
+
+    Args:
+        fields: what came beside the pictures.
+        operation: what is asked for.
+        intake: holds the pictures that came.
+    """
+    params, faults = parse_fields(MODELS[operation], fields)
+    told = {fault.pointer for fault in fields.faults}
+    missing = [
+        Fault(f"/{name}", "invalid_field", "is required")
+        for name in REQUIRED_PICTURES[operation]
+        if name not in intake.pictures and f"/{name}" not in told
+    ]
+    if operation == "inpaint":
+        missing += _find_source_faults(fields, {*intake.pictures, *_names(fields.faults)})
+    return Body(params, (*fields.faults, *missing, *faults))
+
+
+def _find_source_faults(fields: Fields, sent: set[str]) -> list[Fault]:
+    """Find out whether exactly one field says what is to be repainted, right or wrong.
+
+    Args:
+        fields: as read.
+        sent: names of the pictures that came, the unusable ones too.
+    """
+    # Null says nothing; that a form cannot send it is told of its field.
+    nothing = "null" if fields.is_text else None
+    sent = sent | {
+        name
+        for name, value in fields.document.items()
+        if (value.strip() if fields.is_text else value) != nothing
+    }
+    given = [name for name in MASK_SOURCES if name in sent]
+    if not given:
+        message = "is required: a mask, or mask_source or regions instead"
+        return [Fault("/mask", "invalid_field", message, MASK_SOURCES)]
+    message = f"{' and '.join(given)} exclude each other: exactly one says what to repaint"
+    return [Fault(f"/{name}", "conflicting_fields", message) for name in given[1:]]
+
+
+def _names(faults: Sequence[Fault]) -> set[str]:
+    return {fault.pointer.removeprefix("/") for fault in faults}

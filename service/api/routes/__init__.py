@@ -1,0 +1,1 @@
+"""HTTP routes: each module gives one blueprint; what they share lies in `service.api.context`."""

@@ -1,0 +1,135 @@
+"""`/batches`: many items under one id."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, g, request
+
+from service.api.access.auth import get_caller
+from service.api.context import get_context
+from service.api.routes.rendering import RETRY_AFTER_SECONDS, render
+from service.batches.answers import describe_batch, describe_items
+from service.batches.batching import AskedBatch
+from service.batches.zipping import stream_results
+from service.contract.errors import Fault, NotFinished, NotFound
+from service.contract.faults import raise_faults
+from service.contract.names import is_batch_id
+from service.store import BatchRecord
+from service.submission.inspection import find_key_faults
+
+DEFAULT_PAGE, MAX_PAGE = 100, 200
+
+
+def build_blueprint() -> Blueprint:
+    """Give the routes of batches."""
+    routes = Blueprint("batches", __name__, url_prefix="/batches")
+    routes.add_url_rule("", view_func=create_batch, methods=["POST"])
+    routes.add_url_rule("/<batch_id>", view_func=get_batch, methods=["GET"])
+    routes.add_url_rule("/<batch_id>", view_func=delete_batch, methods=["DELETE"])
+    routes.add_url_rule("/<batch_id>/items", view_func=list_items, methods=["GET"])
+    routes.add_url_rule("/<batch_id>/cancel", view_func=cancel_batch, methods=["POST"])
+    routes.add_url_rule("/<batch_id>/results.zip", view_func=get_results, methods=["GET"])
+    return routes
+
+
+def create_batch() -> Response:
+    """Accept many items under one id; each is accepted or refused by itself."""
+    context = get_context()
+    key = request.headers.get("Idempotency-Key")
+    raise_faults(find_key_faults(key))
+    context.gate.check()
+    body, caller = context.batch_reader.read(request), get_caller()
+    try:
+        record, replayed = context.batches.submit(
+            AskedBatch(body, caller.tenant, caller.key_id, caller.limits, g.request_id, key)
+        )
+    finally:
+        body.parts.close()
+    response = _render(record, 202)
+    response.headers["Location"] = f"{context.settings.public_url}/batches/{record.batch_id}"
+    if replayed:
+        response.headers["Idempotency-Replayed"] = "true"
+    return response
+
+
+def get_batch(batch_id: str) -> Response:
+    """Tell how a batch stands."""
+    return _render(_load(batch_id))
+
+
+def list_items(batch_id: str) -> Response:
+    """Tell what became of each item, a page at a time."""
+    first, limit = _read_page()
+    _check_id(batch_id)
+    context = get_context()
+    record, items = context.store.load_batch(
+        batch_id, get_caller().tenant, first=first, limit=limit
+    )
+    base_url = context.settings.public_url
+    following = None
+    if first + limit < record.total:
+        following = f"{base_url}/batches/{batch_id}/items?first={first + limit}&limit={limit}"
+    return render(describe_items(items, following, base_url))
+
+
+def cancel_batch(batch_id: str) -> Response:
+    """Cancel every job of a batch that has not ended."""
+    _check_id(batch_id)
+    record = get_context().batches.cancel(batch_id, get_caller().tenant)
+    return _render(record, 200 if record.state == "ended" else 202)
+
+
+def delete_batch(batch_id: str) -> Response:
+    """Wipe a batch with all its jobs."""
+    _check_id(batch_id)
+    get_context().batches.delete(batch_id, get_caller().tenant)
+    return Response(status=204)
+
+
+def get_results(batch_id: str) -> Response:
+    """Send all results as one zip."""
+    record, context, tenant = _load(batch_id), get_context(), get_caller().tenant
+    if record.state != "ended":
+        raise NotFinished("the batch has not ended yet", retry_after_seconds=RETRY_AFTER_SECONDS)
+    items = context.batches.items(batch_id, tenant)
+    pieces = stream_results(items, tenant, context.store, context.blobs)
+    response = Response(pieces, mimetype="application/zip")
+    response.headers["Content-Disposition"] = f'attachment; filename="{batch_id}.zip"'
+    return response
+
+
+def _load(batch_id: str) -> BatchRecord:
+    _check_id(batch_id)
+    return get_context().batches.load(batch_id, get_caller().tenant)
+
+
+def _check_id(batch_id: str) -> None:
+    if not is_batch_id(batch_id):
+        raise NotFound("there is no such batch")
+
+
+def _render(record: BatchRecord, status: int = 200) -> Response:
+    response = render(describe_batch(record, get_context().settings.public_url), status)
+    if record.state != "ended":
+        response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    return response
+
+
+def _read_page() -> tuple[int, int]:
+    """Read which items are asked for: the first, and how many."""
+    rules = {"first": (0, 999_999), "limit": (1, MAX_PAGE)}
+    values, faults = {"first": 0, "limit": DEFAULT_PAGE}, []
+    if set(request.args) - set(rules):
+        faults.append(Fault("", "unknown_field", "the URL takes first and limit alone"))
+    for name, (least, most) in rules.items():
+        texts = request.args.getlist(name)
+        if all(_is_number(text, least, most) for text in texts) and len(texts) < 2:
+            values[name] = int(texts[0]) if texts else values[name]
+        else:
+            message = f"{name} must be a whole number from {least} to {most}, once"
+            faults.append(Fault("", "invalid_field", message))
+    raise_faults(faults)
+    return values["first"], values["limit"]
+
+
+def _is_number(text: str, least: int, most: int) -> bool:
+    return text.isascii() and text.isdigit() and len(text) < 10 and least <= int(text) <= most

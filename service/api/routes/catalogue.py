@@ -1,0 +1,159 @@
+"""`/methods`, `/models` and `/limits`: what this deployment offers."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response
+
+from service.api.access.auth import get_caller
+from service.api.context import Context, get_context
+from service.api.requests.preferences import MAX_WAIT_SECONDS
+from service.api.routes.rendering import render
+from service.contract.catalogue import Catalogue, ModelEntry
+from service.contract.errors import BrokerUnavailable, StoreUnavailable
+from service.contract.methods import BEST_WEIGHT_FREE, METHODS, MethodInfo
+from service.contract.names import CPU_QUEUE, gpu_queue
+from service.contract.params import PaintParams
+from service.documents.schemas import (
+    LimitsAnswer,
+    MethodAnswer,
+    MethodList,
+    ModelAnswer,
+    ModelList,
+    PressureAnswer,
+    QueuePressure,
+)
+from service.pictures.checks import MAX_ASPECT, MIN_SIDE_PIXELS
+from service.store import Presence
+from service.submission.output import list_output_formats
+from service.submission.planning import MAX_PAINTED_PIXELS
+from service.waiting.streams import count_seats
+
+
+def build_blueprint() -> Blueprint:
+    """Give the routes that tell what there is."""
+    routes = Blueprint("catalogue", __name__)
+    routes.add_url_rule("/methods", view_func=list_methods, methods=["GET"])
+    routes.add_url_rule("/models", view_func=list_models, methods=["GET"])
+    routes.add_url_rule("/limits", view_func=get_limits, methods=["GET"])
+    return routes
+
+
+def list_methods() -> Response:
+    """Tell which methods there are, and who is online to serve them."""
+    context = get_context()
+    workers = context.store.workers()
+    return render(MethodList(methods=[_describe(context, method, workers) for method in METHODS]))
+
+
+def list_models() -> Response:
+    """Tell which models are served, and by whom, and which could be."""
+    context = get_context()
+    workers = context.store.workers()
+    catalogue = context.catalogue
+    models = [_describe_model(entry, catalogue, workers) for entry in catalogue.models]
+    models += [_describe_model(entry, catalogue, []) for entry in catalogue.known]
+    return render(ModelList(models=models))
+
+
+def _describe_model(
+    entry: ModelEntry, catalogue: Catalogue, workers: list[Presence]
+) -> ModelAnswer:
+    traits = entry.traits
+    shared = set(ModelAnswer.model_fields) & set(ModelEntry.model_fields)
+    return ModelAnswer(
+        **{name: getattr(entry, name) for name in shared},
+        configured=catalogue.find_model(entry.name) is entry and catalogue.allows(entry),
+        is_default=entry is catalogue.fallback_model,
+        conditioning=traits.conditioning,
+        guidance=traits.guidance,
+        sees_hole=traits.sees_hole,
+        unsupported_fields=sorted(traits.unsupported_fields),
+        size_multiple=entry.size_multiple,
+        workers_online=sum(worker.queue == gpu_queue(entry.group) for worker in workers),
+    )
+
+
+def get_limits() -> Response:
+    """Tell what a request must stay under."""
+    settings, own = get_context().settings, get_caller().limits
+    return render(
+        LimitsAnswer(
+            max_body_bytes=settings.max_body_bytes,
+            max_json_body_bytes=settings.max_json_body_bytes,
+            max_part_bytes=settings.max_part_bytes,
+            min_side_pixels=MIN_SIDE_PIXELS,
+            max_image_pixels=settings.max_image_pixels,
+            max_canvas_pixels=settings.max_canvas_pixels,
+            max_painted_pixels=MAX_PAINTED_PIXELS,
+            max_aspect=MAX_ASPECT,
+            takes_image_urls=get_context().picture_urls.is_open,
+            max_num_images=_upper_limit("num_images"),
+            output_formats=list(list_output_formats()),
+            max_queued_jobs=settings.queue_limit,
+            max_unfinished_jobs=settings.tenant_job_limit,
+            max_unfinished_jobs_of_key=own.unfinished_jobs,
+            max_requests_per_minute=own.requests_per_minute,
+            max_megapixels_per_minute=own.megapixels_per_minute,
+            max_finish_within_seconds=_upper_limit("finish_within_seconds"),
+            max_ttl_seconds=_upper_limit("ttl_seconds"),
+            max_wait_seconds=MAX_WAIT_SECONDS,
+            max_waiting_clients=count_seats(settings.http_threads),
+            max_worker_absence_seconds=settings.worker_absence_seconds,
+            max_broker_memory_share=settings.broker_memory_share,
+            min_store_free_bytes=settings.store_reserve_bytes,
+            pressure=_describe_pressure(get_context()),
+        )
+    )
+
+
+def _describe_pressure(context: Context) -> PressureAnswer | None:
+    """Tell how much room there is; the limits are told without it when nobody answers."""
+    try:
+        room, refusal = context.gate.look(), context.gate.find_refusal()
+        queues = [_describe_queue(context, queue) for queue in context.store.queue_names()]
+    except (BrokerUnavailable, StoreUnavailable):
+        return None
+    return PressureAnswer(
+        broker_used_bytes=room.memory.used_bytes,
+        broker_max_bytes=room.memory.max_bytes,
+        store_free_bytes=room.store_free_bytes,
+        refuses_with=refusal.code if refusal else None,
+        queues=queues,
+    )
+
+
+def _describe_queue(context: Context, queue: str) -> QueuePressure:
+    state, refusal = context.gate.look_at(queue), context.gate.find_queue_refusal(queue)
+    return QueuePressure(
+        queue=queue,
+        waiting=state.waiting,
+        workers_online=state.workers_online,
+        refuses_with=refusal.code if refusal else None,
+    )
+
+
+def _describe(context: Context, method: MethodInfo, workers: list[Presence]) -> MethodAnswer:
+    catalogue = context.catalogue
+    chosen = "generate" if catalogue.default_model else BEST_WEIGHT_FREE[method.operation]
+    queues = {gpu_queue(entry.group) for entry in catalogue.models}
+    serving = queues if method.needs_model else {CPU_QUEUE}
+    return MethodAnswer(
+        name=method.name,
+        operation=method.operation,
+        summary=method.summary,
+        available=not method.needs_model or bool(catalogue.models),
+        is_default=method.name == chosen,
+        needs_model=method.needs_model,
+        variants=method.variants,
+        engine=method.engine,
+        unsupported_fields=sorted(method.unsupported_fields),
+        workers_online=sum(worker.queue in serving for worker in workers),
+    )
+
+
+def _upper_limit(field: str) -> int:
+    """Read a limit where it is set: on the parameter itself."""
+    for rule in PaintParams.model_fields[field].metadata:
+        if hasattr(rule, "le"):
+            return int(rule.le)
+    raise ValueError(f"{field} has no upper limit")

@@ -1,0 +1,85 @@
+"""`/jobs/{id}/deliveries`, `/batches/{id}/deliveries`: what became of webhooks; sending again."""
+
+from __future__ import annotations
+
+import secrets
+
+from flask import Blueprint, Response, request
+
+from service.api.access.auth import get_caller
+from service.api.context import get_context
+from service.api.routes.rendering import render
+from service.contract.errors import Fault, NotFound, UnknownField
+from service.contract.names import is_batch_id, is_job_id
+from service.documents.schemas import Deliveries
+from service.store import try_twice
+
+WEBHOOK_ID = "webhook_id"
+
+
+def build_blueprint() -> Blueprint:
+    """Give the routes of deliveries."""
+    routes = Blueprint("deliveries", __name__)
+    job, batch = "/jobs/<job_id>/deliveries", "/batches/<batch_id>/deliveries"
+    routes.add_url_rule(job, view_func=list_deliveries, methods=["GET"])
+    routes.add_url_rule(f"{job}/redeliver", view_func=redeliver, methods=["POST"])
+    routes.add_url_rule(batch, view_func=list_batch_deliveries, methods=["GET"])
+    routes.add_url_rule(f"{batch}/redeliver", view_func=redeliver_batch, methods=["POST"])
+    return routes
+
+
+def list_deliveries(job_id: str) -> Response:
+    """Tell what became of a job's webhooks."""
+    _check_job_id(job_id)
+    # First of all whose job it is.
+    get_context().store.load(job_id, get_caller().tenant)
+    return _render(job_id, 200)
+
+
+def redeliver(job_id: str) -> Response:
+    """Have a job's webhook sent again: 202 with the deliveries as they are now."""
+    _check_job_id(job_id)
+    return _redeliver(job_id)
+
+
+def list_batch_deliveries(batch_id: str) -> Response:
+    """Tell what became of a batch's webhook."""
+    _check_batch_id(batch_id)
+    get_context().store.load_batch(batch_id, get_caller().tenant)
+    return _render(batch_id, 200)
+
+
+def redeliver_batch(batch_id: str) -> Response:
+    """Have a batch's webhook sent again: 202 with the deliveries as they are now."""
+    _check_batch_id(batch_id)
+    return _redeliver(batch_id)
+
+
+def _redeliver(subject_id: str) -> Response:
+    webhook_id = _read_query()
+    store, tenant, redelivery_id = get_context().store, get_caller().tenant, secrets.token_hex(8)
+    try_twice(lambda: store.redeliver(subject_id, tenant, webhook_id, redelivery_id=redelivery_id))
+    return _render(subject_id, 202)
+
+
+def _render(subject_id: str, status: int) -> Response:
+    deliveries = get_context().store.load_deliveries(subject_id)
+    return render(Deliveries(deliveries=deliveries), status)
+
+
+def _read_query() -> str | None:
+    """Give the webhook that is meant; a query that would be ignored is refused."""
+    if set(request.args) - {WEBHOOK_ID} or len(request.args.getlist(WEBHOOK_ID)) > 1:
+        message = f"the URL takes no query but {WEBHOOK_ID}, once"
+        raise UnknownField(message, faults=(Fault("", UnknownField.code, message),))
+    return request.args.get(WEBHOOK_ID)
+
+
+def _check_job_id(job_id: str) -> None:
+    if not is_job_id(job_id):
+        raise NotFound("there is no such job")
+
+
+def _check_batch_id(batch_id: str) -> None:
+    if not is_batch_id(batch_id):
+        raise NotFound("there is no such batch")

@@ -1,0 +1,56 @@
+"""`GET /jobs/{id}/events`: what happens to a job, as it happens."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, request
+
+from service.api.access.auth import get_caller
+from service.api.context import get_context
+from service.api.routes.clients import check_accepts, watch_client
+from service.contract.errors import NotFound
+from service.contract.names import is_job_id
+from service.waiting.feed import HEADER, MEDIA_TYPE, Feed, parse_mark
+from service.waiting.waiting import Watched
+
+
+def build_blueprint() -> Blueprint:
+    """Give the route of events."""
+    routes = Blueprint("events", __name__)
+    routes.add_url_rule("/jobs/<job_id>/events", view_func=get_events, methods=["GET"])
+    return routes
+
+
+def get_events(job_id: str) -> Response:
+    """Send a job's events from the first, or from the one after `Last-Event-ID`, to its end."""
+    if not is_job_id(job_id):
+        raise NotFound("there is no such job")
+    check_accepts(MEDIA_TYPE)
+    last, context = parse_mark(request.headers.get(HEADER)), get_context()
+    job = Watched(context.store, job_id, get_caller().tenant, watch_client())
+    # Before a seat is taken: a job that is not there needs none.
+    job.load()
+    if request.method == "HEAD":
+        return _head()
+    waiter = context.streams.admit()
+    feed = Feed(waiter, job, context.settings.public_url)
+    try:
+        has_more = feed.open(last)
+    except BaseException:
+        waiter.close()
+        raise
+    if not has_more:
+        waiter.close()
+        # The one answer after which a browser does not come back.
+        return Response(status=204)
+    response = _head()
+    response.response = feed.stream()
+    response.call_on_close(waiter.close)
+    return response
+
+
+def _head() -> Response:
+    response = Response(mimetype=MEDIA_TYPE)
+    response.headers["Cache-Control"] = "no-store"
+    # nginx would keep events until its buffer is full.
+    response.headers["X-Accel-Buffering"] = "no"
+    return response

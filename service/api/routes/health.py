@@ -1,0 +1,38 @@
+"""`/health/*` and `/version`: for those who run the service."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response
+
+from service.api.context import get_context
+from service.api.routes.rendering import render
+from service.contract.jobs import SCHEMA
+from service.contract.version import get_version
+from service.documents.schemas import Health, VersionAnswer
+
+
+def build_blueprint() -> Blueprint:
+    """Give the routes of operations."""
+    routes = Blueprint("health", __name__)
+    routes.add_url_rule("/health/live", view_func=get_liveness, methods=["GET"])
+    routes.add_url_rule("/health/ready", view_func=get_readiness, methods=["GET"])
+    routes.add_url_rule("/version", view_func=show_version, methods=["GET"])
+    return routes
+
+
+def get_liveness() -> Response:
+    """Say that this process answers."""
+    return render(Health(status="ok"))
+
+
+def get_readiness() -> Response:
+    """Say that broker and blob store answer too; workers are not asked."""
+    context = get_context()
+    context.store.check_ready()
+    context.blobs.check_ready()
+    return render(Health(status="ok"))
+
+
+def show_version() -> Response:
+    """Say which version runs."""
+    return render(VersionAnswer(name="paintjob", version=get_version(), job_schema=SCHEMA))

@@ -1,0 +1,142 @@
+"""`/jobs/{id}` and what hangs below it."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, request
+
+from service.api.access.auth import get_caller
+from service.api.context import get_context
+from service.api.routes.clients import JSON, check_accepts, read_preferences, watch_client
+from service.api.routes.pictures import hand_out, send_mask, send_output, send_preview
+from service.api.routes.rendering import RETRY_AFTER_SECONDS, render_job, tell_applied
+from service.contract.errors import NoResult, NotFinished, NotFound
+from service.contract.faults import raise_faults
+from service.contract.jobs import JobRecord, JobStatus, Output
+from service.contract.names import is_job_id
+from service.store import JobView
+from service.store.wiping import wipe_job
+from service.waiting.waiting import Watched, is_ended, wait_for
+
+
+def build_blueprint() -> Blueprint:
+    """Give the routes of jobs."""
+    routes = Blueprint("jobs", __name__, url_prefix="/jobs/<job_id>")
+    routes.add_url_rule("", view_func=get_job, methods=["GET"])
+    routes.add_url_rule("", view_func=delete_job, methods=["DELETE"])
+    routes.add_url_rule("/result", view_func=get_result, methods=["GET"])
+    routes.add_url_rule("/results/<int:index>", view_func=get_output, methods=["GET"])
+    routes.add_url_rule("/mask", view_func=get_mask, methods=["GET"])
+    routes.add_url_rule("/preview", view_func=get_preview, methods=["GET"])
+    routes.add_url_rule("/cancel", view_func=cancel_job, methods=["POST"])
+    return routes
+
+
+def get_job(job_id: str) -> Response:
+    """Tell how a job stands; with `Prefer: wait`, once it has ended or differs from If-None-Match.
+
+    Raises:
+        InvalidField: what the client prefers breaks its rule.
+    """
+    check_accepts(JSON)
+    preferences = read_preferences()
+    raise_faults(preferences.faults)
+    view = _load(job_id)
+    if preferences.wait_seconds is None:
+        return render_job(view)
+    if not is_ended(view) and _knows(view):
+        view = _wait(job_id, preferences.wait_seconds)
+    applied = preferences.describe_applied(has_waited=True, is_async=False)
+    return tell_applied(render_job(view), applied)
+
+
+def _knows(view: JobView) -> bool:
+    """Tell whether the caller has this document, or asks for the last one only."""
+    return not request.if_none_match or render_job(view).status_code == 304
+
+
+def _wait(job_id: str, seconds: int) -> JobView:
+    """Wait for the end of the job; if the caller has told what it has, for any change.
+
+    Its place in the queue changes without an event, and so ends no wait.
+    """
+    context = get_context()
+    job = Watched(context.store, job_id, get_caller().tenant, watch_client())
+    with context.streams.admit() as waiter:
+        if not request.if_none_match:
+            return wait_for(waiter, job, seconds)
+        return wait_for(
+            waiter,
+            job,
+            seconds,
+            is_due=lambda view: is_ended(view) or not _knows(view),
+            is_news=lambda event: True,
+        )
+
+
+def delete_job(job_id: str) -> Response:
+    """Wipe a job: inputs, mask, outputs and record."""
+    _check_id(job_id)
+    context = get_context()
+    wipe_job(context.store, context.blobs, job_id, get_caller().tenant)
+    return Response(status=204)
+
+
+def get_result(job_id: str) -> Response:
+    """Send a job's first picture."""
+    return get_output(job_id, 0)
+
+
+def get_output(job_id: str, index: int) -> Response:
+    """Send one of a job's pictures."""
+    record = _load(job_id).record
+    return hand_out(send_output(job_id, _find_output(record, index)), record)
+
+
+def get_mask(job_id: str) -> Response:
+    """Send the mask that is painted, after widening: there before the painting starts."""
+    record = _load(job_id).record
+    if record.spec.operation == "outpaint":
+        raise NoResult("outpainting has no mask; geometry says what was painted")
+    if record.mask_path is not None:
+        return send_mask(job_id, record.mask_path)
+    if record.status.is_terminal:
+        raise NoResult("the job ended before its mask was made")
+    raise NotFinished("no worker has made the mask yet", retry_after_seconds=RETRY_AFTER_SECONDS)
+
+
+def get_preview(job_id: str) -> Response:
+    """Send the last preview: there while the job is painted, and kept as long as the job is."""
+    record = _load(job_id).record
+    if record.progress is not None and record.progress.preview_path is not None:
+        return send_preview(job_id, record.progress.preview_path)
+    if record.status.is_terminal:
+        raise NoResult("the job ended without a preview")
+    raise NotFinished("there is no preview yet", retry_after_seconds=RETRY_AFTER_SECONDS)
+
+
+def cancel_job(job_id: str) -> Response:
+    """Cancel a job: 200 once it is canceled, 202 while a worker stops."""
+    _check_id(job_id)
+    view = get_context().store.cancel(job_id, get_caller().tenant)
+    return render_job(view, 200 if view.record.status is JobStatus.CANCELED else 202)
+
+
+def _check_id(job_id: str) -> None:
+    if not is_job_id(job_id):
+        raise NotFound("there is no such job")
+
+
+def _load(job_id: str) -> JobView:
+    _check_id(job_id)
+    return get_context().store.load(job_id, get_caller().tenant)
+
+
+def _find_output(record: JobRecord, index: int) -> Output:
+    if not record.status.is_terminal:
+        raise NotFinished("the job has not ended yet", retry_after_seconds=RETRY_AFTER_SECONDS)
+    if record.status is not JobStatus.SUCCEEDED:
+        raise NoResult(f"the job {record.status.value}; its document says why")
+    for output in record.outputs:
+        if output.index == index:
+            return output
+    raise NotFound(f"the job has {len(record.outputs)} pictures, counted from 0")

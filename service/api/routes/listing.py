@@ -1,0 +1,44 @@
+"""`GET /jobs`: the caller's jobs, newest first, page by page."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, request
+
+from service.api.access.auth import get_caller
+from service.api.context import get_context
+from service.api.routes.rendering import render
+from service.documents.jobs import describe_listed
+from service.documents.paging import page_url, read_query
+from service.documents.schemas import JobList, PageLinks
+
+
+def build_blueprint() -> Blueprint:
+    """Give the route of the list."""
+    routes = Blueprint("listing", __name__)
+    routes.add_url_rule("/jobs", view_func=list_jobs, methods=["GET"])
+    return routes
+
+
+def list_jobs() -> Response:
+    """Tell the caller's jobs, newest first."""
+    query = read_query(request.args.to_dict(flat=False))
+    context = get_context()
+    page = context.store.list_jobs(
+        get_caller().tenant,
+        statuses=query.statuses,
+        tag=query.tag,
+        before=query.before,
+        limit=query.limit,
+    )
+    base_url = context.settings.public_url
+    links = PageLinks(
+        self=page_url(base_url, query, query.before),
+        next=None if page.next_before is None else page_url(base_url, query, page.next_before),
+    )
+    answer = JobList(jobs=[describe_listed(job, base_url) for job in page.jobs], links=links)
+    response = render(answer)
+    response.headers["Cache-Control"] = "no-cache"
+    if links.next is not None:
+        # Source: RFC 8288.
+        response.headers["Link"] = f'<{links.next}>; rel="next"'
+    return response

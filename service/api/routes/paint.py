@@ -1,0 +1,175 @@
+"""`POST /inpaint` and `POST /outpaint`, and with `?dry_run=true` what they would come to."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, after_this_request, g, request
+
+from service.api.access import limits
+from service.api.access.auth import get_caller
+from service.api.context import get_context
+from service.api.requests.preferences import Preferences
+from service.api.requests.references import OpenSource
+from service.api.routes.clients import choose_answer, read_preferences, watch_client
+from service.api.routes.pictures import hand_out, send_painted
+from service.api.routes.rendering import render, render_job, tell_applied
+from service.contract.errors import BrokerUnavailable, Fault, NoResult, get_error_class
+from service.contract.jobs import JobStatus
+from service.contract.params import Operation
+from service.documents.jobs import describe_plan
+from service.store import JobView
+from service.submission.inspection import Asked
+from service.submission.intake import Intake
+from service.submission.submitter import Accepted
+from service.waiting.streams import Waiter
+from service.waiting.waiting import Watched, is_ended, wait_for
+
+DRY_RUN = "dry_run"
+_WORDS = {"true": True, "false": False}
+
+
+def build_blueprint() -> Blueprint:
+    """Give the routes that accept work."""
+    routes = Blueprint("paint", __name__)
+    routes.add_url_rule("/inpaint", view_func=create_inpaint, methods=["POST"])
+    routes.add_url_rule("/outpaint", view_func=create_outpaint, methods=["POST"])
+    return routes
+
+
+def create_inpaint() -> Response:
+    """Accept a picture and what to repaint of it."""
+    return _create("inpaint")
+
+
+def create_outpaint() -> Response:
+    """Accept a picture and how far to extend it."""
+    return _create("outpaint")
+
+
+def _create(operation: Operation) -> Response:
+    is_dry, faults = _read_query()
+    preferences = read_preferences()
+    faults += preferences.faults
+    if is_dry:
+        return _plan(operation, faults, preferences)
+    if preferences.wait_seconds is None or preferences.faults:
+        accepted, _ = _submit(operation, faults, preferences)
+        applied = preferences.describe_applied(has_waited=False, is_async=True)
+        return tell_applied(_render_accepted(accepted, accepted.view, 202), applied)
+    # Before anything is stored: a client that finds no seat can simply try again.
+    with get_context().streams.admit() as waiter:
+        return _submit_and_wait(operation, faults, preferences, waiter)
+
+
+def _plan(operation: Operation, faults: list[Fault], preferences: Preferences) -> Response:
+    submitter = get_context().submitter
+    with submitter.open_intake(keeps=False) as intake:
+        asked = _read(operation, intake, faults)
+        if asked.params is not None:
+            choose_answer(asked.params, preferences)
+        planned = submitter.plan(asked)
+    return render(describe_plan(planned.spec, planned.canvas))
+
+
+def _submit(
+    operation: Operation, faults: list[Fault], preferences: Preferences
+) -> tuple[Accepted, bool]:
+    """Accept a request; tells too whether its answer is to be the picture itself."""
+    submitter, answer = get_context().submitter, "job"
+    with submitter.open_intake() as intake:
+        asked = _read(operation, intake, faults)
+        if asked.params is not None:
+            answer = choose_answer(asked.params, preferences)
+        accepted = submitter.submit(asked)
+    limits.note_usage(accepted.usage)
+    return accepted, answer == "picture"
+
+
+def _submit_and_wait(
+    operation: Operation, faults: list[Fault], preferences: Preferences, waiter: Waiter
+) -> Response:
+    accepted, wants_picture = _submit(operation, faults, preferences)
+    view = _wait(accepted, waiter, preferences.wait_seconds or 0)
+    has_ended = is_ended(view)
+    if has_ended and wants_picture:
+        response = _render_picture(view)
+    else:
+        response = _render_accepted(accepted, view, 200 if has_ended else 202)
+    applied = preferences.describe_applied(has_waited=True, is_async=not has_ended)
+    return tell_applied(response, applied)
+
+
+def _wait(accepted: Accepted, waiter: Waiter, seconds: int) -> JobView:
+    job_id, tenant = accepted.view.record.job_id, get_caller().tenant
+    job = Watched(get_context().store, job_id, tenant, watch_client())
+    try:
+        return wait_for(waiter, job, seconds)
+    except BrokerUnavailable:
+        # The job is accepted, and its client must learn of it.
+        return accepted.view
+
+
+def _render_accepted(accepted: Accepted, view: JobView, status: int) -> Response:
+    response = render_job(view, status)
+    job_id = view.record.job_id
+    response.headers["Location"] = f"{get_context().settings.public_url}/jobs/{job_id}"
+    if accepted.replayed:
+        response.headers["Idempotency-Replayed"] = "true"
+    return response
+
+
+def _render_picture(view: JobView) -> Response:
+    """Send the picture of a job that has ended.
+
+    Raises:
+        PaintjobError: there is none; the error is what ended the job.
+    """
+    record = view.record
+
+    @after_this_request
+    def name_job(response: Response) -> Response:
+        response.headers["X-Job-ID"] = record.job_id
+        return response
+
+    if record.error is not None:
+        raise get_error_class(record.error.code)(record.error.detail)
+    if record.status is not JobStatus.SUCCEEDED:
+        raise NoResult(f"the job was {record.status.value}")
+    return hand_out(send_painted(record.job_id, record.outputs[0]), record)
+
+
+def _read(operation: Operation, intake: Intake, faults: list[Fault]) -> Asked:
+    context, caller = get_context(), get_caller()
+    sources: dict[str, OpenSource] = {
+        "upload": lambda upload_id: context.shelf.read(upload_id, caller.tenant)
+    }
+    if context.picture_urls.is_open:
+        sources["url"] = context.picture_urls.read
+    body = context.reader.read(request, operation, intake, sources)
+    return Asked(
+        operation=operation,
+        params=body.params,
+        intake=intake,
+        tenant=caller.tenant,
+        key_id=caller.key_id,
+        key_limits=caller.limits,
+        request_id=g.request_id,
+        idempotency_key=request.headers.get("Idempotency-Key"),
+        faults=(*faults, *body.faults),
+    )
+
+
+def _read_query() -> tuple[bool, list[Fault]]:
+    """Tell whether a plan is asked for, and what is wrong with the query.
+
+    Any other parameter is refused: put there it would be ignored, and the job painted without it.
+    A query with faults asks for no job either, so that its pictures go nowhere.
+    """
+    faults = []
+    if set(request.args) - {DRY_RUN}:
+        message = f"the URL takes no query but {DRY_RUN}; parameters belong into the body"
+        faults.append(Fault("", "unknown_field", message))
+    values = request.args.getlist(DRY_RUN)
+    if len(values) > 1 or any(value not in _WORDS for value in values):
+        message = f"{DRY_RUN} must be true or false, once"
+        faults.append(Fault("", "invalid_field", message, tuple(_WORDS)))
+    return bool(faults) or _WORDS[values[0] if values else "false"], faults

@@ -1,0 +1,131 @@
+"""Pictures out of the blob store, whole or by range."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from hashlib import blake2b
+from typing import cast
+
+from flask import Response, request
+from werkzeug.exceptions import RequestedRangeNotSatisfiable
+
+from service.api.context import get_context
+from service.api.routes.clients import watch_delivery
+from service.api.routes.rendering import is_known, not_modified
+from service.contract.errors import JobExpired
+from service.contract.formats import EXTENSIONS, MEDIA_TYPES
+from service.contract.jobs import JobRecord, Output
+from service.store.wiping import wipe_after, wipe_job
+
+
+def send_output(job_id: str, output: Output) -> Response:
+    """Send a result; its ETag is the SHA-256 of its bytes."""
+    name = f"{job_id}-{output.index}.{EXTENSIONS[output.format]}"
+    response = _head(MEDIA_TYPES[output.format], output.sha256, name)
+    response.headers["Accept-Ranges"] = "bytes"
+    if is_known(response):
+        return not_modified(response)
+    start, end = _find_range(output.bytes, output.sha256) or (0, output.bytes)
+    if (start, end) != (0, output.bytes) or _asks_range(output.sha256):
+        response.status_code = 206
+        response.headers["Content-Range"] = f"bytes {start}-{end - 1}/{output.bytes}"
+    if request.method != "HEAD":
+        whole = (start, end) == (0, output.bytes)
+        response.response = _stream(output.path, start, None if whole else end)
+    response.headers["Content-Length"] = str(end - start)
+    return response
+
+
+def send_painted(job_id: str, output: Output) -> Response:
+    """Send a result as the answer to its submission: whole, whatever part is asked for."""
+    name = f"{job_id}-{output.index}.{EXTENSIONS[output.format]}"
+    response = _head(MEDIA_TYPES[output.format], output.sha256, name)
+    response.response = _stream(output.path, 0, None)
+    response.headers["Content-Length"] = str(output.bytes)
+    response.headers["X-Seed"] = str(output.seed)
+    return response
+
+
+def hand_out(response: Response, record: JobRecord) -> Response:
+    """Wipe a job that asked for `no_store` once its result has been handed out whole."""
+    if not record.spec.params.no_store:
+        return response
+    response.headers["Cache-Control"] = "no-store"
+    if response.status_code == 200 and request.method != "HEAD":
+        context, job_id, tenant = get_context(), record.job_id, record.spec.tenant
+        response.response = wipe_after(
+            # The app sends results in pieces: `send_output` gives an iterator of bytes.
+            cast(Iterable[bytes], response.response),
+            response.content_length or 0,
+            lambda: wipe_job(context.store, context.blobs, job_id, tenant),
+            watch_delivery(context.settings.client_silence_seconds),
+        )
+    return response
+
+
+def send_mask(job_id: str, path: str) -> Response:
+    """Send an effective mask; every claim writes its own path, so the path tells masks apart."""
+    etag = blake2b(path.encode(), digest_size=16).hexdigest()
+    response = _head("image/png", etag, f"{job_id}-mask.png")
+    if is_known(response):
+        return not_modified(response)
+    response.set_data(b"".join(_stream(path, 0, None)))
+    return response
+
+
+def send_preview(job_id: str, path: str) -> Response:
+    """Send a preview; a later one may lie under the same path, so its bytes tell it apart."""
+    data = b"".join(_stream(path, 0, None))
+    etag = blake2b(data, digest_size=16).hexdigest()
+    response = _head("image/jpeg", etag, f"{job_id}-preview.jpg")
+    if is_known(response):
+        return not_modified(response)
+    response.set_data(data)
+    return response
+
+
+def _head(media_type: str, etag: str, file_name: str) -> Response:
+    response = Response(mimetype=media_type)
+    response.set_etag(etag)
+    response.headers["Cache-Control"] = "private, no-cache"
+    response.headers["Content-Disposition"] = f'inline; filename="{file_name}"'
+    return response
+
+
+def _stream(path: str, start: int, end: int | None) -> Iterator[bytes]:
+    try:
+        return get_context().blobs.stream(path, start, end)
+    except FileNotFoundError:
+        # The record was read a moment ago: the job is being wiped right now.
+        raise JobExpired("the job is being wiped") from None
+
+
+def _asks_range(etag: str) -> bool:
+    """Tell whether one range of bytes is asked for, and of these very bytes."""
+    asked = request.range
+    if asked is None or asked.units != "bytes" or len(asked.ranges) != 1:
+        return False
+    condition = request.if_range
+    # Weak validators must not match here, and the parser drops what tells them.
+    is_weak = request.headers.get("If-Range", "").lstrip().startswith("W/")
+    return not is_weak and condition.date is None and condition.etag in (None, etag)
+
+
+def _find_range(size: int, etag: str) -> tuple[int, int] | None:
+    """Give the half-open range that is asked for; several at once are answered with the whole.
+
+    Raises:
+        RequestedRangeNotSatisfiable: it lies outside.
+
+    Source: RFC 9110, section 14.
+    """
+    if not _asks_range(etag) or request.range is None:
+        return None
+    first, last = request.range.ranges[0]
+    if last is None and -first > size:
+        return 0, size  # a suffix longer than the picture is the whole picture
+    found = request.range.range_for_length(size)
+    if found is None:
+        raise RequestedRangeNotSatisfiable(length=size)
+    start, end = found
+    return start, end if end is not None else size

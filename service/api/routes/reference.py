@@ -1,0 +1,48 @@
+"""`/openapi.yaml`, `/docs` and `/errors`: the service explains itself, from its own files only."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, redirect
+from werkzeug import Response as BaseResponse
+
+from service.api.context import get_context
+from service.api.openapi.document import render_yaml
+from service.api.routes.rendering import render
+from service.contract.errors import NotFound
+from service.documents.error_table import build_error_table
+
+DOCUMENT_PATH = "/openapi.yaml"
+DOCS_PATH = "/docs"
+
+
+def build_blueprint() -> Blueprint:
+    """Give the routes of the reference."""
+    routes = Blueprint("reference", __name__)
+    routes.add_url_rule("/", view_func=show_start, methods=["GET"])
+    routes.add_url_rule(DOCUMENT_PATH, view_func=get_openapi, methods=["GET"])
+    routes.add_url_rule("/errors", view_func=list_errors, methods=["GET"])
+    routes.add_url_rule("/errors/<code>", view_func=get_error, methods=["GET"])
+    return routes
+
+
+def show_start() -> BaseResponse:
+    """Lead to the reference."""
+    return redirect(f"{get_context().settings.public_url}{DOCS_PATH}/", 302)
+
+
+def get_openapi() -> Response:
+    """Give the description of this API."""
+    return Response(render_yaml(), mimetype="application/yaml")
+
+
+def list_errors() -> Response:
+    """Give the table of errors."""
+    return render(build_error_table())
+
+
+def get_error(code: str) -> Response:
+    """Explain one error: what the `type` of a problem document points to."""
+    for entry in build_error_table().errors:
+        if entry.code == code:
+            return render(entry)
+    raise NotFound("there is no such error code")

@@ -1,0 +1,91 @@
+"""How the views write their answers."""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime
+from functools import cache
+from hashlib import blake2b
+
+from flask import Response, request
+from pydantic import BaseModel
+
+from service.api.context import get_context
+from service.contract.version import get_version
+from service.documents.jobs import describe_job
+from service.store import JobView
+
+JSON = "application/json"
+RETRY_AFTER_SECONDS = 1
+"""When to ask again for a job that has not ended, while nothing better is known."""
+
+MAX_RETRY_AFTER_SECONDS = 60
+"""Later than this nobody is sent away: the estimate may be wrong, and workers may be added."""
+
+
+def render(answer: BaseModel, status: int = 200) -> Response:
+    """Write an answer as JSON."""
+    return Response(answer.model_dump_json(), status, mimetype=JSON)
+
+
+def render_job(view: JobView, status: int = 200) -> Response:
+    """Write a job's document, or say that the caller has it already.
+
+    The ETag is made of all that the document is made of, before it is written: most answers to a
+    client that polls are 304. The version alone would not do: a job's place in the queue changes
+    without it.
+    """
+    base_url = get_context().settings.public_url
+    response = Response(status=status, mimetype=JSON)
+    response.set_etag(blake2b(view.digest() + _release(base_url), digest_size=16).hexdigest())
+    response.headers["Cache-Control"] = "no-cache"
+    if not view.status.is_terminal:
+        response.headers["Retry-After"] = str(retry_after_seconds(view))
+    if request.method in ("GET", "HEAD") and is_known(response):
+        return not_modified(response)
+    response.set_data(describe_job(view, base_url).model_dump_json())
+    return response
+
+
+def tell_applied(response: Response, applied: str) -> Response:
+    """Tell which preferences of the client were honored, if any.
+
+    Source: RFC 7240, section 3.
+    """
+    if applied:
+        response.headers["Preference-Applied"] = applied
+    return response
+
+
+def retry_after_seconds(view: JobView) -> int:
+    """Give when asking again for a job makes sense: when it has probably ended, within bounds.
+
+    Half of what is left, so that a client sees the end with little delay even if that is a guess.
+    """
+    left = view.takes_seconds or 0.0
+    if view.eta_seconds is not None:
+        left += view.eta_seconds
+    elif view.painting_at is not None:
+        left -= (datetime.now(UTC) - view.painting_at).total_seconds()
+    return max(RETRY_AFTER_SECONDS, min(MAX_RETRY_AFTER_SECONDS, math.ceil(left / 2)))
+
+
+def is_known(response: Response) -> bool:
+    """Tell whether the caller has this representation already, by If-None-Match."""
+    etag = response.get_etag()[0]
+    return etag is not None and request.if_none_match.contains_weak(etag)
+
+
+def not_modified(response: Response) -> Response:
+    """Turn an answer into 304: its headers, no body."""
+    response.set_data(b"")
+    response.status_code = 304
+    for name in ("Content-Length", "Content-Type"):
+        response.headers.pop(name, None)
+    return response
+
+
+@cache
+def _release(base_url: str) -> bytes:
+    """Tell documents apart that are made of the same by another release, or for another place."""
+    return f"{get_version()} {base_url}".encode()

@@ -1,0 +1,45 @@
+"""`/uploads`: pictures that are handed in once and named by several requests."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, request
+
+from service.api.access.auth import get_caller
+from service.api.context import get_context
+from service.api.routes.rendering import render
+from service.batches.answers import describe_upload
+
+
+def build_blueprint() -> Blueprint:
+    """Give the routes of uploads."""
+    routes = Blueprint("uploads", __name__, url_prefix="/uploads")
+    routes.add_url_rule("", view_func=create_upload, methods=["POST"])
+    routes.add_url_rule("/<upload_id>", view_func=get_upload, methods=["GET"])
+    routes.add_url_rule("/<upload_id>", view_func=delete_upload, methods=["DELETE"])
+    return routes
+
+
+def create_upload() -> Response:
+    """Keep a picture for a day."""
+    context = get_context()
+    context.gate.check()
+    with context.shelf.open_intake() as intake:
+        context.reader.read_file(request, intake)
+        upload = context.shelf.keep(intake, get_caller().tenant)
+    answer = describe_upload(upload, context.settings.public_url)
+    response = render(answer, 201)
+    response.headers["Location"] = answer.links.self
+    return response
+
+
+def get_upload(upload_id: str) -> Response:
+    """Tell what is known of an upload."""
+    context = get_context()
+    upload = context.shelf.find(upload_id, get_caller().tenant)
+    return render(describe_upload(upload, context.settings.public_url))
+
+
+def delete_upload(upload_id: str) -> Response:
+    """Forget an upload; jobs that used it have copies of their own."""
+    get_context().shelf.drop(upload_id, get_caller().tenant)
+    return Response(status=204)

@@ -1,1 +1,0 @@
-"""Those who wait for a job, or follow its events."""

@@ -1,0 +1,234 @@
+"""Which programs make up a deployment on one machine, and how they are found ready."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from service import store
+from service.contract.catalogue import read_catalogue
+from service.contract.errors import BrokerUnavailable
+from service.contract.names import CPU_QUEUE
+from service.contract.settings import PREFIX
+from service.local.broker import EmbeddedBroker
+from service.local.programs import BrokerProgram, ChildProgram
+from service.local.settings import UpSettings
+from service.local.supervisor import Program, Supervisor
+
+API_GRACE_SECONDS = 45.0
+COURIER_GRACE_SECONDS = 15.0
+WORKER_MARGIN_SECONDS = 15.0
+"""What a worker gets beyond its drain to end in order."""
+
+READY_LINE = "Paintjob is ready at "
+"""What the line with the URL begins with; programs that start `up` look for it."""
+
+_PRESENT = frozenset({"idle", "busy"})
+
+
+@dataclass(frozen=True)
+class UpOptions:
+    """What the command line adds to the settings.
+
+    Attributes:
+        workers: how many workers serve the weight-free methods, >= 1.
+        verbose: write the programs' output to standard error instead of log files.
+    """
+
+    workers: int = 1
+    verbose: bool = False
+
+
+class Deployment:
+    """The programs of one machine, and the environment they share.
+
+    Args:
+        settings: what `up` read from the environment.
+        environ: the environment that the programs inherit.
+        options: what the command line adds.
+        broker_url: the broker that all use.
+        listener: the socket that the API takes its connections from. It stays open here, so that
+            the port stays the same, and nothing is refused, while the API is restarted.
+    """
+
+    def __init__(
+        self,
+        settings: UpSettings,
+        environ: Mapping[str, str],
+        options: UpOptions,
+        broker_url: str,
+        listener: socket.socket,
+    ) -> None:
+        self._settings = settings
+        self._options = options
+        self._listener = listener
+        self._data_dir = settings.data_dir.expanduser().absolute()
+        self._store = store.connect(
+            broker_url, namespace=settings.namespace, lease_seconds=settings.lease_seconds
+        )
+        self._env = {
+            **environ,
+            f"{PREFIX}REDIS_URL": broker_url,
+            f"{PREFIX}DATA_DIR": str(self._data_dir),
+        }
+
+    @property
+    def url(self) -> str:
+        """Where the API is to be reached from this machine."""
+        host, port = self._listener.getsockname()[:2]
+        reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared
+        return f"http://[{reachable}]:{port}" if ":" in reachable else f"http://{reachable}:{port}"
+
+    def api(self) -> Program:
+        """Give the HTTP service."""
+        descriptor = self._listener.fileno()
+        argv = [
+            *(sys.executable, "-m", "gunicorn", "--config", "python:service.api.gunicorn_conf"),
+            *("--bind", f"fd://{descriptor}", "service.api.wsgi:app"),
+        ]
+        return self._program(
+            "api", argv, lambda _: self._api_is_ready(), API_GRACE_SECONDS, pass_fds=(descriptor,)
+        )
+
+    def courier(self) -> Program:
+        """Give the process that reaps and wipes."""
+        argv = [sys.executable, "-m", "service.courier"]
+        return self._program("courier", argv, lambda _: True, COURIER_GRACE_SECONDS)
+
+    def workers(self) -> list[Program]:
+        """Give the workers: those asked for of the weight-free queue, one of every other queue."""
+        queues = read_catalogue(self._settings).queues()
+        others = [queue for queue in queues if queue != CPU_QUEUE]
+        return [
+            *(self._worker(CPU_QUEUE, number) for number in range(1, self._options.workers + 1)),
+            *(self._worker(queue, 1) for queue in others),
+        ]
+
+    def close(self) -> None:
+        """Close the connection to the broker."""
+        self._store.redis.close()
+
+    def _worker(self, queue: str, number: int) -> Program:
+        name = f"{queue.replace(':', '-')}-{number}"
+
+        # Another name each time: the presence of a dead one is not to be taken for its successor's.
+        def worker_name(start: int) -> str:
+            return f"{socket.gethostname()}-{os.getpid()}-{name}-{start}"
+
+        def extra_env(start: int) -> dict[str, str]:
+            return {f"{PREFIX}QUEUE": queue, f"{PREFIX}WORKER_NAME": worker_name(start)}
+
+        return self._program(
+            f"worker-{name}",
+            [sys.executable, "-m", "worker"],
+            lambda start: self._worker_is_present(worker_name(start)),
+            self._settings.drain_seconds + WORKER_MARGIN_SECONDS,
+            extra_env=extra_env,
+        )
+
+    def _program(
+        self,
+        name: str,
+        argv: list[str],
+        check_ready: Callable[[int], bool],
+        grace_seconds: float,
+        *,
+        extra_env: Callable[[int], dict[str, str]] = lambda _: {},
+        pass_fds: tuple[int, ...] = (),
+    ) -> Program:
+        log_file = None if self._options.verbose else self._data_dir / "logs" / f"{name}.log"
+        return ChildProgram(
+            name,
+            argv,
+            lambda start: {**self._env, **extra_env(start)},
+            check_ready,
+            grace_seconds,
+            log_file,
+            pass_fds,
+        )
+
+    def _api_is_ready(self) -> bool:
+        try:
+            # Not through a proxy of the environment: this is our own machine.
+            answer = httpx.get(f"{self.url}/health/ready", timeout=1.0, trust_env=False)
+        except httpx.TransportError:
+            return False
+        return answer.status_code == httpx.codes.OK
+
+    def _worker_is_present(self, name: str) -> bool:
+        try:
+            return any(
+                worker.name == name and worker.state in _PRESENT for worker in self._store.workers()
+            )
+        except BrokerUnavailable:
+            return False
+
+
+def run_up(
+    settings: UpSettings,
+    environ: Mapping[str, str],
+    options: UpOptions,
+    tell: Callable[[str], None],
+) -> None:
+    """Run a whole deployment until SIGINT, SIGTERM or SIGHUP; call from the main thread.
+
+    Args:
+        settings: as read from `environ`.
+        environ: what the programs inherit.
+        options: what the command line adds.
+        tell: takes one line for people.
+
+    Raises:
+        BrokerError: the embedded broker cannot be started.
+        StartError: another program cannot be started.
+        OSError: the port is taken, or a file cannot be opened.
+        ValueError: the models file breaks a rule.
+    """
+    with ExitStack() as stack:
+        listener = stack.enter_context(open_listener(settings.host, settings.port))
+        stages: list[list[Program]] = []
+        broker_url = settings.redis_url
+        if not broker_url:
+            broker = _embedded_broker(settings, options)
+            stack.callback(broker.stop)
+            # Started here for its URL; the supervisor finds it running and watches it from now on.
+            broker_url = broker.start()
+            stages = [[BrokerProgram(broker)]]
+        deployment = Deployment(settings, environ, options, broker_url, listener)
+        stack.callback(deployment.close)
+        stages = [deployment.workers(), [deployment.api()], [deployment.courier()], *stages]
+        if settings.asks_for_keys:
+            tell("Callers need an API key; `paintjob keys create --tenant NAME` makes one")
+        tell(f"Starting Paintjob; data and logs are in {settings.data_dir.expanduser().absolute()}")
+        Supervisor(stages, tell).run(lambda: tell(READY_LINE + deployment.url))
+        tell("Paintjob has stopped")
+
+
+def open_listener(host: str, port: int) -> socket.socket:
+    """Open the socket that the API will accept from.
+
+    Args:
+        host: address or name of this machine.
+        port: 0 takes a free one.
+
+    Raises:
+        OSError: the address is not this machine's, or the port is taken.
+    """
+    family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    return socket.create_server(address[:2], family=family, backlog=2048)
+
+
+def _embedded_broker(settings: UpSettings, options: UpOptions) -> EmbeddedBroker:
+    log_file: Path = settings.data_dir.expanduser().absolute() / "logs" / "broker.log"
+    return EmbeddedBroker(
+        settings.data_dir,
+        None if options.verbose else log_file,
+        max_memory_bytes=settings.broker_memory_bytes,
+    )

@@ -1,0 +1,178 @@
+"""Whether a file is one whole picture that Paintjob takes, found out without a full decode."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import BinaryIO
+
+from PIL import Image, JpegImagePlugin, PngImagePlugin, WebPImagePlugin
+
+from service.contract.errors import (
+    ImageTooLarge,
+    ImageUndecodable,
+    InvalidField,
+    UnsupportedMediaType,
+)
+from service.pictures.headers import PictureHeader, decoding, read_header
+from service.pictures.png import check_sums
+from service.pictures.splice import splice
+
+MIN_SIDE_PIXELS = 64
+MAX_ASPECT = 16
+"""The longer side may be so many times the shorter one."""
+
+_MODES = frozenset({"1", "L", "LA", "P", "RGB", "RGBA"})
+_OPENERS: Mapping[str, Callable[[BinaryIO], Image.Image]] = {
+    "png": PngImagePlugin.PngImageFile,
+    "jpeg": JpegImagePlugin.JpegImageFile,
+    "webp": WebPImagePlugin.WebPImageFile,
+}
+
+
+@dataclass(frozen=True)
+class PictureInfo:
+    """A picture that passed the checks.
+
+    Attributes:
+        format: `png`, `jpeg` or `webp`, found by content.
+        mode: Pillow's mode.
+        width: pixels, before EXIF orientation is applied.
+        height: pixels, before EXIF orientation is applied.
+        orientation: EXIF orientation, 1..8.
+        exif: the EXIF block as it came, beginning with its byte order.
+    """
+
+    format: str
+    mode: str
+    width: int
+    height: int
+    orientation: int
+    exif: bytes | None = field(default=None, repr=False)
+
+    @property
+    def upright_size(self) -> tuple[int, int]:
+        """Width and height once EXIF orientation is applied."""
+        turned = self.orientation in (5, 6, 7, 8)
+        return (self.height, self.width) if turned else (self.width, self.height)
+
+
+def check_picture(file: BinaryIO, max_pixels: int) -> PictureInfo:
+    """Check that a file is one whole picture that Paintjob takes.
+
+    Args:
+        file: seekable; read from its start.
+        max_pixels: width times height must not exceed it.
+
+    Raises:
+        UnsupportedMediaType: it is no PNG, JPEG or WebP, is animated, CMYK or deeper than 8 bits.
+        ImageTooLarge: the header declares too many pixels.
+        InvalidField: a side is too short, one is too long for the other, or the color profile or
+            the EXIF is too large.
+        ImageUndecodable: it is broken or cut.
+    """
+    header = read_header(file)
+    check_kind(header)
+    check_pixels(header, max_pixels)
+    _check_shape(header)
+    with decoding(ImageUndecodable("the picture is broken or cut short")):
+        _check_structure(file, header)
+    return PictureInfo(
+        header.format, header.mode, header.width, header.height, header.orientation, header.exif
+    )
+
+
+def check_kind(header: PictureHeader) -> None:
+    """Refuse what would have to be converted by guesswork.
+
+    Raises:
+        UnsupportedMediaType: the picture is animated, CMYK or deeper than 8 bits a channel.
+    """
+    if header.animated:
+        raise UnsupportedMediaType("the picture is animated; send one frame")
+    if header.depth > 8:
+        raise UnsupportedMediaType("the picture has more than 8 bits a channel; convert it to 8")
+    if header.channels == 4:
+        raise UnsupportedMediaType("the JPEG is CMYK; convert it to RGB")
+
+
+def check_pixels(header: PictureHeader, max_pixels: int, name: str = "picture") -> None:
+    """Refuse a picture by the size that its header declares, before anything is decoded.
+
+    Args:
+        header: as read.
+        max_pixels: width times height must not exceed it.
+        name: what the picture is called where it is refused.
+
+    Raises:
+        ImageTooLarge: it has more pixels than the limit.
+    """
+    if header.width * header.height > max_pixels:
+        raise ImageTooLarge(f"the {name} declares more than {max_pixels} pixels")
+
+
+def open_picture(file: BinaryIO, header: PictureHeader) -> Image.Image:
+    """Open a picture with Pillow, by its own reader; no pixel is decoded.
+
+    Pillow is shown the pixels' part of the file alone, so that it cannot unpack texts and profiles.
+    A transparent value is in `info` as it is decoded; the picture is not turned upright.
+
+    Call it inside `decoding`, after `check_pixels`.
+
+    Raises:
+        ImageUndecodable: Pillow sees another size than the header declares.
+        UnsupportedMediaType: Pillow sees a mode that is not taken.
+    """
+    image = _OPENERS[header.format](splice(file, header.pixels))
+    if image.size != (header.width, header.height):
+        raise ImageUndecodable("the picture contradicts its own header")
+    if image.mode not in _MODES:
+        raise UnsupportedMediaType(f"pictures of mode {image.mode} are not taken; send 8-bit RGB")
+    if "transparency" in image.info and image.mode != "P":
+        image.info["transparency"] = transparent_value(header)
+    return image
+
+
+def transparent_value(header: PictureHeader) -> int | tuple[int, ...] | None:
+    """Give the transparent value of a PNG without palette, in the 8 bits that it is decoded to.
+
+    Pillow gives the value as stored, which in a picture of 2 or 4 bits is another color.
+
+    Returns:
+        One value for gray, three for RGB; `None` if there is none.
+
+    Source: PNG specification, third edition, 11.3.1.1 and 13.12.
+    """
+    if header.transparency is None or header.palette is not None:
+        return None
+    top = 2**header.depth - 1
+    values = struct.unpack(f">{len(header.transparency) // 2}H", header.transparency)
+    # Bits above the depth do not count. Of 16 bits, the high ones are what is decoded.
+    scaled = tuple(
+        value >> 8 if header.depth == 16 else (value & top) * 255 // top for value in values
+    )
+    return scaled if len(scaled) == 3 else scaled[0]
+
+
+def _check_shape(header: PictureHeader) -> None:
+    short, long = sorted((header.width, header.height))
+    if short < MIN_SIDE_PIXELS:
+        raise InvalidField(f"each side must have at least {MIN_SIDE_PIXELS} pixels")
+    if long > MAX_ASPECT * short:
+        raise InvalidField(f"the longer side may be at most {MAX_ASPECT} times the shorter one")
+
+
+def _check_structure(file: BinaryIO, header: PictureHeader) -> None:
+    """Find broken structure cheaply, in memory that the number of pixels does not decide.
+
+    That a file is whole has been found out with its header: each format says where it ends.
+    """
+    if header.format == "png":
+        check_sums(file)
+    elif header.format == "jpeg" and not header.progressive:
+        # The whole stream is read, but only one coefficient in 64 is turned into a pixel. Of a
+        # progressive one all coefficients would be held at once: 96 MB at 16 megapixels.
+        image = open_picture(file, header)
+        image.draft(image.mode, (header.width // 8, header.height // 8))
+        image.load()

@@ -1,0 +1,86 @@
+"""What a picture's file declares, whatever its format, before anything is decoded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import BinaryIO
+
+from PIL import Image
+
+from service.contract.errors import (
+    ImageTooLarge,
+    ImageUndecodable,
+    InvalidInput,
+    PaintjobError,
+    UnsupportedMediaType,
+)
+from service.pictures import jpeg, png
+from service.pictures.jpeg import read_jpeg
+from service.pictures.picture_header import PictureHeader, Resolution
+from service.pictures.png import read_png
+from service.pictures.webp import read_webp
+
+__all__ = [
+    "MAGIC_BYTES",
+    "PictureHeader",
+    "Resolution",
+    "decoding",
+    "is_picture",
+    "read_header",
+]
+
+MAGIC_BYTES = 12
+"""So many bytes tell what a file is."""
+
+
+@contextmanager
+def decoding(error: InvalidInput) -> Iterator[None]:
+    """Turn whatever a decoder raises into one error; want of memory is not the picture's fault."""
+    try:
+        yield
+    except (PaintjobError, MemoryError):
+        raise
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise ImageTooLarge("the picture declares too many pixels") from None
+    # Decoders raise nearly anything on hostile bytes: OSError, SyntaxError, struct.error, ...
+    except Exception:
+        raise error from None
+
+
+def read_header(file: BinaryIO, name: str = "picture") -> PictureHeader:
+    """Read what a file declares, by its content and never by its name.
+
+    Args:
+        file: seekable; read from its start.
+        name: what it is called where it is refused for its format.
+
+    Raises:
+        UnsupportedMediaType: it is no PNG, JPEG or WebP, or a JPEG of a rare coding.
+        ImageUndecodable: its structure is broken.
+        InvalidField: its color profile or its EXIF is too large.
+    """
+    file.seek(0)
+    read = _find_reader(file.read(MAGIC_BYTES))
+    if read is None:
+        raise UnsupportedMediaType(f"the {name} must be PNG, JPEG or WebP; it is judged by content")
+    with decoding(ImageUndecodable("the picture's header is broken")):
+        header = read(file)
+        if header.width and header.height:
+            return header
+    raise ImageUndecodable("the picture has no pixels")
+
+
+def is_picture(start: bytes) -> bool:
+    """Tell by a file's first bytes whether it may be of a format that is taken."""
+    return _find_reader(start) is not None
+
+
+def _find_reader(start: bytes) -> Callable[[BinaryIO], PictureHeader] | None:
+    if start.startswith(png.SIGNATURE):
+        return read_png
+    if start.startswith(jpeg.SIGNATURE):
+        return read_jpeg
+    if start.startswith(b"RIFF") and start[8:MAGIC_BYTES] == b"WEBP":
+        return read_webp
+    return None

@@ -1,0 +1,168 @@
+"""The segments of a JPEG."""
+
+from __future__ import annotations
+
+import re
+import struct
+from dataclasses import dataclass, field
+from typing import BinaryIO, Final
+
+from service.contract.errors import ImageUndecodable, InvalidField, UnsupportedMediaType
+from service.pictures.exif import read_placement
+from service.pictures.picture_header import (
+    MAX_PROFILE_BYTES,
+    PictureHeader,
+    Resolution,
+    Span,
+    join_spans,
+    make_resolution,
+)
+
+SIGNATURE: Final = b"\xff\xd8\xff"
+
+MAX_SEGMENTS: Final = 4096
+"""Before the pixels, fill bytes included; 25 million of them take a minute to walk."""
+
+MAX_SCANS: Final = 100
+"""Progressive files have about ten. A scan of 14 bytes costs a pass over all coefficients: without
+a limit one file of 1 MB holds a decoder for an hour."""
+
+_BLOCK_BYTES: Final = 64 * 1024
+
+# Within a scan FF is followed by 00, or by one of eight restart markers.
+_MARKER: Final = re.compile(rb"\xff([^\x00\xff\xd0-\xd7])", re.DOTALL)
+
+_FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_TAKEN_FRAMES: Final = frozenset({0xC0, 0xC1, 0xC2})
+"""Baseline, extended and progressive; all by Huffman codes."""
+
+# JFIF and Adobe say how colors are coded; all other application data, and comments, do not matter.
+_UNSEEN: Final = (frozenset(range(0xE1, 0xF0)) - {0xEE}) | {0xFE}
+
+
+@dataclass
+class _Findings:
+    """What has been read before the first scan."""
+
+    frame: tuple[int, int, int, int, int] | None = None
+    exif: bytes | None = None
+    density: Resolution | None = None
+    profile: dict[int, bytes] = field(default_factory=dict)
+    profile_parts: int = 0
+    spans: list[Span] = field(default_factory=lambda: [(0, 2)])
+
+    def take(self, marker: int, body: bytes) -> None:
+        """Note what a segment says."""
+        if marker in _FRAMES and self.frame is None:
+            depth, height, width, channels = struct.unpack_from(">BHHB", body)
+            self.frame = (marker, depth, height, width, channels)
+        elif marker == 0xE0 and body.startswith(b"JFIF\0") and len(body) >= 12:
+            unit, x, y = struct.unpack_from(">BHH", body, 7)
+            per = "inch" if unit == 1 else "centimeter" if unit == 2 else "none"
+            self.density = make_resolution(x, y, per)  # type: ignore[arg-type]
+        elif marker == 0xE1 and body.startswith(b"Exif\0\0") and self.exif is None:
+            self.exif = body[6:]
+        elif marker == 0xE2 and body.startswith(b"ICC_PROFILE\0") and len(body) > 14:
+            self.profile[body[12]] = body[14:]
+            self.profile_parts = body[13]
+
+    def join_profile(self) -> bytes | None:
+        """Give the profile if all of its parts are there. Source: ICC.1:2022, annex B.4."""
+        if sum(map(len, self.profile.values())) > MAX_PROFILE_BYTES:
+            raise InvalidField(f"the color profile is larger than {MAX_PROFILE_BYTES} bytes")
+        if not self.profile or sorted(self.profile) != list(range(1, self.profile_parts + 1)):
+            return None
+        return b"".join(self.profile[part] for part in sorted(self.profile))
+
+
+def read_jpeg(file: BinaryIO) -> PictureHeader:
+    """Read what a JPEG declares, and walk its scans to its end marker.
+
+    Raises:
+        ImageUndecodable: its segments break the rules of the format, or it has no end.
+        UnsupportedMediaType: it is coded in a way that most decoders do not know.
+        InvalidField: its color profile is too large.
+
+    Source: ITU-T T.81, annex B; T.871 (JFIF), section 10.
+    """
+    found = _Findings()
+    start = _walk_segments(file, found)
+    if found.frame is None:
+        raise ImageUndecodable("the JPEG has no frame header")
+    marker, depth, height, width, channels = found.frame
+    if marker not in _TAKEN_FRAMES:
+        raise UnsupportedMediaType(
+            "the JPEG is arithmetic-coded, lossless or hierarchical; send a baseline JPEG or a PNG"
+        )
+    if channels not in (1, 3, 4):
+        raise ImageUndecodable("the JPEG has a number of channels that means no color")
+    orientation, resolution = read_placement(found.exif)
+    measured = found.density if found.density and found.density.per != "none" else None
+    return PictureHeader(
+        "jpeg",
+        width,
+        height,
+        mode={1: "L", 3: "RGB", 4: "CMYK"}[channels],
+        depth=depth,
+        channels=channels,
+        progressive=marker == 0xC2,
+        orientation=orientation,
+        resolution=measured or resolution or found.density,
+        exif=found.exif,
+        profile=found.join_profile(),
+        pixels=join_spans([*found.spans, (start, _find_end(file, start))]),
+    )
+
+
+def _walk_segments(file: BinaryIO, found: _Findings) -> int:
+    """Read the segments before the first scan, and give where that begins."""
+    position = 2
+    for _ in range(MAX_SEGMENTS):
+        file.seek(position)
+        prefix, marker = file.read(2)
+        if prefix != 0xFF:
+            raise ImageUndecodable("the JPEG's markers are broken")
+        if marker == 0xFF:  # fill byte
+            position += 1
+        elif marker == 0x01 or 0xD0 <= marker <= 0xD8:  # markers without a body
+            position += 2
+        elif marker == 0xDA:
+            return position
+        elif marker == 0xD9:
+            raise ImageUndecodable("the JPEG ends before its pixels")
+        else:
+            (length,) = struct.unpack(">H", file.read(2))
+            found.take(marker, file.read(max(length - 2, 0)))
+            if marker not in _UNSEEN:
+                found.spans.append((position, position + 2 + length))
+            position += 2 + length
+    raise ImageUndecodable("the JPEG has too many segments")
+
+
+def _find_end(file: BinaryIO, start: int) -> int:
+    """Give where the end marker ends; what lies behind it is no part of the picture."""
+    position, scans = start, 0
+    for _ in range(MAX_SEGMENTS):
+        position, marker = _next_marker(file, position)
+        if marker == 0xD9:
+            return position
+        scans += marker == 0xDA
+        if scans > MAX_SCANS:
+            raise ImageUndecodable(f"the JPEG has more than {MAX_SCANS} scans")
+        if marker != 0x01:
+            file.seek(position)
+            position += int.from_bytes(file.read(2))
+    raise ImageUndecodable("the JPEG has too many segments")
+
+
+def _next_marker(file: BinaryIO, position: int) -> tuple[int, int]:
+    """Give the next marker within scans, and where it ends."""
+    file.seek(position)
+    tail = b""
+    while block := file.read(_BLOCK_BYTES):
+        window = tail + block
+        if found := _MARKER.search(window):
+            return position - len(tail) + found.end(), found[1][0]
+        position += len(block)
+        tail = window[-1:]
+    raise ImageUndecodable("the JPEG is cut short: it has no end marker")

@@ -1,0 +1,231 @@
+"""Masks as callers ask for them: which pixels they mark, told with Pillow alone.
+
+Each source gives a luminance in which what it marks is white: a picture its own, the image's
+transparency 255 less the alpha, regions 255 inside. Polarity and threshold apply to that luminance.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import BinaryIO, Literal
+
+from PIL import Image
+
+from service.contract.errors import MaskEmpty, MaskFull
+from service.contract.jobs import JobWarning, MaskAsked
+from service.contract.params import MaskPolarity
+from service.contract.regions import Region
+from service.pictures.checks import PictureInfo
+from service.pictures.mask_decoding import read_mask, read_transparency
+from service.pictures.region_drawing import draw_regions
+
+MaskOrigin = Literal["mask", "alpha", "regions"]
+
+DEFAULT_THRESHOLD = 128
+"""Luminance from which a mask pixel counts as white unless the caller says otherwise."""
+
+SOURCE_THRESHOLD = 128
+"""Luminance from which a pixel of a source mask counts as white."""
+
+INVERTED_COVERAGE = 0.6
+"""Above this share of repainted pixels a mask looks inverted."""
+
+_FAST_COMPRESSION = 1
+
+
+@dataclass(frozen=True)
+class MaskFindings:
+    """What a mask comes to.
+
+    Attributes:
+        info: its file.
+        asked: coverage and box of what it marks, and where it came from.
+        warnings: what looks odd about it.
+        drawn: its file, a PNG, if the caller did not send it as one.
+    """
+
+    info: PictureInfo
+    asked: MaskAsked
+    warnings: list[JobWarning]
+    drawn: bytes | None = None
+
+
+def inspect_mask(
+    file: BinaryIO,
+    *,
+    size: tuple[int, int],
+    max_pixels: int,
+    polarity: MaskPolarity,
+    threshold: int,
+) -> MaskFindings:
+    """Decode a mask and measure what it marks.
+
+    Args:
+        file: seekable; read from its start.
+        size: width and height of the picture, upright.
+        max_pixels: limit for the declared size.
+        polarity: which end is repainted.
+        threshold: luminance from which a pixel counts as white, 1..255.
+
+    Raises:
+        UnsupportedMediaType, ImageTooLarge, MaskUndecodable, MaskSizeMismatch, InvalidField: as
+            `read_mask` has it.
+        MaskEmpty, MaskFull: it marks nothing, or everything.
+    """
+    info, luminance = read_mask(file, max_pixels, size)
+    asked = measure_mask(luminance, polarity, threshold)
+    warnings = find_oddities(asked, size)
+    if info.has_transparency:
+        warnings.append(_warn_of_transparency(polarity))
+    return MaskFindings(info, asked, warnings)
+
+
+def inspect_transparency(file: BinaryIO, *, polarity: MaskPolarity, threshold: int) -> MaskFindings:
+    """Make a mask of a picture's own transparency and measure what it marks.
+
+    Args:
+        file: the picture, seekable, passed by `check_picture`; read from its start.
+        polarity: which end is repainted; what is transparent is white.
+        threshold: 255 less the alpha, from which a pixel counts as white, 1..255.
+
+    Raises:
+        InvalidField: the picture has no transparency.
+        ImageUndecodable: only the full decode showed that it is broken.
+        MaskEmpty, MaskFull: it marks nothing, or everything.
+    """
+    luminance = read_transparency(file)
+    asked = measure_mask(luminance, polarity, threshold, "alpha")
+    return _draw(luminance, asked)
+
+
+def inspect_regions(
+    regions: Sequence[Region], *, size: tuple[int, int], polarity: MaskPolarity
+) -> MaskFindings:
+    """Make a mask of regions and measure what it marks.
+
+    Args:
+        regions: at least one.
+        size: width and height of the picture, upright.
+        polarity: which end is repainted; what lies in a region is white.
+
+    Raises:
+        InvalidField: a region does not fit the picture; `faults` tells all that do not.
+        MaskEmpty, MaskFull: they mark nothing, or everything.
+    """
+    drawn = draw_regions(regions, size)
+    asked = measure_mask(drawn, polarity, DEFAULT_THRESHOLD, "regions")
+    return _draw(drawn.convert("1", dither=Image.Dither.NONE), asked)
+
+
+def _draw(image: Image.Image, asked: MaskAsked) -> MaskFindings:
+    """Write a mask as the caller could have sent it, so that workers know one kind of mask."""
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG", compress_level=_FAST_COMPRESSION)
+    info = PictureInfo("png", image.mode, *image.size, orientation=1)
+    return MaskFindings(info, asked, find_oddities(asked, image.size), buffer.getvalue())
+
+
+def inspect_source_mask(
+    file: BinaryIO, size: tuple[int, int], max_pixels: int
+) -> tuple[PictureInfo, list[JobWarning]]:
+    """Decode a mask of where may be copied from: white, from the middle luminance up.
+
+    Args:
+        file: seekable; read from its start.
+        size: width and height of the picture, upright.
+        max_pixels: limit for the declared size.
+
+    Returns:
+        Its file, and what looks odd about it.
+
+    Raises:
+        UnsupportedMediaType, ImageTooLarge, MaskUndecodable, MaskSizeMismatch, InvalidField: as
+            `read_mask` has it.
+        MaskEmpty: there is nowhere to copy from.
+    """
+    info, luminance = read_mask(file, max_pixels, size)
+    if not any(luminance.histogram()[SOURCE_THRESHOLD:]):
+        raise MaskEmpty("no pixel of the source mask is white: there is nowhere to copy from")
+    if not info.has_transparency:
+        return info, []
+    detail = (
+        "the source mask has transparent pixels; it was read by its luminance alone, in which "
+        "white may be copied from"
+    )
+    return info, [JobWarning(code="mask_has_transparency", detail=detail)]
+
+
+def binarize(luminance: Image.Image, polarity: MaskPolarity, threshold: int) -> Image.Image:
+    """Turn luminance into a mask of mode L: 255 repaint, 0 keep.
+
+    Args:
+        luminance: mode L.
+        polarity: which end is repainted.
+        threshold: luminance from which a pixel counts as white, 1..255.
+    """
+    white, black = (255, 0) if polarity == "white_repaints" else (0, 255)
+    return luminance.point([black] * threshold + [white] * (256 - threshold))
+
+
+def measure_mask(
+    luminance: Image.Image, polarity: MaskPolarity, threshold: int, source: MaskOrigin = "mask"
+) -> MaskAsked:
+    """Measure what a mask marks.
+
+    Args:
+        luminance: mode L, upright.
+        polarity: which end is repainted.
+        threshold: luminance from which a pixel counts as white, 1..255.
+        source: where it came from.
+
+    Raises:
+        MaskEmpty, MaskFull: it marks nothing, or everything.
+    """
+    shades, total = luminance.histogram(), luminance.width * luminance.height
+    white = sum(shades[threshold:])
+    painted = white if polarity == "white_repaints" else total - white
+    rule = f"{polarity}, {_WHITE[source].format(threshold)}"
+    if painted == 0:
+        raise MaskEmpty(f"no pixel of the mask is to be repainted ({rule})")
+    if painted == total:
+        raise MaskFull(f"every pixel of the mask is to be repainted ({rule})")
+    # In most masks what is not white is black, and Pillow looks for what is not black: no copy.
+    is_plain = polarity == "white_repaints" and not any(shades[1:threshold])
+    marked = luminance if is_plain else binarize(luminance, polarity, threshold)
+    return MaskAsked(coverage=painted / total, box=list(marked.getbbox() or ()), source=source)
+
+
+_WHITE: Mapping[MaskOrigin, str] = {
+    "mask": "white from luminance {}",
+    "alpha": "white where 255 less the alpha is at least {}",
+    "regions": "white in the regions",
+}
+
+
+def _warn_of_transparency(polarity: MaskPolarity) -> JobWarning:
+    """Say how a mask with transparent pixels was read, and what else may have been meant."""
+    if polarity == "white_repaints":
+        reading, other = "black is kept", "black_repaints"
+    else:
+        reading, other = "black is repainted", "white_repaints"
+    detail = (
+        "the mask has transparent pixels; it was read by its luminance alone, in which transparent "
+        f"black counts as black, and {reading}. If the other way round was meant, send "
+        f"mask_polarity: {other}"
+    )
+    return JobWarning(code="mask_has_transparency", detail=detail)
+
+
+def find_oddities(asked: MaskAsked, size: tuple[int, int]) -> list[JobWarning]:
+    """Find what is allowed and yet likely a mistake."""
+    found = []
+    if asked.coverage > INVERTED_COVERAGE:
+        detail = f"{asked.coverage:.0%} of the picture is repainted; the mask may be inverted"
+        found.append(JobWarning(code="mask_looks_inverted", detail=detail))
+    left, top, right, bottom = asked.box
+    if left == 0 or top == 0 or right == size[0] or bottom == size[1]:
+        detail = "the mask touches the border, where there is no surrounding to continue"
+        found.append(JobWarning(code="mask_touches_border", detail=detail))
+    return found

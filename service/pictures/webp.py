@@ -1,0 +1,119 @@
+"""The chunks of a WebP."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from typing import BinaryIO, Final, NamedTuple
+
+from service.contract.errors import ImageUndecodable, InvalidField
+from service.pictures.exif import read_placement
+from service.pictures.picture_header import MAX_EXIF_BYTES, MAX_PROFILE_BYTES, PictureHeader
+
+MAX_CHUNKS: Final = 1024
+
+_ANIMATED: Final = 0x02
+_ALPHA: Final = 0x10
+
+
+class _Chunk(NamedTuple):
+    kind: bytes
+    start: int
+    length: int
+
+
+def read_webp(file: BinaryIO) -> PictureHeader:
+    """Read what a WebP declares; its pixels are not looked at.
+
+    Raises:
+        ImageUndecodable: its chunks break the rules of the format or contradict each other.
+        InvalidField: its color profile or its EXIF is too large.
+
+    Source: RFC 9649, section 2, and RFC 6386, section 9.1.
+    """
+    end = _find_end(file)
+    chunks = {chunk.kind: chunk for chunk in reversed(list(_walk(file, end)))}
+    canvas, flags = _read_canvas(file, chunks)
+    if flags & _ANIMATED or b"ANMF" in chunks:
+        return PictureHeader("webp", *(canvas or (1, 1)), animated=True)
+    (width, height), has_alpha = _read_frame(file, chunks)
+    if canvas not in (None, (width, height)):
+        raise ImageUndecodable("the WebP's picture has another size than its canvas")
+    exif = _read_metadata(file, chunks.get(b"EXIF"), MAX_EXIF_BYTES, "EXIF")
+    exif = exif.removeprefix(b"Exif\0\0") if exif else None
+    orientation, resolution = read_placement(exif)
+    return PictureHeader(
+        "webp",
+        width,
+        height,
+        mode="RGBA" if has_alpha or flags & _ALPHA else "RGB",
+        orientation=orientation,
+        resolution=resolution,
+        exif=exif,
+        profile=_read_metadata(file, chunks.get(b"ICCP"), MAX_PROFILE_BYTES, "color profile"),
+        pixels=((0, end),),
+    )
+
+
+def _find_end(file: BinaryIO) -> int:
+    size = file.seek(0, 2)
+    file.seek(4)
+    (length,) = struct.unpack("<I", file.read(4))
+    if length + 8 > size:
+        raise ImageUndecodable("the WebP is cut short")
+    return int(length) + 8
+
+
+def _walk(file: BinaryIO, end: int) -> Iterator[_Chunk]:
+    position = 12
+    for _ in range(MAX_CHUNKS):
+        if position == end:
+            return
+        file.seek(position)
+        kind, length = struct.unpack("<4sI", file.read(8))
+        if position + 8 + length > end:
+            raise ImageUndecodable("the WebP is cut short, or tells a wrong length")
+        yield _Chunk(kind, position + 8, length)
+        # Odd chunks are padded; some writers forget it at the very end.
+        position = min(position + 8 + length + length % 2, end)
+    raise ImageUndecodable("the WebP has too many chunks")
+
+
+def _read_canvas(file: BinaryIO, chunks: dict[bytes, _Chunk]) -> tuple[tuple[int, int] | None, int]:
+    """Read size and flags of the extended format; a simple file has neither."""
+    chunk = chunks.get(b"VP8X")
+    if chunk is None:
+        return None, 0
+    body = _read(file, chunk, 10)
+    across, down = int.from_bytes(body[4:7], "little"), int.from_bytes(body[7:10], "little")
+    return (across + 1, down + 1), body[0]
+
+
+def _read_frame(file: BinaryIO, chunks: dict[bytes, _Chunk]) -> tuple[tuple[int, int], bool]:
+    """Read the size of the picture itself, and whether it brings alpha of its own."""
+    if (chunk := chunks.get(b"VP8L")) is not None:
+        body = _read(file, chunk, 5)
+        bits = int.from_bytes(body[1:5], "little")
+        if body[0] == 0x2F:
+            return ((bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1), bool(bits >> 28 & 1)
+    elif (chunk := chunks.get(b"VP8 ")) is not None:
+        body = _read(file, chunk, 10)
+        if body[3:6] == b"\x9d\x01\x2a":
+            width, height = struct.unpack("<HH", body[6:10])
+            return (width & 0x3FFF, height & 0x3FFF), b"ALPH" in chunks
+    raise ImageUndecodable("the WebP holds no picture")
+
+
+def _read(file: BinaryIO, chunk: _Chunk, count: int) -> bytes:
+    if chunk.length < count:
+        raise ImageUndecodable("the WebP's header is broken")
+    file.seek(chunk.start)
+    return file.read(count)
+
+
+def _read_metadata(file: BinaryIO, chunk: _Chunk | None, limit: int, name: str) -> bytes | None:
+    if chunk is None or chunk.length == 0:
+        return None
+    if chunk.length > limit:
+        raise InvalidField(f"the {name} is larger than {limit} bytes")
+    return _read(file, chunk, chunk.length)

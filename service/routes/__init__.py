@@ -1,1 +1,0 @@
-"""HTTP routes: each module gives one blueprint; what they share lies in `service.context`."""

@@ -1,0 +1,90 @@
+"""The API keys in Redis: their digests, what they allow, and when they were revoked."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from service.contract.keys import (
+    MAX_ACTIVE_KEYS,
+    ApiKey,
+    KeyLimits,
+    Scope,
+    check_tenant,
+    digest_key,
+    find_key_id,
+)
+from service.store.runner import ScriptRunner
+
+
+class Keys(ScriptRunner):
+    """The keys as the API sees them, and those who give them out."""
+
+    def add_key(
+        self, key: str, tenant: str, scopes: Collection[Scope], limits: KeyLimits
+    ) -> ApiKey:
+        """Keep a key that was drawn; of its secret only a digest is sent.
+
+        Raises:
+            ValueError: the key or the tenant's name is malformed, or the tenant has as many active
+                keys as it may.
+            BrokerUnavailable: no answer; the call may be repeated with the same key.
+        """
+        check_tenant(tenant)
+        key_id = find_key_id(key)
+        if key_id is None:
+            raise ValueError("this is no API key")
+        verdict = self._run(
+            "add_key",
+            key_id=key_id,
+            digest=digest_key(key),
+            tenant=tenant,
+            scopes=" ".join(sorted(scopes)),
+            limits=limits.model_dump_json(),
+            max_active=MAX_ACTIVE_KEYS,
+        ).decode()
+        if verdict == "too_many":
+            raise ValueError(
+                f"{tenant} has {MAX_ACTIVE_KEYS} active keys; revoke one that is not used"
+            )
+        kept = self.find_key(key_id)
+        if verdict != "kept" or kept is None:
+            raise ValueError("the id of this key is taken; draw another")
+        return kept
+
+    def find_key(self, key_id: str) -> ApiKey | None:
+        """Give what is kept under an id, revoked or not."""
+        fields: Any = self._guarded(lambda: self.redis.hgetall(self._key("key", key_id)))
+        return _parse_key(key_id, fields) if fields else None
+
+    def list_keys(self) -> list[ApiKey]:
+        """Give all keys, oldest first, the revoked ones too."""
+        ids: Any = self._guarded(lambda: self.redis.zrange(self._key("keys"), 0, -1))
+        found = [self.find_key(key_id.decode()) for key_id in ids]
+        return [key for key in found if key is not None]
+
+    def revoke_key(self, key_id: str) -> bool:
+        """Revoke a key: no call that comes after this is let in; tells whether there is such a key.
+
+        Its record stays, so that a log line with its id can still be explained.
+        """
+        return bool(self._run("revoke_key", key_id=key_id))
+
+
+def _parse_key(key_id: str, fields: Mapping[bytes, bytes]) -> ApiKey:
+    texts = {name.decode(): value.decode() for name, value in fields.items()}
+    scopes: Any = frozenset(texts["scopes"].split())
+    return ApiKey(
+        id=key_id,
+        tenant=texts["tenant"],
+        digest=texts["digest"],
+        scopes=scopes,
+        limits=KeyLimits.model_validate_json(texts["limits"]),
+        created_at=_parse_time(texts["created_at"]),
+        revoked_at=_parse_time(texts["revoked_at"]) if texts["revoked_at"] else None,
+    )
+
+
+def _parse_time(milliseconds: str) -> datetime:
+    return datetime.fromtimestamp(int(milliseconds) / 1000, UTC)

@@ -1,0 +1,210 @@
+"""What the API asks of batches: begin, close, read, forget; and the pictures handed in for them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Literal
+
+from service.contract.errors import IdempotencyConflict, NotFound
+from service.contract.webhooks import BATCH_COMPLETED, webhook_group
+from service.store.runner import ScriptRunner, milliseconds
+from service.store.submissions import Idempotency, digest
+
+KEPT_SECONDS = 9 * 86_400
+"""A batch that never ends goes after so long: its jobs have a day to end and a week to live."""
+
+BatchState = Literal["accepting", "running", "ended"]
+ItemKind = Literal["waiting", "refused", "job"]
+
+
+@dataclass(frozen=True)
+class BegunBatch:
+    """A batch that was opened, or found by its idempotency key."""
+
+    batch_id: str
+    replayed: bool
+
+
+@dataclass(frozen=True)
+class BatchRecord:
+    """How a batch stands.
+
+    Attributes:
+        state: `accepting` while its items come in, then `running`, then `ended`.
+        counts: how many items were refused, succeeded, failed, were canceled, were deleted before
+            they ended.
+        webhook_url: who is told when it has ended.
+    """
+
+    batch_id: str
+    state: BatchState
+    total: int
+    counts: dict[str, int]
+    created_at: datetime
+    ended_at: datetime | None
+    expires_at: datetime | None
+    tags: list[str]
+    webhook_url: str | None = None
+
+    @classmethod
+    def from_hash(cls, batch_id: str, fields: Mapping[str, str]) -> BatchRecord:
+        """Read a batch as Redis has it."""
+        state: BatchState = fields["state"]  # type: ignore[assignment]
+        return cls(
+            batch_id=batch_id,
+            state=state,
+            total=int(fields["total"]),
+            counts={name: int(fields.get(name, 0)) for name in _COUNTED},
+            created_at=_parse_time(fields["created_at"]),
+            ended_at=_parse_time(fields["ended_at"]) if fields["ended_at"] else None,
+            expires_at=_parse_time(fields["expires_at"]) if "expires_at" in fields else None,
+            tags=json.loads(fields["tags"]),
+            webhook_url=fields.get("webhook_url") or None,
+        )
+
+    @property
+    def over(self) -> int:
+        """How many items need no more work."""
+        return sum(self.counts.values())
+
+
+@dataclass(frozen=True)
+class BatchItem:
+    """One item of a batch.
+
+    Attributes:
+        kind: whether it became a job, was refused, or has not been looked at.
+        text: the job's id, or the problem document as JSON.
+        status: the job's status; empty when it has been wiped.
+    """
+
+    index: int
+    kind: ItemKind
+    text: str
+    status: str
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A picture that waits to be used; its blob lies where that of a job of this id would."""
+
+    upload_id: str
+    tenant: str
+    path: str
+    bytes: int
+    sha256: str
+    format: str
+    width: int
+    height: int
+    expires_at: datetime
+
+
+class Batches(ScriptRunner):
+    """Batches and uploads as the API sees them."""
+
+    def begin_batch(
+        self,
+        batch_id: str,
+        tenant: str,
+        *,
+        total: int,
+        ttl_seconds: float,
+        tags: Sequence[str] = (),
+        idempotency: Idempotency | None = None,
+        webhook_url: str | None = None,
+    ) -> BegunBatch:
+        """Open a batch, or find the one that its idempotency key belongs to.
+
+        Raises:
+            IdempotencyConflict: the key was used with another batch.
+            NotFound: the key's batch has been deleted.
+        """
+        verdict, found = self._run(
+            "begin_batch",
+            batch_id=batch_id,
+            tenant=tenant,
+            total=total,
+            ttl_ms=milliseconds(ttl_seconds),
+            kept_ms=milliseconds(KEPT_SECONDS),
+            tags=json.dumps(list(tags)),
+            idempotency_key=digest(idempotency.key) if idempotency else None,
+            fingerprint=idempotency.fingerprint if idempotency else None,
+            webhook_url=webhook_url or "",
+            webhook_events=BATCH_COMPLETED if webhook_url else "",
+            webhook_group=webhook_group(tenant, webhook_url) if webhook_url else "",
+        )
+        if verdict == b"conflict":
+            raise IdempotencyConflict(
+                "this Idempotency-Key was used with another batch; draw a new one"
+            )
+        if verdict == b"gone":
+            raise NotFound("the batch of this Idempotency-Key has been deleted")
+        return BegunBatch(found.decode(), verdict == b"replayed")
+
+    def close_batch(self, batch_id: str, refusals: Sequence[tuple[int, str]]) -> None:
+        """Note what was refused, as (index, problem as JSON), and that nothing more will come."""
+        self._run(
+            "close_batch",
+            batch_id=batch_id,
+            refusals=[{"index": index, "problem": problem} for index, problem in refusals],
+        )
+
+    def load_batch(
+        self, batch_id: str, tenant: str, *, first: int = 0, limit: int = 0
+    ) -> tuple[BatchRecord, list[BatchItem]]:
+        """Read a batch and, from the item `first` on, at most `limit` items.
+
+        Raises:
+            NotFound: there is none, or it is another tenant's.
+        """
+        found = self._run("view_batch", batch_id=batch_id, tenant=tenant, first=first, limit=limit)
+        if found is None:
+            raise NotFound("there is no such batch")
+        flat, items = found
+        fields = {
+            name.decode(): text.decode() for name, text in zip(flat[::2], flat[1::2], strict=True)
+        }
+        return BatchRecord.from_hash(batch_id, fields), [_parse_item(*item) for item in items]
+
+    def mute_batch(self, batch_id: str, tenant: str) -> None:
+        """Have nobody told of a batch, and no more items in it: it is about to be deleted."""
+        self._run("mute_batch", batch_id=batch_id, tenant=tenant)
+
+    def forget_batch(self, batch_id: str, tenant: str) -> None:
+        """Remove a batch; its jobs are not looked at."""
+        self._run("forget_batch", batch_id=batch_id, tenant=tenant)
+
+    def keep_upload(self, upload: Upload) -> None:
+        """Remember a picture until it runs out."""
+        document = json.dumps(asdict(upload) | {"expires_at": upload.expires_at.isoformat()})
+        left = max(upload.expires_at - datetime.now(UTC), timedelta(milliseconds=1))
+        self._guarded(lambda: self.redis.set(self._key("upload", upload.upload_id), document, left))
+
+    def find_upload(self, upload_id: str, tenant: str) -> Upload | None:
+        """Give a picture that was handed in; none of another tenant's."""
+        document = self._guarded(lambda: self.redis.get(self._key("upload", upload_id)))
+        if document is None:
+            return None
+        fields = json.loads(document)
+        fields["expires_at"] = datetime.fromisoformat(fields["expires_at"])
+        upload = Upload(**fields)
+        return upload if upload.tenant == tenant else None
+
+    def drop_upload(self, upload_id: str) -> None:
+        """Forget a picture; its blob is wiped as one that no job took."""
+        self._guarded(lambda: self.redis.delete(self._key("upload", upload_id)))
+
+
+_COUNTED = ("refused", "succeeded", "failed", "canceled", "deleted")
+
+
+def _parse_item(index: int, kind: bytes, text: bytes, status: bytes) -> BatchItem:
+    name: ItemKind = kind.decode()  # type: ignore[assignment]
+    return BatchItem(index, name, text.decode(), status.decode())
+
+
+def _parse_time(milliseconds_since_1970: str) -> datetime:
+    return datetime.fromtimestamp(int(milliseconds_since_1970) / 1000, tz=UTC)

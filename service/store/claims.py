@@ -1,0 +1,164 @@
+"""What a worker asks of the records: claim, renew, report, finish, give back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from service.contract.jobs import (
+    KNOWN_SCHEMAS,
+    JobFailure,
+    JobWarning,
+    MaskEffective,
+    Output,
+    Progress,
+    Recipe,
+    Timings,
+)
+from service.store.runner import ScriptRunner, milliseconds
+from service.store.verdicts import ERRORS
+
+CLAIM_KEPT_SECONDS = 3600
+
+RenewVerdict = Literal["ok", "cancel", "late", "stale"]
+FinishVerdict = Literal["succeeded", "failed", "canceled", "stale"]
+ReleaseVerdict = Literal["queued", "failed", "canceled", "stale"]
+Outcome = Literal["drained", "crashed", "hung"]
+
+
+@dataclass(frozen=True)
+class Claimed:
+    """A job that this claim holds now."""
+
+    job_id: str
+    spec: str
+
+
+class Claims(ScriptRunner):
+    """The records as a worker sees them."""
+
+    def claim(
+        self,
+        queue: str,
+        *,
+        worker: str,
+        claim_id: str,
+        max_batch: int = 1,
+        warm_model: str = "",
+        schemas: Sequence[int] = KNOWN_SCHEMAS,
+    ) -> list[Claimed]:
+        """Take the next jobs of a queue; the same ones again for the same `claim_id`.
+
+        Args:
+            queue: the queue.
+            worker: the worker's name.
+            claim_id: drawn by the worker; it becomes the token of every job taken.
+            max_batch: how many jobs with the same batch key may be taken together.
+            warm_model: the model that is loaded, preferred while nobody waits long.
+            schemas: schema numbers that the worker can read.
+        """
+        rows = self._run(
+            "claim",
+            queue=queue,
+            worker=worker,
+            claim_id=claim_id,
+            max_batch=max_batch,
+            warm_model=warm_model,
+            schemas=list(schemas),
+            lease_ms=milliseconds(self.lease_seconds),
+            claim_kept_ms=milliseconds(CLAIM_KEPT_SECONDS),
+            errors=ERRORS,
+        )
+        return [Claimed(job_id.decode(), spec.decode()) for job_id, spec in rows]
+
+    def renew(self, rows: Sequence[tuple[str, str]]) -> list[RenewVerdict]:
+        """Extend the leases of (job id, token) rows; tells what the worker must know of each."""
+        verdicts = self._run(
+            "renew", rows=[list(row) for row in rows], lease_ms=milliseconds(self.lease_seconds)
+        )
+        return [verdict.decode() for verdict in verdicts]
+
+    def report_started(self, job_id: str, token: str, number: int) -> None:
+        """Write that the painting has begun; from now on a death counts as a crash."""
+        self._report(job_id, token, number, "painting", {}, painting=True)
+
+    def report_progress(self, job_id: str, token: str, number: int, progress: Progress) -> None:
+        """Write how far the painting is."""
+        document = progress.model_dump_json()
+        self._report(job_id, token, number, "progress", {"progress": document}, data=document)
+
+    def report_mask(
+        self, job_id: str, token: str, number: int, mask: MaskEffective, path: str
+    ) -> None:
+        """Write the effective mask and where its picture lies."""
+        document = mask.model_dump_json()
+        fields = {"mask_effective": document, "mask_path": path}
+        self._report(job_id, token, number, "mask", fields, data=document)
+
+    def finish_succeeded(
+        self,
+        job_id: str,
+        token: str,
+        *,
+        outputs: Sequence[Output],
+        recipe: Recipe,
+        timings: Timings,
+        warnings: Sequence[JobWarning] = (),
+    ) -> FinishVerdict:
+        """Commit a result; gives the job's status, or `stale` if it is no longer this claim's."""
+        fields = {
+            "outputs": json.dumps([output.model_dump() for output in outputs]),
+            "recipe": recipe.model_dump_json(),
+            "timings": timings.model_dump_json(),
+        }
+        if warnings:
+            fields["warnings"] = json.dumps([warning.model_dump() for warning in warnings])
+        return self._finish(job_id, token, "succeeded", fields)
+
+    def finish_failed(self, job_id: str, token: str, failure: JobFailure) -> FinishVerdict:
+        """Commit a failure; answers as `finish_succeeded`."""
+        return self._finish(job_id, token, "failed", {"error": failure.model_dump_json()})
+
+    def release(self, job_id: str, token: str, outcome: Outcome) -> ReleaseVerdict:
+        """Give a job back that cannot be finished here; tells what became of it."""
+        verdict: ReleaseVerdict = self._run(
+            "release", job_id=job_id, token=token, outcome=outcome, errors=ERRORS
+        ).decode()
+        return verdict
+
+    def _finish(
+        self, job_id: str, token: str, status: str, fields: Mapping[str, str]
+    ) -> FinishVerdict:
+        verdict: FinishVerdict = self._run(
+            "finish",
+            job_id=job_id,
+            token=token,
+            status=status,
+            fields=dict(fields),
+            errors=ERRORS,
+        ).decode()
+        return verdict
+
+    def _report(
+        self,
+        job_id: str,
+        token: str,
+        number: int,
+        kind: str,
+        fields: Mapping[str, str],
+        *,
+        data: str = "",
+        painting: bool = False,
+    ) -> None:
+        self._run(
+            "report",
+            job_id=job_id,
+            token=token,
+            number=number,
+            kind=kind,
+            data=data,
+            painting=painting,
+            fields=dict(fields),
+        )

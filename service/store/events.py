@@ -1,0 +1,189 @@
+"""What is told of the jobs: a stream of events for each, and one of the jobs that were wiped."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+from redis import Redis
+from redis.exceptions import RedisError
+
+from service.contract.jobs import JobStatus
+from service.store.runner import ScriptRunner
+
+BLOCK_SECONDS = 0.2
+"""How long a reader waits in Redis at a time, well below the socket's timeout."""
+
+_READ_AT_ONCE = 100
+
+
+class EventId(NamedTuple):
+    """Where an event stands in its stream: Redis' milliseconds, and a number within them."""
+
+    milliseconds: int
+    number: int
+
+    @classmethod
+    def parse(cls, text: bytes) -> EventId:
+        """Read an id as Redis writes it."""
+        milliseconds, _, number = text.partition(b"-")
+        return cls(int(milliseconds), int(number))
+
+    def __str__(self) -> str:
+        """Write it as Redis does."""
+        return f"{self.milliseconds}-{self.number}"
+
+
+START = EventId(0, 0)
+"""Before the first event."""
+
+
+@dataclass(frozen=True)
+class StoredEvent:
+    """One thing that happened to a job.
+
+    Attributes:
+        id: where it stands in the job's stream.
+        kind: `status`, `painting`, `progress`, `mask`, `cancel_requested`; or `wiped`, after which
+            there is nothing more to tell.
+        version: the job's version since then; it counts the events.
+        at: when it happened.
+        data: a status, or a JSON document, or nothing.
+    """
+
+    id: EventId
+    kind: str
+    version: int
+    at: datetime
+    data: str
+
+    @property
+    def is_end(self) -> bool:
+        """Whether no other event follows."""
+        return self.kind == "wiped" or (self.kind == "status" and JobStatus(self.data).is_terminal)
+
+
+@dataclass(frozen=True)
+class Tails:
+    """The last ids of a job's stream and of that of the wiped jobs."""
+
+    job: EventId
+    wiped: EventId
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a reader found: events by job id, and ids of jobs that were wiped, oldest first."""
+
+    events: Mapping[str, Sequence[StoredEvent]]
+    wiped: Sequence[tuple[EventId, str]]
+
+
+class Events(ScriptRunner):
+    """The events as those see them who follow a job."""
+
+    def find_tails(self, job_id: str) -> Tails:
+        """Tell where the streams end now."""
+        return Tails(self._last_id(self._key("events", job_id)), self._last_id(self._key("wiped")))
+
+    def list_events(self, job_id: str, after: EventId = START) -> list[StoredEvent]:
+        """Give what is kept of a job's events after one of them, oldest first."""
+        key = self._key("events", job_id)
+        rows: Any = self._guarded(lambda: self.redis.xrange(key, min=f"({after}"))
+        return [_parse_event(row) for row in rows]
+
+    def list_events_before(self, job_id: str, end: EventId, count: int) -> list[StoredEvent]:
+        """Give the last events up to and with one of them, latest first."""
+        key = self._key("events", job_id)
+        rows: Any = self._guarded(lambda: self.redis.xrevrange(key, max=str(end), count=count))
+        return [_parse_event(row) for row in rows]
+
+    def open_reader(self) -> EventReader:
+        """Open a reader, which has a connection of its own.
+
+        Raises:
+            BrokerUnavailable: Redis does not answer.
+        """
+        return EventReader(self)
+
+    def wake_reader(self, connection_id: int) -> bool:
+        """Have a reader that waits in Redis return at once; tells whether it did wait."""
+        try:
+            return bool(self.redis.client_unblock(connection_id))
+        except RedisError:
+            # Refused or out of reach: the reader returns by itself soon.
+            return False
+
+    def _last_id(self, key: str) -> EventId:
+        rows: Any = self._guarded(lambda: self.redis.xrevrange(key, count=1))
+        return EventId.parse(rows[0][0]) if rows else START
+
+
+class EventReader:
+    """Waits in Redis for events of many jobs at once.
+
+    Args:
+        events: whose connection pool and names it uses.
+
+    Raises:
+        BrokerUnavailable: Redis does not answer.
+    """
+
+    def __init__(self, events: Events) -> None:
+        self._events = events
+        # Connects at once.
+        self._redis: Redis = events._guarded(events.redis.client)
+
+    def get_connection_id(self) -> int:
+        """Give the number by which Redis knows the reader's connection."""
+        return int(self._events._guarded(self._redis.client_id))
+
+    def read(self, positions: Mapping[str, EventId], wiped: EventId) -> Found:
+        """Wait for a moment until there is something new.
+
+        Args:
+            positions: the last event that is known, by job id.
+            wiped: the last wiped job that is known.
+
+        Raises:
+            BrokerUnavailable: Redis does not answer; open another reader.
+        """
+        prefix, end = self._events._key("events", ""), self._events._key("wiped")
+        streams: Any = {f"{prefix}{job_id}": str(last) for job_id, last in positions.items()}
+        streams[end] = str(wiped)
+        block = round(BLOCK_SECONDS * 1000)
+        answer: Any = self._events._guarded(
+            lambda: self._redis.xread(streams, count=_READ_AT_ONCE, block=block)
+        )
+        rows = {key.decode(): entries for key, entries in answer or []}
+        gone = [
+            (EventId.parse(row), fields[b"job_id"].decode()) for row, fields in rows.pop(end, [])
+        ]
+        events = {
+            key.removeprefix(prefix): [_parse_event(entry) for entry in entries]
+            for key, entries in rows.items()
+        }
+        return Found(events, gone)
+
+    def close(self) -> None:
+        """Give the connection back."""
+        self._redis.close()
+
+
+def make_wiped(event_id: EventId) -> StoredEvent:
+    """Make the event of a job that was wiped; no stream holds it."""
+    at = datetime.fromtimestamp(event_id.milliseconds / 1000, tz=UTC)
+    return StoredEvent(event_id, "wiped", 0, at, "")
+
+
+def _parse_event(row: tuple[bytes, Mapping[bytes, bytes]]) -> StoredEvent:
+    event_id, fields = row
+    return StoredEvent(
+        id=EventId.parse(event_id),
+        kind=fields[b"type"].decode(),
+        version=int(fields[b"version"]),
+        at=datetime.fromtimestamp(int(fields[b"at"]) / 1000, tz=UTC),
+        data=fields[b"data"].decode(),
+    )

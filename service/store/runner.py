@@ -1,0 +1,116 @@
+"""Runs the scripts: the one place where Redis is called."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from importlib.resources import files
+from typing import Any, TypeVar
+
+import structlog
+from redis import Redis
+from redis.exceptions import RedisError, ResponseError
+
+from service.contract.errors import BrokerUnavailable
+from service.contract.names import DEFAULT_NAMESPACE
+
+SCRIPTS = (
+    "begin_upload",
+    "submit",
+    "claim",
+    "renew",
+    "report",
+    "finish",
+    "release",
+    "cancel",
+    "delete",
+    "reap",
+    "view",
+    "list",
+    "queue",
+    "presence",
+    "take_wipes",
+    "add_key",
+    "revoke_key",
+    "take_webhooks",
+    "end_webhook",
+    "redeliver",
+    "add_webhook_key",
+    "begin_batch",
+    "close_batch",
+    "view_batch",
+    "forget_batch",
+    "mute_batch",
+)
+"""Every script, by the name of its file."""
+
+
+Answer = TypeVar("Answer")
+
+log = structlog.get_logger()
+
+
+class ScriptRunner:
+    """A connection and the scripts on it.
+
+    Args:
+        redis: the connection; responses as bytes.
+        namespace: prefix of all keys, one hash tag in braces.
+        lease_seconds: how long a claim lives without being renewed.
+    """
+
+    def __init__(
+        self, redis: Redis, namespace: str = DEFAULT_NAMESPACE, lease_seconds: float = 10.0
+    ) -> None:
+        self.redis = redis
+        self.namespace = namespace
+        self.lease_seconds = lease_seconds
+        folder = files("service.store") / "scripts"
+        library = (folder / "_lib.lua").read_text()
+        self._scripts = {
+            name: redis.register_script(library + (folder / f"{name}.lua").read_text())
+            for name in SCRIPTS
+        }
+
+    def _key(self, *parts: str) -> str:
+        return ":".join((self.namespace, *parts))
+
+    def _run(self, script: str, **arguments: Any) -> Any:
+        """Run a script.
+
+        Raises:
+            BrokerUnavailable: Redis does not answer or refuses; whether the script ran is unknown,
+                and it may be run again with the same arguments.
+        """
+        # Absent values are left out: in Lua a JSON null is something that is there.
+        given = {name: value for name, value in arguments.items() if value is not None}
+        key = self._key("job", str(arguments.get("job_id", "none")))
+        return self._guarded(
+            lambda: self._scripts[script](keys=[key], args=[self.namespace, json.dumps(given)])
+        )
+
+    def _guarded(self, call: Callable[[], Any]) -> Any:
+        try:
+            return call()
+        except RedisError as error:
+            if type(error) is ResponseError:
+                # Neither silence nor a full memory: a script is wrong, or the server is.
+                log.exception("broker_refused")
+            raise BrokerUnavailable("the broker does not answer", retry_after_seconds=2) from error
+
+
+def try_twice(call: Callable[[], Answer]) -> Answer:
+    """Call, and once more if no answer came: every script may be run again with its arguments.
+
+    Raises:
+        BrokerUnavailable: no answer came the second time either.
+    """
+    try:
+        return call()
+    except BrokerUnavailable:
+        return call()
+
+
+def milliseconds(seconds: float) -> int:
+    """Give whole milliseconds, the unit of every time in Redis."""
+    return round(seconds * 1000)

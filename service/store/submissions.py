@@ -1,0 +1,249 @@
+"""What the API asks of the records: accept, read, cancel, wipe."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from service.contract.errors import AlreadyFinished
+from service.contract.jobs import MAX_CRASHES, MAX_REQUEUES, JobSpec, JobWarning
+from service.contract.keys import KEYLESS, KeyLimits, to_pixels
+from service.contract.params import DEFAULT_WEBHOOK_EVENTS
+from service.contract.webhooks import webhook_group
+from service.store.listing import digest_tag
+from service.store.runner import ScriptRunner, milliseconds
+from service.store.verdicts import absence_of, refusal_of
+from service.store.views import JobView, parse_view
+
+UPLOAD_SECONDS = 3600
+IDEMPOTENCY_SECONDS = 86_400
+TOMBSTONE_SECONDS = 86_400
+AGAIN_LEASES = 2
+"""A wiped job's blobs are deleted again after so many leases: no claim writes any more then."""
+
+_OFFLINE = json.dumps(
+    [
+        JobWarning(
+            code="no_worker_online",
+            detail="no worker that serves this method is online; the job waits for one",
+        ).model_dump()
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Idempotency:
+    """A client's key, and the fingerprint of what it was sent with."""
+
+    key: str
+    fingerprint: str
+
+
+@dataclass(frozen=True)
+class SubmitLimits:
+    """What a submission must stay under.
+
+    Attributes:
+        queue: waiting jobs in the queue.
+        tenant: unfinished jobs of the tenant.
+        worker_absence_seconds: refuse when no worker of the queue was seen for so long; 0 never
+            refuses.
+        key: what the key may use up, defaults filled in, and its tenant's weight.
+    """
+
+    queue: int
+    tenant: int
+    worker_absence_seconds: float
+    key: KeyLimits = field(default_factory=KeyLimits)
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What is used of a caller's limits after a submission.
+
+    Attributes:
+        tenant_jobs: unfinished jobs of the tenant.
+        key_jobs: unfinished jobs of the key.
+        pixels_left: what is left of the key's budget; below 0 after a job that was larger than it.
+        full_in_seconds: when the budget is whole again.
+    """
+
+    tenant_jobs: int
+    key_jobs: int
+    pixels_left: int
+    full_in_seconds: float
+
+
+@dataclass(frozen=True)
+class Submitted:
+    """What a submission came to.
+
+    Attributes:
+        job_id: the new job, or the one that the idempotency key belongs to.
+        replayed: whether the key was known.
+        worker_seen: whether a worker of the queue is online now.
+        usage: of the caller's limits, this job included.
+        view: the job as it is now.
+    """
+
+    job_id: str
+    replayed: bool
+    worker_seen: bool
+    usage: Usage
+    view: JobView = field(compare=False)
+
+
+class Submissions(ScriptRunner):
+    """The records as the API sees them."""
+
+    def begin_upload(self, job_id: str, seconds: float = UPLOAD_SECONDS) -> None:
+        """Have the job's blobs wiped unless it is submitted in time; call before the first byte."""
+        self._run("begin_upload", job_id=job_id, due_ms=milliseconds(seconds))
+
+    def abandon_upload(self, job_id: str) -> None:
+        """Have the blobs of a job that was refused or replayed wiped soon."""
+        self._guarded(lambda: self.redis.zadd(self._key("wipe"), {f"{job_id}#upload": 0}, xx=True))
+
+    def submit(
+        self,
+        spec: JobSpec,
+        *,
+        start_within_seconds: float | None,
+        finish_within_seconds: float,
+        ttl_seconds: float,
+        limits: SubmitLimits,
+        idempotency: Idempotency | None = None,
+        key_id: str = KEYLESS,
+    ) -> Submitted:
+        """Accept a job, or find the one that its idempotency key belongs to.
+
+        The key's budget is charged once, with the job's cost, however often the call is repeated.
+
+        Raises:
+            IdempotencyConflict: the key was used with another request.
+            JobExpired: the key's job has been wiped.
+            QueueFull, TooManyJobs, RateLimited, NoWorker: a limit is reached.
+            StoreUnavailable: the upload took so long that its blobs were wiped.
+        """
+        kept_seconds = max(IDEMPOTENCY_SECONDS, finish_within_seconds + ttl_seconds)
+        verdict, job_id, online, used, told = self._run(
+            "submit",
+            job_id=spec.job_id,
+            queue=spec.queue,
+            tenant=spec.tenant,
+            priority=spec.priority,
+            batch_id=spec.batch.batch_id if spec.batch else None,
+            batch_index=spec.batch.index if spec.batch else None,
+            model=spec.model or "",
+            batch_key=spec.batch_key,
+            cost=spec.cost,
+            charge=spec.cost / limits.key.weight,
+            tags=" ".join(digest_tag(tag) for tag in dict.fromkeys(spec.params.tags or [])),
+            schema=spec.schema_number,
+            spec=spec.model_dump_json(),
+            start_within_ms=None
+            if start_within_seconds is None
+            else milliseconds(start_within_seconds),
+            finish_within_ms=milliseconds(finish_within_seconds),
+            ttl_ms=milliseconds(ttl_seconds),
+            queue_limit=limits.queue,
+            tenant_limit=limits.tenant,
+            key_id=key_id,
+            key_job_limit=limits.key.unfinished_jobs,
+            pixels=to_pixels(spec.cost),
+            pixels_per_minute=to_pixels(limits.key.megapixels_per_minute),
+            absence_ms=milliseconds(limits.worker_absence_seconds),
+            max_crashes=MAX_CRASHES,
+            max_requeues=MAX_REQUEUES,
+            offline_warnings=_OFFLINE,
+            idempotency_key=digest(idempotency.key) if idempotency else None,
+            fingerprint=idempotency.fingerprint if idempotency else None,
+            **_webhook_arguments(spec),
+            idempotency_ms=milliseconds(kept_seconds),
+        )
+        outcome, usage = verdict.decode(), _read_usage(used)
+        if outcome not in ("created", "replayed"):
+            raise refusal_of(outcome, usage.full_in_seconds)
+        replayed = outcome == "replayed"
+        view = parse_view(told, None if replayed else spec)
+        return Submitted(job_id.decode(), replayed, bool(online), usage, view)
+
+    def load(self, job_id: str, tenant: str) -> JobView:
+        """Read a job.
+
+        Raises:
+            NotFound: there is none, or it is another tenant's.
+            JobExpired: it has been wiped.
+        """
+        verdict, told = self._run("view", job_id=job_id, tenant=tenant)
+        if verdict != b"found":
+            raise absence_of(verdict.decode())
+        return parse_view(told)
+
+    def cancel(self, job_id: str, tenant: str) -> JobView:
+        """Cancel a job: at once while it waits, by a flag while it runs.
+
+        Raises:
+            NotFound, JobExpired: as `load`.
+            AlreadyFinished: it has succeeded or failed.
+        """
+        verdict = self.request_cancel(job_id, tenant)
+        if verdict == "finished":
+            raise AlreadyFinished("the job has succeeded or failed and cannot be canceled")
+        if verdict in ("missing", "expired"):
+            raise absence_of(verdict)
+        return self.load(job_id, tenant)
+
+    def request_cancel(self, job_id: str, tenant: str) -> str:
+        """Cancel a job that may have ended or be gone.
+
+        Returns:
+            `canceled`, `stopping`, `finished`, `missing` or `expired`.
+        """
+        verdict: str = self._run("cancel", job_id=job_id, tenant=tenant).decode()
+        return verdict
+
+    def delete(self, job_id: str, tenant: str, *, delete_id: str | None = None) -> None:
+        """Wipe a job, whatever its status: record, events, idempotency key, and its blobs soon.
+
+        Args:
+            job_id: the job.
+            tenant: whose it must be.
+            delete_id: drawn by a caller that may have to repeat the call: the same one again finds
+                its own work done.
+
+        Raises:
+            NotFound, JobExpired: as `load`.
+        """
+        verdict = self._run(
+            "delete",
+            job_id=job_id,
+            tenant=tenant,
+            delete_id=delete_id or secrets.token_hex(8),
+            tombstone_ms=milliseconds(TOMBSTONE_SECONDS),
+            again_ms=milliseconds(AGAIN_LEASES * self.lease_seconds),
+        ).decode()
+        if verdict != "deleted":
+            raise absence_of(verdict)
+
+
+def _read_usage(used: Sequence[int]) -> Usage:
+    tenant_jobs, key_jobs, pixels_left, fill_ms = used
+    return Usage(tenant_jobs, key_jobs, pixels_left, fill_ms / 1000)
+
+
+def _webhook_arguments(spec: JobSpec) -> dict[str, str]:
+    """Give what the scripts must know of a job's webhooks; its URL stays in the spec."""
+    url = spec.params.webhook_url
+    if url is None:
+        return {}
+    events = " ".join(spec.params.webhook_events or DEFAULT_WEBHOOK_EVENTS)
+    return {"webhook_events": events, "webhook_group": webhook_group(spec.tenant, url)}
+
+
+def digest(text: str) -> str:
+    """Hash what a client chose, so that no client's text becomes part of a key."""
+    return hashlib.sha256(text.encode()).hexdigest()

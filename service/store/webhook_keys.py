@@ -1,0 +1,74 @@
+"""The keys that webhooks are signed with: at most two of a tenant, so that one can follow another.
+
+They are kept as they are, not hashed: whoever signs must have the key.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import secrets
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from service.store.runner import ScriptRunner
+
+MAX_KEYS = 2
+SECRET_BYTES = 32
+SECRET_PREFIX = "whsec_"  # noqa: S105 - what a secret begins with is none
+
+
+@dataclass(frozen=True)
+class WebhookKey:
+    """A tenant's signing key.
+
+    Attributes:
+        secret: `whsec_` and base64, as the libraries of Standard Webhooks take it.
+    """
+
+    key_id: str
+    secret: str
+    created_at: datetime
+
+
+def draw_secret() -> str:
+    """Draw a secret that nobody can guess."""
+    return SECRET_PREFIX + base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()
+
+
+class WebhookKeys(ScriptRunner):
+    """The signing keys of all tenants."""
+
+    def add_webhook_key(self, tenant: str, key_id: str, secret: str) -> None:
+        """Add a key, drawn by the caller; adding it again does nothing.
+
+        Raises:
+            ValueError: the tenant has two keys.
+        """
+        verdict = self._run(
+            "add_webhook_key", tenant=tenant, key_id=key_id, secret=secret, most=MAX_KEYS
+        )
+        if verdict != b"ok":
+            raise ValueError(f"tenant {tenant} has {MAX_KEYS} keys already; retire one first")
+
+    def list_webhook_keys(self, tenant: str) -> list[WebhookKey]:
+        """Give a tenant's keys, newest first."""
+        texts = self._guarded(lambda: self.redis.hvals(self._key("webhook_keys", tenant)))
+        keys = [_parse_key(json.loads(text)) for text in texts]
+        return sorted(keys, key=lambda key: key.created_at, reverse=True)
+
+    def has_webhook_key(self, tenant: str) -> bool:
+        """Tell whether anything can be signed for a tenant."""
+        return bool(self._guarded(lambda: self.redis.exists(self._key("webhook_keys", tenant))))
+
+    def retire_webhook_key(self, tenant: str, key_id: str) -> bool:
+        """Remove a key for good; tells whether it was there."""
+        return bool(
+            self._guarded(lambda: self.redis.hdel(self._key("webhook_keys", tenant), key_id))
+        )
+
+
+def _parse_key(document: dict[str, Any]) -> WebhookKey:
+    created_at = datetime.fromtimestamp(document["created_at"] / 1000, tz=UTC)
+    return WebhookKey(document["id"], document["secret"], created_at)

@@ -1,0 +1,82 @@
+"""How a result is to be written: which formats there are here, and what each can hold. No Flask."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from PIL import features
+
+from service.contract.errors import Fault, InvalidField
+from service.contract.formats import (
+    DEFAULT_QUALITY,
+    LONGEST_SIDES,
+    LOSSY_FORMATS,
+    MAX_JPEG_EXIF_BYTES,
+    is_lossless,
+)
+from service.contract.params import InpaintParams, OutpaintParams, OutputFormat
+from service.pictures.exif_stripping import strip_exif
+
+
+def list_output_formats() -> tuple[OutputFormat, ...]:
+    """Give the formats that results can have here: not every Pillow is built with AVIF."""
+    return ("png", "jpeg", "webp", "avif") if features.check("avif") else ("png", "jpeg", "webp")
+
+
+def find_format_faults(params: InpaintParams | OutpaintParams) -> list[Fault]:
+    """Find what is wrong with how the result is to be written."""
+    faults = []
+    output_format, formats = params.output_format or "png", list_output_formats()
+    if output_format not in formats:
+        message = f"this deployment cannot write {output_format}"
+        faults.append(Fault("/output_format", "invalid_field", message, formats))
+    if params.output_lossless is not None and output_format != "webp":
+        always = "always" if output_format == "png" else "never"
+        message = f"{output_format} is {always} lossless; only webp can be told"
+        faults.append(Fault("/output_lossless", "conflicting_fields", message))
+    if params.output_quality is not None:
+        if output_format not in LOSSY_FORMATS:
+            message = f"{output_format} is lossless; output_quality goes with jpeg, webp and avif"
+            faults.append(Fault("/output_quality", "conflicting_fields", message))
+        elif output_format == "webp" and params.output_lossless:
+            message = "output_quality and output_lossless exclude each other"
+            faults.append(Fault("/output_quality", "conflicting_fields", message))
+    return faults
+
+
+def check_format_holds(canvas: tuple[int, int], output_format: OutputFormat) -> None:
+    """Check that a format can hold a result of this size.
+
+    Raises:
+        InvalidField: it cannot.
+    """
+    limit = LONGEST_SIDES[output_format]
+    if max(canvas) > limit:
+        raise InvalidField(f"{output_format} holds at most {limit} pixels a side; choose another")
+
+
+def check_format_holds_exif(exif: bytes | None, params: InpaintParams | OutpaintParams) -> None:
+    """Check that a format can hold what is left of a picture's EXIF, if that is to be kept.
+
+    Args:
+        exif: as it came.
+        params: as asked.
+
+    Raises:
+        InvalidField: it cannot.
+    """
+    if exif is None or not params.keep_metadata or params.output_format != "jpeg":
+        return
+    if len(strip_exif(exif) or b"") > MAX_JPEG_EXIF_BYTES:
+        limit = f"jpeg holds at most {MAX_JPEG_EXIF_BYTES} bytes of EXIF"
+        raise InvalidField(f"{limit}, and the picture has more; choose another format")
+
+
+def format_defaults(params: InpaintParams | OutpaintParams) -> dict[str, Any]:
+    """Give what is told of the format where the caller says nothing."""
+    values: dict[str, Any] = {}
+    if not is_lossless(params.output_format or "png", params.output_lossless or False):
+        values["output_quality"] = DEFAULT_QUALITY
+    if params.output_format == "webp":
+        values["output_lossless"] = False
+    return values

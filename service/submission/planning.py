@@ -1,0 +1,278 @@
+"""What a request comes to: method, model, effective parameters, cost. No Flask, no store."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from service.contract.catalogue import SELF_MODEL, Catalogue, ModelEntry
+from service.contract.errors import (
+    Fault,
+    ImageTooLarge,
+    LicenceRefused,
+    MethodUnavailable,
+    ModelRequired,
+    ModelUnavailable,
+    PaintjobError,
+)
+from service.contract.methods import BEST_WEIGHT_FREE, GENERATE_FIELDS, MethodInfo, find_method
+from service.contract.names import CPU_QUEUE, gpu_queue
+from service.contract.params import (
+    DEFAULT_WEBHOOK_EVENTS,
+    MARGIN_FIELDS,
+    MAX_SEED,
+    PERCENT_FIELDS,
+    InpaintParams,
+    Operation,
+    OutpaintParams,
+)
+from service.pictures.masks import DEFAULT_THRESHOLD
+from service.submission.output import format_defaults
+
+MAX_PAINTED_PIXELS = 64_000_000
+"""Limit for canvas times `num_images`."""
+
+MIN_COST = 0.1
+DEFAULT_FINISH_SECONDS = 3600
+DEFAULT_TTL_SECONDS = 86_400
+NO_STORE_TTL_SECONDS = 600
+"""How long a result that is handed out once waits for that."""
+
+MAX_NO_STORE_TTL_SECONDS = 3600
+DEFAULTS: Mapping[str, str | int] = {"quality": "balanced", "mirror_style": "guided", "overlap": 0}
+"""What a method takes that can honor the parameter."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What paints: a method, and its model if it needs one."""
+
+    method: MethodInfo
+    model: ModelEntry | None
+
+    @property
+    def queue(self) -> str:
+        """The queue whose workers serve it."""
+        return gpu_queue(self.model.group) if self.model else CPU_QUEUE
+
+    @property
+    def unsupported_fields(self) -> frozenset[str]:
+        """Parameters and pictures that are refused with it."""
+        of_model = self.model.traits.unsupported_fields if self.model else frozenset()
+        return self.method.unsupported_fields | of_model
+
+    def painter_of(self, field: str) -> str:
+        """Say what cannot honor a parameter: the method, or only this model of it."""
+        if self.model is None or field in self.method.unsupported_fields:
+            return f"method {self.method.name}"
+        return f"model {self.model.name}"
+
+
+def choose(
+    operation: Operation, params: InpaintParams | OutpaintParams, catalogue: Catalogue
+) -> Choice:
+    """Choose what paints. `auto` follows configuration only, never what happens to be online.
+
+    Raises:
+        MethodUnavailable: the operation has no such method.
+        ModelRequired: what is asked needs a model, and none is configured or named.
+        ModelUnavailable: the model named is not configured.
+    """
+    name: str = params.method or "auto"
+    if name == "auto":
+        name = _resolve_auto(operation, params, catalogue)
+    method = find_method(operation, name)
+    if method is None:
+        raise MethodUnavailable(f"{operation} has no such method")
+    return Choice(method, _choose_model(params.model, catalogue) if method.needs_model else None)
+
+
+def _resolve_auto(
+    operation: Operation, params: InpaintParams | OutpaintParams, catalogue: Catalogue
+) -> str:
+    if catalogue.default_model is not None or (params.model and catalogue.models):
+        return "generate"
+    asked = [name for name in sorted(GENERATE_FIELDS) if getattr(params, name) is not None]
+    if not asked:
+        return BEST_WEIGHT_FREE[operation]
+    message = f"only a model can honor it. {_how_to_name_one(catalogue)}"
+    faults = [Fault(f"/{name}", ModelRequired.code, message) for name in asked]
+    raise ModelRequired(message, faults=tuple(faults))
+
+
+def _choose_model(name: str | None, catalogue: Catalogue) -> ModelEntry:
+    found = _get_model(name, catalogue)
+    if not catalogue.allows(found):
+        detail = (
+            f"its licence, {found.licence}, forbids commercial use; the operator may allow such "
+            "models by PAINTJOB_ALLOW_NON_COMMERCIAL"
+        )
+        raise LicenceRefused(detail, faults=(Fault("/model", LicenceRefused.code, detail),))
+    return found
+
+
+def _get_model(name: str | None, catalogue: Catalogue) -> ModelEntry:
+    if name is None:
+        if catalogue.fallback_model is None:
+            raise _model_fault(ModelRequired, _how_to_name_one(catalogue), catalogue)
+        return catalogue.fallback_model
+    found = catalogue.find_model(name)
+    if found is None:
+        raise _model_fault(ModelUnavailable, _how_to_add(name, catalogue), catalogue)
+    return found
+
+
+def _how_to_add(name: str, catalogue: Catalogue) -> str:
+    if catalogue.find_known(name) is None:
+        return "this model is not configured here; GET /models lists those that are"
+    return (
+        "this model is known but not served here: the operator adds it by "
+        f"`paintjob models pull {name}`"
+    )
+
+
+def _model_fault(kind: type[PaintjobError], detail: str, catalogue: Catalogue) -> PaintjobError:
+    # Among faults of other fields only its own message is told: that must say what to do.
+    names = tuple(entry.name for entry in catalogue.models)
+    return kind(detail, faults=(Fault("/model", kind.code, detail, names),))
+
+
+def _how_to_name_one(catalogue: Catalogue) -> str:
+    if any(entry.name != SELF_MODEL.name for entry in catalogue.models):
+        return "No model is the default here: name one in `model`; GET /models lists them."
+    return (
+        "No model with weights is configured here: the operator adds one by `paintjob models pull "
+        "NAME`, or to the file that PAINTJOB_MODELS_FILE names, with `default = true`."
+    )
+
+
+def find_unsupported(params: InpaintParams | OutpaintParams, choice: Choice) -> list[Fault]:
+    """Find every parameter that cannot be honored by what paints: they are refused."""
+    method, code = choice.method, "parameter_not_supported"
+    faults = [
+        Fault(f"/{name}", code, f"{choice.painter_of(name)} cannot honor it")
+        for name in sorted(choice.unsupported_fields)
+        if getattr(params, name, None) is not None
+    ]
+    is_exact = isinstance(params, OutpaintParams) and params.mirror_style == "exact"
+    if (params.num_images or 1) > 1 and (is_exact or not method.variants):
+        message = f"method {method.name} paints the same picture every time; only 1 makes sense"
+        faults.append(Fault("/num_images", code, message))
+    return faults
+
+
+def find_mask_faults(params: InpaintParams) -> list[Fault]:
+    """Find what is said of a mask that cannot mean anything for its source."""
+    found = []
+    if params.regions is not None and params.mask_threshold is not None:
+        message = "regions have no shades that a threshold could divide"
+        found.append(Fault("/mask_threshold", "conflicting_fields", message))
+    if params.mask_source == "alpha" and params.feather:
+        message = "what was there is transparent: fading into it would leave a transparent rim"
+        found.append(Fault("/feather", "conflicting_fields", message))
+    return found
+
+
+def find_retention_faults(params: InpaintParams | OutpaintParams) -> list[Fault]:
+    """Find what does not go with a result that is handed out once."""
+    found = []
+    if params.no_store and (params.num_images or 1) > 1:
+        message = "no_store hands out one picture and wipes the job; ask for one"
+        found.append(Fault("/num_images", "conflicting_fields", message))
+    if params.no_store and (params.ttl_seconds or 0) > MAX_NO_STORE_TTL_SECONDS:
+        message = f"with no_store at most {MAX_NO_STORE_TTL_SECONDS}"
+        found.append(Fault("/ttl_seconds", "conflicting_fields", message))
+    return found
+
+
+def fill_defaults(
+    params: InpaintParams | OutpaintParams, choice: Choice
+) -> InpaintParams | OutpaintParams:
+    """Give the effective parameters: defaults in, seed drawn, what cannot be honored left null."""
+    values: dict[str, Any] = {
+        "method": choice.method.name,
+        "num_images": 1,
+        "output_format": "png",
+        "keep_metadata": False,
+        "priority": "normal",
+        "tags": [],
+        "finish_within_seconds": DEFAULT_FINISH_SECONDS,
+        "ttl_seconds": NO_STORE_TTL_SECONDS if params.no_store else DEFAULT_TTL_SECONDS,
+        "no_store": False,
+        "cancel_on_disconnect": False,
+    }
+    values |= format_defaults(params)
+    if params.webhook_url is not None:
+        values["webhook_events"] = list(DEFAULT_WEBHOOK_EVENTS)
+    values |= {name: DEFAULTS[name] for name in DEFAULTS if name in choice.method.honors}
+    if choice.model is not None:
+        values |= _model_defaults(choice.model)
+    values |= _operation_defaults(params)
+    asked = params.model_dump(exclude_none=True, exclude={"method", "regions"})
+    if params.seed is None:
+        values["seed"] = secrets.randbelow(MAX_SEED + 1)
+    model = {"model": choice.model.name} if choice.model else {}
+    return params.model_copy(update=values | asked | model)
+
+
+def _model_defaults(model: ModelEntry) -> dict[str, Any]:
+    values = {
+        "prompt": "",
+        "region": "auto",
+        "infill": "auto",
+        "deterministic": False,
+        **model.defaults.model_dump(),
+    }
+    refused = model.traits.unsupported_fields
+    return {name: value for name, value in values.items() if name not in refused}
+
+
+def _operation_defaults(params: InpaintParams | OutpaintParams) -> dict[str, Any]:
+    if isinstance(params, InpaintParams):
+        # Regions may be as large as a picture; what they come to is the mask, which is kept.
+        values = {"mask_polarity": "white_repaints", "grow": 0, "feather": 0, "regions": None}
+        threshold = {} if params.regions is not None else {"mask_threshold": DEFAULT_THRESHOLD}
+        return values | threshold
+    for fields in (MARGIN_FIELDS, PERCENT_FIELDS):
+        if any(getattr(params, name) is not None for name in fields):
+            return dict.fromkeys(fields, 0)
+    return {} if params.x is not None else {"anchor": "center"}
+
+
+def check_painted_pixels(canvas: tuple[int, int], num_images: int) -> None:
+    """Check that a request does not ask for too much at once.
+
+    Raises:
+        ImageTooLarge: canvas times `num_images` passes the limit.
+    """
+    if canvas[0] * canvas[1] * num_images > MAX_PAINTED_PIXELS:
+        raise ImageTooLarge(
+            f"canvas times num_images may come to {MAX_PAINTED_PIXELS} pixels; ask for fewer images"
+        )
+
+
+def batch_key(
+    operation: Operation,
+    params: InpaintParams | OutpaintParams,
+    choice: Choice,
+    canvas: tuple[int, int],
+) -> str:
+    """Give the key that jobs share which one engine call can paint together; empty for none."""
+    if choice.model is None or params.deterministic:
+        return ""
+    parts = (
+        choice.model.name,
+        params.num_inference_steps,
+        params.strength,
+        params.guidance_scale,
+        f"{canvas[0]}x{canvas[1]}",
+        operation,
+    )
+    return "|".join(str(part) for part in parts)
+
+
+def cost(canvas: tuple[int, int], num_images: int) -> float:
+    """Give what a claim charges its tenant: output megapixels, at least 0.1."""
+    return max(MIN_COST, canvas[0] * canvas[1] * num_images / 1_000_000)

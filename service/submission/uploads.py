@@ -1,0 +1,113 @@
+"""Pictures that are handed in once and used by several jobs: `POST /uploads`.
+
+An upload's blob lies where that of a job of its id would, and is wiped as one of a job that was
+never submitted. A job that uses it gets a copy: no two share a blob.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+
+from service.config import ServiceSettings
+from service.contract.errors import NotFound
+from service.contract.names import is_upload_id, new_upload_id
+from service.pictures.checks import check_pixels
+from service.pictures.headers import read_header
+from service.store import JobStore, Upload, try_twice
+from service.store.blobs import BlobStore
+from service.submission.intake import Intake
+
+UPLOAD_LIFE = timedelta(days=1)
+WIPE_MARGIN = timedelta(hours=1)
+"""The blob outlives the name, so that what was found can be read."""
+
+_FILE = "file"
+
+
+class Shelf:
+    """Keeps uploads for their tenants."""
+
+    def __init__(self, settings: ServiceSettings, store: JobStore, blobs: BlobStore) -> None:
+        self._settings = settings
+        self._store = store
+        self._blobs = blobs
+
+    @contextmanager
+    def open_intake(self) -> Iterator[Intake]:
+        """Open a place for one picture; if the block raises, what was written is wiped."""
+        life = (UPLOAD_LIFE + WIPE_MARGIN).total_seconds()
+        intake = Intake(
+            new_upload_id(),
+            self._blobs,
+            lambda upload_id: self._store.begin_upload(upload_id, life),
+            self._settings.max_part_bytes,
+        )
+        try:
+            yield intake
+        except BaseException:
+            if intake.has_written:
+                self._store.abandon_upload(intake.job_id)
+            raise
+        finally:
+            intake.close()
+
+    def keep(self, intake: Intake, tenant: str) -> Upload:
+        """Keep the picture of an intake.
+
+        Raises:
+            UnsupportedMediaType, ImageUndecodable, ImageTooLarge: it is no picture that any job
+                would take.
+            BrokerUnavailable, StoreUnavailable: it cannot be kept.
+        """
+        picture = intake.pictures[_FILE]
+        with picture.open() as file:
+            header = read_header(file)
+        check_pixels(header, self._settings.max_image_pixels)
+        intake.save()
+        upload = Upload(
+            upload_id=intake.job_id,
+            tenant=tenant,
+            path=picture.path,
+            bytes=picture.bytes,
+            sha256=picture.sha256,
+            format=header.format,
+            width=header.width,
+            height=header.height,
+            expires_at=datetime.now(UTC) + UPLOAD_LIFE,
+        )
+        try_twice(lambda: self._store.keep_upload(upload))
+        return upload
+
+    def find(self, upload_id: str, tenant: str) -> Upload:
+        """Give what is known of an upload.
+
+        Raises:
+            NotFound: there is none, it has run out, or it is another tenant's.
+        """
+        found = self._store.find_upload(upload_id, tenant) if is_upload_id(upload_id) else None
+        if found is None:
+            raise NotFound("there is no such upload, or it has run out")
+        return found
+
+    def read(self, upload_id: str, tenant: str) -> Iterator[bytes]:
+        """Give the bytes of an upload.
+
+        Raises:
+            ValueError: there is none; the text is fit for the caller.
+        """
+        try:
+            return self._blobs.stream(self.find(upload_id, tenant).path)
+        except (NotFound, FileNotFoundError):
+            raise ValueError("names no upload of yours; POST /uploads gives one") from None
+
+    def drop(self, upload_id: str, tenant: str) -> None:
+        """Forget an upload and have its blob wiped; jobs that used it have their own copies.
+
+        Raises:
+            NotFound: there is none, or it is another tenant's.
+        """
+        self.find(upload_id, tenant)
+        self._store.drop_upload(upload_id)
+        self._store.abandon_upload(upload_id)

@@ -1,0 +1,249 @@
+"""Whether kept pixels came back, told from two files by Pillow alone.
+
+How masks, headers and originals are read it shares with the service; decoding the result and
+comparing are its own: what a worker proves of its own work, this checks from outside. What shares
+nothing at all is the script in `docs/proof.md`.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from functools import reduce
+from io import BytesIO
+from typing import Final, NamedTuple
+
+from PIL import Image, ImageChops, ImageOps
+
+from service.contract.errors import (
+    ImageUndecodable,
+    InvalidField,
+    MaskSizeMismatch,
+    UnsupportedMediaType,
+)
+from service.contract.params import MaskPolarity
+from service.pictures.checks import check_kind, open_picture
+from service.pictures.headers import decoding, read_header
+from service.pictures.mask_decoding import read_mask, turn_upright
+from service.pictures.masks import DEFAULT_THRESHOLD, binarize
+
+_ANY_SIZE: Final = 2**31
+
+_FORMATS: Final = ("PNG", "JPEG", "WEBP", "AVIF")
+"""What results can be. Pillow knows more, and of some it gives a part or cut numbers."""
+
+_AVIF_DEEP: Final = re.compile(rb"av1C\x81.[\x40-\x7f\xc0-\xff]", re.DOTALL)
+"""A decoder's configuration of 10 or 12 bits. Source: AV1 Codec ISO Media File Format, 2.3.3."""
+
+
+BoxTuple = tuple[int, int, int, int]
+"""Left, top, right, bottom; half-open pixels."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What a comparison of kept pixels comes to.
+
+    Attributes:
+        kept_pixels: pixels that had to come back.
+        kept_pixels_changed: how many of them differ in any channel, color or alpha.
+        max_difference: largest difference among them, 0..255.
+        changed_box: left, top, right, bottom around those that differ, in the result's pixels;
+            `None` if none does.
+        width: of the result, upright.
+        height: of the result, upright.
+        touched_box: box around all that did not have to come back, likewise; `None` if all had to.
+        band_pixels: pixels of the original that blending was allowed to touch.
+        notes: what the files say differently of equal numbers, which are all that is compared.
+    """
+
+    kept_pixels: int
+    kept_pixels_changed: int
+    max_difference: int
+    changed_box: BoxTuple | None
+    width: int
+    height: int
+    touched_box: BoxTuple | None
+    band_pixels: int = 0
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where the original lies on an outpainted result.
+
+    Attributes:
+        left: pixels before its left edge.
+        top: pixels above its top edge.
+        overlap: width in pixels of the band inside each extended side that blending may touch.
+    """
+
+    left: int = 0
+    top: int = 0
+    overlap: int = 0
+
+
+class _Picture(NamedTuple):
+    """A decoded picture: RGBA, upright, and what its file says of the numbers."""
+
+    pixels: Image.Image
+    profile: bytes | None
+    color_space: tuple[tuple[bytes, bytes], ...]
+
+
+def compare_inpainted(
+    original: bytes,
+    result: bytes,
+    mask: bytes,
+    polarity: MaskPolarity = "white_repaints",
+    threshold: int = DEFAULT_THRESHOLD,
+) -> Comparison:
+    """Compare everything outside a mask.
+
+    Args:
+        original: the picture's file.
+        result: the output's file.
+        mask: the mask's file; if the job grew it, the effective one.
+        polarity: which end was repainted.
+        threshold: luminance from which a pixel counts as white, 1..255.
+
+    Raises:
+        InvalidInput, UnsupportedMediaType: the files cannot be read, or differ in size.
+    """
+    before = _read_original(original)
+    _, luminance = read_mask(BytesIO(mask), _ANY_SIZE)
+    if luminance.size != before.pixels.size:
+        raise MaskSizeMismatch(_sizes("the mask", luminance, before))
+    after = _read_result(result)
+    if after.pixels.size != before.pixels.size:
+        raise InvalidField(_sizes("the result", after.pixels, before))
+    kept = ImageChops.invert(binarize(luminance, polarity, threshold))
+    return _compare(before, after, kept, (0, 0))
+
+
+def compare_outpainted(original: bytes, result: bytes, placement: Placement) -> Comparison:
+    """Compare the original with where it lies on the result, less the band of overlap.
+
+    Raises:
+        InvalidInput, UnsupportedMediaType: the files cannot be read, the original does not lie
+            inside the result, or the band leaves nothing of it.
+    """
+    before, after = _read_original(original), _read_result(result)
+    width, height = before.pixels.size
+    left, top = placement.left, placement.top
+    right, bottom = after.pixels.width - left - width, after.pixels.height - top - height
+    if min(left, top, right, bottom) < 0:
+        raise InvalidField(_sizes("the result", after.pixels, before) + f" at {left},{top}")
+    band = [placement.overlap if margin else 0 for margin in (left, top, right, bottom)]
+    inner = (band[0], band[1], width - band[2], height - band[3])
+    kept = Image.new("L", (width, height), 0)
+    if inner[0] < inner[2] and inner[1] < inner[3]:
+        kept.paste(255, inner)
+    found = _compare(before, after, kept, (left, top))
+    return replace(found, band_pixels=width * height - found.kept_pixels)
+
+
+def _compare(
+    before: _Picture, after: _Picture, kept: Image.Image, corner: tuple[int, int]
+) -> Comparison:
+    """Compare the original with where it lies on the result, where `kept` is 255.
+
+    Args:
+        before: the original.
+        after: the result.
+        kept: mode L, of the original's size; 255 where it had to come back.
+        corner: left and top of the original on the result.
+
+    Raises:
+        InvalidField: nothing had to come back.
+    """
+    kept_pixels = kept.histogram()[255]
+    if not kept_pixels:
+        raise InvalidField("nothing was kept: there is no pixel to compare")
+    left, top = corner
+    part = after.pixels.crop((left, top, left + kept.width, top + kept.height))
+    channels = ImageChops.difference(before.pixels, part).split()
+    largest = ImageChops.multiply(reduce(ImageChops.lighter, channels), kept)
+    histogram = largest.histogram()
+    box = largest.getbbox()
+    touched = Image.new("L", after.pixels.size, 255)
+    touched.paste(ImageChops.invert(kept), corner)
+    return Comparison(
+        kept_pixels=kept_pixels,
+        kept_pixels_changed=sum(histogram[1:]),
+        max_difference=max(level for level, count in enumerate(histogram) if count),
+        changed_box=None
+        if box is None
+        else (box[0] + left, box[1] + top, box[2] + left, box[3] + top),
+        width=after.pixels.width,
+        height=after.pixels.height,
+        touched_box=touched.getbbox(),
+        notes=tuple(_find_notes(before, after)),
+    )
+
+
+def _find_notes(before: _Picture, after: _Picture) -> list[str]:
+    """Find where the files say of the same numbers that they are other colors."""
+    notes = []
+    if after.profile is None and before.profile is not None:
+        notes.append("the result lacks the original's color profile")
+    elif after.profile != before.profile:
+        notes.append("the result has a color profile that the original has not")
+    told, tells = dict(before.color_space), dict(after.color_space)
+    kinds = sorted(kind for kind in told.keys() | tells if told.get(kind) != tells.get(kind))
+    if kinds:
+        names = ", ".join(kind.decode() for kind in kinds)
+        notes.append(f"the result and the original say different things of their colors by {names}")
+    return notes
+
+
+def _read_original(data: bytes) -> _Picture:
+    """Decode an original to RGBA, upright; what the service would not take is refused alike."""
+    header = read_header(BytesIO(data), "original")
+    check_kind(header)
+    with decoding(ImageUndecodable("the original is broken or cut short")):
+        image = open_picture(BytesIO(data), header)
+        image.load()
+        pixels = turn_upright(image, header.orientation).convert("RGBA")
+    return _Picture(pixels, header.profile, header.color_space)
+
+
+def _read_result(data: bytes) -> _Picture:
+    """Decode a result to RGBA, upright, by Pillow alone.
+
+    Raises:
+        ImageUndecodable: it is broken, or in a format that results do not have.
+        UnsupportedMediaType: Pillow would give other numbers than the file holds, or a part of it.
+    """
+    with decoding(ImageUndecodable(f"the result is broken, or none of {', '.join(_FORMATS)}")):
+        image = Image.open(BytesIO(data), formats=_FORMATS)
+        if getattr(image, "n_frames", 1) > 1:
+            raise UnsupportedMediaType("the result has several frames")
+        image.load()
+        _drop_orientation_of_xmp(image)
+        ImageOps.exif_transpose(image, in_place=True)
+        if image.mode == "CMYK":
+            raise UnsupportedMediaType("the result is CMYK")
+        pixels = image.convert("RGBA")
+        if image.format == "AVIF":
+            _check_depth(is_deep=_AVIF_DEEP.search(data) is not None)
+            return _Picture(pixels, image.info.get("icc_profile"), ())
+        header = read_header(BytesIO(data), "result")
+        _check_depth(is_deep=header.depth > 8)
+        return _Picture(pixels, header.profile, header.color_space)
+
+
+def _check_depth(*, is_deep: bool) -> None:
+    if is_deep:
+        raise UnsupportedMediaType("the result has more than 8 bits a channel")
+
+
+def _drop_orientation_of_xmp(image: Image.Image) -> None:
+    """Leave EXIF alone to say how the picture lies: Pillow would look into XMP as well."""
+    for name in ("xmp", "XML:com.adobe.xmp"):
+        image.info.pop(name, None)
+
+
+def _sizes(name: str, image: Image.Image, original: _Picture) -> str:
+    one, other = ("{}x{}".format(*size) for size in (image.size, original.pixels.size))
+    return f"{name} is {one}, the original {other}: they cannot be compared"

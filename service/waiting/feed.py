@@ -1,0 +1,182 @@
+"""A job's events as a client follows them: Server-Sent Events that resume where they were cut.
+
+Source: https://html.spec.whatwg.org/multipage/server-sent-events.html
+
+Knows no Flask.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from service.contract.errors import BrokerUnavailable, Fault, InvalidField, MissingResource
+from service.contract.jobs import Progress
+from service.documents.jobs import describe_event, describe_skip
+from service.documents.schemas import JobEvent
+from service.store import START, EventId, JobView, StoredEvent
+from service.waiting.streams import Waiter
+from service.waiting.waiting import TICK_SECONDS, Watched, is_ended
+
+HEADER = "Last-Event-ID"
+MEDIA_TYPE = "text/event-stream"
+HEARTBEAT_SECONDS = 15.0
+RETRY_MILLISECONDS = 1000
+"""When a client comes back after its stream was cut."""
+
+_LOOK_BACK = 8
+"""Events of other kinds that may lie between two that tell progress."""
+
+_ID = re.compile(r"([0-9]{1,9})-([0-9]{1,15})-([0-9]{1,9})")
+
+
+@dataclass(frozen=True)
+class Mark:
+    """The last event that a client has seen: where it stands, and the job's version then."""
+
+    id: EventId = START
+    version: int = 0
+
+    def __str__(self) -> str:
+        """Write it as it goes over the wire."""
+        return f"{self.version}-{self.id}"
+
+
+def parse_mark(header: str | None) -> Mark:
+    """Read `Last-Event-ID`.
+
+    Raises:
+        InvalidField: it is no id that this service gave.
+    """
+    if not header:
+        return Mark()
+    found = _ID.fullmatch(header)
+    if found is None:
+        message = "must be an id of an event of this job, as it came"
+        raise InvalidField(message, faults=(Fault(HEADER, "invalid_field", message),))
+    version, milliseconds, number = map(int, found.groups())
+    return Mark(EventId(milliseconds, number), version)
+
+
+class Feed:
+    """The events of one job for one client.
+
+    Args:
+        waiter: the client's seat.
+        job: the job.
+        base_url: prefix of all URLs; empty for relative ones.
+    """
+
+    def __init__(self, waiter: Waiter, job: Watched, base_url: str) -> None:
+        self._waiter = waiter
+        self._job = job
+        self._base_url = base_url
+        self._last = Mark()
+        self._preview: str | None = None
+        self._past: list[StoredEvent] = []
+
+    def open(self, last: Mark) -> bool:
+        """Join, and read what the client has missed; tells whether there is, or will be, anything.
+
+        Args:
+            last: the last event that the client has seen.
+
+        Raises:
+            NotFound, JobExpired, BrokerUnavailable: as the store's `load`.
+        """
+        store, job_id = self._job.store, self._job.job_id
+        tail = self._waiter.join(job_id).job
+        # A broker that crashed may have lost its last second: what the client saw of it is no more.
+        self._last = Mark(min(last.id, tail), last.version)
+        # In this order: of a job that has ended, the events are all there.
+        view = self._job.load()
+        self._past = store.list_events(job_id, self._last.id)
+        before = store.list_events_before(job_id, self._last.id, _LOOK_BACK) if last.version else []
+        shown = [event for event in before if event.kind == "progress"]
+        self._preview = Progress.model_validate_json(shown[0].data).preview_path if shown else None
+        return bool(self._past) or not is_ended(view)
+
+    def stream(self) -> Iterator[bytes]:
+        """Give the messages, to the end of the job, or of the client's patience, or of ours."""
+        try:
+            yield f"retry: {RETRY_MILLISECONDS}\n\n".encode()
+            yield from self._messages()
+        except GeneratorExit:
+            # Closed from outside: the client could not be written to.
+            self._leave()
+            raise
+
+    def _messages(self) -> Iterator[bytes]:
+        yield from self._tell_skipped()
+        for event in self._past:
+            yield self._tell(event)
+            if event.is_end:
+                return
+        yield from self._follow()
+
+    def _tell_skipped(self) -> Iterator[bytes]:
+        """Say so if events between those the client has seen and those that are kept are gone."""
+        if self._past and self._past[0].version > self._last.version + 1:
+            first = self._past[0]
+            yield _write(describe_skip(first), None)
+
+    def _follow(self) -> Iterator[bytes]:
+        """Give what happens from now on."""
+        beat_at = time.monotonic() + HEARTBEAT_SECONDS
+        while True:
+            event = self._waiter.take(min(TICK_SECONDS, max(0.0, beat_at - time.monotonic())))
+            if event is not None and (event.kind == "wiped" or event.id > self._last.id):
+                yield self._tell(event)
+                if event.is_end:
+                    return
+                beat_at = time.monotonic() + HEARTBEAT_SECONDS
+            elif event is None and self._waiter.is_cut:
+                yield b": this process can tell no more; come back by Last-Event-ID\n\n"
+                return
+            elif self._job.is_gone():
+                self._leave()
+                return
+            elif time.monotonic() >= beat_at:
+                yield b": still there\n\n"
+                if self._is_over():
+                    return
+                beat_at = time.monotonic() + HEARTBEAT_SECONDS
+
+    def _is_over(self) -> bool:
+        """Find out that nothing can come any more, should the broker have lost the last event."""
+        try:
+            return is_ended(self._job.load())
+        except MissingResource:
+            return True
+        except BrokerUnavailable:
+            return False
+
+    def _tell(self, event: StoredEvent) -> bytes:
+        view = self._load_ended() if event.is_end and event.kind == "status" else None
+        told = describe_event(event, self._job.job_id, self._base_url, view, self._preview)
+        if event.kind == "progress":
+            self._preview = Progress.model_validate_json(event.data).preview_path
+        if event.kind == "wiped":
+            return _write(told.model_copy(update={"version": self._last.version}), None)
+        self._last = Mark(event.id, event.version)
+        return _write(told, self._last)
+
+    def _load_ended(self) -> JobView | None:
+        """Read the job that has ended; nothing if it cannot be read any more."""
+        try:
+            return self._job.load()
+        except (MissingResource, BrokerUnavailable):
+            return None
+
+    def _leave(self) -> None:
+        view = self._load_ended()
+        if view is not None and not is_ended(view):
+            self._job.cancel_if_asked(view)
+
+
+def _write(event: JobEvent, mark: Mark | None) -> bytes:
+    """Write a message; JSON has no line breaks of its own."""
+    head = f"id: {mark}\n" if mark is not None else ""
+    return f"{head}event: {event.type}\ndata: {event.model_dump_json()}\n\n".encode()

@@ -1,0 +1,170 @@
+"""The API under gunicorn, over real sockets: what a test client cannot show."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+from service.store.blobs import BlobStore
+from tests.support.http import mask, picture
+from tests.support.server import RunningServer, running_server
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def server(broker_url: str, tmp_path: Path) -> Iterator[RunningServer]:
+    """A server of one process."""
+    with running_server(broker_url, tmp_path, PAINTJOB_HTTP_WORKERS="1") as running:
+        yield running
+
+
+def _files(image: bytes, mask_file: bytes) -> dict[str, tuple[str, bytes]]:
+    return {"image": ("image.png", image), "mask": ("mask.png", mask_file)}
+
+
+def _talk(server: RunningServer, request: bytes) -> str:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
+        connection.sendall(request)
+        connection.shutdown(socket.SHUT_WR)
+        answer = b""
+        while chunk := connection.recv(65_536):
+            answer += chunk
+    return answer.decode()
+
+
+def _memory(server: RunningServer) -> float:
+    (worker,) = psutil.Process(server.process.pid).children()
+    return float(worker.memory_info().rss) / 2**20
+
+
+def test_chunked_body_is_refused(server: RunningServer) -> None:
+    head = "POST /inpaint HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+    answer = _talk(
+        server, f"{head}Transfer-Encoding: chunked\r\n\r\n2\r\n{{}}\r\n0\r\n\r\n".encode()
+    )
+    assert answer.startswith("HTTP/1.1 411")
+    assert '"code":"length_required"' in answer
+
+
+def test_declared_length_above_the_limit_is_refused_unread(server: RunningServer) -> None:
+    head = "POST /inpaint HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=x\r\n"
+    answer = _talk(server, f"{head}Content-Length: 999999999999\r\n\r\n".encode())
+    assert answer.startswith("HTTP/1.1 413")
+    assert '"code":"body_too_large"' in answer
+
+
+def test_client_that_leaves_in_the_middle_leaves_no_blob(
+    server: RunningServer, tmp_path: Path
+) -> None:
+    head = "POST /inpaint HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=x\r\n"
+    part = '--x\r\nContent-Disposition: form-data; name="image"; filename="a"\r\n\r\n'
+    answer = _talk(
+        server, f"{head}Content-Length: 9000000\r\n\r\n{part}".encode() + b"x" * 2_000_000
+    )
+    assert answer == "" or answer.startswith("HTTP/1.1 400")
+    assert BlobStore.open((tmp_path / "data" / "blobs").as_uri()).list("jobs/") == []
+
+
+def test_memory_stays_bounded_under_large_uploads(server: RunningServer) -> None:
+    httpx.post(f"{server.url}/inpaint", files=_files(picture(), mask())).raise_for_status()
+    before = _memory(server)
+    assert before < 120
+    image = picture(2800, 2800, compress_level=0)
+    assert len(image) > 20_000_000
+    files = _files(image, mask(2800, 2800))
+    codes: list[int] = []
+
+    def send() -> None:
+        codes.append(httpx.post(f"{server.url}/inpaint", files=files, timeout=60).status_code)
+
+    threads = [threading.Thread(target=send) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert codes == [202] * 8
+    # Eight pictures of 23 MB were never in memory at once, which with the four masks that are
+    # decoded at a time would come to 240; how many buffers overlap is a matter of timing.
+    assert _memory(server) - before < 190
+
+
+def test_log_lines_are_json_without_what_was_sent(server: RunningServer) -> None:
+    files = _files(picture(), mask())
+    sent = {"X-Request-ID": "r-1"}
+    url = f"{server.url}/inpaint?note=secret-note"
+    data = {"prompt": "secret-prompt"}
+    assert httpx.post(url, files=files, data=data, headers=sent).status_code == 422
+    server.process.terminate()
+    server.process.wait(timeout=60)
+    text = server.log.read_text()
+    assert "secret" not in text
+    events = [json.loads(line) for line in text.splitlines() if line.startswith("{")]
+    (ended,) = [event for event in events if event.get("request_id") == "r-1"]
+    assert (ended["event"], ended["status"], ended["process"]) == ("request_ended", 422, "api")
+
+
+def test_client_that_falls_silent_does_not_hold_a_thread(broker_url: str, tmp_path: Path) -> None:
+    settings = {
+        "PAINTJOB_HTTP_WORKERS": "1",
+        "PAINTJOB_HTTP_THREADS": "2",
+        "PAINTJOB_CLIENT_SILENCE_SECONDS": "1",
+    }
+    head = "POST /inpaint HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=x\r\n"
+    stalled = f"{head}Content-Length: 9000\r\n\r\n--x\r\n".encode()
+    with running_server(broker_url, tmp_path, **settings) as server:
+        connections = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(2)]
+        for connection in connections:
+            connection.sendall(stalled)
+        assert httpx.get(f"{server.url}/health/live", timeout=10).is_success
+        for connection in connections:
+            assert connection.recv(1024).startswith(b"HTTP/1.1 400")
+            connection.close()
+
+
+@pytest.mark.parametrize("before", [b"", b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n"])
+def test_client_that_falls_silent_in_its_headers_does_not_hold_a_thread(
+    broker_url: str, tmp_path: Path, before: bytes
+) -> None:
+    settings = {
+        "PAINTJOB_HTTP_WORKERS": "1",
+        "PAINTJOB_HTTP_THREADS": "2",
+        "PAINTJOB_CLIENT_SILENCE_SECONDS": "1",
+    }
+    with running_server(broker_url, tmp_path, **settings) as server:
+        connections = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(2)]
+        for connection in connections:
+            connection.settimeout(10)
+            connection.sendall(before)
+            answer = b""
+            while before and not answer.endswith(b"}"):
+                answer += connection.recv(4096)
+            connection.sendall(b"GET /health/live HTTP/1.1\r\nHost")
+        assert httpx.get(f"{server.url}/health/live", timeout=10).is_success
+        for connection in connections:
+            assert connection.recv(1024) == b""
+            connection.close()
+
+
+def test_client_that_does_not_close_its_side_keeps_nobody_out(server: RunningServer) -> None:
+    connections = []
+    for _ in range(20):
+        connection = socket.create_connection(("127.0.0.1", server.port), timeout=10)
+        connection.sendall(b"GET /health/live HTTP/1.0\r\n\r\n")
+        connections.append(connection)
+    for connection in connections:
+        assert b" 200 OK" in connection.recv(4096)
+    began = time.monotonic()
+    assert httpx.get(f"{server.url}/health/live", timeout=60).is_success
+    # One after the other they would take two seconds each.
+    assert time.monotonic() - began < 5
+    for connection in connections:
+        connection.close()

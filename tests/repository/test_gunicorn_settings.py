@@ -1,0 +1,52 @@
+"""gunicorn's settings: one set, found from a checkout and from an installed package."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from service.api import gunicorn_conf
+
+ROOT = Path(__file__).parents[2]
+CHECKOUT = str(ROOT / "deploy" / "gunicorn.conf.py")
+
+
+def _gunicorn(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "gunicorn", *arguments, "service.api.wsgi:app"],
+        cwd=ROOT,
+        env={**os.environ, **settings},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("source", ["python:service.api.gunicorn_conf", CHECKOUT])
+def test_gunicorn_takes_the_settings(source: str) -> None:
+    shown = _gunicorn(
+        "--print-config", "--config", source, PAINTJOB_HTTP_THREADS="7", PAINTJOB_PORT="1234"
+    )
+    assert shown.returncode == 0, shown.stderr
+    lines = {
+        name.strip(): value.strip()
+        for name, _, value in (line.partition("=") for line in shown.stdout.splitlines())
+    }
+    assert lines["threads"] == "7"
+    assert lines["bind"] == "['127.0.0.1:1234']"
+    assert lines["worker_class"] == "service.api.http_worker.HttpWorker"
+    assert lines["preload_app"] == "False"
+    assert lines["control_socket_disable"] == "True"
+
+
+def test_gunicorn_has_room_for_those_who_wait() -> None:
+    assert gunicorn_conf.workers == 2
+    assert gunicorn_conf.threads == 160
+    assert gunicorn_conf.limit_request_line > 0
+    assert gunicorn_conf.limit_request_fields <= 100

@@ -1,0 +1,97 @@
+"""The floors hold, and the check that holds them would notice if they did not."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import service
+import worker
+from service.contract.names import RUN_JOB
+
+ROOT = Path(__file__).parents[2]
+ENTRIES = {
+    "service.api.gunicorn_conf": "read by gunicorn as its settings",
+    "service.api.wsgi": "makes the app, as gunicorn's entry",
+}
+"""Modules that do something at import, and why they may."""
+
+
+def _module_names() -> list[str]:
+    found = [
+        module.name
+        for package in (service, worker)
+        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}.")
+    ]
+    return sorted(name for name in found if not name.startswith("worker.engines.diffusion"))
+
+
+@pytest.mark.slow
+def test_every_module_imports_without_doing_anything() -> None:
+    names = [name for name in _module_names() if name not in ENTRIES]
+    code = (
+        "import importlib, sys, threading\n"
+        f"for name in {names!r}: importlib.import_module(name)\n"
+        "assert threading.active_count() == 1, threading.enumerate()\n"
+        "assert 'torch' not in sys.modules\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code],
+        cwd=ROOT,
+        env={"PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == done.stderr == ""
+
+
+def test_name_of_deliveries_resolves() -> None:
+    module, _, function = RUN_JOB.rpartition(".")
+    assert callable(getattr(importlib.import_module(module), function))
+
+
+def test_no_module_is_a_drawer() -> None:
+    drawers = {"utils", "helpers", "common", "manager", "misc"}
+    assert not drawers & {part for name in _module_names() for part in name.split(".")}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("file", "line"),
+    [
+        ("service/documents/schemas.py", "import numpy"),
+        ("service/documents/schemas.py", "import worker.config"),
+        ("service/contract/jobs.py", "import flask"),
+        ("service/contract/params.py", "import service.contract.jobs"),
+        ("worker/batch.py", "import service.config"),
+        ("worker/imaging/picture.py", "import torch"),
+        ("service/new_module.py", ""),
+    ],
+)
+def test_floors_are_held(tmp_path: Path, file: str, line: str) -> None:
+    for package in ("service", "worker"):
+        ignored = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(ROOT / package, tmp_path / package, ignore=ignored)
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    target = tmp_path / file
+    before = target.read_text() if target.exists() else ""
+    target.write_text(f"{before}\n{line}\n")
+    done = subprocess.run(
+        [str(Path(sys.executable).with_name("lint-imports")), "--no-cache"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 1, done.stdout
+    assert " BROKEN" in done.stdout or "missing" in done.stdout.lower(), done.stdout

@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import base64
+
+import pytest
+
+from service.api.requests.json_body import parse_object
+from service.api.requests.references import decode_picture, read_picture
+from service.contract.errors import MalformedBody
+
+
+def test_parse_object_turns_whole_floats_into_integers() -> None:
+    assert parse_object(b'{"a": 3.0, "b": 3.5, "c": 1e2}') == {"a": 3, "b": 3.5, "c": 100}
+    assert isinstance(parse_object(b'{"a": 3.0}')["a"], int)
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (b"", "is empty"),
+        (b"[]", "must be an object"),
+        (b"1", "must be an object"),
+        (b"{", "is broken"),
+        (b'{"a": NaN}', "holds NaN or infinity"),
+        (b'{"a": Infinity}', "holds NaN or infinity"),
+        (b'{"a": 1e999}', "holds a number that is too large"),
+        (
+            b'{"a": ' + b"9" * 309 + b"}",
+            "holds a number that is too large: of more than 308 digits",
+        ),
+        (b'{"a": -' + b"9" * 5000 + b"}", "holds a number that is too large"),
+        (b'{"a": 1, "a": 1}', "holds a name twice"),
+        (b"\xff\xfe", "is not UTF-8"),
+        (b'{"a":' * 50_000, "is nested too deeply"),
+    ],
+)
+def test_parse_object_says_why_it_refuses(body: bytes, reason: str) -> None:
+    with pytest.raises(MalformedBody, match=f"^the JSON {reason}"):
+        parse_object(body)
+
+
+def test_parse_object_takes_numbers_up_to_what_a_double_holds() -> None:
+    assert parse_object(b'{"a": -' + b"9" * 308 + b', "b": 1e308}') == {
+        "a": 1 - 10**308,
+        "b": int(1e308),
+    }
+
+
+def test_decode_picture_reads_base64_and_data_urls() -> None:
+    text = base64.b64encode(b"abc").decode()
+    assert decode_picture(text) == decode_picture(f"data:image/png;base64,{text}") == b"abc"
+
+
+@pytest.mark.parametrize("value", [None, 1, {}, "?", "YWJj\n", "data:image/png,abc", "YWJ", "é"])
+def test_read_picture_refuses(value: object) -> None:
+    with pytest.raises(ValueError, match="base64"):
+        read_picture(value, {})
+
+
+def test_read_picture_opens_references() -> None:
+    sources = {"part": lambda name: iter([name.encode()])}
+    assert list(read_picture({"part": "abc"}, sources)) == [b"abc"]
+
+
+@pytest.mark.parametrize("value", [{"url": "x"}, {"part": "a", "url": "b"}, {"part": 1}, {}])
+def test_read_picture_refuses_references(value: object) -> None:
+    with pytest.raises(ValueError, match="part"):
+        read_picture(value, {"part": lambda name: iter([name.encode()])})

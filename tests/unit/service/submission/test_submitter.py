@@ -1,0 +1,158 @@
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+from redis import Redis
+
+from service.config import ServiceSettings
+from service.contract.catalogue import Catalogue
+from service.contract.errors import BrokerUnavailable, InvalidField
+from service.contract.names import CPU_QUEUE, DEFAULT_NAMESPACE
+from service.contract.params import InpaintParams
+from service.contract.regions import Region
+from service.store import JobStore, Submitted, connect
+from service.store.blobs import BlobStore
+from service.store.wakeups import Wakeups
+from service.submission.admission import Gate
+from service.submission.inspection import Asked
+from service.submission.intake import Intake
+from service.submission.submitter import Submitter, fingerprint
+from tests.support.http import mask, picture
+
+
+class ForgetfulStore(JobStore):
+    """A store that does as it is told, but whose first answer is lost on the way."""
+
+    lost = 0
+
+    def submit(self, *args: Any, **kwargs: Any) -> Submitted:
+        submitted = super().submit(*args, **kwargs)
+        if self.lost == 0:
+            self.lost = 1
+            raise BrokerUnavailable
+        return submitted
+
+
+@pytest.fixture
+def store(broker_url: str) -> JobStore:
+    return connect(broker_url)
+
+
+def _submitter(store: JobStore, folder: Path, wakeups: Wakeups | None = None) -> Submitter:
+    blobs = BlobStore.open(folder.as_uri())
+    wakeups = wakeups or Wakeups(store.redis, DEFAULT_NAMESPACE)
+    settings = ServiceSettings()
+    gate = Gate(settings, store, blobs)
+    return Submitter(settings, Catalogue(), store, blobs, wakeups, gate)
+
+
+def _asked(intake: Intake, key: str | None = None, **fields: Any) -> Asked:
+    for name, data in (("image", picture()), ("mask", mask())):
+        part = intake.open_picture(name)
+        part.write(data)
+        part.finish()
+    return Asked("inpaint", InpaintParams(**fields), intake, "default", "r-1", key)
+
+
+def test_submit_never_queues_an_inpainting_without_a_mask(store: JobStore, tmp_path: Path) -> None:
+    submitter = _submitter(store, tmp_path)
+    with submitter.open_intake(keeps=False) as intake:
+        asked = _asked(intake)
+        del intake.pictures["mask"]
+        with pytest.raises(ValueError, match="has a mask"):
+            submitter.submit(asked)
+
+
+def test_submit_repeats_when_the_answer_is_lost(broker_url: str, tmp_path: Path) -> None:
+    store = ForgetfulStore(Redis.from_url(broker_url))
+    submitter = _submitter(store, tmp_path)
+    with submitter.open_intake() as intake:
+        accepted = submitter.submit(_asked(intake))
+    assert accepted.view.record.job_id == intake.job_id
+    assert not accepted.replayed
+    assert accepted.view.record.version == 1
+    assert store.take_wipes() == []
+
+
+def test_submit_accepts_although_nobody_can_be_rung(store: JobStore, tmp_path: Path) -> None:
+    dead = Wakeups(Redis.from_url("redis://127.0.0.1:1/0"), DEFAULT_NAMESPACE)
+    submitter = _submitter(store, tmp_path, dead)
+    with submitter.open_intake() as intake:
+        submitter.submit(_asked(intake))
+    (claimed,) = store.claim(CPU_QUEUE, worker="w", claim_id="c")
+    assert claimed.job_id == intake.job_id
+
+
+def test_submit_wipes_the_uploads_of_a_replay(store: JobStore, tmp_path: Path) -> None:
+    submitter = _submitter(store, tmp_path)
+    with submitter.open_intake() as first:
+        submitter.submit(_asked(first, "key", seed=1))
+    with submitter.open_intake() as second:
+        accepted = submitter.submit(_asked(second, "key", seed=1))
+    assert accepted.replayed
+    assert accepted.view.record.job_id == first.job_id
+    assert [member.split("#")[0] for member in store.take_wipes()] == [second.job_id]
+
+
+def test_submit_keeps_nothing_of_a_refused_request(store: JobStore, tmp_path: Path) -> None:
+    submitter = _submitter(store, tmp_path)
+    with pytest.raises(InvalidField), submitter.open_intake() as intake:
+        submitter.submit(_asked(intake, "k" * 256))
+    assert store.redis.keys("*") == []
+
+
+def test_fingerprint_covers_parameters_and_files(store: JobStore, tmp_path: Path) -> None:
+    submitter = _submitter(store, tmp_path)
+
+    def take(**fields: Any) -> str:
+        with submitter.open_intake() as intake:
+            return fingerprint(_asked(intake, **fields))
+
+    assert take(seed=1, grow=2) == take(grow=2, seed=1)
+    assert len({take(), take(seed=1), take(seed=2)}) == 3
+    with submitter.open_intake() as intake:
+        asked = _asked(intake)
+        before = fingerprint(asked)
+        intake.pictures["mask"].write(b"x")
+        assert fingerprint(asked) != before
+
+
+def test_fingerprint_leaves_out_what_was_drawn(store: JobStore, tmp_path: Path) -> None:
+    submitter = _submitter(store, tmp_path)
+    with submitter.open_intake() as intake:
+        asked = _asked(intake, seed=1)
+        before = fingerprint(asked)
+        intake.add_drawn("mask", b"x")
+        assert fingerprint(asked) == before
+
+
+def test_plan_keeps_nothing_and_draws_no_seed(store: JobStore, tmp_path: Path) -> None:
+    submitter = _submitter(store, tmp_path)
+    with submitter.open_intake(keeps=False) as intake:
+        planned = submitter.plan(_asked(intake, "key", output_format="jpeg"))
+    assert (planned.spec.params.seed, planned.canvas) == (None, (96, 64))
+    assert planned.spec.params.output_quality == 95
+    assert store.redis.keys("*") == []
+    with pytest.raises(InvalidField), submitter.open_intake(keeps=False) as intake:
+        submitter.plan(_asked(intake, "k" * 256))
+    assert store.redis.keys("*") == []
+
+
+def test_submit_stores_the_mask_that_it_drew(store: JobStore, tmp_path: Path) -> None:
+    submitter = _submitter(store, tmp_path)
+    with submitter.open_intake() as intake:
+        part = intake.open_picture("image")
+        part.write(picture())
+        part.finish()
+        params = InpaintParams(regions=[Region(box=[1, 2, 30, 40])])
+        spec = submitter.submit(Asked("inpaint", params, intake, "default")).view.record.spec
+    assert spec.mask is not None and spec.mask_asked is not None
+    assert spec.mask_asked.box == [1, 2, 30, 40]
+    assert (spec.mask.format, spec.mask.mode) == ("png", "1")
+    blobs = BlobStore.open(tmp_path.as_uri())
+    with Image.open(io.BytesIO(blobs.get_checked(spec.mask.path, spec.mask.sha256))) as drawn:
+        assert drawn.getbbox() == (1, 2, 30, 40)

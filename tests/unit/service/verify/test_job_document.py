@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+import pytest
+
+from service.contract.errors import InvalidField
+from service.verify.comparison import Comparison
+from service.verify.job_document import find_contradictions, read_claims
+
+FILES = {"image": b"a", "mask": b"b", "output": b"cc"}
+FOUND = Comparison(3100, 0, 0, None, 70, 50, (20, 10, 40, 30))
+
+
+def digest(name: str) -> str:
+    return hashlib.sha256(FILES[name]).hexdigest()
+
+
+def job_of(proof: dict[str, Any], output: dict[str, Any], effective: dict[str, Any]) -> bytes:
+    """Give the document of a job that says what was found, but for some changes."""
+    whole = {
+        "kept_pixels": 3100,
+        "kept_pixels_changed": 0,
+        "max_difference": 0,
+        "touched_box": [20, 10, 40, 30],
+        "band_pixels": 0,
+        "image_sha256": digest("image"),
+        "mask_sha256": digest("mask"),
+        "output_sha256": digest("output"),
+        **proof,
+    }
+    file = {"index": 0, "sha256": digest("output"), "width": 70, "height": 50, "bytes": 2}
+    mask = {"coverage": 400 / 3500, "box": [20, 10, 40, 30], "components": 1, **effective}
+    job = {
+        "operation": "inpaint",
+        "params": {},
+        "mask": {"coverage": 0.1, "box": [21, 11, 39, 29], "effective": mask},
+        "outputs": [{**file, "proof": whole, **output}],
+    }
+    return json.dumps(job).encode()
+
+
+def find(**changes: dict[str, Any]) -> list[str]:
+    given: dict[str, dict[str, Any]] = {"proof": {}, "output": {}, "effective": {}, **changes}
+    return find_contradictions(read_claims(job_of(**given)), FOUND, FILES)
+
+
+def test_read_claims_refuses_what_is_no_finished_job() -> None:
+    for document in (b"{", b"[]", json.dumps({"id": "job_1"}).encode()):
+        with pytest.raises(InvalidField, match="cannot be read"):
+            read_claims(document)
+    with pytest.raises(InvalidField, match="no outputs"):
+        read_claims(b'{"operation": "inpaint", "params": {}, "outputs": []}')
+
+
+def test_claims_of_an_inpainting_have_no_placement() -> None:
+    with pytest.raises(InvalidField, match="no geometry"):
+        read_claims(job_of({}, {}, {})).placement()
+
+
+def test_find_contradictions_finds_none_where_all_is_true() -> None:
+    assert not find()
+
+
+@pytest.mark.parametrize(
+    ("part", "name", "claimed"),
+    [
+        ("proof", "kept_pixels", 3099),
+        ("proof", "kept_pixels_changed", 1),
+        ("proof", "max_difference", 1),
+        ("proof", "band_pixels", 1),
+        ("proof", "touched_box", [20, 10, 40, 31]),
+        ("proof", "image_sha256", "11"),
+        ("proof", "mask_sha256", None),
+        ("proof", "output_sha256", "33"),
+        ("output", "width", 71),
+        ("output", "height", 51),
+        ("output", "bytes", 3),
+        ("effective", "coverage", 0.2),
+        ("effective", "box", [20, 10, 40, 31]),
+    ],
+)
+def test_find_contradictions_finds_each(part: str, name: str, claimed: object) -> None:
+    prefix = "mask.effective." if part == "effective" else ""
+    [fault] = find(**{part: {name: claimed}})
+    assert fault.startswith(f"{prefix}{name} is ")
+    assert fault.endswith(f", and the job says {claimed}")
+
+
+def test_find_contradictions_tells_what_a_foreign_file_contradicts() -> None:
+    faults = find(output={"sha256": "00", "bytes": 3}, proof={"touched_box": [0, 0, 1, 1]})
+    told = [fault.split(" is ")[0] for fault in faults]
+    assert told == ["the result", "touched_box"]
