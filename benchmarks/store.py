@@ -35,24 +35,25 @@ def measure_life(store: JobStore, calls: int) -> None:
     """Take as many jobs from submission to their end, one kind of call after the other."""
     specs = [make_spec(tenant=f"tenant{number % TENANTS}") for number in range(calls)]
     rows = [(spec.job_id, spec.tenant) for spec in specs]
-    measure("begin_upload", (partial(store.begin_upload, job_id) for job_id, _ in rows))
+    measure("begin_upload", (partial(store.jobs.begin_upload, job_id) for job_id, _ in rows))
     measure("submit", (partial(_submit, store, spec) for spec in specs))
-    measure("load (waiting)", (partial(store.load, *row) for row in rows))
+    measure("load (waiting)", (partial(store.jobs.load, *row) for row in rows))
     claimed: list[tuple[str, str]] = []
     measure("claim", (partial(_claim, store, number, claimed) for number in range(calls)))
-    measure("report_started", (partial(store.report_started, *row, 1) for row in claimed))
+    measure("report_started", (partial(store.claims.report_started, *row, 1) for row in claimed))
     measure(
-        "report_progress", (partial(store.report_progress, *row, 2, PROGRESS) for row in claimed)
+        "report_progress",
+        (partial(store.claims.report_progress, *row, 2, PROGRESS) for row in claimed),
     )
-    measure("renew", (partial(store.renew, [row]) for row in claimed))
+    measure("renew", (partial(store.claims.renew, [row]) for row in claimed))
     measure("finish_succeeded", (partial(succeed, store, *row) for row in claimed))
-    measure("load (finished)", (partial(store.load, *row) for row in rows))
-    measure("delete", (partial(store.delete, *row) for row in rows))
+    measure("load (finished)", (partial(store.jobs.load, *row) for row in rows))
+    measure("delete", (partial(store.jobs.delete, *row) for row in rows))
 
 
 def measure_upkeep(store: JobStore, calls: int) -> None:
     """Measure what runs every second: a pass of the reaper, a claim of an empty queue."""
-    measure("reap", (partial(store.reap, min_gap_seconds=0) for _ in range(calls)))
+    measure("reap", (partial(store.reaper.reap, min_gap_seconds=0) for _ in range(calls)))
     measure("claim (empty)", (partial(_claim, store, -number, []) for number in range(calls)))
 
 
@@ -69,7 +70,7 @@ def measure(name: str, calls: Iterable[Callable[[], object]]) -> None:
 
 
 def _submit(store: JobStore, spec: JobSpec) -> None:
-    store.submit(
+    store.jobs.submit(
         spec,
         start_within_seconds=None,
         finish_within_seconds=3600,
@@ -80,7 +81,7 @@ def _submit(store: JobStore, spec: JobSpec) -> None:
 
 def _claim(store: JobStore, number: int, claimed: list[tuple[str, str]]) -> None:
     token = f"claim{number}"
-    rows = store.claim(CPU_QUEUE, worker="benchmark", claim_id=token)
+    rows = store.claims.take(CPU_QUEUE, worker="benchmark", claim_id=token)
     claimed += [(row.job_id, token) for row in rows]
 
 

@@ -86,7 +86,7 @@ def _claim(store: JobStore) -> list[tuple[str, str]]:
     """Claim all jobs; gives ids and tokens."""
     found = []
     for number in range(JOBS):
-        (claimed,) = store.claim(CPU_QUEUE, worker="bench", claim_id=f"c{number}")
+        (claimed,) = store.claims.take(CPU_QUEUE, worker="bench", claim_id=f"c{number}")
         found.append((claimed.job_id, f"c{number}"))
     return found
 
@@ -99,7 +99,7 @@ def tell(
     while not stop.wait(1 / EVENTS_A_SECOND):
         job_id, token = claims[number % len(claims)]
         progress = Progress(stage="paint", step=number, steps=9999, fraction=0.5)
-        store.report_progress(job_id, token, 1 + number // len(claims), progress)
+        store.claims.report_progress(job_id, token, 1 + number // len(claims), progress)
         told.append(time.time())
         number += 1
 
@@ -190,11 +190,11 @@ def measure_waits(server: RunningServer, store: JobStore, body: bytes, kind: str
         thread = threading.Thread(target=post)
         thread.start()
         token = f"w{number}"
-        while not (claimed := store.claim(CPU_QUEUE, worker="bench", claim_id=token)):
+        while not (claimed := store.claims.take(CPU_QUEUE, worker="bench", claim_id=token)):
             time.sleep(0.001)
         time.sleep(0.05)
         began = time.perf_counter()
-        store.finish_failed(claimed[0].job_id, token, failure_of(Internal("bench")))
+        store.claims.finish_failed(claimed[0].job_id, token, failure_of(Internal("bench")))
         thread.join()
         delays.append(answered[0] - began)
     delays.sort()

@@ -48,7 +48,7 @@ def main(jobs: int) -> None:
     with running_broker() as broker, tempfile.TemporaryDirectory() as directory:
         store = connect(broker.url, socket_timeout=10)
         for tenant in ("a", "b", "c"):
-            store.add_webhook_key(tenant, f"whk_{tenant}", SECRET)
+            store.signing_keys.add(tenant, f"whk_{tenant}", SECRET)
         with running_stack(broker.url, Path(directory), environ=SETTINGS) as stack:
             measure_failing(store, stack, jobs)
             measure_hanging(store, stack)
@@ -135,7 +135,7 @@ def finish_job(store: JobStore, url: str, tenant: str) -> str:
     params = spec.params.model_copy(update={"webhook_url": url})
     job_id = submit(store, spec.model_copy(update={"params": params}), ttl=86_400)
     token = f"c-{job_id}"
-    store.claim(CPU_QUEUE, worker="benchmark", claim_id=token)
+    store.claims.take(CPU_QUEUE, worker="benchmark", claim_id=token)
     if succeed(store, job_id, token) != "succeeded":
         raise RuntimeError("the job did not succeed")
     return job_id
@@ -145,7 +145,7 @@ def all_delivered(store: JobStore, ids: list[str], told: set[str]) -> bool:
     """Tell whether every event is noted as delivered; looks at each job until it is."""
     for job_id in ids:
         if job_id not in told:
-            states = [delivery.state for delivery in store.load_deliveries(job_id)]
+            states = [delivery.state for delivery in store.webhooks.load_deliveries(job_id)]
             if states != ["delivered"] * len(EVENTS):
                 time.sleep(0.2)
                 return False

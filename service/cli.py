@@ -121,7 +121,7 @@ def workers(
     """List the workers that are online; exit status 1 when there is none."""
     settings = read_settings(SharedSettings, _environ(data_dir=data_dir))
     jobs = store.connect(settings.resolved_redis_url(), namespace=settings.namespace)
-    found = [worker for worker in jobs.workers() if worker.name.startswith(name)]
+    found = [worker for worker in jobs.presence.load_workers() if worker.name.startswith(name)]
     jobs.redis.close()
     for worker in found:
         typer.echo(f"{worker.name:<40} {worker.queue:<20} {worker.state:<9} {worker.seen_at:%X}")

@@ -18,7 +18,7 @@ import structlog
 
 from service.contract.errors import BrokerUnavailable, DeadlineExceeded
 from service.contract.jobs import Progress
-from service.store import JobStore, Outcome, failure_of
+from service.store import Outcome, WorkerStore, failure_of
 from worker.config import WorkerSettings
 from worker.harness import Harness
 from worker.messages import (
@@ -109,7 +109,7 @@ class BatchRun:
     """One batch, from the message to the horse until every row has ended.
 
     Args:
-        store: the job records.
+        store: the claims, in particular.
         harness: a ready horse.
         rows: what was claimed, under one token.
         settings: the worker's.
@@ -119,7 +119,7 @@ class BatchRun:
 
     def __init__(
         self,
-        store: JobStore,
+        store: WorkerStore,
         harness: Harness,
         rows: Sequence[Row],
         settings: WorkerSettings,
@@ -175,14 +175,14 @@ class BatchRun:
             case Done(job_id):
                 self._commit(message, self._live[job_id])
             case Failed(job_id, failure):
-                self._live[job_id].close(self._store.finish_failed, failure)
+                self._live[job_id].close(self._store.claims.finish_failed, failure)
             case Idle():
                 self._idle = True
 
     def _note_started(self, job_ids: Sequence[str]) -> None:
         for live in self._open_rows(job_ids):
             live.painting = True
-            live.report(self._store.report_started)
+            live.report(self._store.claims.report_started)
 
     def _note_step(self, message: Step, job_ids: Sequence[str]) -> None:
         progress = Progress(
@@ -206,15 +206,15 @@ class BatchRun:
             due = live.untold and not live.outbox and now - live.told_at >= MIN_TELL_SECONDS
             if due and live.progress is not None:
                 live.untold, live.told_at = False, now
-                live.report(self._store.report_progress, live.progress)
+                live.report(self._store.claims.report_progress, live.progress)
 
     def _note_mask(self, message: MaskReady, live: _LiveRow) -> None:
         if not live.closing and not live.ended:
-            live.report(self._store.report_mask, message.mask, message.path)
+            live.report(self._store.claims.report_mask, message.mask, message.path)
 
     def _commit(self, message: Done, live: _LiveRow) -> None:
         live.close(
-            self._store.finish_succeeded,
+            self._store.claims.finish_succeeded,
             outputs=message.outputs,
             recipe=message.recipe,
             timings=message.timings,
@@ -261,7 +261,7 @@ class BatchRun:
         if not rows:
             return
         try:
-            verdicts = self._store.renew([live.claim for live in rows])
+            verdicts = self._store.claims.renew([live.claim for live in rows])
         except BrokerUnavailable:
             return
         for live, verdict in zip(rows, verdicts, strict=True):
@@ -278,7 +278,7 @@ class BatchRun:
         late = failure_of(DeadlineExceeded("the job did not finish in the time it was given"))
         live.outbox.clear()
         # The script turns this into `canceled` where that was promised.
-        live.close(self._store.finish_failed, late)
+        live.close(self._store.claims.finish_failed, late)
 
     # What goes wrong ------------------------------------------------------------------------------
 
@@ -306,7 +306,7 @@ class BatchRun:
     def _give_back(self, outcome: Outcome) -> None:
         """Release every row that has no end yet."""
         for live in self._live.values():
-            live.close(self._store.release, outcome)
+            live.close(self._store.claims.release, outcome)
 
     def _watch_unwanted(self) -> None:
         """Kill a horse that goes on painting what nobody wants any more."""

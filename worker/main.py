@@ -90,7 +90,9 @@ def make_worker(settings: WorkerSettings, url: str, catalogue: Catalogue) -> Pai
     return PaintWorker(
         connection,
         backoff,
-        connect(url, namespace=settings.namespace, lease_seconds=settings.lease_seconds),
+        connect(
+            url, namespace=settings.namespace, lease_seconds=settings.lease_seconds
+        ).for_worker(),
         Harness(settings),
         settings,
         settings.worker_name or f"{socket.gethostname()}-{os.getpid()}",

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import structlog
 
 from service.contract.errors import BrokerUnavailable
-from service.store import JobStore
+from service.store import WorkerStore
 from service.store.wakeups import Wakeups
 from worker.config import WorkerSettings
 from worker.harness import Harness
@@ -22,7 +22,7 @@ class Upkeep:
     """Calls what is due; never waits longer than one answer of Redis may take.
 
     Args:
-        store: the job records.
+        store: presence and the reaper.
         wakeups: rings for what was requeued.
         harness: whose methods and models are announced.
         settings: the worker's.
@@ -31,7 +31,7 @@ class Upkeep:
 
     def __init__(
         self,
-        store: JobStore,
+        store: WorkerStore,
         wakeups: Wakeups,
         harness: Harness,
         settings: WorkerSettings,
@@ -65,11 +65,11 @@ class Upkeep:
 
     def leave(self) -> None:
         """Tell that the worker is gone."""
-        self._guarded(lambda: self._store.leave(self._name, self._settings.queue))
+        self._guarded(lambda: self._store.presence.leave(self._name, self._settings.queue))
 
     def _announce(self) -> None:
         ready = self._harness.ready
-        self._store.announce(
+        self._store.presence.announce(
             self._name,
             self._settings.queue,
             methods=ready.methods if ready else (),
@@ -78,7 +78,7 @@ class Upkeep:
         )
 
     def _reap(self) -> None:
-        report = self._store.reap()
+        report = self._store.reaper.reap()
         self._wakeups.ring_for(report)
         if report.requeued or report.ended:
             log.info("reaped", requeued=report.requeued, ended=report.ended)

@@ -23,7 +23,7 @@ from rq.worker_registration import clean_worker_registry
 from service.contract.errors import BrokerUnavailable, Internal
 from service.contract.jobs import JobSpec
 from service.contract.names import new_token
-from service.store import Claimed, JobStore, failure_of
+from service.store import Claimed, WorkerStore, failure_of
 from service.store.wakeups import Wakeups
 from worker.batch import POLL_SECONDS, BatchRun, Drain
 from worker.config import WorkerSettings
@@ -70,7 +70,7 @@ class PaintWorker(SimpleWorker):
     Args:
         connection: RQ's own, which waits long for Redis; the store's does not.
         backoff: what that connection waits with.
-        store: the job records.
+        store: what a worker may do with the records.
         harness: takes the horse.
         settings: the worker's.
         name: unique among workers.
@@ -83,7 +83,7 @@ class PaintWorker(SimpleWorker):
         self,
         connection: Redis,
         backoff: StoppableBackoff,
-        store: JobStore,
+        store: WorkerStore,
         harness: Harness,
         settings: WorkerSettings,
         name: str,
@@ -212,7 +212,7 @@ class PaintWorker(SimpleWorker):
         give_up_at = time.monotonic() + self._settings.lease_seconds
         while time.monotonic() < give_up_at and not self._drain:
             try:
-                return self._store.claim(
+                return self._store.claims.take(
                     self._settings.queue,
                     worker=self.name,
                     claim_id=token,
@@ -248,7 +248,7 @@ class PaintWorker(SimpleWorker):
             except ValidationError:
                 log.exception("spec_unreadable", job_id=job.job_id)
                 failure = failure_of(Internal("the job could not be read"))
-                self._store.finish_failed(job.job_id, token, failure)
+                self._store.claims.finish_failed(job.job_id, token, failure)
         return rows
 
     def _busy_upkeep(self) -> None:

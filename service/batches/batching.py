@@ -132,7 +132,7 @@ class BatchSubmitter:
             check_url(url, self._settings.webhook_policy)
         except InvalidField as error:
             faults.append(fault_of("/webhook_url", error))
-        if not try_twice(lambda: self._store.has_webhook_key(asked.tenant)):
+        if not try_twice(lambda: self._store.signing_keys.has_any(asked.tenant)):
             faults.append(unsigned_fault())
         raise_faults(faults)
 
@@ -141,7 +141,7 @@ class BatchSubmitter:
         if asked.idempotency_key is not None:
             key = Idempotency(asked.idempotency_key, asked.body.fingerprint)
         return try_twice(
-            lambda: self._store.begin_batch(
+            lambda: self._store.batches.begin(
                 drawn,
                 asked.tenant,
                 total=len(request.items),
@@ -158,7 +158,7 @@ class BatchSubmitter:
         Raises:
             NotFound: there is none, or it is another tenant's.
         """
-        return self._store.load_batch(batch_id, tenant)[0]
+        return self._store.batches.load(batch_id, tenant)[0]
 
     def items(self, batch_id: str, tenant: str) -> Iterator[BatchItem]:
         """Give every item of a batch, in order.
@@ -168,7 +168,9 @@ class BatchSubmitter:
         """
         first, total = 0, 1
         while first < total:
-            record, items = self._store.load_batch(batch_id, tenant, first=first, limit=PAGE_ITEMS)
+            record, items = self._store.batches.load(
+                batch_id, tenant, first=first, limit=PAGE_ITEMS
+            )
             total = record.total
             yield from items
             first += PAGE_ITEMS
@@ -181,7 +183,7 @@ class BatchSubmitter:
         """
         for item in self.items(batch_id, tenant):
             if item.status in ("queued", "running"):
-                self._store.request_cancel(item.text, tenant)
+                self._store.jobs.request_cancel(item.text, tenant)
         return self.load(batch_id, tenant)
 
     def delete(self, batch_id: str, tenant: str) -> None:
@@ -190,11 +192,11 @@ class BatchSubmitter:
         Raises:
             NotFound: there is none, or it is another tenant's.
         """
-        self._store.mute_batch(batch_id, tenant)
+        self._store.batches.mute(batch_id, tenant)
         for item in self.items(batch_id, tenant):
             if item.kind == "job" and item.status:
                 self._wipe(item.text, tenant)
-        self._store.forget_batch(batch_id, tenant)
+        self._store.batches.forget(batch_id, tenant)
 
     def _fill(self, batch_id: str, asked: AskedBatch) -> None:
         """Hand in every item, unless that was done before."""
@@ -213,7 +215,7 @@ class BatchSubmitter:
                 raise
             except PaintjobError as error:
                 refusals.append((index, self._describe(error, asked)))
-        try_twice(lambda: self._store.close_batch(batch_id, refusals))
+        try_twice(lambda: self._store.batches.close(batch_id, refusals))
         log.info("batch_accepted", batch_id=batch_id, refused=len(refusals))
 
     def _describe(self, error: PaintjobError, asked: AskedBatch) -> str:

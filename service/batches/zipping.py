@@ -56,7 +56,7 @@ def _add_job(
     blobs: BlobStore,
 ) -> Iterator[bytes]:
     try:
-        view = store.load(item.text, tenant)
+        view = store.jobs.load(item.text, tenant)
     except MissingResource:
         row["status"] = "wiped"
         return

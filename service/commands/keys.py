@@ -48,7 +48,7 @@ def create(
     parsed_scopes, parsed_limits = parse_scopes(scopes), parse_limits(limits)
     key = draw_key()
     with _open_store(redis_url, namespace, data_dir) as jobs:
-        kept = store.try_twice(lambda: jobs.add_key(key, tenant, parsed_scopes, parsed_limits))
+        kept = store.try_twice(lambda: jobs.keys.add(key, tenant, parsed_scopes, parsed_limits))
     typer.echo(f"Key {kept.id} of {tenant}. This is the only time that it is shown:", err=True)
     typer.echo(key)
 
@@ -61,7 +61,7 @@ def list_keys(
 ) -> None:
     """List all keys, without their secrets."""
     with _open_store(redis_url, namespace, data_dir) as jobs:
-        for key in jobs.list_keys():
+        for key in jobs.keys.load_all():
             typer.echo(_describe(key))
 
 
@@ -74,7 +74,7 @@ def revoke(
 ) -> None:
     """Revoke a key: from now on no call gets in with it. Its jobs stay the tenant's."""
     with _open_store(redis_url, namespace, data_dir) as jobs:
-        if not store.try_twice(lambda: jobs.revoke_key(key_id)):
+        if not store.try_twice(lambda: jobs.keys.revoke(key_id)):
             raise ValueError("there is no key with this id; `paintjob keys list` shows them all")
     typer.echo(f"Key {key_id} is revoked")
 

@@ -42,7 +42,7 @@ def create_key(tenant: Tenant = DEFAULT_TENANT, data_dir: DataDir = None) -> Non
         raise ValueError("a tenant's name is 1 to 64 letters, digits, dots, dashes or underscores")
     key_id, secret = f"whk_{secrets.token_hex(4)}", draw_secret()
     with _open_store(_read_settings(data_dir)) as store:
-        try_twice(lambda: store.add_webhook_key(tenant, key_id, secret))
+        try_twice(lambda: store.signing_keys.add(tenant, key_id, secret))
     typer.echo(f"Key {key_id} of {tenant} signs from now on; whoever verifies needs:", err=True)
     typer.echo(secret)
 
@@ -51,7 +51,7 @@ def create_key(tenant: Tenant = DEFAULT_TENANT, data_dir: DataDir = None) -> Non
 def list_keys(tenant: Tenant = DEFAULT_TENANT, data_dir: DataDir = None) -> None:
     """List a tenant's signing keys, newest first, without their secrets."""
     with _open_store(_read_settings(data_dir)) as store:
-        for key in store.list_webhook_keys(tenant):
+        for key in store.signing_keys.load_all(tenant):
             typer.echo(f"{key.key_id}  {tenant:<20} {key.created_at:%F %T}")
 
 
@@ -63,9 +63,9 @@ def retire_key(
 ) -> None:
     """Forget a signing key: nothing is signed with it any more."""
     with _open_store(_read_settings(data_dir)) as store:
-        if not store.retire_webhook_key(tenant, key_id):
+        if not store.signing_keys.retire(tenant, key_id):
             raise ValueError(f"tenant {tenant} has no such key")
-        left = len(store.list_webhook_keys(tenant))
+        left = len(store.signing_keys.load_all(tenant))
     typer.echo(f"Key {key_id} is retired; {tenant} has {left} left")
 
 
@@ -97,7 +97,7 @@ def _explain(posted: Posted) -> str:
 
 def _read_keys(settings: WebhookSettings, tenant: str) -> list[str]:
     with _open_store(settings) as store:
-        keys = [key.secret for key in store.list_webhook_keys(tenant)]
+        keys = [key.secret for key in store.signing_keys.load_all(tenant)]
     if not keys:
         raise ValueError(f"tenant {tenant} has no key: `paintjob webhooks keys create` makes one")
     return keys

@@ -72,7 +72,7 @@ class Dispatcher:
         if shares.limit == 0:
             return []
         lease = self._settings.webhook_timeout_seconds + LEASE_MARGIN_SECONDS
-        taken = try_twice(lambda: self._store.take_webhooks(take_id, shares, lease_seconds=lease))
+        taken = try_twice(lambda: self._store.webhooks.take(take_id, shares, lease_seconds=lease))
         with self._lock:
             self._groups.update(webhook.group for webhook in taken)
             self._tenants.update(webhook.tenant for webhook in taken)
@@ -107,7 +107,7 @@ class Dispatcher:
         settings, posted = self._settings, tried.posted
         delay = next_delay(webhook.failures, settings.webhook_retry_seconds)
         verdict = try_twice(
-            lambda: self._store.end_webhook(
+            lambda: self._store.webhooks.end(
                 webhook,
                 seconds=tried.seconds,
                 status=posted.status,

@@ -66,5 +66,5 @@ def run(
 
 def round_once(store: JobStore, wakeups: Wakeups, blobs: BlobStore) -> None:
     """Reap, ring for what is missing, wipe what is due."""
-    wakeups.ring_for(store.reap())
+    wakeups.ring_for(store.reaper.reap())
     wipe_due(store, blobs)

@@ -22,15 +22,15 @@ def wipe_due(store: JobStore, blobs: BlobStore) -> int:
         BrokerUnavailable: Redis does not answer.
         StoreUnavailable: the blob store did not delete; the rest waits for the next round.
     """
-    members = store.take_wipes()
+    members = store.wipes.take()
     for member in members:
         job_id = wiped_job_id(member)
         try:
             count = blobs.delete_prefix(job_prefix(job_id))
         except StoreUnavailable:
-            store.put_off_wipe(member)
+            store.wipes.put_off(member)
             raise
-        store.end_wipe(member)
+        store.wipes.end(member)
         if count:
             log.info("wiped", job_id=job_id, blobs=count)
     return len(members)

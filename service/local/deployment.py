@@ -165,7 +165,8 @@ class Deployment:
     def _worker_is_present(self, name: str) -> bool:
         try:
             return any(
-                worker.name == name and worker.state in _PRESENT for worker in self._store.workers()
+                worker.name == name and worker.state in _PRESENT
+                for worker in self._store.presence.load_workers()
             )
         except BrokerUnavailable:
             return False

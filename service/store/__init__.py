@@ -1,21 +1,22 @@
-"""The job records in Redis, and the only code that touches them.
+"""The job records in Redis, the blobs, and the only code that touches either.
 
 The record decides what happens to a job; RQ only wakes workers. Every change is one Lua script
 (`scripts/`) that checks the old status and the claim's token first, and is safe to run twice with
 the same arguments. All keys share one hash tag, so that they lie in one slot of a cluster. Times
-come from Redis' clock.
+come from Redis' clock. Knows nothing of HTTP, and no picture but as bytes.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 from redis import Redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from service.contract.names import DEFAULT_NAMESPACE
-from service.store.api_keys import Keys
-from service.store.batches import Batches, BatchItem, BatchRecord, BegunBatch, Upload
-from service.store.capacity import BrokerMemory, QueueState, Room
+from service.store.api_keys import ApiKeys
+from service.store.batches import Batches, BatchItem, BatchRecord, BegunBatch
 from service.store.claims import (
     Claimed,
     Claims,
@@ -34,20 +35,23 @@ from service.store.events import (
     Tails,
     make_wiped,
 )
-from service.store.listing import JobPage, ListedJob, Listing
-from service.store.outbox import EndVerdict, Outbox, Shares, TakenWebhook
-from service.store.runner import SCRIPTS, try_twice
-from service.store.submissions import (
+from service.store.job_records import (
     Idempotency,
-    Submissions,
+    JobRecords,
     SubmitLimits,
     Submitted,
     Usage,
 )
-from service.store.upkeep import Presence, ReapReport, Upkeep, wiped_job_id
+from service.store.listing import JobPage, ListedJob
+from service.store.presence import OnlineWorker, Presence
+from service.store.queues import BrokerMemory, Queues, QueueState
+from service.store.reaping import Reaper, ReapReport, Wipes, wiped_job_id
+from service.store.runner import SCRIPTS, ScriptRunner, try_twice
+from service.store.signing_keys import SigningKey, SigningKeys, draw_secret
+from service.store.upload_records import Upload, Uploads
 from service.store.verdicts import failure_of
 from service.store.views import JobView
-from service.store.webhook_keys import WebhookKey, WebhookKeys, draw_secret
+from service.store.webhook_records import EndVerdict, Shares, TakenWebhook, Webhooks
 
 __all__ = [
     "SCRIPTS",
@@ -57,9 +61,11 @@ __all__ = [
     "BegunBatch",
     "BrokerMemory",
     "Claimed",
+    "Claims",
     "EndVerdict",
     "EventId",
     "EventReader",
+    "Events",
     "FinishVerdict",
     "Found",
     "Idempotency",
@@ -67,13 +73,16 @@ __all__ = [
     "JobStore",
     "JobView",
     "ListedJob",
+    "OnlineWorker",
     "Outcome",
     "Presence",
     "QueueState",
     "ReapReport",
+    "Reaper",
     "ReleaseVerdict",
     "RenewVerdict",
     "Shares",
+    "SigningKey",
     "StoredEvent",
     "SubmitLimits",
     "Submitted",
@@ -81,7 +90,7 @@ __all__ = [
     "TakenWebhook",
     "Upload",
     "Usage",
-    "WebhookKey",
+    "WorkerStore",
     "connect",
     "draw_secret",
     "failure_of",
@@ -91,14 +100,60 @@ __all__ = [
 ]
 
 
-class JobStore(
-    Submissions, Batches, Claims, Upkeep, Events, Listing, Room, Keys, Outbox, WebhookKeys
-):
-    """Job records by id: all that API, workers, reapers and couriers do with them, and keys.
+@dataclass(frozen=True)
+class WorkerStore:
+    """All of the store that a worker holds: its claims, its presence, and the reaper.
 
-    Every method raises `BrokerUnavailable` when Redis does not answer or refuses to write; whether
-    the change was made is then unknown, and the call may be repeated with the same arguments.
+    Attributes:
+        redis: the connection, for wake-ups and RQ's heartbeat.
+        namespace: prefix of all keys.
     """
+
+    redis: Redis
+    namespace: str
+    claims: Claims
+    presence: Presence
+    reaper: Reaper
+
+
+class JobStore:
+    """All that is kept in Redis, one part a subject, over one script runner.
+
+    Every method of a part raises `BrokerUnavailable` when Redis does not answer or refuses to
+    write; whether the change was made is then unknown, and the call may be repeated with the same
+    arguments.
+    """
+
+    def __init__(
+        self, redis: Redis, namespace: str = DEFAULT_NAMESPACE, lease_seconds: float = 10.0
+    ) -> None:
+        self.scripts = scripts = ScriptRunner(redis, namespace, lease_seconds)
+        self.redis = redis
+        self.namespace = namespace
+        self.jobs = JobRecords(scripts)
+        self.batches = Batches(scripts)
+        self.uploads = Uploads(scripts)
+        self.claims = Claims(scripts)
+        self.presence = Presence(scripts)
+        self.reaper = Reaper(scripts)
+        self.wipes = Wipes(scripts)
+        self.events = Events(scripts)
+        self.queues = Queues(scripts)
+        self.keys = ApiKeys(scripts)
+        self.webhooks = Webhooks(scripts)
+        self.signing_keys = SigningKeys(scripts)
+
+    def check_ready(self) -> None:
+        """Check that Redis answers.
+
+        Raises:
+            BrokerUnavailable: it does not.
+        """
+        self.scripts.guard(self.redis.ping)
+
+    def for_worker(self) -> WorkerStore:
+        """Return the parts that a worker needs, and no other."""
+        return WorkerStore(self.redis, self.namespace, self.claims, self.presence, self.reaper)
 
 
 def connect(
@@ -110,7 +165,7 @@ def connect(
 ) -> JobStore:
     """Open the store at a Redis URL; connects at the first call.
 
-    The client neither waits long nor repeats: whoever calls decides whether to call again.
+    The client neither waits long nor repeats: the caller decides whether to call again.
     """
     redis = Redis.from_url(
         url,

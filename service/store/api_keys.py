@@ -15,15 +15,13 @@ from service.contract.keys import (
     digest_key,
     find_key_id,
 )
-from service.store.runner import ScriptRunner
+from service.store.runner import StorePart
 
 
-class Keys(ScriptRunner):
+class ApiKeys(StorePart):
     """The keys as the API sees them, and those who give them out."""
 
-    def add_key(
-        self, key: str, tenant: str, scopes: Collection[Scope], limits: KeyLimits
-    ) -> ApiKey:
+    def add(self, key: str, tenant: str, scopes: Collection[Scope], limits: KeyLimits) -> ApiKey:
         """Keep a key that was drawn; of its secret only a digest is sent.
 
         Raises:
@@ -35,7 +33,7 @@ class Keys(ScriptRunner):
         key_id = find_key_id(key)
         if key_id is None:
             raise ValueError("this is no API key")
-        verdict = self._run(
+        verdict = self._scripts.run(
             "add_key",
             key_id=key_id,
             digest=digest_key(key),
@@ -48,28 +46,32 @@ class Keys(ScriptRunner):
             raise ValueError(
                 f"{tenant} has {MAX_ACTIVE_KEYS} active keys; revoke one that is not used"
             )
-        kept = self.find_key(key_id)
+        kept = self.find(key_id)
         if verdict != "kept" or kept is None:
             raise ValueError("the id of this key is taken; draw another")
         return kept
 
-    def find_key(self, key_id: str) -> ApiKey | None:
+    def find(self, key_id: str) -> ApiKey | None:
         """Give what is kept under an id, revoked or not."""
-        fields: Any = self._guarded(lambda: self.redis.hgetall(self._key("key", key_id)))
+        fields: Any = self._scripts.guard(
+            lambda: self._scripts.redis.hgetall(self._scripts.key("key", key_id))
+        )
         return _parse_key(key_id, fields) if fields else None
 
-    def list_keys(self) -> list[ApiKey]:
+    def load_all(self) -> list[ApiKey]:
         """Give all keys, oldest first, the revoked ones too."""
-        ids: Any = self._guarded(lambda: self.redis.zrange(self._key("keys"), 0, -1))
-        found = [self.find_key(key_id.decode()) for key_id in ids]
+        ids: Any = self._scripts.guard(
+            lambda: self._scripts.redis.zrange(self._scripts.key("keys"), 0, -1)
+        )
+        found = [self.find(key_id.decode()) for key_id in ids]
         return [key for key in found if key is not None]
 
-    def revoke_key(self, key_id: str) -> bool:
+    def revoke(self, key_id: str) -> bool:
         """Revoke a key: no call that comes after this is let in; tells whether there is such a key.
 
         Its record stays, so that a log line with its id can still be explained.
         """
-        return bool(self._run("revoke_key", key_id=key_id))
+        return bool(self._scripts.run("revoke_key", key_id=key_id))
 
 
 def _parse_key(key_id: str, fields: Mapping[bytes, bytes]) -> ApiKey:

@@ -1,17 +1,17 @@
-"""What the API asks of batches: begin, close, read, forget; and the pictures handed in for them."""
+"""Batches in Redis: begin, close, read, forget."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Literal
 
 from service.contract.errors import IdempotencyConflict, NotFound
 from service.contract.webhooks import BATCH_COMPLETED, webhook_group
-from service.store.runner import ScriptRunner, milliseconds
-from service.store.submissions import Idempotency, digest
+from service.store.job_records import Idempotency, digest
+from service.store.runner import StorePart, milliseconds
 
 KEPT_SECONDS = 9 * 86_400
 """A batch that never ends goes after so long: its jobs have a day to end and a week to live."""
@@ -87,25 +87,10 @@ class BatchItem:
     status: str
 
 
-@dataclass(frozen=True)
-class Upload:
-    """A picture that waits to be used; its blob lies where that of a job of this id would."""
+class Batches(StorePart):
+    """The records of batches, for the API."""
 
-    upload_id: str
-    tenant: str
-    path: str
-    bytes: int
-    sha256: str
-    format: str
-    width: int
-    height: int
-    expires_at: datetime
-
-
-class Batches(ScriptRunner):
-    """Batches and uploads as the API sees them."""
-
-    def begin_batch(
+    def begin(
         self,
         batch_id: str,
         tenant: str,
@@ -122,7 +107,7 @@ class Batches(ScriptRunner):
             IdempotencyConflict: the key was used with another batch.
             NotFound: the key's batch has been deleted.
         """
-        verdict, found = self._run(
+        verdict, found = self._scripts.run(
             "begin_batch",
             batch_id=batch_id,
             tenant=tenant,
@@ -144,15 +129,15 @@ class Batches(ScriptRunner):
             raise NotFound("the batch of this Idempotency-Key has been deleted")
         return BegunBatch(found.decode(), verdict == b"replayed")
 
-    def close_batch(self, batch_id: str, refusals: Sequence[tuple[int, str]]) -> None:
+    def close(self, batch_id: str, refusals: Sequence[tuple[int, str]]) -> None:
         """Note what was refused, as (index, problem as JSON), and that nothing more will come."""
-        self._run(
+        self._scripts.run(
             "close_batch",
             batch_id=batch_id,
             refusals=[{"index": index, "problem": problem} for index, problem in refusals],
         )
 
-    def load_batch(
+    def load(
         self, batch_id: str, tenant: str, *, first: int = 0, limit: int = 0
     ) -> tuple[BatchRecord, list[BatchItem]]:
         """Read a batch and, from the item `first` on, at most `limit` items.
@@ -160,7 +145,9 @@ class Batches(ScriptRunner):
         Raises:
             NotFound: there is none, or it is another tenant's.
         """
-        found = self._run("view_batch", batch_id=batch_id, tenant=tenant, first=first, limit=limit)
+        found = self._scripts.run(
+            "view_batch", batch_id=batch_id, tenant=tenant, first=first, limit=limit
+        )
         if found is None:
             raise NotFound("there is no such batch")
         flat, items = found
@@ -169,33 +156,13 @@ class Batches(ScriptRunner):
         }
         return BatchRecord.from_hash(batch_id, fields), [_parse_item(*item) for item in items]
 
-    def mute_batch(self, batch_id: str, tenant: str) -> None:
+    def mute(self, batch_id: str, tenant: str) -> None:
         """Have nobody told of a batch, and no more items in it: it is about to be deleted."""
-        self._run("mute_batch", batch_id=batch_id, tenant=tenant)
+        self._scripts.run("mute_batch", batch_id=batch_id, tenant=tenant)
 
-    def forget_batch(self, batch_id: str, tenant: str) -> None:
+    def forget(self, batch_id: str, tenant: str) -> None:
         """Remove a batch; its jobs are not looked at."""
-        self._run("forget_batch", batch_id=batch_id, tenant=tenant)
-
-    def keep_upload(self, upload: Upload) -> None:
-        """Remember a picture until it runs out."""
-        document = json.dumps(asdict(upload) | {"expires_at": upload.expires_at.isoformat()})
-        left = max(upload.expires_at - datetime.now(UTC), timedelta(milliseconds=1))
-        self._guarded(lambda: self.redis.set(self._key("upload", upload.upload_id), document, left))
-
-    def find_upload(self, upload_id: str, tenant: str) -> Upload | None:
-        """Give a picture that was handed in; none of another tenant's."""
-        document = self._guarded(lambda: self.redis.get(self._key("upload", upload_id)))
-        if document is None:
-            return None
-        fields = json.loads(document)
-        fields["expires_at"] = datetime.fromisoformat(fields["expires_at"])
-        upload = Upload(**fields)
-        return upload if upload.tenant == tenant else None
-
-    def drop_upload(self, upload_id: str) -> None:
-        """Forget a picture; its blob is wiped as one that no job took."""
-        self._guarded(lambda: self.redis.delete(self._key("upload", upload_id)))
+        self._scripts.run("forget_batch", batch_id=batch_id, tenant=tenant)
 
 
 _COUNTED = ("refused", "succeeded", "failed", "canceled", "deleted")

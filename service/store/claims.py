@@ -17,7 +17,7 @@ from service.contract.jobs import (
     Recipe,
     Timings,
 )
-from service.store.runner import ScriptRunner, milliseconds
+from service.store.runner import StorePart, milliseconds
 from service.store.verdicts import ERRORS
 
 CLAIM_KEPT_SECONDS = 3600
@@ -36,10 +36,10 @@ class Claimed:
     spec: str
 
 
-class Claims(ScriptRunner):
+class Claims(StorePart):
     """The records as a worker sees them."""
 
-    def claim(
+    def take(
         self,
         queue: str,
         *,
@@ -59,7 +59,7 @@ class Claims(ScriptRunner):
             warm_model: the model that is loaded, preferred while nobody waits long.
             schemas: schema numbers that the worker can read.
         """
-        rows = self._run(
+        rows = self._scripts.run(
             "claim",
             queue=queue,
             worker=worker,
@@ -67,7 +67,7 @@ class Claims(ScriptRunner):
             max_batch=max_batch,
             warm_model=warm_model,
             schemas=list(schemas),
-            lease_ms=milliseconds(self.lease_seconds),
+            lease_ms=milliseconds(self._scripts.lease_seconds),
             claim_kept_ms=milliseconds(CLAIM_KEPT_SECONDS),
             errors=ERRORS,
         )
@@ -75,8 +75,10 @@ class Claims(ScriptRunner):
 
     def renew(self, rows: Sequence[tuple[str, str]]) -> list[RenewVerdict]:
         """Extend the leases of (job id, token) rows; tells what the worker must know of each."""
-        verdicts = self._run(
-            "renew", rows=[list(row) for row in rows], lease_ms=milliseconds(self.lease_seconds)
+        verdicts = self._scripts.run(
+            "renew",
+            rows=[list(row) for row in rows],
+            lease_ms=milliseconds(self._scripts.lease_seconds),
         )
         return [verdict.decode() for verdict in verdicts]
 
@@ -123,7 +125,7 @@ class Claims(ScriptRunner):
 
     def release(self, job_id: str, token: str, outcome: Outcome) -> ReleaseVerdict:
         """Give a job back that cannot be finished here; tells what became of it."""
-        verdict: ReleaseVerdict = self._run(
+        verdict: ReleaseVerdict = self._scripts.run(
             "release", job_id=job_id, token=token, outcome=outcome, errors=ERRORS
         ).decode()
         return verdict
@@ -131,7 +133,7 @@ class Claims(ScriptRunner):
     def _finish(
         self, job_id: str, token: str, status: str, fields: Mapping[str, str]
     ) -> FinishVerdict:
-        verdict: FinishVerdict = self._run(
+        verdict: FinishVerdict = self._scripts.run(
             "finish",
             job_id=job_id,
             token=token,
@@ -152,7 +154,7 @@ class Claims(ScriptRunner):
         data: str = "",
         painting: bool = False,
     ) -> None:
-        self._run(
+        self._scripts.run(
             "report",
             job_id=job_id,
             token=token,

@@ -11,7 +11,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from service.contract.jobs import JobStatus
-from service.store.runner import ScriptRunner
+from service.store.runner import ScriptRunner, StorePart
 
 BLOCK_SECONDS = 0.2
 """How long a reader waits in Redis at a time, well below the socket's timeout."""
@@ -81,23 +81,28 @@ class Found:
     wiped: Sequence[tuple[EventId, str]]
 
 
-class Events(ScriptRunner):
+class Events(StorePart):
     """The events as those see them who follow a job."""
 
     def find_tails(self, job_id: str) -> Tails:
         """Tell where the streams end now."""
-        return Tails(self._last_id(self._key("events", job_id)), self._last_id(self._key("wiped")))
+        return Tails(
+            self._last_id(self._scripts.key("events", job_id)),
+            self._last_id(self._scripts.key("wiped")),
+        )
 
-    def list_events(self, job_id: str, after: EventId = START) -> list[StoredEvent]:
+    def load_after(self, job_id: str, after: EventId = START) -> list[StoredEvent]:
         """Give what is kept of a job's events after one of them, oldest first."""
-        key = self._key("events", job_id)
-        rows: Any = self._guarded(lambda: self.redis.xrange(key, min=f"({after}"))
+        key = self._scripts.key("events", job_id)
+        rows: Any = self._scripts.guard(lambda: self._scripts.redis.xrange(key, min=f"({after}"))
         return [_parse_event(row) for row in rows]
 
-    def list_events_before(self, job_id: str, end: EventId, count: int) -> list[StoredEvent]:
+    def load_before(self, job_id: str, end: EventId, count: int) -> list[StoredEvent]:
         """Give the last events up to and with one of them, latest first."""
-        key = self._key("events", job_id)
-        rows: Any = self._guarded(lambda: self.redis.xrevrange(key, max=str(end), count=count))
+        key = self._scripts.key("events", job_id)
+        rows: Any = self._scripts.guard(
+            lambda: self._scripts.redis.xrevrange(key, max=str(end), count=count)
+        )
         return [_parse_event(row) for row in rows]
 
     def open_reader(self) -> EventReader:
@@ -106,18 +111,18 @@ class Events(ScriptRunner):
         Raises:
             BrokerUnavailable: Redis does not answer.
         """
-        return EventReader(self)
+        return EventReader(self._scripts)
 
     def wake_reader(self, connection_id: int) -> bool:
         """Have a reader that waits in Redis return at once; tells whether it did wait."""
         try:
-            return bool(self.redis.client_unblock(connection_id))
+            return bool(self._scripts.redis.client_unblock(connection_id))
         except RedisError:
             # Refused or out of reach: the reader returns by itself soon.
             return False
 
     def _last_id(self, key: str) -> EventId:
-        rows: Any = self._guarded(lambda: self.redis.xrevrange(key, count=1))
+        rows: Any = self._scripts.guard(lambda: self._scripts.redis.xrevrange(key, count=1))
         return EventId.parse(rows[0][0]) if rows else START
 
 
@@ -125,20 +130,20 @@ class EventReader:
     """Waits in Redis for events of many jobs at once.
 
     Args:
-        events: whose connection pool and names it uses.
+        scripts: whose connection pool and names it uses.
 
     Raises:
         BrokerUnavailable: Redis does not answer.
     """
 
-    def __init__(self, events: Events) -> None:
-        self._events = events
+    def __init__(self, scripts: ScriptRunner) -> None:
+        self._scripts = scripts
         # Connects at once.
-        self._redis: Redis = events._guarded(events.redis.client)
+        self._redis: Redis = scripts.guard(scripts.redis.client)
 
     def get_connection_id(self) -> int:
         """Give the number by which Redis knows the reader's connection."""
-        return int(self._events._guarded(self._redis.client_id))
+        return int(self._scripts.guard(self._redis.client_id))
 
     def read(self, positions: Mapping[str, EventId], wiped: EventId) -> Found:
         """Wait for a moment until there is something new.
@@ -150,11 +155,11 @@ class EventReader:
         Raises:
             BrokerUnavailable: Redis does not answer; open another reader.
         """
-        prefix, end = self._events._key("events", ""), self._events._key("wiped")
+        prefix, end = self._scripts.key("events", ""), self._scripts.key("wiped")
         streams: Any = {f"{prefix}{job_id}": str(last) for job_id, last in positions.items()}
         streams[end] = str(wiped)
         block = round(BLOCK_SECONDS * 1000)
-        answer: Any = self._events._guarded(
+        answer: Any = self._scripts.guard(
             lambda: self._redis.xread(streams, count=_READ_AT_ONCE, block=block)
         )
         rows = {key.decode(): entries for key, entries in answer or []}

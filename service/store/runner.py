@@ -51,12 +51,15 @@ log = structlog.get_logger()
 
 
 class ScriptRunner:
-    """A connection and the scripts on it.
+    """A connection and the scripts on it; the parts of the store share one.
 
     Args:
         redis: the connection; responses as bytes.
         namespace: prefix of all keys, one hash tag in braces.
         lease_seconds: how long a claim lives without being renewed.
+
+    Attributes:
+        registered: the scripts by name.
     """
 
     def __init__(
@@ -67,15 +70,16 @@ class ScriptRunner:
         self.lease_seconds = lease_seconds
         folder = files("service.store") / "scripts"
         library = (folder / "_lib.lua").read_text()
-        self._scripts = {
+        self.registered = {
             name: redis.register_script(library + (folder / f"{name}.lua").read_text())
             for name in SCRIPTS
         }
 
-    def _key(self, *parts: str) -> str:
+    def key(self, *parts: str) -> str:
+        """Build the name of a key in the namespace."""
         return ":".join((self.namespace, *parts))
 
-    def _run(self, script: str, **arguments: Any) -> Any:
+    def run(self, script: str, **arguments: Any) -> Any:
         """Run a script.
 
         Raises:
@@ -84,12 +88,17 @@ class ScriptRunner:
         """
         # Absent values are left out: in Lua a JSON null is something that is there.
         given = {name: value for name, value in arguments.items() if value is not None}
-        key = self._key("job", str(arguments.get("job_id", "none")))
-        return self._guarded(
-            lambda: self._scripts[script](keys=[key], args=[self.namespace, json.dumps(given)])
+        key = self.key("job", str(arguments.get("job_id", "none")))
+        return self.guard(
+            lambda: self.registered[script](keys=[key], args=[self.namespace, json.dumps(given)])
         )
 
-    def _guarded(self, call: Callable[[], Any]) -> Any:
+    def guard(self, call: Callable[[], Any]) -> Any:
+        """Call Redis, and raise its errors as ours.
+
+        Raises:
+            BrokerUnavailable: Redis does not answer or refuses.
+        """
         try:
             return call()
         except RedisError as error:
@@ -97,6 +106,17 @@ class ScriptRunner:
                 # Neither silence nor a full memory: a script is wrong, or the server is.
                 log.exception("broker_refused")
             raise BrokerUnavailable("the broker does not answer", retry_after_seconds=2) from error
+
+
+class StorePart:
+    """One subject of the store, with its methods; it holds no state but the runner.
+
+    Args:
+        scripts: the runner that all parts share.
+    """
+
+    def __init__(self, scripts: ScriptRunner) -> None:
+        self._scripts = scripts
 
 
 def try_twice(call: Callable[[], Answer]) -> Answer:

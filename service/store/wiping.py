@@ -27,11 +27,11 @@ def wipe_job(store: JobStore, blobs: BlobStore, job_id: str, tenant: str) -> Non
     """Wipe a job, whatever its status: record, events, idempotency key and pictures.
 
     Raises:
-        NotFound, JobExpired: as `JobStore.load`.
+        NotFound, JobExpired: as `JobRecords.load`.
         BrokerUnavailable: whether the record is gone is not known.
     """
     delete_id = secrets.token_hex(8)
-    try_twice(lambda: store.delete(job_id, tenant, delete_id=delete_id))
+    try_twice(lambda: store.jobs.delete(job_id, tenant, delete_id=delete_id))
     try:
         blobs.delete_prefix(job_prefix(job_id))
     except StoreUnavailable:

@@ -56,7 +56,7 @@ class Gate:
     def __init__(self, settings: ServiceSettings, store: JobStore, blobs: BlobStore) -> None:
         self._settings = settings
         self._store = store
-        self._room = _Kept(lambda: Room(store.broker_memory(), blobs.free_bytes()))
+        self._room = _Kept(lambda: Room(store.queues.load_memory(), blobs.free_bytes()))
         self._queues: dict[str, _Kept[QueueState]] = {}
 
     def look(self) -> Room:
@@ -73,7 +73,7 @@ class Gate:
         Raises:
             BrokerUnavailable: Redis does not answer.
         """
-        state = self._queues.setdefault(queue, _Kept(lambda: self._store.queue_state(queue)))
+        state = self._queues.setdefault(queue, _Kept(lambda: self._store.queues.load_state(queue)))
         return state.get()
 
     def find_refusal(self) -> Refused | None:

@@ -90,7 +90,7 @@ class Submitter:
             self._gate.check()
         limit = self._settings.max_part_bytes
         # Not connected before it is needed: a plan needs neither broker nor store.
-        begin = self._store.begin_upload
+        begin = self._store.jobs.begin_upload
         intake = Intake(new_job_id(), self._blobs, begin, limit, keeps=keeps)
         try:
             yield intake
@@ -146,13 +146,13 @@ class Submitter:
         """Note the fault of a webhook that nobody could sign."""
         if asked.params is None or asked.params.webhook_url is None:
             return asked
-        if try_twice(lambda: self._store.has_webhook_key(asked.tenant)):
+        if try_twice(lambda: self._store.signing_keys.has_any(asked.tenant)):
             return asked
         return replace(asked, faults=(*asked.faults, unsigned_fault()))
 
     def _submit(self, spec: JobSpec, asked: Asked, idempotency: Idempotency | None) -> Submitted:
         params, settings = spec.params, self._settings
-        return self._store.submit(
+        return self._store.jobs.submit(
             spec,
             start_within_seconds=params.start_within_seconds,
             finish_within_seconds=params.finish_within_seconds or 0,
@@ -183,7 +183,7 @@ class Submitter:
         if not intake.has_written:
             return
         try:
-            self._store.abandon_upload(intake.job_id)
+            self._store.jobs.abandon_upload(intake.job_id)
         except BrokerUnavailable:
             # The entry that was written before the first byte has them wiped within the hour.
             log.warning("abandon_failed", job_id=intake.job_id)

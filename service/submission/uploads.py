@@ -41,14 +41,14 @@ class Shelf:
         intake = Intake(
             new_upload_id(),
             self._blobs,
-            lambda upload_id: self._store.begin_upload(upload_id, life),
+            lambda upload_id: self._store.jobs.begin_upload(upload_id, life),
             self._settings.max_part_bytes,
         )
         try:
             yield intake
         except BaseException:
             if intake.has_written:
-                self._store.abandon_upload(intake.job_id)
+                self._store.jobs.abandon_upload(intake.job_id)
             raise
         finally:
             intake.close()
@@ -77,7 +77,7 @@ class Shelf:
             height=header.height,
             expires_at=datetime.now(UTC) + UPLOAD_LIFE,
         )
-        try_twice(lambda: self._store.keep_upload(upload))
+        try_twice(lambda: self._store.uploads.keep(upload))
         return upload
 
     def find(self, upload_id: str, tenant: str) -> Upload:
@@ -86,7 +86,7 @@ class Shelf:
         Raises:
             NotFound: there is none, it has run out, or it is another tenant's.
         """
-        found = self._store.find_upload(upload_id, tenant) if is_upload_id(upload_id) else None
+        found = self._store.uploads.find(upload_id, tenant) if is_upload_id(upload_id) else None
         if found is None:
             raise NotFound("there is no such upload, or it has run out")
         return found
@@ -109,5 +109,5 @@ class Shelf:
             NotFound: there is none, or it is another tenant's.
         """
         self.find(upload_id, tenant)
-        self._store.drop_upload(upload_id)
-        self._store.abandon_upload(upload_id)
+        self._store.uploads.drop(upload_id)
+        self._store.jobs.abandon_upload(upload_id)

@@ -92,8 +92,8 @@ class Feed:
         self._last = Mark(min(last.id, tail), last.version)
         # In this order: of a job that has ended, the events are all there.
         view = self._job.load()
-        self._past = store.list_events(job_id, self._last.id)
-        before = store.list_events_before(job_id, self._last.id, _LOOK_BACK) if last.version else []
+        self._past = store.events.load_after(job_id, self._last.id)
+        before = store.events.load_before(job_id, self._last.id, _LOOK_BACK) if last.version else []
         shown = [event for event in before if event.kind == "progress"]
         self._preview = Progress.model_validate_json(shown[0].data).preview_path if shown else None
         return bool(self._past) or not is_ended(view)

@@ -172,7 +172,7 @@ class Streams:
     def join(self, waiter: Waiter, job_id: str) -> Tails:
         """Give a waiter the events of a job; see `Waiter.join`."""
         store = self._find_store()
-        tails = store.find_tails(job_id)
+        tails = store.events.find_tails(job_id)
         with self._changed:
             if not self._watched:
                 self._wiped = tails.wiped
@@ -208,7 +208,7 @@ class Streams:
             connection_id = self._connection_id
             if connection_id is None or self._rounds > rounds:
                 return
-            if store.wake_reader(connection_id):
+            if store.events.wake_reader(connection_id):
                 return
             time.sleep(_WAKE_SECONDS)
 
@@ -234,7 +234,7 @@ class Streams:
             self._cut_all()
         try:
             if reader is None:
-                reader = self._find_store().open_reader()
+                reader = self._find_store().events.open_reader()
                 self._connection_id = reader.get_connection_id()
             with self._changed:
                 positions = {job_id: watch.position for job_id, watch in self._watched.items()}

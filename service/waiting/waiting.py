@@ -43,14 +43,14 @@ class Watched:
         Raises:
             NotFound, JobExpired, BrokerUnavailable: as the store's `load`.
         """
-        return self.store.load(self.job_id, self.tenant)
+        return self.store.jobs.load(self.job_id, self.tenant)
 
     def cancel_if_asked(self, view: JobView) -> None:
         """Cancel the job if its client wanted that in case it leaves."""
         if not view.record.spec.params.cancel_on_disconnect:
             return
         try:
-            self.store.cancel(self.job_id, self.tenant)
+            self.store.jobs.cancel(self.job_id, self.tenant)
             log.info("canceled_on_disconnect", job_id=self.job_id)
         except (WrongState, MissingResource):
             return  # it has ended

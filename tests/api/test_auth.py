@@ -97,7 +97,7 @@ def test_key_is_asked_for_by_name_of_the_scope(http: FlaskClient, store: JobStor
 def test_revoked_key_is_refused_at_its_next_call(http: FlaskClient, store: JobStore) -> None:
     old, new = make_key(store), make_key(store)
     job = post_inpaint(http, headers=bearer(old)).get_json()
-    store.revoke_key(old.split("_")[1])
+    store.keys.revoke(old.split("_")[1])
     assert http.get("/limits", headers=bearer(old)).status_code == 401
     assert http.get(job["links"]["self"], headers=bearer(new)).status_code == 200
 

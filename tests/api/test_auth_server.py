@@ -54,7 +54,7 @@ def test_revoked_key_is_refused_by_every_process_at_once(
     assert len(psutil.Process(server.process.pid).children()) == 2
     key, other = make_key(store), make_key(store)
     assert _ask_all(server, key) == {200}
-    store.revoke_key(key.split("_")[1])
+    store.keys.revoke(key.split("_")[1])
     assert _ask_all(server, key) == {401}
     assert _ask_all(server, other) == {200}
 

@@ -181,7 +181,7 @@ def _break_after(app: Flask, monkeypatch: pytest.MonkeyPatch, count: int) -> Non
     """Have the broker fall silent after so many submissions."""
     store = context_of(app).store
     done: list[int] = []
-    submit = store.submit
+    submit = store.jobs.submit
 
     def fragile(*args: Any, **kwargs: Any) -> Any:
         if len(done) == count:
@@ -189,7 +189,7 @@ def _break_after(app: Flask, monkeypatch: pytest.MonkeyPatch, count: int) -> Non
         done.append(1)
         return submit(*args, **kwargs)
 
-    monkeypatch.setattr(store, "submit", fragile)
+    monkeypatch.setattr(store.jobs, "submit", fragile)
 
 
 def test_batch_with_a_key_goes_on_where_it_broke_off(

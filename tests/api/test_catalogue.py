@@ -17,7 +17,9 @@ from tests.support.http import build_app, context_of
 
 def test_methods_tell_what_is_available_and_who_is_online(app: Flask, client: FlaskClient) -> None:
     methods = [("inpaint", "patch"), ("outpaint", "mirror"), ("outpaint", "pattern")]
-    context_of(app).store.announce("w1", CPU_QUEUE, methods=methods, models=[], state="idle")
+    context_of(app).store.presence.announce(
+        "w1", CPU_QUEUE, methods=methods, models=[], state="idle"
+    )
     found = {(m["operation"], m["name"]): m for m in client.get("/methods").get_json()["methods"]}
     patch, generate = found["inpaint", "patch"], found["inpaint", "generate"]
     assert (patch["available"], patch["is_default"], patch["workers_online"]) == (True, True, 1)

@@ -24,7 +24,7 @@ def _measure(app: Flask, seconds_per_cost: float) -> None:
 def _bring_workers(app: Flask, count: int) -> None:
     for number in range(count):
         store = context_of(app).store
-        store.announce(f"w{number}", CPU_QUEUE, methods=[], models=[], state="idle")
+        store.presence.announce(f"w{number}", CPU_QUEUE, methods=[], models=[], state="idle")
 
 
 def _eta(client: FlaskClient, url: str) -> float | None:
@@ -38,7 +38,7 @@ def test_eta_is_null_until_measured_and_while_nobody_works(app: Flask, client: F
     assert _eta(client, url) is None
     _measure(app, 10)
     assert _eta(client, url) is not None
-    context_of(app).store.leave("w0", CPU_QUEUE)
+    context_of(app).store.presence.leave("w0", CPU_QUEUE)
     assert _eta(client, url) is None
 
 
@@ -80,7 +80,7 @@ def test_retry_after_of_a_running_job_shrinks(app: Flask, client: FlaskClient) -
     _measure(app, 400)
     store = context_of(app).store
     (job_id,) = claim(store)
-    store.report_started(job_id, "c1", 1)
+    store.claims.report_started(job_id, "c1", 1)
     assert client.get(url).headers["Retry-After"] == "20"
     store.redis.hincrby(f"{DEFAULT_NAMESPACE}:job:{job_id}", "painting_at", -20_000)
     assert client.get(url).headers["Retry-After"] == "10"

@@ -154,9 +154,9 @@ def test_result_is_409_before_the_end(client: FlaskClient) -> None:
 def test_result_is_409_when_failed(app: Flask, client: FlaskClient) -> None:
     url = post_inpaint(client).headers["Location"]
     token = new_token()
-    (claimed,) = context_of(app).store.claim(CPU_QUEUE, worker="w", claim_id=token)
+    (claimed,) = context_of(app).store.claims.take(CPU_QUEUE, worker="w", claim_id=token)
     failure = JobFailure(code="out_of_memory", title="T", detail="D", retryable=False)
-    context_of(app).store.finish_failed(claimed.job_id, token, failure)
+    context_of(app).store.claims.finish_failed(claimed.job_id, token, failure)
     assert client.get(f"{url}/result").get_json()["code"] == "no_result"
     assert client.get(f"{url}/mask").get_json()["code"] == "no_result"
     job = client.get(url).get_json()
@@ -167,7 +167,7 @@ def test_outpainting_never_has_a_mask(app: Flask, client: FlaskClient) -> None:
     url = post_outpaint(client, right="8").headers["Location"]
     for status in ("queued", "running", "succeeded"):
         if status == "running":
-            context_of(app).store.claim(CPU_QUEUE, worker="w", claim_id=new_token())
+            context_of(app).store.claims.take(CPU_QUEUE, worker="w", claim_id=new_token())
         elif status == "succeeded":
             url = post_outpaint(client, right="8").headers["Location"]
             finish_job(app, picture())
@@ -181,11 +181,11 @@ def test_outpainting_never_has_a_mask(app: Flask, client: FlaskClient) -> None:
 def test_mask_comes_once_a_worker_has_posted_it(app: Flask, client: FlaskClient) -> None:
     url = post_inpaint(client).headers["Location"]
     context, token = context_of(app), new_token()
-    (claimed,) = context.store.claim(CPU_QUEUE, worker="w", claim_id=token)
+    (claimed,) = context.store.claims.take(CPU_QUEUE, worker="w", claim_id=token)
     path = f"jobs/{claimed.job_id}/{token}/mask.png"
     context.blobs.put(path, picture())
     effective = MaskEffective(coverage=0.5, box=[0, 0, 1, 1], components=1)
-    context.store.report_mask(claimed.job_id, token, 1, effective, path)
+    context.store.claims.report_mask(claimed.job_id, token, 1, effective, path)
     response = client.get(f"{url}/mask")
     assert (response.status_code, response.data) == (200, picture())
     etag = response.headers["ETag"]
@@ -198,9 +198,9 @@ def test_mask_comes_once_a_worker_has_posted_it(app: Flask, client: FlaskClient)
 def test_preview_comes_once_a_worker_has_shown_one(app: Flask, client: FlaskClient) -> None:
     url = post_inpaint(client).headers["Location"]
     context, token = context_of(app), new_token()
-    (claimed,) = context.store.claim(CPU_QUEUE, worker="w", claim_id=token)
+    (claimed,) = context.store.claims.take(CPU_QUEUE, worker="w", claim_id=token)
     progress = Progress(stage="paint", step=1, steps=9, fraction=0.2)
-    context.store.report_progress(claimed.job_id, token, 1, progress)
+    context.store.claims.report_progress(claimed.job_id, token, 1, progress)
     assert client.get(url).get_json()["progress"]["preview_url"] is None
     waiting = client.get(f"{url}/preview")
     assert (waiting.status_code, waiting.get_json()["code"]) == (409, "not_finished")
@@ -211,7 +211,7 @@ def test_preview_comes_once_a_worker_has_shown_one(app: Flask, client: FlaskClie
         data = picture(kind="JPEG", quality=50 + number)
         context.blobs.put(path, data)
         shown = progress.model_copy(update={"preview_path": path})
-        context.store.report_progress(claimed.job_id, token, 2 + number, shown)
+        context.store.claims.report_progress(claimed.job_id, token, 2 + number, shown)
         job = client.get(url)
         assert job.get_json()["progress"]["preview_url"] == f"{url}/preview"
         response = client.get(f"{url}/preview")
@@ -238,7 +238,7 @@ def test_cancel_ends_a_queued_job_at_once(client: FlaskClient) -> None:
 
 def test_cancel_of_a_running_job_is_202(app: Flask, client: FlaskClient) -> None:
     url = post_inpaint(client).headers["Location"]
-    context_of(app).store.claim(CPU_QUEUE, worker="w", claim_id=new_token())
+    context_of(app).store.claims.take(CPU_QUEUE, worker="w", claim_id=new_token())
     for _ in range(2):
         response = client.post(f"{url}/cancel")
         assert (response.status_code, response.get_json()["status"]) == (202, "running")

@@ -43,7 +43,7 @@ def test_keys_are_created_listed_and_revoked(run: Run) -> None:
     assert key_id is not None
     assert "only time" in err
     store = connect(run.url)
-    kept = store.find_key(key_id)
+    kept = store.keys.find(key_id)
     store.redis.close()
     assert kept is not None
     assert kept.limits == KeyLimits(requests_per_minute=60, megapixels_per_minute=2.5, weight=2)

@@ -127,7 +127,7 @@ def test_refused_job_leaves_no_picture(http: FlaskClient, store: JobStore, tmp_p
     headers = bearer(make_key(store, unfinished_jobs=1))
     post_inpaint(http, headers=headers)
     assert post_inpaint(http, headers=headers).status_code == 429
-    wiped = store.take_wipes()
+    wiped = store.wipes.take()
     assert len(wiped) == 1
 
 

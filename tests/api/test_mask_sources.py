@@ -136,7 +136,7 @@ def test_alpha_is_the_mask(app: Flask, client: FlaskClient, image: bytes) -> Non
 def _painted_box(app: Flask, job: dict[str, Any]) -> list[int]:
     """Read the mask that the job keeps as a worker does; gives its box."""
     context = context_of(app)
-    spec = context.store.load(job["id"], "default").record.spec
+    spec = context.store.jobs.load(job["id"], "default").record.spec
     assert spec.mask is not None
     data = context.blobs.get_checked(spec.mask.path, spec.mask.sha256)
     assert (spec.mask.format, spec.mask.bytes) == ("png", len(data))
@@ -294,7 +294,7 @@ def test_source_mask_goes_with_any_mask(app: Flask, client: FlaskClient) -> None
     source = (mask(box=(0, 0, 96, 12)), "source.png")
     response = _post(client, regions=json.dumps([REGION]), source_mask=source)
     assert response.status_code == 202, response.text
-    spec = context_of(app).store.load(response.get_json()["id"], "default").record.spec
+    spec = context_of(app).store.jobs.load(response.get_json()["id"], "default").record.spec
     assert spec.source_mask is not None and spec.mask is not None
     bad = (mask(8, 8), "source.png")
     assert _faults(_post(client, source_mask=bad)) == [

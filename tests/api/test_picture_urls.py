@@ -93,7 +93,7 @@ def test_url_is_neither_kept_nor_logged(build_client: BuildClient, host: Picture
         _inpaint(client, host.url("/a.png?sig=secret"))
         _inpaint(client, host.url("/gone.png?sig=secret"))
     store = context_of(client.application).store
-    (job,) = store.list_jobs("default").jobs
+    (job,) = store.jobs.load_page("default").jobs
     record = store.redis.hgetall(f"{store.namespace}:job:{job.job_id}")
     assert "a.png" not in str(record)
     assert "a.png" not in str(logs)
@@ -216,7 +216,7 @@ def test_picture_that_breaks_off_leaves_nothing(
     assert _faults(_inpaint(client, host.url("/x.png")), 424) == [("/image", "image_unreachable")]
     store = context_of(client.application).store
     assert store.redis.keys(f"{store.namespace}:job:*") == []
-    (wipe,) = store.take_wipes()
+    (wipe,) = store.wipes.take()
     assert wipe.endswith("#now")
 
 

@@ -32,7 +32,7 @@ def _shrink(store: JobStore, share: float) -> None:
     if not store.redis.exists("ballast"):
         # Made there: the buffer of a large command would count, and be gone a moment later.
         store.redis.setrange("ballast", 19_999_999, b"x")
-    used = store.broker_memory().used_bytes
+    used = store.queues.load_memory().used_bytes
     assert used is not None
     store.redis.config_set("maxmemory", int(used / share))
 

@@ -356,7 +356,7 @@ def test_refused_request_has_its_streamed_picture_wiped_soon(
     large = picture(900, 900, compress_level=0)
     _assert_problem(post_inpaint(client, large, seed="-1"), 422, "invalid_field")
     (path,) = context_of(app).blobs.list("jobs/")
-    (member,) = context_of(app).store.take_wipes()
+    (member,) = context_of(app).store.wipes.take()
     assert member.startswith(path.split("/")[1])
 
 

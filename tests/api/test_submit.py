@@ -72,7 +72,7 @@ def test_accepted_job_rings_once_and_stores_its_inputs(
     job_id = post_inpaint(client).get_json()["id"]
     assert redis_client.llen(rq_list(DEFAULT_NAMESPACE, CPU_QUEUE)) == 1
     context = context_of(app)
-    spec = context.store.load(job_id, "default").record.spec
+    spec = context.store.jobs.load(job_id, "default").record.spec
     assert context.blobs.get_checked(spec.image.path, spec.image.sha256) == picture()
     assert spec.mask is not None
     assert context.blobs.get_checked(spec.mask.path, spec.mask.sha256) == mask()
@@ -85,7 +85,7 @@ def test_large_picture_is_streamed_and_arrives_whole(app: Flask, client: FlaskCl
     response = post_inpaint(client, large, mask(1600, 1200))
     assert response.status_code == 202, response.text
     context = context_of(app)
-    spec = context.store.load(response.get_json()["id"], "default").record.spec
+    spec = context.store.jobs.load(response.get_json()["id"], "default").record.spec
     assert context.blobs.get_checked(spec.image.path, spec.image.sha256) == large
 
 
@@ -199,7 +199,7 @@ def test_urls_are_absolute_when_the_public_url_is_known(broker_url: str, tmp_pat
 def test_request_id_is_echoed_and_kept(app: Flask, client: FlaskClient) -> None:
     response = post_inpaint(client, headers={"X-Request-ID": "abc-1.2_3"})
     assert response.headers["X-Request-ID"] == "abc-1.2_3"
-    view = context_of(app).store.load(response.get_json()["id"], "default")
+    view = context_of(app).store.jobs.load(response.get_json()["id"], "default")
     assert view.record.spec.request_id == "abc-1.2_3"
 
 

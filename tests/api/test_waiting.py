@@ -160,8 +160,8 @@ def test_failed_job_is_its_problem_where_the_picture_was_asked_for(
     thread.start()
     store = context_of(app).store
     wait_for(lambda: store.redis.zcard("{paintjob}:ready:paint-cpu") > 0, 10)
-    (claimed,) = store.claim(CPU_QUEUE, worker="test", claim_id="c1")
-    store.finish_failed(claimed.job_id, "c1", failure_of(get_error_class(code)("why")))
+    (claimed,) = store.claims.take(CPU_QUEUE, worker="test", claim_id="c1")
+    store.claims.finish_failed(claimed.job_id, "c1", failure_of(get_error_class(code)("why")))
     thread.join()
     problem = answers[0].get_json()
     assert (answers[0].status_code, problem["code"], problem["detail"]) == (status, code, "why")
@@ -203,17 +203,17 @@ def test_get_returns_at_once_what_the_caller_does_not_know(client: FlaskClient) 
 def test_events_tell_a_jobs_life(app: Flask, client: FlaskClient) -> None:
     job_id = post_outpaint(client, right="8").get_json()["id"]
     store = context_of(app).store
-    store.claim(CPU_QUEUE, worker="test", claim_id="c1")
-    store.report_started(job_id, "c1", 1)
-    store.report_mask(
+    store.claims.take(CPU_QUEUE, worker="test", claim_id="c1")
+    store.claims.report_started(job_id, "c1", 1)
+    store.claims.report_mask(
         job_id, "c1", 2, MaskEffective(coverage=0.5, box=[0, 0, 1, 1], components=1), "p"
     )
     for number, shown in enumerate((None, 0, 0, 1, None), start=3):
         path = None if shown is None else preview_path(job_id, "c1", shown)
         progress = Progress(stage="paint", step=number, steps=9, fraction=0.5, preview_path=path)
-        store.report_progress(job_id, "c1", number, progress)
+        store.claims.report_progress(job_id, "c1", number, progress)
     client.post(f"/jobs/{job_id}/cancel")
-    store.finish_failed(job_id, "c1", failure_of(get_error_class("hung")("why")))
+    store.claims.finish_failed(job_id, "c1", failure_of(get_error_class("hung")("why")))
     told = _events(client, job_id)
     names = "status status painting mask progress preview progress preview progress"
     assert " ".join(message.name for message in told) == f"{names} cancel_requested status"
@@ -243,7 +243,7 @@ def test_events_too_old_to_be_kept_are_told_of(app: Flask, client: FlaskClient) 
 
 
 def _first_id(app: Flask, job_id: str) -> str:
-    return f"1-{context_of(app).store.list_events(job_id)[0].id}"
+    return f"1-{context_of(app).store.events.load_after(job_id)[0].id}"
 
 
 def test_id_of_what_the_broker_lost_is_taken_as_the_end(app: Flask, client: FlaskClient) -> None:

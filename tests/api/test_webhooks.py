@@ -32,7 +32,7 @@ URL = "https://8.8.8.8/hook"
 @pytest.fixture
 def signing(app: Flask) -> None:
     """Give the tenant a key."""
-    context_of(app).store.add_webhook_key(DEFAULT_TENANT, "whk_1", "whsec_AAAA")
+    context_of(app).store.signing_keys.add(DEFAULT_TENANT, "whk_1", "whsec_AAAA")
 
 
 def _faults(response: TestResponse) -> list[tuple[str, str]]:
@@ -106,7 +106,7 @@ def test_private_and_plain_receivers_are_taken_when_allowed(
 ) -> None:
     settings: dict[str, Any] = {"webhook_allow_http": True, "webhook_allow_private": True}
     app = build_app(broker_url, tmp_path, **settings)
-    context_of(app).store.add_webhook_key(DEFAULT_TENANT, "whk_1", "whsec_AAAA")
+    context_of(app).store.signing_keys.add(DEFAULT_TENANT, "whk_1", "whsec_AAAA")
     client = app.test_client()
     assert post_inpaint(client, webhook_url="http://127.0.0.1:9/").status_code == 202
     astray = post_inpaint(client, webhook_url="http://169.254.169.254/")

@@ -34,7 +34,7 @@ def test_keys_are_made_listed_and_retired(broker_url: str) -> None:
     assert "no such key" in str(again.exception)
     assert _run(broker_url, "keys", "list").stdout == ""
     store = connect(broker_url)
-    assert len(store.list_webhook_keys("acme")) == 1
+    assert len(store.signing_keys.load_all("acme")) == 1
     store.redis.close()
 
 

@@ -25,7 +25,7 @@ def test_source_mask_travels_with_the_job(app: Flask, client: FlaskClient) -> No
     response = post_inpaint(client, source_mask=source)
     assert response.status_code == 202
     context = context_of(app)
-    spec = context.store.load(response.get_json()["id"], "default").record.spec
+    spec = context.store.jobs.load(response.get_json()["id"], "default").record.spec
     assert spec.source_mask is not None
     context.blobs.get_checked(spec.source_mask.path, spec.source_mask.sha256)
 

@@ -40,7 +40,7 @@ KEY = Idempotency("k", "f")
 
 
 def _uploaded(store: JobStore) -> None:
-    store.begin_upload(JOB)
+    store.jobs.begin_upload(JOB)
 
 
 def _queued(store: JobStore) -> None:
@@ -54,17 +54,17 @@ def _running(store: JobStore) -> None:
 
 def _painting(store: JobStore) -> None:
     _running(store)
-    store.report_started(JOB, "c1", 1)
+    store.claims.report_started(JOB, "c1", 1)
 
 
 def _stopping(store: JobStore) -> None:
     _painting(store)
-    store.cancel(JOB, "default")
+    store.jobs.cancel(JOB, "default")
 
 
 def _deleted(store: JobStore) -> None:
     _painting(store)
-    store.delete(JOB, "default", delete_id="d1")
+    store.jobs.delete(JOB, "default", delete_id="d1")
 
 
 def _told(store: JobStore) -> None:
@@ -87,7 +87,7 @@ def _submit_again(store: JobStore) -> str:
 
 
 def _submit(store: JobStore, spec: JobSpec = SPEC) -> Any:
-    return store.submit(
+    return store.jobs.submit(
         spec,
         start_within_seconds=10,
         finish_within_seconds=20,
@@ -98,7 +98,7 @@ def _submit(store: JobStore, spec: JobSpec = SPEC) -> Any:
 
 
 def _states(store: JobStore) -> list[str]:
-    return [item.status for item in store.load_batch(BATCH, "default", limit=2)[1]]
+    return [item.status for item in store.batches.load(BATCH, "default", limit=2)[1]]
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,7 @@ KEY_TEXT = f"pj_{KEY_ID}_{'0' * 64}"
 
 
 def _with_key(store: JobStore) -> None:
-    store.add_key(KEY_TEXT, "acme", SCOPES, KeyLimits())
+    store.keys.add(KEY_TEXT, "acme", SCOPES, KeyLimits())
 
 
 BATCH = "batch_A"
@@ -129,7 +129,7 @@ BATCH_SPEC = SPEC.model_copy(update={"batch": BatchPlace(batch_id=BATCH, index=0
 
 
 def _begin(store: JobStore) -> None:
-    store.begin_batch(BATCH, "default", total=2, ttl_seconds=60, idempotency=KEY)
+    store.batches.begin(BATCH, "default", total=2, ttl_seconds=60, idempotency=KEY)
 
 
 def _item_uploaded(store: JobStore) -> None:
@@ -144,7 +144,7 @@ def _batch_queued(store: JobStore) -> None:
 
 def _batch_painting(store: JobStore) -> None:
     _batch_queued(store)
-    store.close_batch(BATCH, [(1, "{}")])
+    store.batches.close(BATCH, [(1, "{}")])
     claim(store)
 
 
@@ -152,13 +152,13 @@ HOOK = "https://8.8.8.8/batch"
 
 
 def _begin_told(store: JobStore) -> None:
-    store.begin_batch(BATCH, "default", total=2, ttl_seconds=60, webhook_url=HOOK)
+    store.batches.begin(BATCH, "default", total=2, ttl_seconds=60, webhook_url=HOOK)
 
 
 def _told_batch_painting(store: JobStore) -> None:
     _begin_told(store)
     submit(store, BATCH_SPEC)
-    store.close_batch(BATCH, [(1, "{}")])
+    store.batches.close(BATCH, [(1, "{}")])
     claim(store)
 
 
@@ -179,84 +179,96 @@ def _end_batch(store: JobStore) -> str:
 CASES = {
     "finish_last_item": Case("finish", _told_batch_painting, lambda s: succeed(s, JOB)),
     "delete_last_item": Case(
-        "delete", _told_batch_painting, lambda s: s.delete(JOB, "default", delete_id="d1")
+        "delete", _told_batch_painting, lambda s: s.jobs.delete(JOB, "default", delete_id="d1")
     ),
     "close_told_batch": Case(
-        "close_batch", _begin_told, lambda s: s.close_batch(BATCH, [(0, "{}"), (1, "{}")])
+        "close_batch", _begin_told, lambda s: s.batches.close(BATCH, [(0, "{}"), (1, "{}")])
     ),
     "take_batch": Case("take_webhooks", _batch_told, lambda s: [t.event_id for t in take(s)]),
     "end_batch": Case("end_webhook", _batch_telling, _end_batch),
     "redeliver_batch": Case(
-        "redeliver", _batch_telling, lambda s: s.redeliver(BATCH, "default", redelivery_id="r1")
+        "redeliver",
+        _batch_telling,
+        lambda s: s.webhooks.redeliver(BATCH, "default", redelivery_id="r1"),
     ),
-    "mute_batch": Case("mute_batch", _batch_telling, lambda s: s.mute_batch(BATCH, "default")),
+    "mute_batch": Case("mute_batch", _batch_telling, lambda s: s.batches.mute(BATCH, "default")),
     "forget_told_batch": Case(
-        "forget_batch", _batch_telling, lambda s: s.forget_batch(BATCH, "default")
+        "forget_batch", _batch_telling, lambda s: s.batches.forget(BATCH, "default")
     ),
     "begin_batch": Case("begin_batch", lambda store: None, _begin),
     "submit_item": Case("submit", _item_uploaded, lambda s: _submit(s, BATCH_SPEC)),
-    "close_batch": Case("close_batch", _batch_queued, lambda s: s.close_batch(BATCH, [(1, "{}")])),
+    "close_batch": Case(
+        "close_batch", _batch_queued, lambda s: s.batches.close(BATCH, [(1, "{}")])
+    ),
     "view_batch": Case("view_batch", _batch_painting, lambda s: _states(s)),
     "finish_item": Case("finish", _batch_painting, lambda s: succeed(s, JOB)),
     "delete_item": Case(
-        "delete", _batch_painting, lambda s: s.delete(JOB, "default", delete_id="d1")
+        "delete", _batch_painting, lambda s: s.jobs.delete(JOB, "default", delete_id="d1")
     ),
     "forget_batch": Case(
-        "forget_batch", _batch_painting, lambda s: s.forget_batch(BATCH, "default")
+        "forget_batch", _batch_painting, lambda s: s.batches.forget(BATCH, "default")
     ),
-    "begin_upload": Case("begin_upload", lambda store: None, lambda s: s.begin_upload(JOB)),
-    "abandon_upload": Case("ZADD", _uploaded, lambda s: s.abandon_upload(JOB)),
+    "begin_upload": Case("begin_upload", lambda store: None, lambda s: s.jobs.begin_upload(JOB)),
+    "abandon_upload": Case("ZADD", _uploaded, lambda s: s.jobs.abandon_upload(JOB)),
     "submit": Case("submit", _uploaded, _submit),
     "submit_known": Case("submit", _queued, _submit_again),
     "view": Case("view", _running, lambda s: load(s, JOB).status),
-    "list": Case("list", _running, lambda s: [job.status for job in s.list_jobs("default").jobs]),
-    "queue": Case("queue", _queued, lambda s: s.queue_state(CPU_QUEUE).waiting),
+    "list": Case(
+        "list", _running, lambda s: [job.status for job in s.jobs.load_page("default").jobs]
+    ),
+    "queue": Case("queue", _queued, lambda s: s.queues.load_state(CPU_QUEUE).waiting),
     "claim": Case("claim", _queued, lambda s: claim(s, "c1")),
     "claim_none": Case("claim", lambda store: None, lambda s: claim(s, "c1")),
-    "renew": Case("renew", _running, lambda s: s.renew([(JOB, "c1"), (JOB, "c0")])),
-    "report_started": Case("report", _running, lambda s: s.report_started(JOB, "c1", 1)),
+    "renew": Case("renew", _running, lambda s: s.claims.renew([(JOB, "c1"), (JOB, "c0")])),
+    "report_started": Case("report", _running, lambda s: s.claims.report_started(JOB, "c1", 1)),
     "report_progress": Case(
-        "report", _painting, lambda s: s.report_progress(JOB, "c1", 2, PROGRESS)
+        "report", _painting, lambda s: s.claims.report_progress(JOB, "c1", 2, PROGRESS)
     ),
-    "report_mask": Case("report", _painting, lambda s: s.report_mask(JOB, "c1", 2, MASK, "p")),
+    "report_mask": Case(
+        "report", _painting, lambda s: s.claims.report_mask(JOB, "c1", 2, MASK, "p")
+    ),
     "finish_succeeded": Case("finish", _painting, lambda s: succeed(s, JOB)),
-    "finish_failed": Case("finish", _painting, lambda s: s.finish_failed(JOB, "c1", FAILURE)),
+    "finish_failed": Case(
+        "finish", _painting, lambda s: s.claims.finish_failed(JOB, "c1", FAILURE)
+    ),
     "finish_canceled": Case("finish", _stopping, lambda s: succeed(s, JOB)),
     "finish_deleted": Case("finish", _deleted, lambda s: succeed(s, JOB)),
-    "release_drained": Case("release", _painting, lambda s: s.release(JOB, "c1", "drained")),
-    "release_crashed": Case("release", _painting, lambda s: s.release(JOB, "c1", "crashed")),
-    "release_canceled": Case("release", _stopping, lambda s: s.release(JOB, "c1", "hung")),
-    "cancel_queued": Case("cancel", _queued, lambda s: s.cancel(JOB, "default").record.status),
-    "cancel_running": Case("cancel", _painting, lambda s: s.cancel(JOB, "default").record.status),
-    "delete": Case("delete", _painting, lambda s: s.delete(JOB, "default", delete_id="d1")),
+    "release_drained": Case("release", _painting, lambda s: s.claims.release(JOB, "c1", "drained")),
+    "release_crashed": Case("release", _painting, lambda s: s.claims.release(JOB, "c1", "crashed")),
+    "release_canceled": Case("release", _stopping, lambda s: s.claims.release(JOB, "c1", "hung")),
+    "cancel_queued": Case("cancel", _queued, lambda s: s.jobs.cancel(JOB, "default").record.status),
+    "cancel_running": Case(
+        "cancel", _painting, lambda s: s.jobs.cancel(JOB, "default").record.status
+    ),
+    "delete": Case("delete", _painting, lambda s: s.jobs.delete(JOB, "default", delete_id="d1")),
     "presence": Case(
         "presence",
         lambda store: None,
-        lambda s: s.announce("w", CPU_QUEUE, methods=[], models=[], state="idle"),
+        lambda s: s.presence.announce("w", CPU_QUEUE, methods=[], models=[], state="idle"),
     ),
-    "take_wipes": Case("take_wipes", _deleted, lambda s: s.take_wipes()),
+    "take_wipes": Case("take_wipes", _deleted, lambda s: s.wipes.take()),
     "add_key": Case(
         "add_key",
         lambda store: None,
-        lambda s: s.add_key(KEY_TEXT, "acme", SCOPES, KeyLimits()).id,
+        lambda s: s.keys.add(KEY_TEXT, "acme", SCOPES, KeyLimits()).id,
     ),
-    "revoke_key": Case("revoke_key", _with_key, lambda s: s.revoke_key(KEY_ID)),
+    "revoke_key": Case("revoke_key", _with_key, lambda s: s.keys.revoke(KEY_ID)),
     "take_webhooks": Case("take_webhooks", _told, lambda s: [t.event_id for t in take(s)]),
     "end_webhook": Case("end_webhook", _telling, _end),
     "redeliver": Case(
-        "redeliver", _telling, lambda s: s.redeliver(JOB, "default", redelivery_id="r1")
+        "redeliver", _telling, lambda s: s.webhooks.redeliver(JOB, "default", redelivery_id="r1")
     ),
     "add_webhook_key": Case(
-        "add_webhook_key", lambda store: None, lambda s: s.add_webhook_key("t", "k1", "whsec_AA")
+        "add_webhook_key", lambda store: None, lambda s: s.signing_keys.add("t", "k1", "whsec_AA")
     ),
-    "end_wipe": Case("ZREM", _deleted, lambda s: s.end_wipe(f"{JOB}#now")),
+    "end_wipe": Case("ZREM", _deleted, lambda s: s.wipes.end(f"{JOB}#now")),
 }
 
 
 @pytest.fixture
 def store(broker_url: str) -> Iterator[JobStore]:
     opened = connect(broker_url)
-    for script in opened._scripts.values():
+    for script in opened.scripts.registered.values():
         # Or the first call would lose the reply that asks for the script's text.
         opened.redis.script_load(script.script)
     yield opened
@@ -276,7 +288,7 @@ def _state(store: JobStore) -> dict[str, Any]:
 
 
 def _text_of(store: JobStore, what: str) -> str:
-    return store._scripts[what].sha if what in SCRIPTS else what
+    return store.scripts.registered[what].sha if what in SCRIPTS else what
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -316,16 +328,16 @@ def test_reap_that_lost_its_reply_is_made_up_for_by_the_next(
     caller = connect(cutter.url)
     cutter.cut_next(_text_of(store, "reap"))
     with pytest.raises(BrokerUnavailable):
-        caller.reap(min_gap_seconds=0)
+        caller.reaper.reap(min_gap_seconds=0)
     assert load(store, JOB).status == "queued"
     assert load(store, JOB).crashes == 1
     # Nobody was told to ring: the missing delivery is found, and found again if that is lost too.
     clock.short_for(CPU_QUEUE, 1)
     cutter.cut_next(_text_of(store, "reap"))
     with pytest.raises(BrokerUnavailable):
-        caller.reap(min_gap_seconds=0)
+        caller.reaper.reap(min_gap_seconds=0)
     clock.short_for(CPU_QUEUE, 1)
-    assert caller.reap(min_gap_seconds=0).ring == {CPU_QUEUE: 1}
+    assert caller.reaper.reap(min_gap_seconds=0).ring == {CPU_QUEUE: 1}
     assert (load(store, JOB).crashes, load(store, JOB).requeues) == (1, 1)
     caller.redis.close()
 
@@ -352,9 +364,9 @@ def _work(url: str, name: str, commits: dict[str, int]) -> None:
         if not ids:
             break
         for place, job_id in enumerate(ids):
-            _insist(partial(store.report_started, job_id, token, 1))
+            _insist(partial(store.claims.report_started, job_id, token, 1))
             if (number + place) % 4 == 0:
-                _insist(partial(store.release, job_id, token, "drained"))
+                _insist(partial(store.claims.release, job_id, token, "drained"))
             elif _insist(partial(succeed, store, job_id, token)) == "succeeded":
                 commits[job_id] = commits.get(job_id, 0) + 1
     store.redis.close()

@@ -126,7 +126,9 @@ def test_load_in_a_job_is_told_and_has_a_hang_limit_of_its_own(stack: Stack) -> 
     assert record.timings.load_seconds >= 1
     told = [json.loads(e["data"]) for e in stack.events(job_id) if e["type"] == "progress"]
     assert told[0]["stage"] == "load"
-    wait_for(lambda: [w.models for w in stack.store.workers()] == [["slow"]], 5, stack.logs)
+    wait_for(
+        lambda: [w.models for w in stack.store.presence.load_workers()] == [["slow"]], 5, stack.logs
+    )
 
 
 def test_worker_claims_first_for_the_model_that_it_has_loaded(stack: Stack) -> None:
@@ -147,7 +149,7 @@ def test_running_job_is_canceled_within_a_second(stack: Stack) -> None:
     job_id = stack.submit("zoo:slow:100:0.1")
     stack.wait_painting(job_id)
     asked_at = time.monotonic()
-    stack.store.cancel(job_id, "default")
+    stack.store.jobs.cancel(job_id, "default")
     record = stack.wait_ended(job_id)
     assert time.monotonic() - asked_at < 1
     assert record.status is JobStatus.CANCELED
@@ -162,7 +164,7 @@ def test_canceled_job_that_does_not_listen_costs_its_horse(stack: Stack) -> None
     horse = find_horse(worker.pid)
     job_id = stack.submit("zoo:hang:30")
     stack.wait_painting(job_id)
-    stack.store.cancel(job_id, "default")
+    stack.store.jobs.cancel(job_id, "default")
     assert stack.wait_ended(job_id, 2).status is JobStatus.CANCELED
     assert stack.wait_ended(stack.submit(), 5).status is JobStatus.SUCCEEDED
     assert find_horse(worker.pid) != horse
@@ -173,7 +175,7 @@ def test_horses_killed_for_canceled_jobs_do_not_make_the_worker_give_up(stack: S
     for _ in range(4):
         job_id = stack.submit("zoo:hang:30")
         stack.wait_painting(job_id)
-        stack.store.cancel(job_id, "default")
+        stack.store.jobs.cancel(job_id, "default")
         assert stack.wait_ended(job_id, 2).status is JobStatus.CANCELED
     assert stack.wait_ended(stack.submit()).status is JobStatus.SUCCEEDED
     assert worker.poll() is None
@@ -184,7 +186,7 @@ def test_deleted_job_stops_and_leaves_no_blob(stack: Stack) -> None:
     stack.start("service.courier", courier_interval_seconds="0.2")
     job_id = stack.submit("zoo:slow:20:0.1")
     stack.wait_painting(job_id)
-    stack.store.delete(job_id, "default")
+    stack.store.jobs.delete(job_id, "default")
     assert stack.wait_ended(stack.submit()).status is JobStatus.SUCCEEDED
     wait_for(lambda: not stack.blobs.list(f"jobs/{job_id}/"), 8, stack.logs)
     assert not stack.store.redis.keys(f"*{job_id}*") or stack.store.redis.keys(f"*{job_id}*") == [
@@ -206,7 +208,7 @@ def test_idle_worker_exits_soon_on_sigterm(stack: Stack) -> None:
     worker.terminate()
     assert worker.wait(5) == 0, stack.logs()
     assert time.monotonic() - asked_at < 3
-    assert stack.store.workers() == []
+    assert stack.store.presence.load_workers() == []
 
 
 def test_worker_exits_on_sigterm_when_the_broker_is_gone(
@@ -322,7 +324,7 @@ def test_stopped_worker_that_wakes_up_late_commits_nothing(stack: Stack) -> None
 def test_worker_gives_up_when_no_horse_lives(stack: Stack) -> None:
     worker = stack.start("worker", engines="tests.support.engines:no_such_factory")
     assert worker.wait(20) == 3, stack.logs()
-    assert [presence.state for presence in stack.store.workers()] == ["broken"]
+    assert [presence.state for presence in stack.store.presence.load_workers()] == ["broken"]
 
 
 def test_progress_only_grows_and_every_event_is_told_once(stack: Stack) -> None:

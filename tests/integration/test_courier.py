@@ -40,9 +40,9 @@ def blobs(tmp_path: Path) -> BlobStore:
 
 def _abandoned_upload(store: JobStore, blobs: BlobStore) -> str:
     job_id = new_job_id()
-    store.begin_upload(job_id)
+    store.jobs.begin_upload(job_id)
     blobs.put(input_path(job_id, "image"), b"picture")
-    store.abandon_upload(job_id)
+    store.jobs.abandon_upload(job_id)
     return job_id
 
 
@@ -55,7 +55,7 @@ def test_wipe_due_deletes_what_never_became_a_job(store: JobStore, blobs: BlobSt
 
 def test_wipe_due_leaves_an_upload_under_way(store: JobStore, blobs: BlobStore) -> None:
     job_id = new_job_id()
-    store.begin_upload(job_id)
+    store.jobs.begin_upload(job_id)
     blobs.put(input_path(job_id, "image"), b"picture")
     assert wipe_due(store, blobs) == 0
     assert blobs.list(job_prefix(job_id)) == [input_path(job_id, "image")]

@@ -31,7 +31,7 @@ EVENTS = ("job.running", "job.succeeded")
 def store(broker_url: str) -> Iterator[JobStore]:
     opened = connect(broker_url)
     for tenant in ("default", "a", "b"):
-        opened.add_webhook_key(tenant, f"whk_{tenant}", SECRET)
+        opened.signing_keys.add(tenant, f"whk_{tenant}", SECRET)
     yield opened
     opened.redis.close()
 
@@ -61,7 +61,7 @@ def _spec(url: str, tenant: str = "default") -> JobSpec:
 
 def _finish_one(store: JobStore, url: str, tenant: str = "default") -> str:
     job_id = submit(store, _spec(url, tenant))
-    store.claim(CPU_QUEUE, worker="w", claim_id=f"c-{job_id}")
+    store.claims.take(CPU_QUEUE, worker="w", claim_id=f"c-{job_id}")
     assert succeed(store, job_id, f"c-{job_id}") == "succeeded"
     return job_id
 
@@ -88,7 +88,10 @@ def test_receiver_is_told_in_order_and_with_the_document_of_the_job(store: JobSt
         job_id = _finish_one(store, receiver.url())
         with _dispatching(store, _settings(public_url="https://paint.example")):
             wait_for(lambda: len(receiver.accepted) == 2, 5)
-            wait_for(lambda: all(d.state == "delivered" for d in store.load_deliveries(job_id)), 5)
+            wait_for(
+                lambda: all(d.state == "delivered" for d in store.webhooks.load_deliveries(job_id)),
+                5,
+            )
     _check_order(receiver)
     assert [received.job["status"] for received in receiver.accepted] == ["running", "succeeded"]
     last = receiver.accepted[-1].job
@@ -101,11 +104,11 @@ def test_end_of_a_batch_is_told_after_tries_that_failed(store: JobStore) -> None
     answers = iter([500, 500, 204])
     with running_receiver(lambda _: next(answers)) as receiver:
         url = receiver.url("/batch")
-        store.begin_batch("batch_A", "default", total=1, ttl_seconds=60, webhook_url=url)
-        store.close_batch("batch_A", [(0, "{}")])
+        store.batches.begin("batch_A", "default", total=1, ttl_seconds=60, webhook_url=url)
+        store.batches.close("batch_A", [(0, "{}")])
         with _dispatching(store, _settings(public_url="https://paint.example")):
             wait_for(lambda: len(receiver.accepted) == 1, 5)
-            wait_for(lambda: store.load_deliveries("batch_A")[0].state == "delivered", 5)
+            wait_for(lambda: store.webhooks.load_deliveries("batch_A")[0].state == "delivered", 5)
     for received in receiver.received:
         received.verify(SECRET)
         assert (received.path, received.webhook_id) == ("/batch", "batch_A-1")
@@ -172,7 +175,7 @@ def test_host_that_timed_out_gets_one_thread_until_it_answers(store: JobStore) -
 @pytest.mark.slow
 def test_webhooks_are_told_after_an_outage_of_the_broker(private_broker: EmbeddedBroker) -> None:
     store = connect(private_broker.url)
-    store.add_webhook_key("default", "whk_1", SECRET)
+    store.signing_keys.add("default", "whk_1", SECRET)
     with running_receiver() as receiver, _dispatching(store, _settings()):
         _finish_one(store, receiver.url())
         wait_for(lambda: len(receiver.accepted) == 2, 5)
@@ -230,7 +233,9 @@ def test_courier_that_is_killed_loses_nothing(
             wait_for(lambda: len(_accepted(receiver)) == 300, 60, stack.logs)
 
             def all_recorded() -> bool:
-                return all(d.state == "delivered" for j in jobs for d in store.load_deliveries(j))
+                return all(
+                    d.state == "delivered" for j in jobs for d in store.webhooks.load_deliveries(j)
+                )
 
             wait_for(all_recorded, 20, stack.logs)
     _check_order(receiver)

@@ -71,8 +71,8 @@ def test_claim_paints_jobs_alone_after_a_crash_together(store: JobStore) -> None
     ids = submit_many(store, 2, batch_key="b")
     claim(store, max_batch=2)
     for job_id in ids:
-        store.report_started(job_id, "c1", 1)
-        assert store.release(job_id, "c1", "crashed") == "queued"
+        store.claims.report_started(job_id, "c1", 1)
+        assert store.claims.release(job_id, "c1", "crashed") == "queued"
     fresh = submit(store, batch_key="b")
     records = [load(store, job_id) for job_id in ids]
     assert [(record.solo, record.crashes, record.requeues) for record in records] == [
@@ -86,7 +86,7 @@ def test_claim_never_joins_a_job_that_must_be_alone(store: JobStore) -> None:
     alone = submit_many(store, 2, batch_key="b", tenant="z")
     claim(store, max_batch=2)
     for job_id in alone:
-        store.release(job_id, "c1", "hung")
+        store.claims.release(job_id, "c1", "hung")
     fresh = submit(store, batch_key="b", tenant="a")
     taken = claim_all(store, max_batch=4)
     assert sorted(taken) == sorted([[fresh], [alone[0]], [alone[1]]])

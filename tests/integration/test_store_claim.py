@@ -31,7 +31,7 @@ def _tenants(store: JobStore, claims: list[list[str]]) -> list[str]:
 def test_claim_gives_the_spec_and_takes_the_job(store: JobStore) -> None:
     spec = make_spec()
     submit(store, spec)
-    (row,) = store.claim(CPU_QUEUE, worker="w1", claim_id="c1")
+    (row,) = store.claims.take(CPU_QUEUE, worker="w1", claim_id="c1")
     assert JobSpec.model_validate_json(row.spec) == spec
     record = load(store, spec.job_id)
     assert (record.status, record.attempt, record.token, record.worker) == (
@@ -56,7 +56,7 @@ def test_claim_gives_the_same_jobs_when_repeated(store: JobStore) -> None:
 def test_claim_repeated_leaves_out_what_went_on_since(store: JobStore) -> None:
     first, second, third = submit_many(store, 3, batch_key="b")
     claim(store, max_batch=3)
-    store.release(first, "c1", "drained")
+    store.claims.release(first, "c1", "drained")
     succeed(store, second)
     assert claim(store, max_batch=3) == [third]
     assert claim(store, "c2") == [first]
@@ -106,8 +106,8 @@ def test_claim_keeps_the_place_of_a_job_that_went_back(store: JobStore) -> None:
     first, second, third = submit_many(store, 3)
     assert claim(store) == [first]
     assert claim(store, "c2") == [second]
-    store.release(second, "c2", "drained")
-    store.release(first, "c1", "drained")
+    store.claims.release(second, "c2", "drained")
+    store.claims.release(first, "c1", "drained")
     assert claim_all(store) == [[first], [second], [third]]
 
 
@@ -191,7 +191,7 @@ def test_claim_serves_one_job_at_once_beside_ten_thousand(store: JobStore) -> No
         pipeline.execute()
     claim(store, "c0")
     single = submit(store, tenant="single")
-    assert store.load(single, "single").position == 1
+    assert store.jobs.load(single, "single").position == 1
     assert single in claim(store, "c1") + claim(store, "c2")
 
 
@@ -262,8 +262,8 @@ def test_position_counts_who_would_be_claimed_before(store: JobStore) -> None:
     ids = [submit(store, tenant="a") for _ in range(3)]
     high = submit(store, tenant="a", priority="high")
     other = submit(store, tenant="b")
-    positions = [store.load(job_id, "a").position for job_id in (high, *ids)]
+    positions = [store.jobs.load(job_id, "a").position for job_id in (high, *ids)]
     assert positions == [1, 2, 3, 4]
-    assert store.load(other, "b").position == 1
+    assert store.jobs.load(other, "b").position == 1
     claim(store)
-    assert [store.load(job_id, "a").position for job_id in (high, ids[0])] == [None, 1]
+    assert [store.jobs.load(job_id, "a").position for job_id in (high, ids[0])] == [None, 1]

@@ -30,19 +30,19 @@ def _queued(store: JobStore) -> str:
 def _running(store: JobStore) -> str:
     job_id = submit(store)
     claim(store)
-    store.report_started(job_id, "c1", 1)
+    store.claims.report_started(job_id, "c1", 1)
     return job_id
 
 
 def _requeued(store: JobStore) -> str:
     job_id = _running(store)
-    store.release(job_id, "c1", "drained")
+    store.claims.release(job_id, "c1", "drained")
     return job_id
 
 
 def _stopping(store: JobStore) -> str:
     job_id = _running(store)
-    store.cancel(job_id, "default")
+    store.jobs.cancel(job_id, "default")
     return job_id
 
 
@@ -54,13 +54,13 @@ def _succeeded(store: JobStore) -> str:
 
 def _failed(store: JobStore) -> str:
     job_id = _running(store)
-    store.finish_failed(job_id, "c1", FAILURE)
+    store.claims.finish_failed(job_id, "c1", FAILURE)
     return job_id
 
 
 def _canceled(store: JobStore) -> str:
     job_id = submit(store)
-    store.cancel(job_id, "default")
+    store.jobs.cancel(job_id, "default")
     return job_id
 
 
@@ -86,7 +86,7 @@ def test_finish_writes_the_result_once(store: JobStore) -> None:
     recipe = Recipe(engine="ě", details={"empty": [], "none": None, "deep": {"a": [1, 2.5]}})
     timings = Timings(paint_seconds=0.1)
     for _ in range(2):
-        verdict = store.finish_succeeded(
+        verdict = store.claims.finish_succeeded(
             job_id, "c1", outputs=outputs, recipe=recipe, timings=timings
         )
         assert verdict == "succeeded"
@@ -99,7 +99,7 @@ def test_finish_writes_the_result_once(store: JobStore) -> None:
 
 def test_finish_writes_a_failure(store: JobStore) -> None:
     job_id = _running(store)
-    assert store.finish_failed(job_id, "c1", FAILURE) == "failed"
+    assert store.claims.finish_failed(job_id, "c1", FAILURE) == "failed"
     assert load(store, job_id).error == FAILURE
     assert succeed(store, job_id) == "failed"
 
@@ -110,13 +110,13 @@ def test_finish_is_stale_when_the_claim_was_lost(store: JobStore) -> None:
     assert claim(store, "c2") == [job_id]
     assert succeed(store, job_id) == "stale"
     assert succeed(store, job_id, "c2") == "succeeded"
-    assert store.finish_failed(job_id, "c1", FAILURE) == "stale"
+    assert store.claims.finish_failed(job_id, "c1", FAILURE) == "stale"
     assert load(store, job_id).outputs[0].path.startswith(f"jobs/{job_id}/c2/")
 
 
 def test_finish_is_stale_when_the_job_was_deleted(store: JobStore) -> None:
     job_id = _running(store)
-    store.delete(job_id, "default")
+    store.jobs.delete(job_id, "default")
     assert succeed(store, job_id) == "stale"
     assert not take_snapshot(store.redis, store.namespace).jobs
 
@@ -124,7 +124,7 @@ def test_finish_is_stale_when_the_job_was_deleted(store: JobStore) -> None:
 def test_finish_yields_to_the_deadline(store: JobStore, clock: Clock) -> None:
     job_id = _running(store)
     clock.pass_finish_deadline(job_id)
-    assert store.renew([(job_id, "c1")]) == ["late"]
+    assert store.claims.renew([(job_id, "c1")]) == ["late"]
     assert succeed(store, job_id) == "failed"
     assert _error_code(store, job_id) == "deadline_exceeded"
     assert load(store, job_id).outputs == []
@@ -138,7 +138,7 @@ def test_finish_yields_to_the_deadline(store: JobStore, clock: Clock) -> None:
 def test_cancel_ends_a_waiting_job_at_once(store: JobStore, bring: Bring) -> None:
     job_id = bring(store)
     for _ in range(2):
-        record = store.cancel(job_id, "default").record
+        record = store.jobs.cancel(job_id, "default").record
         assert record.status is JobStatus.CANCELED
         assert record.cancel_requested_at is not None
     assert claim(store, "c9") == []
@@ -148,10 +148,12 @@ def test_cancel_ends_a_waiting_job_at_once(store: JobStore, bring: Bring) -> Non
 
 def test_cancel_flags_a_running_job(store: JobStore) -> None:
     job_id = _running(store)
-    first = store.cancel(job_id, "default").record
+    first = store.jobs.cancel(job_id, "default").record
     assert first.status is JobStatus.RUNNING
-    assert store.cancel(job_id, "default").record.cancel_requested_at == first.cancel_requested_at
-    assert store.renew([(job_id, "c1")]) == ["cancel"]
+    assert (
+        store.jobs.cancel(job_id, "default").record.cancel_requested_at == first.cancel_requested_at
+    )
+    assert store.claims.renew([(job_id, "c1")]) == ["cancel"]
     assert load(store, job_id).version == first.version
     _keep_rules(store)
 
@@ -163,18 +165,18 @@ def test_cancel_once_accepted_always_ends_canceled(store: JobStore, clock: Clock
         assert succeed(store, job_id) == "canceled"
         assert succeed(store, job_id) == "canceled"
     elif end == "fail":
-        assert store.finish_failed(job_id, "c1", FAILURE) == "canceled"
+        assert store.claims.finish_failed(job_id, "c1", FAILURE) == "canceled"
     elif end in ("lease", "late"):
         if end == "late":
             clock.pass_finish_deadline(job_id)
         clock.run_out_lease(job_id)
         clock.reaped(1)
-        assert store.reap().ended == 1
+        assert store.reaper.reap().ended == 1
     else:
-        assert store.release(job_id, "c1", end) == "canceled"  # type: ignore[arg-type]
+        assert store.claims.release(job_id, "c1", end) == "canceled"  # type: ignore[arg-type]
     record = load(store, job_id)
     assert (record.status, record.error, record.outputs) == ("canceled", None, [])
-    assert store.cancel(job_id, "default").record.status is JobStatus.CANCELED
+    assert store.jobs.cancel(job_id, "default").record.status is JobStatus.CANCELED
     _keep_rules(store)
 
 
@@ -183,7 +185,7 @@ def test_cancel_refuses_a_job_that_ended_otherwise(store: JobStore, bring: Bring
     job_id = bring(store)
     before = load(store, job_id)
     with pytest.raises(AlreadyFinished):
-        store.cancel(job_id, "default")
+        store.jobs.cancel(job_id, "default")
     assert load(store, job_id) == before
 
 
@@ -195,55 +197,55 @@ def test_delete_leaves_nothing_but_a_tombstone_and_two_wipes(
     store: JobStore, clock: Clock, bring: Bring
 ) -> None:
     job_id = bring(store)
-    store.delete(job_id, "default")
+    store.jobs.delete(job_id, "default")
     with pytest.raises(JobExpired):
-        store.load(job_id, "default")
+        store.jobs.load(job_id, "default")
     with pytest.raises(JobExpired):
-        store.delete(job_id, "default")
+        store.jobs.delete(job_id, "default")
     with pytest.raises(JobExpired):
-        store.cancel(job_id, "default")
+        store.jobs.cancel(job_id, "default")
     snapshot = take_snapshot(store.redis, store.namespace)
     assert set(snapshot.kept) <= {"wipe", "seq", "queues", "seen:paint-cpu"}
     assert f"tombstone:{job_id}" in snapshot.strings
     due = {member: score - clock.now_ms() for member, score in snapshot.zsets["wipe"].items()}
     assert due[f"{job_id}#now"] <= 0
     assert 15_000 < due[f"{job_id}#late"] <= 20_000
-    assert store.take_wipes() == [f"{job_id}#now"]
-    store.end_wipe(f"{job_id}#now")
-    assert store.take_wipes() == []
+    assert store.wipes.take() == [f"{job_id}#now"]
+    store.wipes.end(f"{job_id}#now")
+    assert store.wipes.take() == []
     clock.make_wipes_due()
-    assert store.take_wipes() == [f"{job_id}#late"]
-    assert store.renew([(job_id, "c1")]) == ["stale"]
+    assert store.wipes.take() == [f"{job_id}#late"]
+    assert store.claims.renew([(job_id, "c1")]) == ["stale"]
 
 
 def test_delete_finds_its_own_work_done_when_repeated(store: JobStore) -> None:
     job_id = _running(store)
     for _ in range(2):
-        store.delete(job_id, "default", delete_id="d1")
+        store.jobs.delete(job_id, "default", delete_id="d1")
     with pytest.raises(JobExpired):
-        store.delete(job_id, "default", delete_id="d2")
+        store.jobs.delete(job_id, "default", delete_id="d2")
 
 
 @pytest.mark.parametrize("bring", [*OPEN, *ENDED])
 def test_tenants_do_not_see_each_others_jobs(store: JobStore, bring: Bring) -> None:
     job_id = bring(store)
     before = take_snapshot(store.redis, store.namespace)
-    for call in (store.load, store.cancel, store.delete):
+    for call in (store.jobs.load, store.jobs.cancel, store.jobs.delete):
         with pytest.raises(NotFound):
             call(job_id, "other")
     assert take_snapshot(store.redis, store.namespace) == before
-    store.delete(job_id, "default")
+    store.jobs.delete(job_id, "default")
     with pytest.raises(NotFound):
-        store.load(job_id, "other")
+        store.jobs.load(job_id, "other")
 
 
 def test_load_finds_nothing_where_nothing_was(store: JobStore) -> None:
     with pytest.raises(NotFound):
-        store.load("job_unknown", "default")
+        store.jobs.load("job_unknown", "default")
     with pytest.raises(NotFound):
-        store.delete("job_unknown", "default")
+        store.jobs.delete("job_unknown", "default")
     with pytest.raises(NotFound):
-        store.cancel("job_unknown", "default")
+        store.jobs.cancel("job_unknown", "default")
 
 
 # Deadlines ----------------------------------------------------------------------------------------
@@ -253,7 +255,7 @@ def test_start_deadline_fails_a_job_that_never_started(store: JobStore, clock: C
     job_id = submit(store, start=10)
     clock.pass_start_deadline(job_id)
     clock.reaped(1)
-    assert store.reap().ended == 1
+    assert store.reaper.reap().ended == 1
     assert _error_code(store, job_id) == "deadline_exceeded"
     _keep_rules(store)
 
@@ -262,10 +264,10 @@ def test_start_deadline_means_nothing_after_the_first_claim(store: JobStore, clo
     job_id = submit(store, start=10)
     claim(store)
     clock.pass_start_deadline(job_id)
-    assert store.renew([(job_id, "c1")]) == ["ok"]
-    assert store.release(job_id, "c1", "drained") == "queued"
+    assert store.claims.renew([(job_id, "c1")]) == ["ok"]
+    assert store.claims.release(job_id, "c1", "drained") == "queued"
     clock.reaped(1)
-    assert store.reap().ended == 0
+    assert store.reaper.reap().ended == 0
     assert claim(store, "c2") == [job_id]
     assert succeed(store, job_id, "c2") == "succeeded"
 
@@ -276,19 +278,19 @@ def test_deadlines_are_watched_anew_when_a_job_goes_back(store: JobStore, clock:
     first = store.redis.zscore(deadlines, job_id)
     claim(store)
     assert store.redis.zscore(deadlines, job_id) is None
-    store.release(job_id, "c1", "drained")
+    store.claims.release(job_id, "c1", "drained")
     second = store.redis.zscore(deadlines, job_id)
     assert first is not None
     assert second == first + 10_000
     clock.pass_finish_deadline(job_id)
     clock.reaped(1)
-    assert store.reap().ended == 1
+    assert store.reaper.reap().ended == 1
     assert _error_code(store, job_id) == "deadline_exceeded"
 
 
 def test_finish_deadline_fails_a_job_that_comes_back_late(store: JobStore, clock: Clock) -> None:
     job_id = _running(store)
     clock.pass_finish_deadline(job_id)
-    assert store.release(job_id, "c1", "crashed") == "failed"
+    assert store.claims.release(job_id, "c1", "crashed") == "failed"
     assert _error_code(store, job_id) == "deadline_exceeded"
     assert load(store, job_id).crashes == 0

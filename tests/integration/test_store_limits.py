@@ -19,8 +19,8 @@ def _limits(**changes: Any) -> SubmitLimits:
 
 def _submit(store: JobStore, cost: float, limits: SubmitLimits, key_id: str = "k") -> Submitted:
     spec = make_spec(cost=cost)
-    store.begin_upload(spec.job_id)
-    return store.submit(
+    store.jobs.begin_upload(spec.job_id)
+    return store.jobs.submit(
         spec,
         start_within_seconds=None,
         finish_within_seconds=100,
@@ -54,7 +54,7 @@ def test_key_has_a_number_of_unfinished_jobs(store: JobStore) -> None:
 def test_job_that_is_gone_counts_no_more(store: JobStore, end: str) -> None:
     limits = _limits(unfinished_jobs=1)
     job_id = submit(store, limits=limits, key_id="k")
-    getattr(store, end)(job_id, "default")
+    getattr(store.jobs, end)(job_id, "default")
     submit(store, limits=limits, key_id="k")
     check_rules(take_snapshot(store.redis, store.namespace))
 
@@ -99,9 +99,9 @@ def test_job_larger_than_the_budget_goes_when_it_is_full(store: JobStore) -> Non
 
 def test_job_is_charged_once_however_often_it_is_sent(store: JobStore) -> None:
     limits, spec = _limits(megapixels_per_minute=60), make_spec(cost=1)
-    store.begin_upload(spec.job_id)
+    store.jobs.begin_upload(spec.job_id)
     for _ in range(3):
-        used = store.submit(
+        used = store.jobs.submit(
             spec,
             start_within_seconds=None,
             finish_within_seconds=100,

@@ -29,14 +29,14 @@ ALL = ("job.running", "job.succeeded", "job.failed", "job.canceled")
 def _finish_one(store: JobStore, **changes: object) -> str:
     job_id = submit(store, make_told_spec(**changes))  # type: ignore[arg-type]
     token = f"c-{job_id}"
-    store.claim(CPU_QUEUE, worker="w", claim_id=token)
+    store.claims.take(CPU_QUEUE, worker="w", claim_id=token)
     assert succeed(store, job_id, token) == "succeeded"
     return job_id
 
 
 def _events(store: JobStore, job_id: str) -> list[tuple[str, str]]:
     check_rules(take_snapshot(store.redis, store.namespace))
-    return [(delivery.event, delivery.state) for delivery in store.load_deliveries(job_id)]
+    return [(delivery.event, delivery.state) for delivery in store.webhooks.load_deliveries(job_id)]
 
 
 def _status_told(taken: TakenWebhook) -> str:
@@ -45,12 +45,12 @@ def _status_told(taken: TakenWebhook) -> str:
 
 def test_each_end_is_told(store: JobStore, clock: Clock) -> None:
     ids = {name: submit(store, make_told_spec()) for name in ("failed", "canceled", "late")}
-    store.cancel(ids["canceled"], TENANT)
+    store.jobs.cancel(ids["canceled"], TENANT)
     claim(store)
-    store.finish_failed(ids["failed"], "c1", FAILURE)
+    store.claims.finish_failed(ids["failed"], "c1", FAILURE)
     clock.pass_finish_deadline(ids["late"])
     clock.reaped(1)
-    store.reap(min_gap_seconds=0)
+    store.reaper.reap(min_gap_seconds=0)
     assert _events(store, ids["failed"]) == [("job.failed", "pending")]
     assert _events(store, ids["canceled"]) == [("job.canceled", "pending")]
     assert _events(store, ids["late"]) == [("job.failed", "pending")]
@@ -70,8 +70,8 @@ def test_nothing_is_told_that_was_not_asked_for(store: JobStore) -> None:
 def test_running_is_told_each_time_and_as_it_was(store: JobStore) -> None:
     job_id = submit(store, make_told_spec(ALL))
     claim(store)
-    store.report_started(job_id, "c1", 1)
-    store.release(job_id, "c1", "crashed")
+    store.claims.report_started(job_id, "c1", 1)
+    store.claims.release(job_id, "c1", "crashed")
     claim(store, "c2")
     succeed(store, job_id, "c2")
     told = []
@@ -114,7 +114,7 @@ def test_lease_that_ran_out_is_taken_again_under_the_same_id(store: JobStore, cl
     assert end(store, taken) == "stale"
     assert end(store, again) == "delivered"
     assert end(store, again) == "delivered"
-    (delivery,) = store.load_deliveries(job_id)
+    (delivery,) = store.webhooks.load_deliveries(job_id)
     assert delivery.tries == 1
 
 
@@ -124,7 +124,7 @@ def test_try_that_failed_comes_again_until_the_window_is_over(
     job_id = _finish_one(store)
     (taken,) = take(store)
     assert end(store, taken, "timeout", delay_seconds=3, window_seconds=9) == "pending"
-    (delivery,) = store.load_deliveries(job_id)
+    (delivery,) = store.webhooks.load_deliveries(job_id)
     (attempt,) = delivery.attempts
     assert (attempt.status, attempt.error) == (500, "timeout")
     assert delivery.next_try_at is not None
@@ -132,7 +132,7 @@ def test_try_that_failed_comes_again_until_the_window_is_over(
     clock.make_webhooks_due(job_id)
     (taken,) = take(store, "t2")
     assert end(store, taken, "timeout", delay_seconds=3600, window_seconds=9) == "pending"
-    (delivery,) = store.load_deliveries(job_id)
+    (delivery,) = store.webhooks.load_deliveries(job_id)
     assert delivery.next_try_at is not None
     assert (delivery.next_try_at - delivery.created_at).total_seconds() == 9, "the last try"
     clock.make_webhooks_due(job_id)
@@ -156,7 +156,7 @@ def test_only_the_last_ten_tries_are_kept(store: JobStore, clock: Clock) -> None
         clock.make_webhooks_due(job_id)
         (taken,) = take(store, f"t{number}")
         end(store, taken, "timeout", status=None)
-    (delivery,) = store.load_deliveries(job_id)
+    (delivery,) = store.webhooks.load_deliveries(job_id)
     assert (delivery.tries, len(delivery.attempts)) == (12, 10)
     assert delivery.attempts[0].status is None
 
@@ -165,11 +165,11 @@ def test_redelivery_begins_a_window_of_its_own_under_the_same_id(store: JobStore
     job_id = _finish_one(store)
     (taken,) = take(store)
     end(store, taken, "gone", gives_up=True)
-    store.redeliver(job_id, TENANT)
+    store.webhooks.redeliver(job_id, TENANT)
     (again,) = take(store, "t2")
     assert (again.event_id, again.failures) == (taken.event_id, 0)
     assert end(store, again) == "delivered"
-    store.redeliver(job_id, TENANT, taken.event_id)
+    store.webhooks.redeliver(job_id, TENANT, taken.event_id)
     assert _events(store, job_id) == [("job.succeeded", "pending")]
 
 
@@ -177,14 +177,14 @@ def test_redelivery_of_nothing_is_refused(store: JobStore) -> None:
     job_id = _finish_one(store)
     plain = submit(store)
     with pytest.raises(NoWebhook):
-        store.redeliver(plain, TENANT)
+        store.webhooks.redeliver(plain, TENANT)
     with pytest.raises(NoWebhook):
-        store.redeliver(job_id, TENANT, "job_X-1")
+        store.webhooks.redeliver(job_id, TENANT, "job_X-1")
     with pytest.raises(NotFound):
-        store.redeliver(job_id, "other")
-    store.delete(job_id, TENANT)
+        store.webhooks.redeliver(job_id, "other")
+    store.jobs.delete(job_id, TENANT)
     with pytest.raises(JobExpired):
-        store.redeliver(job_id, TENANT)
+        store.webhooks.redeliver(job_id, TENANT)
 
 
 @pytest.mark.parametrize("how", ["delete", "expiry"])
@@ -194,11 +194,11 @@ def test_webhooks_go_with_their_job(store: JobStore, clock: Clock, how: str) -> 
     (taken,) = take(store)
     succeed(store, job_id)
     if how == "delete":
-        store.delete(job_id, TENANT)
+        store.jobs.delete(job_id, TENANT)
     else:
         clock.expire(job_id)
         clock.reaped(1)
-        store.reap(min_gap_seconds=0)
+        store.reaper.reap(min_gap_seconds=0)
     assert end(store, taken) == "gone"
     assert take(store, "t2") == []
     snapshot = take_snapshot(store.redis, store.namespace)
@@ -223,26 +223,26 @@ def test_no_tenant_and_no_host_gets_more_than_its_share(store: JobStore) -> None
 
 
 def test_each_webhook_comes_with_its_tenants_keys_newest_first(store: JobStore) -> None:
-    store.add_webhook_key(TENANT, "k1", "whsec_old")
+    store.signing_keys.add(TENANT, "k1", "whsec_old")
     # Times are kept in milliseconds.
     store.redis.hset(
         f"{store.namespace}:webhook_keys:{TENANT}",
         "k1",
         json.dumps({"id": "k1", "secret": "whsec_old", "created_at": 1}),
     )
-    store.add_webhook_key(TENANT, "k2", "whsec_new")
-    store.add_webhook_key(TENANT, "k2", "whsec_new")
-    store.add_webhook_key("other", "k3", "whsec_other")
+    store.signing_keys.add(TENANT, "k2", "whsec_new")
+    store.signing_keys.add(TENANT, "k2", "whsec_new")
+    store.signing_keys.add("other", "k3", "whsec_other")
     _finish_one(store)
     (taken,) = take(store)
     assert taken.keys == ("whsec_new", "whsec_old")
     with pytest.raises(ValueError, match="retire one first"):
-        store.add_webhook_key(TENANT, "k4", "whsec_third")
-    assert store.retire_webhook_key(TENANT, "k1")
-    assert not store.retire_webhook_key(TENANT, "k1")
-    assert [key.key_id for key in store.list_webhook_keys(TENANT)] == ["k2"]
-    assert store.has_webhook_key(TENANT)
-    assert not store.has_webhook_key("nobody")
+        store.signing_keys.add(TENANT, "k4", "whsec_third")
+    assert store.signing_keys.retire(TENANT, "k1")
+    assert not store.signing_keys.retire(TENANT, "k1")
+    assert [key.key_id for key in store.signing_keys.load_all(TENANT)] == ["k2"]
+    assert store.signing_keys.has_any(TENANT)
+    assert not store.signing_keys.has_any("nobody")
 
 
 def test_outbox_entry_without_webhooks_is_healed(store: JobStore) -> None:

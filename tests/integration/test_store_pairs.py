@@ -50,11 +50,11 @@ Step = Callable[[Scene], Any]
 
 
 def _upload(scene: Scene) -> None:
-    scene.store.begin_upload(JOB)
+    scene.store.jobs.begin_upload(JOB)
 
 
 def _submit(scene: Scene) -> Any:
-    return scene.store.submit(
+    return scene.store.jobs.submit(
         SPEC,
         start_within_seconds=100,
         finish_within_seconds=200,
@@ -65,35 +65,35 @@ def _submit(scene: Scene) -> Any:
 
 
 def _submit_mate(scene: Scene) -> Any:
-    return scene.store.submit(
+    return scene.store.jobs.submit(
         MATE, start_within_seconds=None, finish_within_seconds=9, ttl_seconds=9, limits=LIMITS
     )
 
 
 def _claim(scene: Scene, claim_id: str = "c1") -> Any:
-    rows = scene.store.claim(CPU_QUEUE, worker="w", claim_id=claim_id, max_batch=2)
+    rows = scene.store.claims.take(CPU_QUEUE, worker="w", claim_id=claim_id, max_batch=2)
     return [row.job_id for row in rows]
 
 
 def _start(scene: Scene) -> None:
-    scene.store.report_started(JOB, "c1", 1)
+    scene.store.claims.report_started(JOB, "c1", 1)
 
 
 def _crash(scene: Scene) -> Any:
-    return scene.store.release(JOB, "c1", "crashed")
+    return scene.store.claims.release(JOB, "c1", "crashed")
 
 
 def _cancel(scene: Scene) -> Any:
-    return scene.store.cancel(JOB, TENANT).record.status
+    return scene.store.jobs.cancel(JOB, TENANT).record.status
 
 
 def _delete(scene: Scene) -> Any:
-    return scene.store.delete(JOB, TENANT, delete_id="d1")
+    return scene.store.jobs.delete(JOB, TENANT, delete_id="d1")
 
 
 def _reap(scene: Scene) -> Any:
     scene.clock.reaped(1)
-    report = scene.store.reap(min_gap_seconds=0)
+    report = scene.store.reaper.reap(min_gap_seconds=0)
     return (report.requeued, report.ended, report.expired, report.held)
 
 
@@ -102,7 +102,7 @@ def _succeed(scene: Scene) -> Any:
 
 
 def _fail(scene: Scene) -> Any:
-    return scene.store.finish_failed(JOB, "c1", FAILURE)
+    return scene.store.claims.finish_failed(JOB, "c1", FAILURE)
 
 
 def _run_out(scene: Scene) -> None:
@@ -128,8 +128,8 @@ def _expire(scene: Scene) -> None:
 def _crash_twice(scene: Scene) -> None:
     for token in ("x", "y"):
         _claim(scene, token)
-        scene.store.report_started(JOB, token, 1)
-        scene.store.release(JOB, token, "crashed")
+        scene.store.claims.report_started(JOB, token, 1)
+        scene.store.claims.release(JOB, token, "crashed")
 
 
 def _take(scene: Scene) -> Any:
@@ -173,33 +173,33 @@ STATES: dict[str, tuple[Step, ...]] = {
 
 CALLS: dict[str, Step] = {
     "begin_upload": _upload,
-    "abandon_upload": lambda scene: scene.store.abandon_upload(JOB),
+    "abandon_upload": lambda scene: scene.store.jobs.abandon_upload(JOB),
     "submit": _submit,
     "submit_mate": _submit_mate,
     "claim": _claim,
     "claim_by_another": lambda scene: _claim(scene, "c2"),
-    "renew": lambda scene: scene.store.renew([(JOB, "c1")]),
+    "renew": lambda scene: scene.store.claims.renew([(JOB, "c1")]),
     "report_started": _start,
-    "report_progress": lambda scene: scene.store.report_progress(JOB, "c1", 2, PROGRESS),
-    "report_mask": lambda scene: scene.store.report_mask(JOB, "c1", 3, MASK, "p"),
+    "report_progress": lambda scene: scene.store.claims.report_progress(JOB, "c1", 2, PROGRESS),
+    "report_mask": lambda scene: scene.store.claims.report_mask(JOB, "c1", 3, MASK, "p"),
     "finish_succeeded": _succeed,
     "finish_failed": _fail,
     "finish_by_another": lambda scene: succeed(scene.store, JOB, "c2"),
-    "release_drained": lambda scene: scene.store.release(JOB, "c1", "drained"),
+    "release_drained": lambda scene: scene.store.claims.release(JOB, "c1", "drained"),
     "release_crashed": _crash,
-    "release_hung": lambda scene: scene.store.release(JOB, "c1", "hung"),
+    "release_hung": lambda scene: scene.store.claims.release(JOB, "c1", "hung"),
     "cancel": _cancel,
-    "cancel_by_another": lambda scene: scene.store.cancel(JOB, "other"),
+    "cancel_by_another": lambda scene: scene.store.jobs.cancel(JOB, "other"),
     "delete": _delete,
-    "delete_by_another": lambda scene: scene.store.delete(JOB, "other", delete_id="d2"),
-    "view": lambda scene: scene.store.load(JOB, TENANT).record.status,
+    "delete_by_another": lambda scene: scene.store.jobs.delete(JOB, "other", delete_id="d2"),
+    "view": lambda scene: scene.store.jobs.load(JOB, TENANT).record.status,
     "reap": _reap,
     "take_webhooks": _take,
     "end_webhook": _end,
     "end_webhook_failed": lambda scene: _end(scene, "timeout"),
-    "redeliver": lambda scene: scene.store.redeliver(JOB, TENANT, redelivery_id="r1"),
-    "take_wipes": lambda scene: scene.store.take_wipes(),
-    "announce": lambda scene: scene.store.announce(
+    "redeliver": lambda scene: scene.store.webhooks.redeliver(JOB, TENANT, redelivery_id="r1"),
+    "take_wipes": lambda scene: scene.store.wipes.take(),
+    "announce": lambda scene: scene.store.presence.announce(
         "w", CPU_QUEUE, methods=[], models=[], state="idle"
     ),
 }
@@ -214,7 +214,7 @@ REPEATED_AT_ONCE = {"begin_upload"}
 def _run(scene: Scene, state: str, calls: tuple[str, ...]) -> tuple[list[Any], dict[str, Any]]:
     """Bring about a state, make calls; gives their answers and what the store holds then."""
     scene.store.redis.flushdb()
-    scene.store.begin_upload(MATE.job_id)
+    scene.store.jobs.begin_upload(MATE.job_id)
     for step in STATES[state]:
         step(scene)
     answers = [outcome(partial(CALLS[name], scene)) for name in calls]

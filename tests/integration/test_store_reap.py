@@ -15,7 +15,7 @@ LIST = rq_list(DEFAULT_NAMESPACE, CPU_QUEUE)
 
 def _reap_past_hold(store: JobStore, clock: Clock) -> None:
     clock.reaped(1)
-    store.reap(min_gap_seconds=0)
+    store.reaper.reap(min_gap_seconds=0)
 
 
 def _snapshot(store: JobStore) -> Snapshot:
@@ -30,7 +30,7 @@ def test_reap_gives_a_job_back_when_its_lease_ran_out(store: JobStore, clock: Cl
     claim(store)
     clock.run_out_lease(job_id)
     clock.reaped(1)
-    report = store.reap()
+    report = store.reaper.reap()
     assert (report.requeued, report.ended, report.held) == ({CPU_QUEUE: 1}, 0, False)
     record = load(store, job_id)
     assert (record.status, record.requeues, record.crashes) == ("queued", 1, 0)
@@ -42,9 +42,9 @@ def test_reap_leaves_a_lease_that_is_renewed(store: JobStore, clock: Clock) -> N
     job_id = submit(store)
     claim(store)
     clock.run_out_lease(job_id)
-    assert store.renew([(job_id, "c1")]) == ["ok"]
+    assert store.claims.renew([(job_id, "c1")]) == ["ok"]
     clock.reaped(1)
-    assert store.reap().requeued == {}
+    assert store.reaper.reap().requeued == {}
     due = _snapshot(store).zsets["leases"][job_id] - clock.now_ms()
     assert 9_000 < due <= 10_000
 
@@ -52,12 +52,12 @@ def test_reap_leaves_a_lease_that_is_renewed(store: JobStore, clock: Clock) -> N
 def test_renew_tells_each_row_apart(store: JobStore, clock: Clock) -> None:
     ok, cancel, late, gone = submit_many(store, 4, batch_key="b")
     claim(store, max_batch=4)
-    store.cancel(cancel, "default")
+    store.jobs.cancel(cancel, "default")
     clock.pass_finish_deadline(late)
-    store.release(gone, "c1", "drained")
+    store.claims.release(gone, "c1", "drained")
     rows = [(ok, "c1"), (cancel, "c1"), (late, "c1"), (gone, "c1"), (ok, "c0"), ("none", "c1")]
-    assert store.renew(rows) == ["ok", "cancel", "late", "stale", "stale", "stale"]
-    assert store.renew([]) == []
+    assert store.claims.renew(rows) == ["ok", "cancel", "late", "stale", "stale", "stale"]
+    assert store.claims.renew([]) == []
 
 
 def test_reap_takes_nothing_from_live_workers_after_a_pause(store: JobStore, clock: Clock) -> None:
@@ -65,14 +65,14 @@ def test_reap_takes_nothing_from_live_workers_after_a_pause(store: JobStore, clo
     claim(store)
     clock.run_out_lease(job_id)
     clock.reaped(4)
-    report = store.reap()
+    report = store.reaper.reap()
     assert (report.held, report.requeued) == (True, {})
     hold_ms = int(_snapshot(store).strings["hold_until"]) - clock.now_ms()
     assert 7_000 < hold_ms <= 7_500
-    assert store.reap(min_gap_seconds=0).held
-    assert store.renew([(job_id, "c1")]) == ["ok"]
+    assert store.reaper.reap(min_gap_seconds=0).held
+    assert store.claims.renew([(job_id, "c1")]) == ["ok"]
     clock.reaped(1)
-    assert store.reap().requeued == {}
+    assert store.reaper.reap().requeued == {}
 
 
 def test_reap_still_ends_late_jobs_and_old_results_while_leases_are_held(
@@ -80,10 +80,10 @@ def test_reap_still_ends_late_jobs_and_old_results_while_leases_are_held(
 ) -> None:
     late, old = submit_many(store, 2)
     clock.pass_finish_deadline(late)
-    store.cancel(old, "default")
+    store.jobs.cancel(old, "default")
     clock.expire(old)
     clock.reaped(4)
-    report = store.reap()
+    report = store.reaper.reap()
     assert (report.held, report.ended, report.expired) == (True, 1, 1)
 
 
@@ -91,7 +91,7 @@ def test_reap_works_on_when_the_clock_was_set_back(store: JobStore, clock: Clock
     job_id = submit(store)
     clock.pass_finish_deadline(job_id)
     clock.reaped(-3600, hold=True)
-    report = store.reap()
+    report = store.reaper.reap()
     assert (report.ended, report.held) == (1, True)
     hold_ms = int(_snapshot(store).strings["hold_until"]) - clock.now_ms()
     assert hold_ms <= 7_500
@@ -101,15 +101,15 @@ def test_reap_does_nothing_when_somebody_just_did(store: JobStore, clock: Clock)
     job_id = submit(store)
     clock.pass_finish_deadline(job_id)
     clock.reaped(0)
-    assert store.reap(min_gap_seconds=0.3).ended == 0
-    assert store.reap(min_gap_seconds=0).ended == 1
+    assert store.reaper.reap(min_gap_seconds=0.3).ended == 0
+    assert store.reaper.reap(min_gap_seconds=0).ended == 1
 
 
 def test_reap_carries_on_next_time_when_there_is_much(store: JobStore, clock: Clock) -> None:
     for job_id in submit_many(store, 150):
         clock.pass_finish_deadline(job_id)
     clock.reaped(1)
-    assert [store.reap(min_gap_seconds=0).ended for _ in range(3)] == [100, 50, 0]
+    assert [store.reaper.reap(min_gap_seconds=0).ended for _ in range(3)] == [100, 50, 0]
 
 
 # Crashes ------------------------------------------------------------------------------------------
@@ -118,12 +118,12 @@ def test_reap_carries_on_next_time_when_there_is_much(store: JobStore, clock: Cl
 def _paint_and(store: JobStore, clock: Clock, job_id: str, number: int, end: Outcome | str) -> None:
     token = f"c{number}"
     assert claim(store, token) == [job_id]
-    store.report_started(job_id, token, 1)
+    store.claims.report_started(job_id, token, 1)
     if end == "lease":
         clock.run_out_lease(job_id)
         _reap_past_hold(store, clock)
     else:
-        store.release(job_id, token, end)  # type: ignore[arg-type]
+        store.claims.release(job_id, token, end)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -151,7 +151,7 @@ def test_death_before_painting_is_no_crash(store: JobStore, clock: Clock, end: s
         clock.run_out_lease(job_id)
         _reap_past_hold(store, clock)
     else:
-        store.release(job_id, "c1", end)  # type: ignore[arg-type]
+        store.claims.release(job_id, "c1", end)  # type: ignore[arg-type]
     record = load(store, job_id)
     assert (record.status, record.crashes, record.requeues) == ("queued", 0, 1)
 
@@ -167,10 +167,10 @@ def test_death_of_a_batch_marks_its_jobs_and_counts_nothing(store: JobStore, clo
     ids = submit_many(store, 2, batch_key="b")
     claim(store, max_batch=2)
     for job_id in ids:
-        store.report_started(job_id, "c1", 1)
+        store.claims.report_started(job_id, "c1", 1)
         clock.run_out_lease(job_id)
     clock.reaped(1)
-    assert store.reap().requeued == {CPU_QUEUE: 2}
+    assert store.reaper.reap().requeued == {CPU_QUEUE: 2}
     assert [(load(store, job_id).crashes, load(store, job_id).solo) for job_id in ids] == [
         (0, True),
         (0, True),
@@ -181,10 +181,10 @@ def test_eleventh_requeue_fails_the_job(store: JobStore) -> None:
     job_id = submit(store)
     for number in range(10):
         claim(store, f"c{number}")
-        assert store.release(job_id, f"c{number}", "drained") == "queued"
+        assert store.claims.release(job_id, f"c{number}", "drained") == "queued"
     claim(store, "c10")
     for _ in range(2):
-        assert store.release(job_id, "c10", "drained") == "failed"
+        assert store.claims.release(job_id, "c10", "drained") == "failed"
     record = load(store, job_id)
     assert record.error is not None
     assert record.error.code == "requeued_too_often"
@@ -195,13 +195,13 @@ def test_eleventh_requeue_fails_the_job(store: JobStore) -> None:
 def test_release_tells_the_same_again_when_repeated(store: JobStore) -> None:
     job_id = submit(store)
     claim(store)
-    store.report_started(job_id, "c1", 1)
+    store.claims.report_started(job_id, "c1", 1)
     for _ in range(3):
-        assert store.release(job_id, "c1", "crashed") == "queued"
+        assert store.claims.release(job_id, "c1", "crashed") == "queued"
     assert (load(store, job_id).crashes, load(store, job_id).requeues) == (1, 1)
     claim(store, "c2")
-    assert store.release(job_id, "c1", "crashed") == "queued"
-    assert store.release(job_id, "c0", "crashed") == "stale"
+    assert store.claims.release(job_id, "c1", "crashed") == "queued"
+    assert store.claims.release(job_id, "c0", "crashed") == "stale"
     assert load(store, job_id).status == "running"
 
 
@@ -215,12 +215,12 @@ def test_reap_wipes_a_result_that_is_old_enough(store: JobStore, clock: Clock) -
         succeed(store, job_id, token)
     clock.expire(old)
     clock.reaped(1)
-    assert store.reap().expired == 1
+    assert store.reaper.reap().expired == 1
     with pytest.raises(JobExpired):
         load(store, old)
     snapshot = _snapshot(store)
     assert set(snapshot.jobs) == {young}
-    assert store.take_wipes() == [f"{old}#now"]
+    assert store.wipes.take() == [f"{old}#now"]
     check_rules(snapshot)
 
 
@@ -229,13 +229,13 @@ def test_everything_goes_once_jobs_are_old(store: JobStore, clock: Clock) -> Non
     claim(store, queue=gpu_queue("g"))
     succeed(store, ids[0])
     for number, job_id in enumerate(ids):
-        store.cancel(job_id, f"t{number}") if number else None
+        store.jobs.cancel(job_id, f"t{number}") if number else None
         clock.expire(job_id)
     clock.reaped(1)
-    store.reap()
+    store.reaper.reap()
     clock.make_wipes_due()
-    for member in store.take_wipes():
-        store.end_wipe(member)
+    for member in store.wipes.take():
+        store.wipes.end(member)
     kept = {"seq", "queues", "seen:paint-gpu:g", "reaped_at", "hold_until"}
     assert _snapshot(store).kept == kept
 
@@ -246,47 +246,47 @@ def test_everything_goes_once_jobs_are_old(store: JobStore, clock: Clock) -> Non
 def test_reap_rings_for_every_job_after_two_short_passes(store: JobStore, clock: Clock) -> None:
     submit_many(store, 5)
     clock.reaped(1)
-    assert store.reap(min_gap_seconds=0).ring == {}
-    assert store.reap(min_gap_seconds=0).ring == {}
+    assert store.reaper.reap(min_gap_seconds=0).ring == {}
+    assert store.reaper.reap(min_gap_seconds=0).ring == {}
     clock.short_for(CPU_QUEUE, 1)
-    assert store.reap(min_gap_seconds=0).ring == {CPU_QUEUE: 5}
+    assert store.reaper.reap(min_gap_seconds=0).ring == {CPU_QUEUE: 5}
 
 
 def test_reap_rings_for_the_difference_only(store: JobStore, clock: Clock) -> None:
     submit_many(store, 5)
     store.redis.rpush(LIST, *"abc")
     clock.reaped(1)
-    store.reap(min_gap_seconds=0)
+    store.reaper.reap(min_gap_seconds=0)
     clock.short_for(CPU_QUEUE, 1)
-    assert store.reap(min_gap_seconds=0).ring == {CPU_QUEUE: 2}
+    assert store.reaper.reap(min_gap_seconds=0).ring == {CPU_QUEUE: 2}
 
 
 def test_reap_lets_one_reaper_ring(store: JobStore, clock: Clock) -> None:
     submit(store)
     clock.reaped(1)
-    store.reap(min_gap_seconds=0)
+    store.reaper.reap(min_gap_seconds=0)
     clock.short_for(CPU_QUEUE, 1)
-    assert store.reap(min_gap_seconds=0).ring == {CPU_QUEUE: 1}
-    assert store.reap(min_gap_seconds=0).ring == {}
+    assert store.reaper.reap(min_gap_seconds=0).ring == {CPU_QUEUE: 1}
+    assert store.reaper.reap(min_gap_seconds=0).ring == {}
     assert 0 < store.redis.pttl(f"{store.namespace}:guard:{CPU_QUEUE}") <= 2000
 
 
 def test_reap_starts_counting_anew_when_deliveries_sufficed(store: JobStore, clock: Clock) -> None:
     submit(store)
     clock.reaped(1)
-    store.reap(min_gap_seconds=0)
+    store.reaper.reap(min_gap_seconds=0)
     store.redis.rpush(LIST, "a")
-    store.reap(min_gap_seconds=0)
+    store.reaper.reap(min_gap_seconds=0)
     store.redis.delete(LIST)
     clock.short_for(CPU_QUEUE, 1)
-    assert store.reap(min_gap_seconds=0).ring == {}
+    assert store.reaper.reap(min_gap_seconds=0).ring == {}
 
 
 def test_reap_drops_deliveries_that_no_job_needs(store: JobStore, clock: Clock) -> None:
     submit(store)
     store.redis.rpush(LIST, *[f"d-{number}" for number in range(1500)])
     clock.reaped(1)
-    store.reap(min_gap_seconds=0)
+    store.reaper.reap(min_gap_seconds=0)
     assert store.redis.llen(LIST) == 1001
 
 
@@ -294,5 +294,5 @@ def test_reap_bounds_what_dead_workers_left(store: JobStore, clock: Clock) -> No
     submit(store)
     store.redis.rpush(f"{LIST}:intermediate", *range(1000))
     clock.reaped(1)
-    store.reap(min_gap_seconds=0)
+    store.reaper.reap(min_gap_seconds=0)
     assert store.redis.llen(f"{LIST}:intermediate") == 256

@@ -35,7 +35,7 @@ KEY = Idempotency("key", "fingerprint")
 
 
 def _announce(store: JobStore, state: str = "idle", queue: str = CPU_QUEUE) -> None:
-    store.announce("w1", queue, methods=[("inpaint", "patch")], models=[], state=state)
+    store.presence.announce("w1", queue, methods=[("inpaint", "patch")], models=[], state=state)
 
 
 def test_submit_writes_the_job_as_asked(store: JobStore, clock: Clock) -> None:
@@ -43,7 +43,7 @@ def test_submit_writes_the_job_as_asked(store: JobStore, clock: Clock) -> None:
     spec = make_spec(params=params, cost=1 / 3)
     before = clock.now_ms()
     submit(store, spec, start=10, finish=20, ttl=30)
-    view = store.load(spec.job_id, spec.tenant)
+    view = store.jobs.load(spec.job_id, spec.tenant)
     assert view.record.spec == spec
     assert (view.record.status, view.record.version, view.position) == ("queued", 1, 0)
     created = round(view.record.created_at.timestamp() * 1000)
@@ -86,7 +86,7 @@ def test_submit_keeps_tenants_keys_apart(store: JobStore) -> None:
 
 def test_submit_accepts_the_key_anew_after_delete(store: JobStore) -> None:
     first = submit(store, idempotency=KEY)
-    store.delete(first, "default")
+    store.jobs.delete(first, "default")
     assert submit(store, idempotency=Idempotency("key", "another")) != first
 
 
@@ -96,7 +96,7 @@ def test_submit_says_expired_when_the_job_of_the_key_is_gone(store: JobStore, cl
     succeed(store, first)
     clock.expire(first)
     clock.reaped(1)
-    assert store.reap().expired == 1
+    assert store.reaper.reap().expired == 1
     with pytest.raises(JobExpired):
         submit(store, idempotency=KEY)
 
@@ -112,7 +112,7 @@ def test_delete_leaves_the_key_when_it_belongs_to_a_later_job(store: JobStore) -
     for key in store.redis.keys(f"{store.namespace}:idempotency:*"):
         store.redis.delete(key)  # It ran out.
     second = submit(store, idempotency=KEY)
-    store.delete(first, "default")
+    store.jobs.delete(first, "default")
     assert submit(store, idempotency=KEY) == second
 
 
@@ -168,8 +168,8 @@ def test_submit_leaves_nothing_but_the_upload_entry_when_it_refuses(store: JobSt
     with pytest.raises(QueueFull):
         submit(store, spec, limits=SubmitLimits(0, 10, 900))
     assert take_snapshot(store.redis, store.namespace).members("wipe") == {f"{spec.job_id}#upload"}
-    store.abandon_upload(spec.job_id)
-    assert store.take_wipes() == [f"{spec.job_id}#now"]
+    store.jobs.abandon_upload(spec.job_id)
+    assert store.wipes.take() == [f"{spec.job_id}#now"]
 
 
 def test_submit_warns_when_no_worker_is_online(store: JobStore) -> None:
@@ -182,7 +182,7 @@ def test_submit_warns_when_no_worker_is_online(store: JobStore) -> None:
 def test_submit_keeps_its_warnings_beside_those_of_the_painting(store: JobStore) -> None:
     job_id = submit(store)
     claim(store)
-    store.finish_succeeded(
+    store.claims.finish_succeeded(
         job_id,
         "c1",
         outputs=[make_output(job_id, "c1")],
@@ -221,7 +221,7 @@ def test_submit_counts_the_absence_from_the_first_miss_when_no_worker_was_ever_s
 
 def test_submit_does_not_count_a_broken_worker(store: JobStore, clock: Clock) -> None:
     _announce(store, state="broken")
-    assert [worker.state for worker in store.workers()] == ["broken"]
+    assert [worker.state for worker in store.presence.load_workers()] == ["broken"]
     assert load(store, submit(store)).warnings
     clock.miss_worker(CPU_QUEUE, seconds=910)
     _announce(store, state="broken")
@@ -231,11 +231,11 @@ def test_submit_does_not_count_a_broken_worker(store: JobStore, clock: Clock) ->
 
 def test_submit_refuses_when_the_upload_was_given_up(store: JobStore, clock: Clock) -> None:
     spec = make_spec()
-    store.begin_upload(spec.job_id)
+    store.jobs.begin_upload(spec.job_id)
     clock.pass_upload(spec.job_id)
-    assert store.take_wipes() == [f"{spec.job_id}#now"]
+    assert store.wipes.take() == [f"{spec.job_id}#now"]
     with pytest.raises(StoreUnavailable):
-        store.submit(
+        store.jobs.submit(
             spec,
             start_within_seconds=None,
             finish_within_seconds=10,
@@ -247,18 +247,18 @@ def test_submit_refuses_when_the_upload_was_given_up(store: JobStore, clock: Clo
 def test_submit_is_safe_from_the_wiper_when_it_came_first(store: JobStore, clock: Clock) -> None:
     spec = make_spec()
     submit(store, spec)
-    store.begin_upload(spec.job_id)
+    store.jobs.begin_upload(spec.job_id)
     clock.make_wipes_due()
-    assert store.take_wipes() == []
+    assert store.wipes.take() == []
     check_rules(take_snapshot(store.redis, store.namespace))
 
 
 def test_submit_does_not_revive_a_deleted_job_when_repeated(store: JobStore) -> None:
     spec = make_spec()
     submit(store, spec)
-    store.delete(spec.job_id, spec.tenant)
+    store.jobs.delete(spec.job_id, spec.tenant)
     with pytest.raises(StoreUnavailable):
-        store.submit(
+        store.jobs.submit(
             spec,
             start_within_seconds=None,
             finish_within_seconds=10,

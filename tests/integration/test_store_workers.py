@@ -35,7 +35,7 @@ from tests.support.snapshots import check_rules, take_snapshot
 
 
 def _announce(store: JobStore, name: str, queue: str = CPU_QUEUE, state: str = "idle") -> None:
-    store.announce(
+    store.presence.announce(
         name,
         queue,
         methods=[("inpaint", "patch"), ("outpaint", "mirror")],
@@ -47,8 +47,8 @@ def _announce(store: JobStore, name: str, queue: str = CPU_QUEUE, state: str = "
 def test_workers_tells_who_is_there(store: JobStore, clock: Clock) -> None:
     _announce(store, "w1", state="starting")
     _announce(store, 'w"2', gpu_queue("g"), "busy")
-    store.announce("w0", CPU_QUEUE, methods=[], models=[], state="starting")
-    found = {worker.name: worker for worker in store.workers()}
+    store.presence.announce("w0", CPU_QUEUE, methods=[], models=[], state="starting")
+    found = {worker.name: worker for worker in store.presence.load_workers()}
     assert set(found) == {"w0", "w1", 'w"2'}
     assert found["w1"].methods == [("inpaint", "patch"), ("outpaint", "mirror")]
     assert (found["w0"].methods, found["w0"].models) == ([], [])
@@ -58,18 +58,18 @@ def test_workers_tells_who_is_there(store: JobStore, clock: Clock) -> None:
 
 def test_workers_forgets_one_that_left(store: JobStore) -> None:
     _announce(store, "w1")
-    store.leave("w1", CPU_QUEUE)
-    store.leave("w1", CPU_QUEUE)
-    assert store.workers() == []
+    store.presence.leave("w1", CPU_QUEUE)
+    store.presence.leave("w1", CPU_QUEUE)
+    assert store.presence.load_workers() == []
     assert load(store, submit(store)).warnings
 
 
 def test_workers_forgets_one_that_is_silent_for_three_leases(broker_url: str) -> None:
     store = connect(broker_url, lease_seconds=0.02)
     _announce(store, "w1")
-    assert store.workers()
+    assert store.presence.load_workers()
     threading.Event().wait(0.2)
-    assert store.workers() == []
+    assert store.presence.load_workers() == []
     assert load(store, submit(store)).warnings
     _announce(store, "w2")
     assert take_snapshot(store.redis, store.namespace).members("workers", CPU_QUEUE) == {"w2"}
@@ -80,12 +80,12 @@ def test_calls_say_unavailable_when_the_broker_is_away() -> None:
     store = connect("unix:///no/such/broker.sock")
     for call in (
         store.check_ready,
-        store.workers,
-        store.reap,
-        store.take_wipes,
-        lambda: store.renew([]),
+        store.presence.load_workers,
+        store.reaper.reap,
+        store.wipes.take,
+        lambda: store.claims.renew([]),
         lambda: claim(store),
-        lambda: store.load("x", "default"),
+        lambda: store.jobs.load("x", "default"),
     ):
         with pytest.raises(BrokerUnavailable) as caught:
             call()
@@ -160,17 +160,17 @@ def _wait_until(is_so: Callable[[], bool]) -> None:
 
 def _run_batch_and_webhooks(store: JobStore) -> None:
     """Run the scripts that a batch with a webhook needs, and those of its delivery."""
-    store.add_webhook_key("default", "k1", "whsec_AA")
-    begun = store.begin_batch(
+    store.signing_keys.add("default", "k1", "whsec_AA")
+    begun = store.batches.begin(
         "batch_A", "default", total=1, ttl_seconds=60, webhook_url="https://example.org/hook"
     )
-    store.close_batch(begun.batch_id, [(0, "{}")])
-    assert store.load_batch(begun.batch_id, "default")[0].state == "ended"
+    store.batches.close(begun.batch_id, [(0, "{}")])
+    assert store.batches.load(begun.batch_id, "default")[0].state == "ended"
     [taken] = take(store)
     end(store, taken)
-    store.redeliver(begun.batch_id, "default", redelivery_id="r1")
-    store.mute_batch(begun.batch_id, "default")
-    store.forget_batch(begun.batch_id, "default")
+    store.webhooks.redeliver(begun.batch_id, "default", redelivery_id="r1")
+    store.batches.mute(begun.batch_id, "default")
+    store.batches.forget(begun.batch_id, "default")
 
 
 @pytest.mark.slow
@@ -179,24 +179,24 @@ def test_every_script_runs_in_a_cluster(cluster_url: str) -> None:
     clock = Clock(store)
     ids = submit_many(store, 3, batch_key="b")
     assert claim(store, max_batch=2) == ids[:2]
-    store.report_started(ids[0], "c1", 1)
-    store.report_mask(ids[0], "c1", 2, MASK, "p")
-    assert store.renew([(ids[0], "c1"), (ids[1], "c1")]) == ["ok", "ok"]
+    store.claims.report_started(ids[0], "c1", 1)
+    store.claims.report_mask(ids[0], "c1", 2, MASK, "p")
+    assert store.claims.renew([(ids[0], "c1"), (ids[1], "c1")]) == ["ok", "ok"]
     assert succeed(store, ids[0]) == "succeeded"
-    assert store.release(ids[1], "c1", "drained") == "queued"
-    store.cancel(ids[1], "default")
-    assert len(store.list_jobs("default").jobs) == 3
-    assert store.queue_state(CPU_QUEUE).waiting == 1
+    assert store.claims.release(ids[1], "c1", "drained") == "queued"
+    store.jobs.cancel(ids[1], "default")
+    assert len(store.jobs.load_page("default").jobs) == 3
+    assert store.queues.load_state(CPU_QUEUE).waiting == 1
     assert claim_all(store) == [[ids[2]]]
-    store.delete(ids[2], "default")
+    store.jobs.delete(ids[2], "default")
     clock.expire(ids[0])
     clock.reaped(1)
-    assert store.reap().expired == 1
-    assert len(store.take_wipes()) == 2
+    assert store.reaper.reap().expired == 1
+    assert len(store.wipes.take()) == 2
     _announce(store, "w1")
-    assert len(store.workers()) == 1
-    store.begin_upload(make_spec().job_id)
-    assert store.revoke_key(make_key(store).split("_")[1])
+    assert len(store.presence.load_workers()) == 1
+    store.jobs.begin_upload(make_spec().job_id)
+    assert store.keys.revoke(make_key(store).split("_")[1])
     _run_batch_and_webhooks(store)
     check_rules(take_snapshot(store.redis, store.namespace))
     assert len(store.redis.script_exists(*_digests(store))) == len(SCRIPTS)
@@ -205,4 +205,4 @@ def test_every_script_runs_in_a_cluster(cluster_url: str) -> None:
 
 
 def _digests(store: JobStore) -> list[str]:
-    return [script.sha for script in store._scripts.values()]
+    return [script.sha for script in store.scripts.registered.values()]

@@ -73,13 +73,13 @@ def test_deleted_list_is_rung_full_again(store: JobStore, clock: Clock, wakeups:
     submit_many(store, 7)
     wakeups.ring(CPU_QUEUE, 7)
     clock.reaped(1)
-    assert store.reap(min_gap_seconds=0).ring == {}
+    assert store.reaper.reap(min_gap_seconds=0).ring == {}
     store.redis.delete(rq_list(DEFAULT_NAMESPACE, CPU_QUEUE))
-    store.reap(min_gap_seconds=0)
+    store.reaper.reap(min_gap_seconds=0)
     clock.short_for(CPU_QUEUE, 1)
-    for queue, count in store.reap(min_gap_seconds=0).ring.items():
+    for queue, count in store.reaper.reap(min_gap_seconds=0).ring.items():
         wakeups.ring(queue, count)
     snapshot = take_snapshot(store.redis, store.namespace)
     assert len(snapshot.lists[f"rq:queue:{CPU_QUEUE}"]) == 7
-    assert store.reap(min_gap_seconds=0).ring == {}
+    assert store.reaper.reap(min_gap_seconds=0).ring == {}
     assert f"short:{CPU_QUEUE}" not in take_snapshot(store.redis, store.namespace).strings

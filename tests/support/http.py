@@ -103,7 +103,7 @@ def finish_job(app: Flask, data: bytes, count: int = 1) -> str:
     """Claim the next job and commit pictures, as a worker does; gives the job's id."""
     context = context_of(app)
     token = new_token()
-    (claimed,) = context.store.claim(CPU_QUEUE, worker="test", claim_id=token)
+    (claimed,) = context.store.claims.take(CPU_QUEUE, worker="test", claim_id=token)
     outputs = []
     for index in range(count):
         path = output_path(claimed.job_id, token, index, "png")
@@ -123,7 +123,7 @@ def finish_job(app: Flask, data: bytes, count: int = 1) -> str:
                 ),
             )
         )
-    verdict = context.store.finish_succeeded(
+    verdict = context.store.claims.finish_succeeded(
         claimed.job_id, token, outputs=outputs, recipe=Recipe(engine="test"), timings=Timings()
     )
     assert verdict == "succeeded"

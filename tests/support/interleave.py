@@ -59,7 +59,7 @@ class Interleaver:
         job = self.jobs.setdefault(spec.job_id, ModelJob(spec, key, has_blobs=True))
         # The API begins an upload once, so a repeat can only come while nothing has followed it.
         if job.order == 0 and job.has_blobs and not self._is_given_up(job):
-            self.store.begin_upload(spec.job_id)
+            self.store.jobs.begin_upload(spec.job_id)
             job.has_upload = True
 
     def _is_given_up(self, job: ModelJob) -> bool:
@@ -68,7 +68,7 @@ class Interleaver:
     def _submit(self, job_id: str) -> None:
         job = self.jobs[job_id]
         got = outcome(
-            lambda: self.store.submit(
+            lambda: self.store.jobs.submit(
                 job.spec,
                 start_within_seconds=1000,
                 finish_within_seconds=2000,
@@ -99,11 +99,11 @@ class Interleaver:
         return job_id, False
 
     def _abandon(self, job_id: str) -> None:
-        self.store.abandon_upload(job_id)
+        self.store.jobs.abandon_upload(job_id)
 
     def _cancel(self, job_id: str, tenant: str) -> None:
         job = self.jobs[job_id]
-        got = outcome(lambda: self.store.cancel(job_id, tenant).record.status.value)
+        got = outcome(lambda: self.store.jobs.cancel(job_id, tenant).record.status.value)
         if job.status in ("succeeded", "failed") and tenant == job.spec.tenant:
             expected = "already_finished"
         else:
@@ -120,12 +120,12 @@ class Interleaver:
         return job.status or "job_expired"
 
     def _view(self, job_id: str, tenant: str) -> None:
-        got = outcome(lambda: self.store.load(job_id, tenant).record.status.value)
+        got = outcome(lambda: self.store.jobs.load(job_id, tenant).record.status.value)
         assert got == self._expect_seen(self.jobs[job_id], tenant)
 
     def _delete(self, job_id: str, tenant: str, delete_id: str) -> None:
         job = self.jobs[job_id]
-        got = outcome(lambda: self.store.delete(job_id, tenant, delete_id=delete_id))
+        got = outcome(lambda: self.store.jobs.delete(job_id, tenant, delete_id=delete_id))
         seen = self._expect_seen(job, tenant)
         if seen in ("not_found", "job_expired"):
             assert got == (None if job.deleted_by == delete_id else seen)
@@ -137,7 +137,7 @@ class Interleaver:
     # Workers --------------------------------------------------------------------------------------
 
     def _claim(self, claim_id: str, max_batch: int, warm_model: str) -> None:
-        rows = self.store.claim(
+        rows = self.store.claims.take(
             CPU_QUEUE,
             worker=f"worker-{claim_id}",
             claim_id=claim_id,
@@ -183,11 +183,11 @@ class Interleaver:
         """A claim ends the late jobs that it meets; which ones, the store tells."""
         for job_id, job in self.jobs.items():
             if job.status == "queued" and job.is_late:
-                job.status = self.store.load(job_id, job.spec.tenant).record.status.value
+                job.status = self.store.jobs.load(job_id, job.spec.tenant).record.status.value
                 assert job.status in ("queued", "failed")
 
     def _renew(self, rows: list[tuple[str, str]]) -> None:
-        got = self.store.renew(rows)
+        got = self.store.claims.renew(rows)
         assert got == [self._expect_renew(self.jobs[job_id], token) for job_id, token in rows]
 
     def _expect_renew(self, job: ModelJob, token: str) -> str:
@@ -199,16 +199,18 @@ class Interleaver:
         return "late" if job.late else "ok"
 
     def _started(self, job_id: str, token: str, number: int) -> None:
-        self.store.report_started(job_id, token, number)
+        self.store.claims.report_started(job_id, token, number)
         if self._takes_report(job_id, token, number):
             self.jobs[job_id].painting = True
 
     def _progress(self, job_id: str, token: str, number: int) -> None:
-        self.store.report_progress(job_id, token, number, PROGRESS)
+        self.store.claims.report_progress(job_id, token, number, PROGRESS)
         self._takes_report(job_id, token, number)
 
     def _mask(self, job_id: str, token: str, number: int) -> None:
-        self.store.report_mask(job_id, token, number, MASK, f"jobs/{job_id}/{token}/mask.png")
+        self.store.claims.report_mask(
+            job_id, token, number, MASK, f"jobs/{job_id}/{token}/mask.png"
+        )
         self._takes_report(job_id, token, number)
 
     def _takes_report(self, job_id: str, token: str, number: int) -> bool:
@@ -223,7 +225,7 @@ class Interleaver:
         if succeeds:
             got: str = succeed(self.store, job_id, token)
         else:
-            got = self.store.finish_failed(job_id, token, FAILURE)
+            got = self.store.claims.finish_failed(job_id, token, FAILURE)
         if job.status and job.committed == token:
             assert got == job.status
         elif not job.holds(token):
@@ -236,7 +238,7 @@ class Interleaver:
 
     def _release(self, job_id: str, token: str, why: Outcome) -> None:
         job = self.jobs[job_id]
-        got = self.store.release(job_id, token, why)
+        got = self.store.claims.release(job_id, token, why)
         if job.holds(token):
             job.released = (token, job.give_back(died=why != "drained"))
             assert got == job.released[1]
@@ -247,7 +249,7 @@ class Interleaver:
 
     def _reap(self) -> None:
         self.clock.reaped(1.0)
-        report = self.store.reap(min_gap_seconds=0)
+        report = self.store.reaper.reap(min_gap_seconds=0)
         requeued = ended = expired = 0
         for job in self.jobs.values():
             # In the order of the pass: what a lease gives back late is failed by its deadline.
@@ -264,7 +266,7 @@ class Interleaver:
         assert (report.expired, report.held) == (expired, False)
 
     def _take_wipes(self) -> None:
-        members = self.store.take_wipes()
+        members = self.store.wipes.take()
         self.taken += members
         for member in members:
             self.jobs[wiped_job_id(member)].has_upload = False
@@ -274,7 +276,7 @@ class Interleaver:
         job = self.jobs[wiped_job_id(member)]
         assert not job.status, "pictures of a job that is there would be deleted"
         job.has_blobs = False
-        self.store.end_wipe(member)
+        self.store.wipes.end(member)
 
     # Time -----------------------------------------------------------------------------------------
 

@@ -14,7 +14,7 @@ def make_key(
 ) -> str:
     """Keep a new key of a tenant; gives it whole."""
     key = draw_key()
-    store.add_key(key, tenant, scopes, KeyLimits(**limits))
+    store.keys.add(key, tenant, scopes, KeyLimits(**limits))
     return key
 
 

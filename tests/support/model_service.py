@@ -60,7 +60,7 @@ class ModelService:
 
     def loaded_models(self) -> list[str]:
         """Give the names of the models that the worker says are loaded."""
-        [worker] = self.stack.store.workers()
+        [worker] = self.stack.store.presence.load_workers()
         return worker.models
 
     def wait_idle(self, seconds: float = 20) -> None:
@@ -78,7 +78,7 @@ class ModelService:
             self.worker.send_signal(signal.SIGCONT)
 
     def _state(self) -> str:
-        [worker] = self.stack.store.workers()
+        [worker] = self.stack.store.presence.load_workers()
         return worker.state
 
     def _post(self, path: str, files: Mapping[str, bytes], fields: Mapping[str, object]) -> str:

@@ -85,8 +85,8 @@ def submit(
 ) -> str:
     """Submit a job as the API does, upload entry first; gives its id."""
     spec = spec or make_spec(**changes)
-    store.begin_upload(spec.job_id)
-    answer = store.submit(
+    store.jobs.begin_upload(spec.job_id)
+    answer = store.jobs.submit(
         spec,
         start_within_seconds=start,
         finish_within_seconds=finish,
@@ -110,14 +110,14 @@ def take(store: JobStore, take_id: str = "t1", **shares: Any) -> list[TakenWebho
     """Take from the outbox as a courier that has nothing in hand."""
     given: dict[str, Any] = {"limit": 16, "per_group": 8, "per_tenant": 8}
     given |= {"groups": {}, "tenants": {}, **shares}
-    return store.take_webhooks(take_id, Shares(**given), lease_seconds=30)
+    return store.webhooks.take(take_id, Shares(**given), lease_seconds=30)
 
 
 def end(store: JobStore, taken: TakenWebhook, error: str | None = None, **options: Any) -> str:
     """Write what came of a try: delivered unless an error is given."""
     given: dict[str, Any] = {"seconds": 0.1, "status": 500 if error else 204, "gives_up": False}
     given |= {"delay_seconds": 60, "window_seconds": 3600, "error": error, **options}
-    return store.end_webhook(taken, **given)
+    return store.webhooks.end(taken, **given)
 
 
 def submit_many(store: JobStore, count: int, **changes: Any) -> list[str]:
@@ -129,7 +129,7 @@ def claim(
     store: JobStore, claim_id: str = "c1", queue: str = CPU_QUEUE, **options: Any
 ) -> list[str]:
     """Claim; gives the ids."""
-    rows = store.claim(queue, worker="w1", claim_id=claim_id, **options)
+    rows = store.claims.take(queue, worker="w1", claim_id=claim_id, **options)
     return [row.job_id for row in rows]
 
 
@@ -161,14 +161,14 @@ def make_output(job_id: str, token: str) -> Output:
 def succeed(store: JobStore, job_id: str, token: str = FIRST_CLAIM) -> FinishVerdict:
     """Commit one output."""
     outputs = [make_output(job_id, token)]
-    return store.finish_succeeded(
+    return store.claims.finish_succeeded(
         job_id, token, outputs=outputs, recipe=Recipe(engine="test"), timings=Timings()
     )
 
 
 def load(store: JobStore, job_id: str, tenant: str = TENANT) -> JobRecord:
     """Read a record."""
-    return store.load(job_id, tenant).record
+    return store.jobs.load(job_id, tenant).record
 
 
 def outcome(call: Callable[[], Any]) -> Any:

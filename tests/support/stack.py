@@ -84,7 +84,7 @@ class Stack:
 
         def is_idle() -> bool:
             assert process.poll() is None, self.logs()
-            found = self.store.workers()
+            found = self.store.presence.load_workers()
             return any(w.name.endswith(suffix) and w.state in ("idle", "busy") for w in found)
 
         wait_for(is_idle, self.ready_seconds, self.logs)
@@ -93,7 +93,7 @@ class Stack:
         """Upload a small picture with a mask, submit and ring; gives the job's id."""
         spec = self.make_spec(tag, **overrides)
         store = self.store
-        store.submit(
+        store.jobs.submit(
             spec,
             start_within_seconds=spec.params.start_within_seconds,
             finish_within_seconds=spec.params.finish_within_seconds or 600,
@@ -107,7 +107,7 @@ class Stack:
     def make_spec(self, tag: str, **overrides: object) -> JobSpec:
         """Upload the pictures of a job and give its spec, not yet submitted."""
         job_id = new_job_id()
-        self.store.begin_upload(job_id)
+        self.store.jobs.begin_upload(job_id)
         params = {"method": "patch", "seed": 7, "num_images": 1, "output_format": "png", "grow": 0}
         params |= {"mask_polarity": "white_repaints", "mask_threshold": 128, "tags": [tag]}
         spec = {
@@ -136,7 +136,7 @@ class Stack:
         )
 
     def record(self, job_id: str, tenant: str = "default") -> JobRecord:
-        return self.store.load(job_id, tenant).record
+        return self.store.jobs.load(job_id, tenant).record
 
     def wait_status(self, job_id: str, *wanted: JobStatus, seconds: float = 20) -> JobRecord:
         """Wait until the job has one of these statuses."""

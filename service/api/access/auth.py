@@ -83,7 +83,7 @@ def _authenticate(scope: Scope) -> Caller:
         _refuse(Unauthorized("send an API key: Authorization: Bearer pj_…"), _REALM)
     text = text.strip()
     key_id = find_key_id(text)
-    kept = try_twice(lambda: get_context().store.find_key(key_id)) if key_id else None
+    kept = try_twice(lambda: get_context().store.keys.find(key_id)) if key_id else None
     if kept is None or not is_key_of(text, kept):
         told = Unauthorized("the API key is unknown, wrong or revoked")
         _refuse(told, f'{_REALM}, error="invalid_token"')

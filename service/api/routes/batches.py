@@ -61,7 +61,7 @@ def list_items(batch_id: str) -> Response:
     first, limit = _read_page()
     _check_id(batch_id)
     context = get_context()
-    record, items = context.store.load_batch(
+    record, items = context.store.batches.load(
         batch_id, get_caller().tenant, first=first, limit=limit
     )
     base_url = context.settings.public_url

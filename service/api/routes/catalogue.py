@@ -23,7 +23,7 @@ from service.documents.schemas import (
     QueuePressure,
 )
 from service.pictures.checks import MAX_ASPECT, MIN_SIDE_PIXELS
-from service.store import Presence
+from service.store import OnlineWorker
 from service.submission.output import list_output_formats
 from service.submission.planning import MAX_PAINTED_PIXELS
 from service.waiting.streams import count_seats
@@ -41,14 +41,14 @@ def build_blueprint() -> Blueprint:
 def list_methods() -> Response:
     """Tell which methods there are, and who is online to serve them."""
     context = get_context()
-    workers = context.store.workers()
+    workers = context.store.presence.load_workers()
     return render(MethodList(methods=[_describe(context, method, workers) for method in METHODS]))
 
 
 def list_models() -> Response:
     """Tell which models are served, and by whom, and which could be."""
     context = get_context()
-    workers = context.store.workers()
+    workers = context.store.presence.load_workers()
     catalogue = context.catalogue
     models = [_describe_model(entry, catalogue, workers) for entry in catalogue.models]
     models += [_describe_model(entry, catalogue, []) for entry in catalogue.known]
@@ -56,7 +56,7 @@ def list_models() -> Response:
 
 
 def _describe_model(
-    entry: ModelEntry, catalogue: Catalogue, workers: list[Presence]
+    entry: ModelEntry, catalogue: Catalogue, workers: list[OnlineWorker]
 ) -> ModelAnswer:
     traits = entry.traits
     shared = set(ModelAnswer.model_fields) & set(ModelEntry.model_fields)
@@ -110,7 +110,7 @@ def _describe_pressure(context: Context) -> PressureAnswer | None:
     """Tell how much room there is; the limits are told without it when nobody answers."""
     try:
         room, refusal = context.gate.look(), context.gate.find_refusal()
-        queues = [_describe_queue(context, queue) for queue in context.store.queue_names()]
+        queues = [_describe_queue(context, queue) for queue in context.store.queues.load_names()]
     except (BrokerUnavailable, StoreUnavailable):
         return None
     return PressureAnswer(
@@ -132,7 +132,7 @@ def _describe_queue(context: Context, queue: str) -> QueuePressure:
     )
 
 
-def _describe(context: Context, method: MethodInfo, workers: list[Presence]) -> MethodAnswer:
+def _describe(context: Context, method: MethodInfo, workers: list[OnlineWorker]) -> MethodAnswer:
     catalogue = context.catalogue
     chosen = "generate" if catalogue.default_model else BEST_WEIGHT_FREE[method.operation]
     queues = {gpu_queue(entry.group) for entry in catalogue.models}

@@ -32,7 +32,7 @@ def list_deliveries(job_id: str) -> Response:
     """Tell what became of a job's webhooks."""
     _check_job_id(job_id)
     # First of all whose job it is.
-    get_context().store.load(job_id, get_caller().tenant)
+    get_context().store.jobs.load(job_id, get_caller().tenant)
     return _render(job_id, 200)
 
 
@@ -45,7 +45,7 @@ def redeliver(job_id: str) -> Response:
 def list_batch_deliveries(batch_id: str) -> Response:
     """Tell what became of a batch's webhook."""
     _check_batch_id(batch_id)
-    get_context().store.load_batch(batch_id, get_caller().tenant)
+    get_context().store.batches.load(batch_id, get_caller().tenant)
     return _render(batch_id, 200)
 
 
@@ -58,12 +58,16 @@ def redeliver_batch(batch_id: str) -> Response:
 def _redeliver(subject_id: str) -> Response:
     webhook_id = _read_query()
     store, tenant, redelivery_id = get_context().store, get_caller().tenant, secrets.token_hex(8)
-    try_twice(lambda: store.redeliver(subject_id, tenant, webhook_id, redelivery_id=redelivery_id))
+    try_twice(
+        lambda: store.webhooks.redeliver(
+            subject_id, tenant, webhook_id, redelivery_id=redelivery_id
+        )
+    )
     return _render(subject_id, 202)
 
 
 def _render(subject_id: str, status: int) -> Response:
-    deliveries = get_context().store.load_deliveries(subject_id)
+    deliveries = get_context().store.webhooks.load_deliveries(subject_id)
     return render(Deliveries(deliveries=deliveries), status)
 
 

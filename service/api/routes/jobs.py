@@ -117,7 +117,7 @@ def get_preview(job_id: str) -> Response:
 def cancel_job(job_id: str) -> Response:
     """Cancel a job: 200 once it is canceled, 202 while a worker stops."""
     _check_id(job_id)
-    view = get_context().store.cancel(job_id, get_caller().tenant)
+    view = get_context().store.jobs.cancel(job_id, get_caller().tenant)
     return render_job(view, 200 if view.record.status is JobStatus.CANCELED else 202)
 
 
@@ -128,7 +128,7 @@ def _check_id(job_id: str) -> None:
 
 def _load(job_id: str) -> JobView:
     _check_id(job_id)
-    return get_context().store.load(job_id, get_caller().tenant)
+    return get_context().store.jobs.load(job_id, get_caller().tenant)
 
 
 def _find_output(record: JobRecord, index: int) -> Output:

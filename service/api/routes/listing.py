@@ -23,7 +23,7 @@ def list_jobs() -> Response:
     """Tell the caller's jobs, newest first."""
     query = read_query(request.args.to_dict(flat=False))
     context = get_context()
-    page = context.store.list_jobs(
+    page = context.store.jobs.load_page(
         get_caller().tenant,
         statuses=query.statuses,
         tag=query.tag,

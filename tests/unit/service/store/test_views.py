@@ -38,6 +38,6 @@ def test_digest_changes_with_record_place_and_wait_only(broker_url: str) -> None
     assert parse_view([told[0], 0, -1, 9]).digest() == first
     assert parse_view(_told(store, job_id, place=1)).digest() != first
     assert parse_view(_told(store, job_id, wait_ms=5)).digest() != first
-    store.cancel(job_id, "default")
+    store.jobs.cancel(job_id, "default")
     assert parse_view(_told(store, job_id)).digest() != first
     store.redis.close()

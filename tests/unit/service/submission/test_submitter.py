@@ -16,6 +16,7 @@ from service.contract.params import InpaintParams
 from service.contract.regions import Region
 from service.store import JobStore, Submitted, connect
 from service.store.blobs import BlobStore
+from service.store.job_records import JobRecords
 from service.store.wakeups import Wakeups
 from service.submission.admission import Gate
 from service.submission.inspection import Asked
@@ -24,8 +25,8 @@ from service.submission.submitter import Submitter, fingerprint
 from tests.support.http import mask, picture
 
 
-class ForgetfulStore(JobStore):
-    """A store that does as it is told, but whose first answer is lost on the way."""
+class ForgetfulRecords(JobRecords):
+    """Records that do as they are asked, but whose first answer is lost on the way."""
 
     lost = 0
 
@@ -68,14 +69,15 @@ def test_submit_never_queues_an_inpainting_without_a_mask(store: JobStore, tmp_p
 
 
 def test_submit_repeats_when_the_answer_is_lost(broker_url: str, tmp_path: Path) -> None:
-    store = ForgetfulStore(Redis.from_url(broker_url))
+    store = connect(broker_url)
+    store.jobs = ForgetfulRecords(store.scripts)
     submitter = _submitter(store, tmp_path)
     with submitter.open_intake() as intake:
         accepted = submitter.submit(_asked(intake))
     assert accepted.view.record.job_id == intake.job_id
     assert not accepted.replayed
     assert accepted.view.record.version == 1
-    assert store.take_wipes() == []
+    assert store.wipes.take() == []
 
 
 def test_submit_accepts_although_nobody_can_be_rung(store: JobStore, tmp_path: Path) -> None:
@@ -83,7 +85,7 @@ def test_submit_accepts_although_nobody_can_be_rung(store: JobStore, tmp_path: P
     submitter = _submitter(store, tmp_path, dead)
     with submitter.open_intake() as intake:
         submitter.submit(_asked(intake))
-    (claimed,) = store.claim(CPU_QUEUE, worker="w", claim_id="c")
+    (claimed,) = store.claims.take(CPU_QUEUE, worker="w", claim_id="c")
     assert claimed.job_id == intake.job_id
 
 
@@ -95,7 +97,7 @@ def test_submit_wipes_the_uploads_of_a_replay(store: JobStore, tmp_path: Path) -
         accepted = submitter.submit(_asked(second, "key", seed=1))
     assert accepted.replayed
     assert accepted.view.record.job_id == first.job_id
-    assert [member.split("#")[0] for member in store.take_wipes()] == [second.job_id]
+    assert [member.split("#")[0] for member in store.wipes.take()] == [second.job_id]
 
 
 def test_submit_keeps_nothing_of_a_refused_request(store: JobStore, tmp_path: Path) -> None:

@@ -95,7 +95,7 @@ def test_late_joiner_gets_no_gap(store: JobStore, streams: Streams) -> None:
         time.sleep(0.05)
         with streams.admit() as second:
             second.join(job_id)
-            past = store.list_events(job_id)
+            past = store.events.load_after(job_id)
             writer.join()
             later = [event for event in _drain(second) if event.id > past[-1].id]
         assert [event.version for event in [*past, *later]] == list(range(1, 64))
@@ -104,7 +104,7 @@ def test_late_joiner_gets_no_gap(store: JobStore, streams: Streams) -> None:
 
 def _tell(store: JobStore, job_id: str, count: int) -> None:
     for number in range(1, count + 1):
-        store.report_progress(job_id, "c1", number, PROGRESS)
+        store.claims.report_progress(job_id, "c1", number, PROGRESS)
         time.sleep(0.002)
     succeed(store, job_id)
 
@@ -114,7 +114,7 @@ def test_wiped_job_is_told_of(store: JobStore, streams: Streams) -> None:
     with streams.admit() as waiter, streams.admit() as bystander:
         waiter.join(job_id)
         bystander.join(other)
-        store.delete(job_id, "default")
+        store.jobs.delete(job_id, "default")
         (event,) = _drain(waiter)
         assert (event.kind, event.is_end) == ("wiped", True)
         assert bystander.take(0.3) is None
@@ -173,13 +173,15 @@ def test_reader_goes_on_where_it_was_after_an_outage(private_broker: EmbeddedBro
     claim(store)
     with streams.admit() as waiter:
         waiter.join(job_id)
-        store.report_progress(job_id, "c1", 1, PROGRESS)
+        store.claims.report_progress(job_id, "c1", 1, PROGRESS)
         assert waiter.take(5) is not None
         time.sleep(1.2)  # to disk
         private_broker.kill()
         time.sleep(0.5)
         private_broker.start()
-        store.report_progress(job_id, "c1", 2, Progress(stage="paint", step=2, steps=2, fraction=1))
+        store.claims.report_progress(
+            job_id, "c1", 2, Progress(stage="paint", step=2, steps=2, fraction=1)
+        )
         succeed(store, job_id)
         assert [event.version for event in _drain(waiter, 10)] == [4, 5]
     store.redis.close()

@@ -5,16 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from service.contract.errors import AlreadyFinished
-from service.contract.jobs import MAX_CRASHES, MAX_REQUEUES, JobSpec, JobWarning
+from service.contract.jobs import MAX_CRASHES, MAX_REQUEUES, JobSpec, JobStatus, JobWarning
 from service.contract.keys import KEYLESS, KeyLimits, to_pixels
 from service.contract.params import DEFAULT_WEBHOOK_EVENTS
 from service.contract.webhooks import webhook_group
-from service.store.listing import digest_tag
-from service.store.runner import ScriptRunner, milliseconds
+from service.store.listing import JobPage, digest_tag, parse_listed
+from service.store.runner import StorePart, milliseconds
 from service.store.verdicts import absence_of, refusal_of
 from service.store.views import JobView, parse_view
 
@@ -96,16 +96,20 @@ class Submitted:
     view: JobView = field(compare=False)
 
 
-class Submissions(ScriptRunner):
-    """The records as the API sees them."""
+class JobRecords(StorePart):
+    """The records of jobs, for the API."""
 
     def begin_upload(self, job_id: str, seconds: float = UPLOAD_SECONDS) -> None:
         """Have the job's blobs wiped unless it is submitted in time; call before the first byte."""
-        self._run("begin_upload", job_id=job_id, due_ms=milliseconds(seconds))
+        self._scripts.run("begin_upload", job_id=job_id, due_ms=milliseconds(seconds))
 
     def abandon_upload(self, job_id: str) -> None:
         """Have the blobs of a job that was refused or replayed wiped soon."""
-        self._guarded(lambda: self.redis.zadd(self._key("wipe"), {f"{job_id}#upload": 0}, xx=True))
+        self._scripts.guard(
+            lambda: self._scripts.redis.zadd(
+                self._scripts.key("wipe"), {f"{job_id}#upload": 0}, xx=True
+            )
+        )
 
     def submit(
         self,
@@ -129,7 +133,7 @@ class Submissions(ScriptRunner):
             StoreUnavailable: the upload took so long that its blobs were wiped.
         """
         kept_seconds = max(IDEMPOTENCY_SECONDS, finish_within_seconds + ttl_seconds)
-        verdict, job_id, online, used, told = self._run(
+        verdict, job_id, online, used, told = self._scripts.run(
             "submit",
             job_id=spec.job_id,
             queue=spec.queue,
@@ -178,7 +182,7 @@ class Submissions(ScriptRunner):
             NotFound: there is none, or it is another tenant's.
             JobExpired: it has been wiped.
         """
-        verdict, told = self._run("view", job_id=job_id, tenant=tenant)
+        verdict, told = self._scripts.run("view", job_id=job_id, tenant=tenant)
         if verdict != b"found":
             raise absence_of(verdict.decode())
         return parse_view(told)
@@ -203,7 +207,7 @@ class Submissions(ScriptRunner):
         Returns:
             `canceled`, `stopping`, `finished`, `missing` or `expired`.
         """
-        verdict: str = self._run("cancel", job_id=job_id, tenant=tenant).decode()
+        verdict: str = self._scripts.run("cancel", job_id=job_id, tenant=tenant).decode()
         return verdict
 
     def delete(self, job_id: str, tenant: str, *, delete_id: str | None = None) -> None:
@@ -218,16 +222,47 @@ class Submissions(ScriptRunner):
         Raises:
             NotFound, JobExpired: as `load`.
         """
-        verdict = self._run(
+        verdict = self._scripts.run(
             "delete",
             job_id=job_id,
             tenant=tenant,
             delete_id=delete_id or secrets.token_hex(8),
             tombstone_ms=milliseconds(TOMBSTONE_SECONDS),
-            again_ms=milliseconds(AGAIN_LEASES * self.lease_seconds),
+            again_ms=milliseconds(AGAIN_LEASES * self._scripts.lease_seconds),
         ).decode()
         if verdict != "deleted":
             raise absence_of(verdict)
+
+    def load_page(
+        self,
+        tenant: str,
+        *,
+        statuses: Collection[JobStatus] = (),
+        tag: str | None = None,
+        before: int | None = None,
+        limit: int = 20,
+    ) -> JobPage:
+        """Give a page of a tenant's jobs, newest first.
+
+        Jobs that come or go between two pages neither repeat nor hide another.
+
+        Args:
+            tenant: whose jobs.
+            statuses: only these; none means all.
+            tag: only jobs with this tag.
+            before: where the last page ended.
+            limit: how many at most; a page may hold fewer, and more may follow all the same.
+        """
+        rows, next_before = self._scripts.run(
+            "list",
+            tenant=tenant,
+            statuses=[status.value for status in statuses or JobStatus],
+            tag=digest_tag(tag) if tag is not None else "",
+            before=before,
+            limit=limit,
+        )
+        jobs = [parse_listed(row) for row in rows]
+        return JobPage(jobs, int(next_before) if next_before else None)
 
 
 def _read_usage(used: Sequence[int]) -> Usage:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from redis.exceptions import NoPermissionError, RedisError
 
 from service.contract.errors import BrokerUnavailable
-from service.store.runner import ScriptRunner
+from service.store.runner import StorePart
 
 _MAX_SLOT_SECONDS = 60
 
@@ -55,39 +55,41 @@ class QueueState:
         return min(_MAX_SLOT_SECONDS, max(1, math.ceil(each)))
 
 
-class Room(ScriptRunner):
+class Queues(StorePart):
     """The broker as those see it who let jobs in."""
 
-    def broker_memory(self) -> BrokerMemory:
+    def load_memory(self) -> BrokerMemory:
         """Give what the broker uses; nothing of a broker that does not let us ask.
 
         Raises:
             BrokerUnavailable: Redis does not answer.
         """
         try:
-            told = self.redis.info("memory")
+            told = self._scripts.redis.info("memory")
         except NoPermissionError:
             return BrokerMemory(None, None)
         except RedisError as error:
             raise BrokerUnavailable("the broker does not answer", retry_after_seconds=2) from error
         return BrokerMemory(told.get("used_memory"), told.get("maxmemory") or None)
 
-    def queue_state(self, queue: str) -> QueueState:
+    def load_state(self, queue: str) -> QueueState:
         """Give how a queue stands.
 
         Raises:
             BrokerUnavailable: Redis does not answer.
         """
-        waiting, online, absent_ms, job_ms = self._run("queue", queue=queue)
+        waiting, online, absent_ms, job_ms = self._scripts.run("queue", queue=queue)
         return QueueState(waiting, online, _seconds(absent_ms), _seconds(job_ms))
 
-    def queue_names(self) -> list[str]:
+    def load_names(self) -> list[str]:
         """Give the queues that had a job or a worker.
 
         Raises:
             BrokerUnavailable: Redis does not answer.
         """
-        names = self._guarded(lambda: self.redis.smembers(self._key("queues")))
+        names = self._scripts.guard(
+            lambda: self._scripts.redis.smembers(self._scripts.key("queues"))
+        )
         return sorted(name.decode() for name in names)
 
 

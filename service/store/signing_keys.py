@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from service.store.runner import ScriptRunner
+from service.store.runner import StorePart
 
 MAX_KEYS = 2
 SECRET_BYTES = 32
@@ -20,7 +20,7 @@ SECRET_PREFIX = "whsec_"  # noqa: S105 - what a secret begins with is none
 
 
 @dataclass(frozen=True)
-class WebhookKey:
+class SigningKey:
     """A tenant's signing key.
 
     Attributes:
@@ -37,38 +37,46 @@ def draw_secret() -> str:
     return SECRET_PREFIX + base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()
 
 
-class WebhookKeys(ScriptRunner):
+class SigningKeys(StorePart):
     """The signing keys of all tenants."""
 
-    def add_webhook_key(self, tenant: str, key_id: str, secret: str) -> None:
+    def add(self, tenant: str, key_id: str, secret: str) -> None:
         """Add a key, drawn by the caller; adding it again does nothing.
 
         Raises:
             ValueError: the tenant has two keys.
         """
-        verdict = self._run(
+        verdict = self._scripts.run(
             "add_webhook_key", tenant=tenant, key_id=key_id, secret=secret, most=MAX_KEYS
         )
         if verdict != b"ok":
             raise ValueError(f"tenant {tenant} has {MAX_KEYS} keys already; retire one first")
 
-    def list_webhook_keys(self, tenant: str) -> list[WebhookKey]:
+    def load_all(self, tenant: str) -> list[SigningKey]:
         """Give a tenant's keys, newest first."""
-        texts = self._guarded(lambda: self.redis.hvals(self._key("webhook_keys", tenant)))
+        texts = self._scripts.guard(
+            lambda: self._scripts.redis.hvals(self._scripts.key("webhook_keys", tenant))
+        )
         keys = [_parse_key(json.loads(text)) for text in texts]
         return sorted(keys, key=lambda key: key.created_at, reverse=True)
 
-    def has_webhook_key(self, tenant: str) -> bool:
+    def has_any(self, tenant: str) -> bool:
         """Tell whether anything can be signed for a tenant."""
-        return bool(self._guarded(lambda: self.redis.exists(self._key("webhook_keys", tenant))))
+        return bool(
+            self._scripts.guard(
+                lambda: self._scripts.redis.exists(self._scripts.key("webhook_keys", tenant))
+            )
+        )
 
-    def retire_webhook_key(self, tenant: str, key_id: str) -> bool:
+    def retire(self, tenant: str, key_id: str) -> bool:
         """Remove a key for good; tells whether it was there."""
         return bool(
-            self._guarded(lambda: self.redis.hdel(self._key("webhook_keys", tenant), key_id))
+            self._scripts.guard(
+                lambda: self._scripts.redis.hdel(self._scripts.key("webhook_keys", tenant), key_id)
+            )
         )
 
 
-def _parse_key(document: dict[str, Any]) -> WebhookKey:
+def _parse_key(document: dict[str, Any]) -> SigningKey:
     created_at = datetime.fromtimestamp(document["created_at"] / 1000, tz=UTC)
-    return WebhookKey(document["id"], document["secret"], created_at)
+    return SigningKey(document["id"], document["secret"], created_at)

@@ -13,7 +13,7 @@ from service.contract.jobs import JobRecord
 from service.contract.names import BATCH_PREFIX
 from service.contract.webhooks import Delivery
 from service.store.batches import BatchRecord
-from service.store.runner import ScriptRunner, milliseconds
+from service.store.runner import StorePart, milliseconds
 from service.store.verdicts import absence_of
 
 EndVerdict = Literal["delivered", "pending", "dead", "stale", "gone"]
@@ -85,14 +85,12 @@ class TakenWebhook:
         return JobRecord.from_hash(self.fields)
 
 
-class Outbox(ScriptRunner):
+class Webhooks(StorePart):
     """The events that callers asked to be told of."""
 
-    def take_webhooks(
-        self, take_id: str, shares: Shares, *, lease_seconds: float
-    ) -> list[TakenWebhook]:
+    def take(self, take_id: str, shares: Shares, *, lease_seconds: float) -> list[TakenWebhook]:
         """Take what is due, one event a subject; the same ones again for the same `take_id`."""
-        rows = self._run(
+        rows = self._scripts.run(
             "take_webhooks",
             take_id=take_id,
             limit=shares.limit,
@@ -105,7 +103,7 @@ class Outbox(ScriptRunner):
         )
         return [_parse_taken(take_id, *row) for row in rows]
 
-    def end_webhook(
+    def end(
         self,
         taken: TakenWebhook,
         *,
@@ -127,7 +125,7 @@ class Outbox(ScriptRunner):
             delay_seconds: when it is tried again.
             window_seconds: how long it is tried at all; the last try comes at its end.
         """
-        verdict: EndVerdict = self._run(
+        verdict: EndVerdict = self._scripts.run(
             "end_webhook",
             subject_id=taken.subject_id,
             event_id=taken.event_id,
@@ -143,7 +141,9 @@ class Outbox(ScriptRunner):
 
     def load_deliveries(self, subject_id: str) -> list[Delivery]:
         """Give the events of a job or a batch, oldest first; none of one that is not there."""
-        text = self._guarded(lambda: self.redis.get(self._key("webhooks", subject_id)))
+        text = self._scripts.guard(
+            lambda: self._scripts.redis.get(self._scripts.key("webhooks", subject_id))
+        )
         if text is None:
             return []
         return [Delivery.from_event(event) for event in json.loads(text)["events"]]
@@ -168,7 +168,7 @@ class Outbox(ScriptRunner):
             NotFound, JobExpired: there is no such job or batch, or it was wiped.
             NoWebhook: nothing was to be told of it so far, or not this.
         """
-        verdict = self._run(
+        verdict = self._scripts.run(
             "redeliver",
             subject_id=subject_id,
             tenant=tenant,

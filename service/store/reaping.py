@@ -1,0 +1,80 @@
+"""The reaper, and the list of blobs to wipe."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from service.contract.names import rq_prefix
+from service.store.job_records import AGAIN_LEASES, TOMBSTONE_SECONDS
+from service.store.runner import StorePart, milliseconds
+from service.store.verdicts import ERRORS
+
+PUT_OFF_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class ReapReport:
+    """What one pass of the reaper did.
+
+    Attributes:
+        requeued: jobs that went back, by queue.
+        ring: deliveries missing, by queue.
+        ended: jobs that ended: late, canceled, crashed too often.
+        expired: jobs that were wiped.
+        held: whether expired leases were left alone, because nobody could renew for a while.
+    """
+
+    requeued: dict[str, int]
+    ring: dict[str, int]
+    ended: int
+    expired: int
+    held: bool
+
+
+class Reaper(StorePart):
+    """Frees what dead workers held, ends what is late, expires what is old."""
+
+    def reap(self, *, min_gap_seconds: float = 0.3) -> ReapReport:
+        """Do what is due: expired leases, deadlines, results; find missing deliveries.
+
+        Args:
+            min_gap_seconds: do nothing when anybody reaped less long ago.
+        """
+        report = json.loads(
+            self._scripts.run(
+                "reap",
+                lease_ms=milliseconds(self._scripts.lease_seconds),
+                min_gap_ms=milliseconds(min_gap_seconds),
+                rq_prefix=rq_prefix(self._scripts.namespace),
+                tombstone_ms=milliseconds(TOMBSTONE_SECONDS),
+                again_ms=milliseconds(AGAIN_LEASES * self._scripts.lease_seconds),
+                errors=ERRORS,
+            )
+        )
+        # Lua's JSON writes an empty table as {}, which is what an empty mapping is.
+        return ReapReport(**report)
+
+
+class Wipes(StorePart):
+    """The list of jobs and uploads whose blobs are to be deleted."""
+
+    def take(self, limit: int = 100) -> list[str]:
+        """Give the entries of the wipe list that are due; `wiped_job_id` tells whose they are."""
+        return [member.decode() for member in self._scripts.run("take_wipes", limit=limit)]
+
+    def end(self, member: str) -> None:
+        """Take an entry off the wipe list once its blobs are deleted."""
+        self._scripts.guard(lambda: self._scripts.redis.zrem(self._scripts.key("wipe"), member))
+
+    def put_off(self, member: str) -> None:
+        """Move an entry of the wipe list back, when its blobs cannot be deleted now."""
+        entry = {member: milliseconds(PUT_OFF_SECONDS)}
+        self._scripts.guard(
+            lambda: self._scripts.redis.zadd(self._scripts.key("wipe"), entry, xx=True, incr=True)
+        )
+
+
+def wiped_job_id(member: str) -> str:
+    """Give the job whose blobs an entry of the wipe list stands for."""
+    return member.rpartition("#")[0]
