@@ -1,6 +1,6 @@
 # Everything a developer does, each as one word. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-generate test test-fast test-whole check format openapi cov bench bench-peers bench-seams bench-self bench-weightfree clean
+.PHONY: help demo demo-generate test test-fast test-whole check audit sbom hash-pins pin-images format openapi cov bench bench-peers bench-seams bench-self bench-weightfree clean
 
 # The first Python that is new enough; name another one with `make PYTHON=… demo`.
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
@@ -21,9 +21,9 @@ demo: .venv/weightfree.stamp ## start everything, paint real photos over HTTP, w
 demo-generate: .venv/generate.stamp ## the same with the built-in model of `generate` (installs torch)
 	@$(BIN)/python demo/demo.py --generate
 
-test: .venv/dev.stamp .venv/gateway.stamp test-fast test-whole ## run all tests
+test: .venv/dev.stamp .venv/gateway.stamp .venv/audit.stamp test-fast test-whole ## run all tests
 
-test-fast: .venv/dev.stamp .venv/gateway.stamp ## run the tests that start no whole service
+test-fast: .venv/dev.stamp .venv/gateway.stamp .venv/audit.stamp ## run the tests that start no whole service
 	$(QUIET_CORES) $(BIN)/pytest -n 2 tests/unit tests/api tests/repository tests/integration
 
 test-whole: .venv/dev.stamp .venv/gateway.stamp ## run the tests of the whole service and of its faults, one after the other
@@ -36,6 +36,20 @@ check: .venv/dev.stamp ## check format, style, types, floors and deployment file
 	$(BIN)/mypy demo
 	$(BIN)/lint-imports
 	$(BIN)/yamllint --strict deploy
+	@$(MAKE) --no-print-directory audit
+
+audit: .venv/audit.stamp ## look for insecure code, and for known holes in what is pinned
+	.venv/audit/bin/bandit --quiet --recursive --severity-level medium service worker deploy demo
+	@$(BIN)/python deploy/audit_pins.py .venv/audit/bin/pip-audit
+
+sbom: .venv/dev.stamp .venv/audit.stamp ## write sbom.json, the bill of materials of this installation (CycloneDX)
+	.venv/audit/bin/cyclonedx-py environment --pyproject pyproject.toml --output-file sbom.json $(BIN)/python
+
+hash-pins: .venv/audit.stamp ## write the hashes of all released files beside the pins, after a change of pins
+	.venv/audit/bin/python deploy/hash_pins.py
+
+pin-images: ## write deploy/images.env, the base images by digest (asks their registry)
+	@sh deploy/pin_images.sh
 
 format: .venv/dev.stamp ## format the code and repair what can be repaired
 	$(BIN)/ruff format .
@@ -95,6 +109,12 @@ clean: ## remove what was built and painted, but not .venv
 .venv/gateway.stamp: $(PINS)/gateway.txt | .venv/bin/python
 	$(BIN)/python -m venv --clear .venv/gateway
 	.venv/gateway/bin/python -m pip --disable-pip-version-check --quiet install --requirement $<
+	@touch $@
+
+# Likewise: what audits must not change what is audited.
+.venv/audit.stamp: $(PINS)/audit.txt | .venv/bin/python
+	$(BIN)/python -m venv --clear .venv/audit
+	.venv/audit/bin/python -m pip --disable-pip-version-check --quiet install --requirement $<
 	@touch $@
 
 # An environment of its own: IOPaint asks for libraries as they were years ago.

@@ -16,7 +16,7 @@ from service.api.memory import bound_idle_memory
 from service.config import ServiceSettings
 
 _settings = ServiceSettings.from_env(os.environ)
-_memory = Path("/dev/shm")  # noqa: S108 - gunicorn makes a file there that has no name
+_memory = Path("/dev/shm")  # nosec B108 # noqa: S108 - gunicorn makes a file there that has no name
 
 bind = [f"{_settings.host}:{_settings.port}"]
 # Threads: a client that waits for its job or listens to its events holds one and does nothing.

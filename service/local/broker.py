@@ -210,7 +210,7 @@ def _choose_runtime_directory(directory: Path) -> Path:
     if len(os.fsencode(directory / "broker.sock")) <= MAX_SOCKET_PATH_BYTES:
         return directory
     # Not TMPDIR, which may be long itself. mkdtemp makes it 0700 under a name nobody can foresee.
-    return Path(tempfile.mkdtemp(prefix="paintjob-", dir="/tmp"))
+    return Path(tempfile.mkdtemp(prefix="paintjob-", dir="/tmp"))  # nosec B108
 
 
 def _take_lock(path: Path) -> int:

@@ -61,7 +61,7 @@ def find_source_type(packet: bytes) -> str | None:
         # XMP has no document type, and entities are what makes XML dangerous.
         if "<!" in text.replace("<!--", ""):
             return None
-        root = ElementTree.fromstring(text)  # noqa: S314
+        root = ElementTree.fromstring(text)  # nosec B314 # noqa: S314
     except (ValueError, ElementTree.ParseError):
         return None
     values = (_value_of(element) for element in root.iter())

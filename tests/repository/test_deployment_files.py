@@ -54,7 +54,7 @@ def test_compose_gives_every_process_the_same_broker_and_blobs() -> None:
 
 def test_compose_sets_known_settings_only() -> None:
     for service in _compose()["services"].values():
-        for name in service.get("environment", {}):
+        for name in service.get("environment", {}).keys() - {"VALKEYCLI_AUTH"}:
             assert name.removeprefix(PREFIX).lower() in ALL_FIELDS
 
 
@@ -107,7 +107,30 @@ def test_dockerfile_runs_as_nobody_special_and_is_watched(dockerfile: Path) -> N
     # After USER nothing is installed any more.
     assert "RUN" not in names[names.index("USER") :]
     assert names.count("HEALTHCHECK") == 1
-    assert all("slim" in value for name, value in instructions if name == "FROM")
+    images = [value.split()[0] for name, value in instructions if name == "FROM"]
+    assert set(images) == {"${PYTHON_IMAGE}"}
+
+
+def test_base_images_have_a_default_and_no_floating_tag() -> None:
+    texts = [file.read_text() for file in (*DOCKERFILES, DEPLOY / "compose.yaml")]
+    found = {
+        name: image
+        for text in texts
+        for name, image in re.findall(r"\b(\w+_IMAGE)(?:=|:-)([\w./:@-]+)", text)
+    }
+    assert set(found) == {"PYTHON_IMAGE", "VALKEY_IMAGE"}
+    for image in found.values():
+        tag = image.partition(":")[2]
+        assert tag and "latest" not in tag, image
+    assert "slim" in found["PYTHON_IMAGE"]
+
+
+def test_compose_bounds_the_broker_and_asks_for_its_password() -> None:
+    services = _compose()["services"]
+    command = services["valkey"]["command"]
+    assert "--maxmemory" in command
+    assert command[command.index("--requirepass") + 1].startswith("${VALKEY_PASSWORD:?")
+    assert ":${VALKEY_PASSWORD}@" in services["worker"]["environment"]["PAINTJOB_REDIS_URL"]
 
 
 @pytest.mark.parametrize("dockerfile", DOCKERFILES, ids=lambda path: path.name)

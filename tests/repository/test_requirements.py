@@ -25,17 +25,35 @@ NEEDS: dict[str, list[str]] = {
     "generate": [*PROJECT["dependencies"], *EXTRAS["paint"], *EXTRAS["generate"]],
     "dev": [*PROJECT["dependencies"], *(need for extra in EXTRAS.values() for need in extra)],
 }
-GATEWAY = "litellm"
-"""What stands in an environment of its own, `.venv/gateway`."""
+OWN_ENVIRONMENTS = {
+    "gateway": ["litellm"],
+    "audit": ["bandit", "cyclonedx-bom", "pip-audit", "pip-tools"],
+}
+"""Tools in environments of their own under `.venv`, and the packages that each is made for."""
+
+UNHASHED = {"generate", "dev"}
+"""The build of torch is the operator's choice, and pip wants hashes for all pins or for none."""
+
+INSTALLED_FIRST = {"generate": "weightfree"}
+"""Pins that are installed before others, in a step of their own."""
+
+PART_OF_PYTHON = {"pip", "setuptools"}
+"""In every environment, at the version that came with it."""
+
+
+def _read_lines(name: str) -> list[str]:
+    """Return the lines of a requirements file, continued ones joined, without comments."""
+    text = (FOLDER / f"{name}.txt").read_text().replace("\\\n", "")
+    return [line for line in text.splitlines() if line and not line.startswith("#")]
 
 
 def _read_pins(name: str) -> dict[str, str]:
-    pins: dict[str, str] = {}
-    for line in (FOLDER / f"{name}.txt").read_text().splitlines():
+    pins = _read_pins(INSTALLED_FIRST[name]) if name in INSTALLED_FIRST else {}
+    for line in _read_lines(name):
         if line.startswith("-r "):
             pins |= _read_pins(line.removeprefix("-r ").removesuffix(".txt"))
-        elif line and not line.startswith("#"):
-            requirement = Requirement(line)
+        else:
+            requirement = Requirement(line.partition(" --hash")[0].strip())
             [pin] = requirement.specifier
             assert pin.operator == "==", line
             assert canonicalize_name(requirement.name) not in pins, line
@@ -57,15 +75,9 @@ def _find_installed(name: str) -> list[str]:
         return []
 
 
-def _find_in_gateway(name: str) -> list[str]:
-    """Give what a package needs that is installed in the gateway's environment."""
-    found = {canonicalize_name(each.name): each.requires or [] for each in _list_gateway()}
-    return found.get(canonicalize_name(name), [])
-
-
 @cache
-def _list_gateway() -> list[Distribution]:
-    folders = [str(folder) for folder in ROOT.glob(".venv/gateway/lib/python*/site-packages")]
+def _list_installed(environment: str) -> list[Distribution]:
+    folders = [str(each) for each in ROOT.glob(f".venv/{environment}/lib/python*/site-packages")]
     return list(distributions(path=folders))
 
 
@@ -104,14 +116,25 @@ def test_pins_hold_no_more_than_is_needed() -> None:
     assert set(_read_pins("dev")) == set(_closure(NEEDS["dev"]))
 
 
-def test_pins_of_the_gateway_are_what_it_asks_for() -> None:
-    pins = _read_pins("gateway")
-    assert _list_gateway(), "no .venv/gateway: `make test` makes it"
-    closure = _closure([GATEWAY], _find_in_gateway)
-    assert set(pins) == set(closure)
-    for package, requirements in closure.items():
-        for requirement in requirements:
+@pytest.mark.parametrize("environment", OWN_ENVIRONMENTS)
+def test_pins_of_an_own_environment_are_what_it_asks_for(environment: str) -> None:
+    pins = _read_pins(environment)
+    needs = {canonicalize_name(d.name): d.requires or [] for d in _list_installed(environment)}
+    assert needs, f"no .venv/{environment}: `make test` makes it"
+    closure = _closure(
+        OWN_ENVIRONMENTS[environment], lambda name: needs.get(canonicalize_name(name), [])
+    )
+    assert set(pins) - PART_OF_PYTHON == set(closure) - PART_OF_PYTHON
+    for package in set(closure) - PART_OF_PYTHON:
+        for requirement in closure[package]:
             assert requirement.specifier.contains(pins[package], prereleases=True), requirement
+
+
+@pytest.mark.parametrize("file", sorted(FOLDER.glob("*.txt")), ids=lambda file: file.stem)
+def test_every_pin_has_hashes_but_those_beside_torch(file: Path) -> None:
+    pins = [line for line in _read_lines(file.stem) if not line.startswith("-r ")]
+    has_hashes = ["--hash=sha256:" in pin for pin in pins]
+    assert all(has_hashes) if file.stem not in UNHASHED else not any(has_hashes)
 
 
 def test_weightfree_path_needs_no_weights() -> None:

@@ -106,7 +106,8 @@ def _find_file(entry: ModelEntry, source: str) -> Path | None:
         file = Path(source, entry.controlnet_file)
         return file if file.is_file() else None
     origin = find_origin(entry, source, entry.controlnet_revision)
-    return Path(hf_hub_download(source, entry.controlnet_file, **origin))
+    # `origin` holds the pinned revision.
+    return Path(hf_hub_download(source, entry.controlnet_file, **origin))  # nosec B615
 
 
 def _read_file(entry: ModelEntry, controlnet_class: Any, file: Path, dtype: torch.dtype) -> Any:
