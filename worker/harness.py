@@ -11,9 +11,9 @@ from multiprocessing.process import BaseProcess
 
 import structlog
 
+from worker.child import run_child
 from worker.config import WorkerSettings
-from worker.horse import run_horse
-from worker.messages import Idle, Ready, Started, ToHorse, ToParent
+from worker.messages import BadSettings, Idle, Ready, Started, ToHorse, ToParent
 
 BROKEN_AFTER_DEATHS = 3
 YOUNG_SECONDS = 60.0
@@ -26,6 +26,10 @@ log = structlog.get_logger()
 
 class HorseBroken(Exception):
     """Three horses died within a minute of their start: there is no use in starting another."""
+
+
+class HorseRefused(Exception):
+    """The horse cannot work with its settings; the text says why."""
 
 
 class Harness:
@@ -78,7 +82,7 @@ class Harness:
         ours, theirs = multiprocessing.Pipe()
         # Spawned, not forked: an accelerator's context does not survive a fork.
         process = multiprocessing.get_context("spawn").Process(
-            target=run_horse, args=(theirs, self._settings, os.getpid()), name="horse"
+            target=run_child, args=(theirs, self._settings, os.getpid()), name="horse"
         )
         process.start()
         theirs.close()
@@ -95,7 +99,11 @@ class Harness:
             log.info("horse_gone", horse=self.pid)
 
     def poll(self, timeout: float) -> list[ToParent]:
-        """Give what the horse has said, waiting up to `timeout` seconds for the first of it."""
+        """Return what the horse has said, waiting up to `timeout` seconds for the first of it.
+
+        Raises:
+            HorseRefused: its settings cannot work.
+        """
         if self._connection is None or self._process is None:
             time.sleep(timeout)
             return []
@@ -110,11 +118,16 @@ class Harness:
         if messages:
             self.heard_at = self._clock()
         for message in messages:
-            if isinstance(message, Ready):
-                self.ready = message
-            if isinstance(message, Ready | Started | Idle):
-                self.models = message.models
+            self._note(message)
         return messages
+
+    def _note(self, message: ToParent) -> None:
+        if isinstance(message, BadSettings):
+            raise HorseRefused(message.reason)
+        if isinstance(message, Ready):
+            self.ready = message
+        if isinstance(message, Ready | Started | Idle):
+            self.models = message.models
 
     def bury(self, victim: str = "", *, sacrificed: bool = False) -> int | None:
         """Clear away a dead horse, or kill a living one, and count deaths of the young.

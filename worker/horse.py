@@ -1,16 +1,13 @@
 """The child process that paints.
 
 It holds the engines warm from job to job; it knows blobs, and no Redis.
-It ignores SIGINT and SIGTERM, for its parent decides when it ends, and it exits when the pipe
-closes: a long
-call into C must not keep its memory after the parent is gone.
+It exits when the pipe closes: a long call into C must not keep its memory after the parent is gone.
 """
 
 from __future__ import annotations
 
 import os
 import queue
-import signal
 import threading
 import time
 from collections.abc import Callable
@@ -30,13 +27,13 @@ from service.contract.jobs import (
     Timings,
 )
 from service.contract.names import claim_prefix
-from service.contract.telemetry import configure_logging
 from service.store.blobs import BlobStore
 from worker.config import WorkerSettings
 from worker.engines.base import EngineRegistry
 from worker.engines.diffusion.faults import DeviceLost
 from worker.messages import (
     Abort,
+    BadSettings,
     Discard,
     Done,
     Failed,
@@ -54,7 +51,6 @@ from worker.operations.paint import paint
 from worker.operations.safety import load_safety_check
 from worker.patience import PatientBlobs
 from worker.previewing import PreviewWriter
-from worker.processes import die_with_parent
 from worker.reporting import Aborted
 
 MIN_STEP_GAP_SECONDS = 0.2
@@ -78,14 +74,14 @@ PreviewTaker = Callable[[str, str, bytes], None]
 log = structlog.get_logger()
 
 
-def run_horse(connection: Connection, settings: WorkerSettings, parent_pid: int) -> None:
-    """Run until the pipe closes. The target of the child process."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    die_with_parent(parent_pid)
-    configure_logging(settings.log_level, "horse")
+def run_horse(connection: Connection, settings: WorkerSettings) -> None:
+    """Run until the pipe closes."""
     catalogue = read_catalogue(settings)
-    marking = Marking.from_settings(settings, catalogue)
+    try:
+        marking = Marking.from_settings(settings, catalogue)
+    except (ValueError, OSError) as error:
+        connection.send(BadSettings(str(error)))
+        return
     horse = Horse(connection, PatientBlobs.open(settings.resolved_blob_url()), settings, marking)
     try:
         horse.run(build_engines(settings, catalogue))

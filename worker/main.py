@@ -19,7 +19,6 @@ from service.contract.telemetry import configure_logging
 from service.store import connect
 from worker.config import WorkerSettings
 from worker.harness import Harness
-from worker.operations.marking import open_signer
 from worker.worker import PaintWorker, StoppableBackoff
 
 RQ_SOCKET_SECONDS = 10.0
@@ -42,8 +41,6 @@ def main() -> int:
         url = settings.resolved_redis_url()
         catalogue = read_catalogue(settings)
         check_queue(settings.queue, catalogue)
-        # The horse signs; whether it can is known here, before anything is claimed.
-        open_signer(settings)
     except (ValueError, OSError) as error:
         sys.stderr.write(f"paintjob worker: {error}\n")
         return EXIT_BAD_SETTINGS
@@ -59,6 +56,9 @@ def main() -> int:
     finally:
         # Above all the horse: as long as it lives, Python waits for it at the exit.
         worker.leave()
+    if worker.refusal:
+        sys.stderr.write(f"paintjob worker: {worker.refusal}\n")
+        return EXIT_BAD_SETTINGS
     if worker.is_broken:
         log.error("horse_broken")
         return EXIT_BROKEN

@@ -60,6 +60,13 @@ class Ready:
 
 
 @dataclass(frozen=True)
+class BadSettings:
+    """Horse to parent: the settings cannot work; any other horse would find the same."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
 class Started:
     """Horse to parent: painting of these rows has begun.
 
@@ -130,4 +137,4 @@ class Idle:
 
 
 ToHorse = Paint | Abort | Discard
-ToParent = Ready | Started | MaskReady | Step | Preview | Done | Failed | Idle
+ToParent = Ready | BadSettings | Started | MaskReady | Step | Preview | Done | Failed | Idle

@@ -27,7 +27,7 @@ from service.store import Claimed, WorkerStore, failure_of
 from service.store.wakeups import Wakeups
 from worker.batch import POLL_SECONDS, BatchRun, Drain
 from worker.config import WorkerSettings
-from worker.harness import Harness, HorseBroken
+from worker.harness import Harness, HorseBroken, HorseRefused
 from worker.reporting import Row
 from worker.upkeep import Upkeep
 
@@ -75,6 +75,10 @@ class PaintWorker(SimpleWorker):
         settings: the worker's.
         name: unique among workers.
         max_batch: how many jobs one claim may take.
+
+    Attributes:
+        is_broken: True after three horses died young.
+        refusal: why no horse can work with the settings; empty when one can.
     """
 
     max_connection_wait_time = 2
@@ -111,6 +115,7 @@ class PaintWorker(SimpleWorker):
         # would stay in its register for ever.
         clean_worker_registry(self.queues[0])
         self.is_broken = False
+        self.refusal = ""
 
     # The three overrides --------------------------------------------------------------------------
 
@@ -181,7 +186,9 @@ class PaintWorker(SimpleWorker):
         except HorseBroken:
             # RQ's loop would swallow it: the entry asks `is_broken`.
             self.is_broken = True
-            return False
+        except HorseRefused as refused:
+            self.refusal = str(refused)
+        return False
 
     def _start_horse(self) -> bool:
         if self._harness.pid is not None and not self._harness.is_alive:

@@ -9,8 +9,8 @@ import hashlib
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
-import httpx
 from pydantic import BaseModel, ConfigDict, Field
 
 from service.contract.params import WebhookEvent
@@ -77,14 +77,12 @@ class Delivery(_Frozen):
 
 
 def webhook_group(tenant: str, url: str) -> str:
-    """Give the group whose webhooks share their turns: those of one tenant to one host.
+    """Return the group whose webhooks take turns: those of one tenant to one host.
 
-    Hosts are told apart by a hash with few values: some share a group, and their turns.
-
-    Raises:
-        httpx.InvalidURL: it is no URL; it was checked when the job was accepted.
+    Hosts are distinguished by a hash with few values: some share a group, and its turns. The URL
+    was checked when the job was accepted.
     """
-    digest = hashlib.sha256(httpx.URL(url).raw_host).digest()
+    digest = hashlib.sha256((urlsplit(url).hostname or "").encode()).digest()
     return f"{tenant}:{digest[0] % GROUPS_OF_TENANT}"
 
 

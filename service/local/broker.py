@@ -12,7 +12,6 @@ import fcntl
 import importlib
 import os
 import shutil
-import signal
 import tempfile
 import time
 from pathlib import Path
@@ -110,16 +109,16 @@ class EmbeddedBroker:
     def stop(self) -> None:
         """Stop the server, kill it if it takes too long, and let go of the directory."""
         if self._child is not None:
-            self._child.send_signal(signal.SIGTERM)
+            self._child.terminate()
             if not self._child.wait(STOP_SECONDS):
-                self._child.kill_group()
+                self._child.kill()
             self._child = None
         self._release()
 
     def kill(self) -> None:
         """Kill the server as a crash would; the lock is kept, and `start` starts it again."""
         if self._child is not None:
-            self._child.kill_group()
+            self._child.kill()
 
     def answers(self) -> bool:
         """Whether the server answers PING."""
@@ -143,7 +142,7 @@ class EmbeddedBroker:
         argv = [str(binary), *_server_options(self._directory, self._socket)]
         argv += ["--maxmemory", str(self._max_memory_bytes)]
         env = {name: os.environ[name] for name in ("PATH", "LANG", "TZ") if name in os.environ}
-        self._child = ChildProcess("broker", argv, env, self._log_file, lock_fds)
+        self._child = ChildProcess("broker", argv, lambda _: env, self._log_file, pass_fds=lock_fds)
         self._child.start()
 
     def _wait_until_ready(self) -> None:

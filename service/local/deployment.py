@@ -18,7 +18,8 @@ from service.contract.errors import BrokerUnavailable
 from service.contract.names import CPU_QUEUE
 from service.contract.settings import PREFIX
 from service.local.broker import EmbeddedBroker
-from service.local.programs import BrokerProgram, ChildProgram
+from service.local.processes import ChildProcess
+from service.local.programs import BrokerProgram
 from service.local.settings import UpSettings
 from service.local.supervisor import Program, Supervisor
 
@@ -144,14 +145,14 @@ class Deployment:
         pass_fds: tuple[int, ...] = (),
     ) -> Program:
         log_file = None if self._options.verbose else self._data_dir / "logs" / f"{name}.log"
-        return ChildProgram(
+        return ChildProcess(
             name,
             argv,
             lambda start: {**self._env, **extra_env(start)},
-            check_ready,
-            grace_seconds,
             log_file,
-            pass_fds,
+            pass_fds=pass_fds,
+            check_ready=check_ready,
+            grace_seconds=grace_seconds,
         )
 
     def _api_is_ready(self) -> bool:

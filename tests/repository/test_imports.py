@@ -54,6 +54,18 @@ def test_every_module_imports_without_doing_anything() -> None:
     assert done.stdout == done.stderr == ""
 
 
+def test_parent_of_a_horse_loads_nothing_heavy() -> None:
+    heavy = {"PIL", "c2pa", "cv2", "httpcore", "httpx", "numba", "numpy", "obstore", "torch"}
+    code = (
+        "import sys, worker.main\n"
+        f"print(*sorted({heavy!r} & {{name.partition('.')[0] for name in sys.modules}}))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == ""
+
+
 def test_name_of_deliveries_resolves() -> None:
     module, _, function = RUN_JOB.rpartition(".")
     assert callable(getattr(importlib.import_module(module), function))

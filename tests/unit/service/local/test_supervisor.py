@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from service.local.programs import ChildProgram
+from service.local.processes import ChildProcess
 from service.local.supervisor import StartError, Supervisor
 
 _OBEDIENT = """
@@ -37,7 +37,7 @@ time.sleep(60)
 
 def _program(
     tmp_path: Path, name: str, code: str = _OBEDIENT, grace_seconds: float = 5.0
-) -> ChildProgram:
+) -> ChildProcess:
     log = tmp_path / "events"
 
     def has_started(_: int) -> bool:
@@ -45,13 +45,13 @@ def _program(
         written = log if code == _OBEDIENT else tmp_path / f"{name}.log"
         return written.exists() and wanted in written.read_text()
 
-    return ChildProgram(
+    return ChildProcess(
         name,
         [sys.executable, "-S", "-c", code, str(log), name],
         lambda _: dict(os.environ),
-        has_started,
-        grace_seconds,
         tmp_path / f"{name}.log",
+        check_ready=has_started,
+        grace_seconds=grace_seconds,
     )
 
 
