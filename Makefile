@@ -1,6 +1,6 @@
 # Everything a developer does, each as one word. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-generate test test-fast test-whole check audit sbom hash-pins pin-images format openapi cov bench bench-peers bench-seams bench-self bench-weightfree clean
+.PHONY: help demo demo-generate test test-fast test-whole check audit sbom hash-pins pin-images format openapi cov bench bench-peers bench-seams bench-self bench-everyday bench-weightfree clean
 
 # The first Python that is new enough; name another one with `make PYTHON=… demo`.
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
@@ -76,6 +76,9 @@ bench-seams: .venv/benchmarks.stamp ## compare ways to blend what was painted in
 
 bench-self: .venv/benchmarks.stamp ## compare the built-in model of `generate` with completion from patches
 	OMP_WAIT_POLICY=passive $(BIN)/python -m benchmarks.selfdiffusion
+
+bench-everyday: .venv/benchmarks.stamp ## paint pictures whose right answer is known; fails where a goal is missed
+	OMP_WAIT_POLICY=passive $(BIN)/python -m benchmarks.everyday --out docs/benchmarks
 
 bench-weightfree: .venv/benchmarks.stamp ## compare the weight-free methods with their peers
 	OMP_WAIT_POLICY=passive $(BIN)/python -m benchmarks.weightfree --out docs/benchmarks

@@ -39,15 +39,19 @@ def write_sheets(painted: Sequence[Painted], out: Path) -> list[Path]:
 def draw_sheet(cases: Sequence[Painted]) -> ImageArray:
     """Give a sheet: truth, hole and each method in a column of its own, RGB uint8."""
     methods = list(dict.fromkeys(name for one in cases for name in one.images))
-    heads = [_caption(name) for name in ("original", "hole", *methods)]
-    rows = [np.hstack(heads)]
+    rows = [draw_captions(["original", "hole", *methods])]
     for one in cases:
         holed = one.truth.copy()
         holed[one.mask > 0] = HOLE_COLOR
         pictures = [one.truth, holed]
         pictures += [one.images.get(name, np.zeros_like(one.truth)) for name in methods]
-        rows.append(np.hstack([_fit(_around(picture, one.mask)) for picture in pictures]))
+        rows.append(np.hstack([fit_into(_around(picture, one.mask)) for picture in pictures]))
     return to_uint8(np.vstack(rows))
+
+
+def draw_captions(texts: Sequence[str]) -> ImageArray:
+    """Return the head of a sheet: one caption a column."""
+    return to_uint8(np.hstack([_caption(text) for text in texts]))
 
 
 def _caption(text: str) -> ImageArray:
@@ -64,7 +68,8 @@ def _around(image: ImageArray, mask: MaskArray) -> ImageArray:
     return image[rows, columns]
 
 
-def _fit(image: ImageArray) -> ImageArray:
+def fit_into(image: ImageArray) -> ImageArray:
+    """Return a picture scaled into a cell; the cell is as high as the picture."""
     height, width = image.shape[:2]
     factor = CELL / max(height, width)
     size = (max(1, round(width * factor)), max(1, round(height * factor)))

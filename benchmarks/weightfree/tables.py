@@ -64,7 +64,7 @@ def write_tables(run: Run, out: Path, setting: dict[str, object]) -> str:
         "goals": [_goal_row(verdict) for verdict in verdicts],
         "results": [result.as_row() for result in run.results],
     }
-    text = json.dumps(_without_nan(data), indent=1, ensure_ascii=False)
+    text = json.dumps(without_nan(data), indent=1, ensure_ascii=False)
     (out / "weightfree.json").write_text(text + "\n", encoding="utf-8")
     markdown = render(run, verdicts, setting)
     (out / "weightfree.md").write_text(markdown, encoding="utf-8")
@@ -92,7 +92,7 @@ def render(run: Run, verdicts: Sequence[Verdict], setting: dict[str, object]) ->
     parts = [
         "# Weight-free methods, side by side",
         INTRODUCTION,
-        "; ".join(f"{key}: {_plain(value)}" for key, value in setting.items()),
+        "; ".join(f"{key}: {plain(value)}" for key, value in setting.items()),
         _render_goals(verdicts, judge(run.role("untuned"))),
         *_render_scores(run, "inpaint", "Inpainting"),
         *_render_kinds(run.section("inpaint")),
@@ -172,7 +172,7 @@ def _kind_grid(part: Run, kinds: dict[str, Run]) -> str:
         row: list[Cell] = [kind]
         for method in methods:
             results = list(cases.of(method).values())
-            row.append(" / ".join(_plain(average(results, s)) for s in ("psnr", "ms_ssim", "swd")))
+            row.append(" / ".join(plain(average(results, s)) for s in ("psnr", "ms_ssim", "swd")))
         rows.append(row)
     return grid(["", *methods], rows)
 
@@ -200,7 +200,7 @@ def _clock(cases: Run, method: str) -> str | None:
     seconds = median_of(cases, method, "seconds")
     if seconds is None:
         return None
-    return f"{_plain(seconds)} ({_plain(median_of(cases, method, 'cpu_seconds'))})"
+    return f"{plain(seconds)} ({plain(median_of(cases, method, 'cpu_seconds'))})"
 
 
 def _render_memory(part: Run) -> str:
@@ -259,11 +259,12 @@ def _render_pictures() -> str:
 def grid(heads: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:
     """Give a Markdown table."""
     lines = [f"| {' | '.join(heads)} |", "|" + "---|" * len(heads)]
-    lines += [f"| {' | '.join(_plain(cell) for cell in row)} |" for row in rows]
+    lines += [f"| {' | '.join(plain(cell) for cell in row)} |" for row in rows]
     return "\n".join(lines)
 
 
-def _plain(value: object) -> str:
+def plain(value: object) -> str:
+    """Return a cell's value in a few digits."""
     if value is None or (isinstance(value, float) and value != value):
         return "-"
     if isinstance(value, dict):
@@ -275,11 +276,12 @@ def _plain(value: object) -> str:
     return f"{value:.1f}" if abs(value) >= 10 else f"{value:.3f}"
 
 
-def _without_nan(value: object) -> object:
+def without_nan(value: object) -> object:
+    """Return a value as JSON can hold it: five digits, `None` for nan."""
     if isinstance(value, dict):
-        return {key: _without_nan(one) for key, one in value.items()}
+        return {key: without_nan(one) for key, one in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_without_nan(one) for one in value]
+        return [without_nan(one) for one in value]
     if isinstance(value, float):
         return None if value != value else round(value, 5)
     return value

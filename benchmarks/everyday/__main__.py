@@ -1,0 +1,101 @@
+"""The command line: `python -m benchmarks.everyday [--seeds 1 2 3]`.
+
+Ends with status 1 when one of our results misses a goal.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks.everyday.cases import CASES
+from benchmarks.everyday.painting import Method, list_methods
+from benchmarks.everyday.run import Outcome, Painted, paint_case
+from benchmarks.everyday.sample import KINDS
+from benchmarks.everyday.sheets import write_sheets
+from benchmarks.everyday.tables import judge_run, write_tables
+
+SEED = 1
+
+
+def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.everyday")
+    parser.add_argument("--seeds", nargs="+", type=int, default=[SEED], help="of the samples")
+    parser.add_argument("--only", nargs="+", choices=KINDS, default=list(KINDS), help="kinds")
+    parser.add_argument("--cases", nargs="+", help="names of cases, all by default")
+    parser.add_argument("--methods", nargs="+", help="names of methods, all by default")
+    parser.add_argument("--out", type=Path, help="folder for tables and sheets")
+    return parser.parse_args(arguments)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run, print the tables and write them; returns the exit status."""
+    # Threads of OpenMP that spin while they wait take the cores from the method that is measured.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    options = parse_arguments(arguments)
+    out = options.out or Path(tempfile.mkdtemp(prefix="everyday-"))
+    out.mkdir(parents=True, exist_ok=True)
+    begun = time.perf_counter()
+    methods = _choose(options.methods)
+    _warm_up(methods)
+    outcomes, shown = run_all(options, methods)
+    minutes = round((time.perf_counter() - begun) / 60, 1)
+    setting: dict[str, object] = {"seeds": " ".join(map(str, options.seeds)), "minutes": minutes}
+    print("\n" + write_tables(outcomes, out, setting))
+    for file in [out / "everyday.json", out / "everyday.md", *write_sheets(shown, out)]:
+        print(file)
+    return 0 if is_met(outcomes) else 1
+
+
+def run_all(
+    options: argparse.Namespace, methods: Sequence[Method]
+) -> tuple[list[Outcome], list[Painted]]:
+    """Paint every chosen case; returns the results, and the pictures of the first seed."""
+    outcomes: list[Outcome] = []
+    shown: list[Painted] = []
+    for seed in options.seeds:
+        for case in CASES:
+            if case.kind not in options.only or (options.cases and case.name not in options.cases):
+                continue
+            painted = paint_case(case, seed, methods)
+            outcomes += painted.outcomes.values()
+            _report(painted)
+            if seed == options.seeds[0]:
+                shown.append(painted)
+    return outcomes, shown
+
+
+def is_met(outcomes: Sequence[Outcome]) -> bool:
+    """Whether our methods paint without a failure and keep all goals."""
+    failed = any(one.is_ours and one.error for one in outcomes)
+    return not failed and all(verdict.is_met(outcomes) for verdict in judge_run(outcomes))
+
+
+def _choose(names: Sequence[str] | None) -> list[Method]:
+    return [one for one in list_methods() if names is None or one.name in names]
+
+
+def _warm_up(methods: Sequence[Method]) -> None:
+    """Let every method paint once: what is imported or compiled then is not on the clock."""
+    for name in ("forbidden dots", "sky to the right"):
+        paint_case(next(case for case in CASES if case.name == name), 0, methods)
+
+
+def _report(painted: Painted) -> None:
+    words = []
+    for name, one in painted.outcomes.items():
+        word = one.error or ("right" if one.is_right else "WRONG")
+        told = "" if one.estimate is None else f" estimate {one.estimate:.2f}"
+        words.append(f"{name} {word} {one.ms_ssim:.3f}{told}")
+    case = painted.case
+    print(f"{case.kind}: {case.name}, seed {painted.seed}: {'; '.join(words)}", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

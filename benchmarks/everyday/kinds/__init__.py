@@ -1,0 +1,1 @@
+"""The generators, a module a kind; each has `CASES`."""
