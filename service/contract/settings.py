@@ -6,6 +6,8 @@ They are frozen, read once from a mapping, and an unknown name is refused.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import TypeVar
 
@@ -20,11 +22,26 @@ BROKER_URL_FILE = "broker/url"
 
 
 MODELS_FILE = "models.toml"
-"""What the models file is called in the data directory."""
+"""Name of the models file in the data directory."""
+
+
+SETTINGS_MODELS = (
+    "service.config:ServiceSettings",
+    "service.courier.config:CourierSettings",
+    "service.local.settings:UpSettings",
+    "worker.config:WorkerSettings",
+)
+"""The settings model of each process, named by a string: this module imports none of them.
+
+They are imported only where an environment has a name that is not the process's own.
+"""
+
+CLIENT_FIELDS = frozenset({"key"})
+"""What clients read of the same environment: `PAINTJOB_KEY`, the API key that they send."""
 
 
 class SharedSettings(BaseModel):
-    """What the API, the courier and the workers must be told alike."""
+    """Settings that the API, the courier and the workers must share."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -43,20 +60,20 @@ class SharedSettings(BaseModel):
     log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
 
     def resolved_blob_url(self) -> str:
-        """Give the blob store's URL, the default filled in."""
+        """Return the blob store's URL, the default filled in."""
         return self.blob_url or (self.data_dir.expanduser().absolute() / "blobs").as_uri()
 
     def own_models_file(self) -> Path:
-        """Give where the models file is, or would be: the one set, else in the data directory."""
+        """Return where the models file is or would be: the one set, else in the data directory."""
         return self.models_file or self.data_dir.expanduser().absolute() / MODELS_FILE
 
     def resolved_models_file(self) -> Path | None:
-        """Give the models file: the one set, else that of the data directory, else none."""
+        """Return the models file: the one set, else that of the data directory, else none."""
         file = self.own_models_file()
         return file if self.models_file is not None or file.exists() else None
 
     def resolved_redis_url(self) -> str:
-        """Give the broker's URL: the one set, else that of the running embedded broker.
+        """Return the broker's URL: the one set, else that of the running embedded broker.
 
         Raises:
             ValueError: there is neither.
@@ -88,76 +105,20 @@ def read_settings(model: type[SettingsT], environ: Mapping[str, str]) -> Setting
         for name, value in environ.items()
         if name.startswith(PREFIX) and value != ""
     }
-    unknown = sorted(set(given) - set(model.model_fields) - ALL_FIELDS - CLIENT_FIELDS)
+    others = set(given) - set(model.model_fields) - CLIENT_FIELDS
+    unknown = sorted(others - find_known_fields()) if others else []
     if unknown:
-        raise ValueError(f"unknown setting {PREFIX}{unknown[0].upper()}")
+        raise ValueError(f"{PREFIX}{unknown[0].upper()} is no setting of any process")
     return model.model_validate({k: v for k, v in given.items() if k in model.model_fields})
 
 
-CLIENT_FIELDS = frozenset({"key"})
-"""What clients read of the same environment: `PAINTJOB_KEY`, the API key that they send."""
+@cache
+def find_known_fields() -> frozenset[str]:
+    """Return the names of all settings of all processes: one environment can serve all of them."""
+    return frozenset(name for path in SETTINGS_MODELS for name in _import_model(path).model_fields)
 
-ALL_FIELDS = frozenset(
-    {
-        "redis_url",
-        "namespace",
-        "data_dir",
-        "blob_url",
-        "models_file",
-        "self_model",
-        "allow_non_commercial",
-        "lease_seconds",
-        "max_image_pixels",
-        "max_canvas_pixels",
-        "log_level",
-        "host",
-        "port",
-        "auth",
-        "public_url",
-        "queue_limit",
-        "tenant_job_limit",
-        "key_unfinished_jobs",
-        "key_requests_per_minute",
-        "key_megapixels_per_minute",
-        "worker_absence_seconds",
-        "broker_memory_share",
-        "store_reserve_bytes",
-        "broker_memory_bytes",
-        "max_body_bytes",
-        "max_batch_body_bytes",
-        "max_part_bytes",
-        "max_json_body_bytes",
-        "image_url_hosts",
-        "image_url_allow_http",
-        "image_url_allow_private",
-        "image_url_timeout_seconds",
-        "image_url_ca_file",
-        "http_workers",
-        "http_threads",
-        "client_silence_seconds",
-        "queue",
-        "worker_name",
-        "drain_seconds",
-        "load_hang_seconds",
-        "step_hang_seconds",
-        "abort_grace_seconds",
-        "engines",
-        "model_memory_bytes",
-        "safety_check",
-        "embed_recipe",
-        "call_memory_bytes",
-        "torch_threads",
-        "digital_source_type",
-        "c2pa_certificate",
-        "c2pa_key",
-        "courier_interval_seconds",
-        "webhook_allow_http",
-        "webhook_allow_private",
-        "webhook_timeout_seconds",
-        "webhook_retry_seconds",
-        "webhook_window_seconds",
-        "webhook_threads",
-        "webhook_ca_file",
-    }
-)
-"""Every setting of every process: one environment can serve all of them. A test compares."""
+
+def _import_model(path: str) -> type[BaseModel]:
+    module, _, name = path.partition(":")
+    model: type[BaseModel] = getattr(import_module(module), name)
+    return model

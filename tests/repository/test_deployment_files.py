@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from service.api.gunicorn_conf import graceful_timeout
-from service.contract.settings import ALL_FIELDS, PREFIX
+from service.contract.settings import PREFIX, find_known_fields
 from worker.config import WorkerSettings
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
@@ -55,7 +55,7 @@ def test_compose_gives_every_process_the_same_broker_and_blobs() -> None:
 def test_compose_sets_known_settings_only() -> None:
     for service in _compose()["services"].values():
         for name in service.get("environment", {}).keys() - {"VALKEYCLI_AUTH"}:
-            assert name.removeprefix(PREFIX).lower() in ALL_FIELDS
+            assert name.removeprefix(PREFIX).lower() in find_known_fields()
 
 
 def test_compose_waits_longer_than_the_processes_drain() -> None:
@@ -144,4 +144,4 @@ def test_dockerfile_copies_what_exists(dockerfile: Path) -> None:
 @pytest.mark.parametrize("dockerfile", DOCKERFILES, ids=lambda path: path.name)
 def test_dockerfile_sets_known_settings_only(dockerfile: Path) -> None:
     names = set(re.findall(r"\bPAINTJOB_[A-Z_]+(?==)", dockerfile.read_text()))
-    assert {name.removeprefix(PREFIX).lower() for name in names} <= ALL_FIELDS
+    assert {name.removeprefix(PREFIX).lower() for name in names} <= find_known_fields()
