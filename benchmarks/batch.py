@@ -14,7 +14,7 @@ import time
 import zipfile
 from pathlib import Path
 
-import httpx
+import httpx2
 import psutil
 
 from benchmarks.http_rate import build_pictures
@@ -60,7 +60,7 @@ def _hand_in(url: str, items: int) -> str:
     files = {f"image-{number}": ("image.jpg", image) for number in range(items)}
     started = time.perf_counter()
     data = {"batch": json.dumps({"items": rows})}
-    answer = httpx.post(f"{url}/batches", data=data, files=files, timeout=300).raise_for_status()
+    answer = httpx2.post(f"{url}/batches", data=data, files=files, timeout=300).raise_for_status()
     seconds = time.perf_counter() - started
     size = int(answer.request.headers["Content-Length"]) / 1e6
     print(f"handed in {items} items, {size:.0f} MB, in {seconds:.1f} s (goal 20)")
@@ -70,7 +70,7 @@ def _hand_in(url: str, items: int) -> str:
 
 def _wait(url: str, batch: str) -> None:
     started = time.perf_counter()
-    while (document := httpx.get(url + batch).json())["status"] != "ended":
+    while (document := httpx2.get(url + batch).json())["status"] != "ended":
         time.sleep(0.5)
     seconds = time.perf_counter() - started
     print(f"all ended after {seconds:.0f} s more with {WORKERS} workers: {document['counts']}")
@@ -80,7 +80,7 @@ def _fetch(server: RunningServer, batch: str, target: Path) -> None:
     before = _read_memory(server)
     peaks = dict(before)
     url = f"{server.url}{batch}/results.zip"
-    with httpx.stream("GET", url, timeout=300) as answer, target.open("wb") as file:
+    with httpx2.stream("GET", url, timeout=300) as answer, target.open("wb") as file:
         for number, piece in enumerate(answer.iter_bytes(1_000_000)):
             file.write(piece)
             if number % 4 == 0:

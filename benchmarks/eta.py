@@ -20,7 +20,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 from PIL import Image, ImageDraw
 
 from tests.support.broker import running_broker
@@ -41,7 +41,7 @@ def main(jobs: int, workers: int) -> None:
         )
         for _ in range(workers):
             stack.callback(_stop, _start_worker(broker.url, folder / "data"))
-        client = stack.enter_context(httpx.Client(base_url=server.url))
+        client = stack.enter_context(httpx2.Client(base_url=server.url))
         _wait_for_workers(client, workers)
         chance = random.Random(1)
         _wait_ended(client, [_submit(client, chance) for _ in range(WARM_UP)])
@@ -49,7 +49,7 @@ def main(jobs: int, workers: int) -> None:
         _print(rows)
 
 
-def _measure(client: httpx.Client, jobs: int, chance: random.Random) -> list[tuple[float, float]]:
+def _measure(client: httpx2.Client, jobs: int, chance: random.Random) -> list[tuple[float, float]]:
     """Give (estimate, wait that followed) in seconds for each job, where both are known."""
     sent = [_submit(client, chance) for _ in range(jobs)]
     asked = [(client.get(job["links"]["self"]).json(), datetime.now(UTC)) for job in sent]
@@ -75,7 +75,7 @@ def _print(rows: list[tuple[float, float]]) -> None:
         print(f"p10 {low:.2f}, median {middle:.2f}, p90 {high:.2f}")
 
 
-def _submit(client: httpx.Client, chance: random.Random) -> dict[str, Any]:
+def _submit(client: httpx2.Client, chance: random.Random) -> dict[str, Any]:
     side = chance.choice(SIDES)
     image = Image.effect_noise((side, side), 60).convert("RGB")
     mask = Image.new("L", (side, side))
@@ -92,7 +92,7 @@ def _encode(image: Image.Image) -> bytes:
     return buffer.getvalue()
 
 
-def _wait_ended(client: httpx.Client, jobs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _wait_ended(client: httpx2.Client, jobs: list[dict[str, Any]]) -> list[dict[str, Any]]:
     ended = []
     give_up_at = time.monotonic() + PATIENCE_SECONDS
     for job in jobs:
@@ -107,7 +107,7 @@ def _wait_ended(client: httpx.Client, jobs: list[dict[str, Any]]) -> list[dict[s
     return ended
 
 
-def _wait_for_workers(client: httpx.Client, count: int) -> None:
+def _wait_for_workers(client: httpx2.Client, count: int) -> None:
     give_up_at = time.monotonic() + 60
     while client.get("/methods").json()["methods"][0]["workers_online"] < count:
         if time.monotonic() > give_up_at:

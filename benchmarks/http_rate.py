@@ -17,7 +17,7 @@ import time
 from io import BytesIO
 from pathlib import Path
 
-import httpx
+import httpx2
 import psutil
 from PIL import Image, ImageDraw
 
@@ -35,10 +35,10 @@ def main(seconds: float) -> None:
         with running_server(broker.url, Path(folder), **settings) as server:
             body, kind = build_form()
             files = {"content": body, "headers": {"Content-Type": kind}}
-            job = httpx.post(f"{server.url}/inpaint", **files).raise_for_status().json()  # type: ignore[arg-type]
+            job = httpx2.post(f"{server.url}/inpaint", **files).raise_for_status().json()  # type: ignore[arg-type]
             status = build_request("GET", job["links"]["self"])
             submit = build_request("POST", "/inpaint", body, kind)
-            answer = httpx.get(server.url + job["links"]["self"])
+            answer = httpx2.get(server.url + job["links"]["self"])
             known = f"If-None-Match: {answer.headers['ETag']}"
             report(f"GET {len(answer.content)} B job", server, status, seconds)
             unchanged = build_request("GET", job["links"]["self"], header=known)
@@ -60,7 +60,7 @@ def build_form() -> tuple[bytes, str]:
     """Give a form with a picture and its mask."""
     image, mask = build_pictures()
     files = {"image": ("image.jpg", image), "mask": ("mask.png", mask)}
-    request = httpx.Request("POST", "http://x/", files=files)
+    request = httpx2.Request("POST", "http://x/", files=files)
     return request.read(), request.headers["Content-Type"]
 
 

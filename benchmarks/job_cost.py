@@ -14,7 +14,7 @@ import sys
 import time
 from pathlib import Path
 
-import httpx
+import httpx2
 import numpy as np
 import psutil
 from PIL import Image
@@ -70,7 +70,7 @@ def _encode(picture: Image.Image) -> bytes:
 def run_jobs(up: RunningUp, picture: bytes, mask: bytes, count: int) -> None:
     """Submit jobs, wait for all of them, and fetch their results."""
     form = {"method": "patch", "seed": "1"}
-    with httpx.Client(base_url=up.url, timeout=60) as client:
+    with httpx2.Client(base_url=up.url, timeout=60) as client:
         links = []
         for _ in range(count):
             files = {"image": ("image.png", picture), "mask": ("mask.png", mask)}

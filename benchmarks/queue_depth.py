@@ -17,7 +17,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
-import httpx
+import httpx2
 
 from benchmarks.http_rate import build_form
 from service.contract.params import InpaintParams
@@ -39,7 +39,7 @@ class Service:
     """
 
     def __init__(self, url: str, broker_url: str, depth: int) -> None:
-        self.http = httpx.Client(base_url=url)
+        self.http = httpx2.Client(base_url=url)
         store = connect(broker_url)
         before = int(store.redis.info("memory")["used_memory"])
         for number in range(depth):

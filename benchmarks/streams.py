@@ -23,7 +23,7 @@ from datetime import datetime
 from multiprocessing.synchronize import Event
 from pathlib import Path
 
-import httpx
+import httpx2
 
 from benchmarks.http_rate import build_form, build_request, measure_memory, read_answer
 from service.contract.errors import Internal
@@ -77,7 +77,7 @@ def main(streams: int, seconds: float) -> None:
 
 def _submit(server: RunningServer, body: bytes, kind: str) -> dict[str, str]:
     headers = {"Content-Type": kind}
-    answer = httpx.post(f"{server.url}/inpaint", content=body, headers=headers)
+    answer = httpx2.post(f"{server.url}/inpaint", content=body, headers=headers)
     links: dict[str, str] = answer.raise_for_status().json()["links"]
     return links
 
@@ -183,7 +183,7 @@ def measure_waits(server: RunningServer, store: JobStore, body: bytes, kind: str
 
         def post() -> None:
             headers = {"Content-Type": kind, "Prefer": "wait=10"}
-            answer = httpx.post(f"{server.url}/inpaint", content=body, headers=headers, timeout=20)
+            answer = httpx2.post(f"{server.url}/inpaint", content=body, headers=headers, timeout=20)
             answered.append(time.perf_counter())  # noqa: B023 - joined below
             answer.raise_for_status()
 

@@ -8,12 +8,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, NoReturn
 
-import httpx
 import typer
 from pydantic import ValidationError
 
 from service import store
-from service.client import PaintjobApiError, ResultDamaged
+from service.client import PaintjobApiError, ResultDamaged, ServiceUnreachable
 from service.commands.keys import keys_app
 from service.commands.models import models_app
 from service.commands.submit import submit_app
@@ -61,7 +60,7 @@ def main() -> None:
         _fail("; ".join(_describe(fault["loc"], fault["msg"]) for fault in error.errors()))
     except (*_TOLD, ValueError, OSError) as error:
         _fail(str(error))
-    except httpx.TransportError as error:
+    except ServiceUnreachable as error:
         _fail(f"the service does not answer: {error}")
 
 

@@ -23,7 +23,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import httpx
+import httpx2
 import numpy as np
 import psutil
 from PIL import Image
@@ -131,7 +131,7 @@ def running_ours(
     name: str, engines: str, workers: int, picture: bytes, mask: bytes
 ) -> Iterator[Contender]:
     """Run `paintjob up` with an engine."""
-    form = httpx.Request(
+    form = httpx2.Request(
         "POST",
         "http://x/",
         files={"image": ("a.png", picture), "mask": ("m.png", mask)},
@@ -148,7 +148,7 @@ def running_ours(
         settings["PAINTJOB_ENGINES"] = engines
     environ = {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "passive"}
     with running_up("--workers", str(workers), **settings, **environ) as up:
-        port = httpx.URL(up.url).port
+        port = httpx2.URL(up.url).port
         assert port is not None  # noqa: S101 - up prints it
         yield Contender(name, port, psutil.Process(up.process.pid), request)
 
@@ -194,9 +194,9 @@ def _wait_until_ready(process: subprocess.Popen[bytes], url: str) -> None:
     deadline = time.monotonic() + READY_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
         try:
-            if httpx.get(url).is_success:
+            if httpx2.get(url).is_success:
                 return
-        except httpx.TransportError:
+        except httpx2.TransportError:
             time.sleep(0.5)
     raise TimeoutError("IOPaint did not become ready; see benchmarks/peers/iopaint_server.py")
 

@@ -15,7 +15,7 @@ from service.client.answers import (
     ClientWarning,
 )
 from service.client.client import PaintjobClient
-from service.client.failures import PaintjobApiError, ResultDamaged
+from service.client.failures import PaintjobApiError, ResultDamaged, ServiceUnreachable
 from service.client.forms import Picture
 
 __all__ = [
@@ -31,4 +31,5 @@ __all__ = [
     "PaintjobClient",
     "Picture",
     "ResultDamaged",
+    "ServiceUnreachable",
 ]

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-import httpx
+import httpx2
 
 from service.client.answers import ClientJob, ClientPlan
 from service.client.failures import PaintjobApiError, ResultDamaged
@@ -22,8 +22,8 @@ from service.client.waiting import OnChange, Waiting
 class PaintjobClient:
     """Calls one service. Not to be shared by threads that may close it.
 
-    Every method raises `PaintjobApiError` when the service refuses, and `httpx.TransportError` when
-    it cannot be reached. Before that a request is sent again, for `patience_seconds`, when nobody
+    Every method raises `PaintjobApiError` when the service refuses, and `ServiceUnreachable` when
+    it does not answer. Before that a request is sent again, for `patience_seconds`, when nobody
     answered it or the service said to come back (429, 502, 503, 504; `Retry-After` is kept).
 
     Args:
@@ -121,7 +121,7 @@ class PaintjobClient:
             if following is None:
                 return
             # The rest of the URL may name the service as others see it.
-            query["cursor"] = httpx.URL(following).params["cursor"]
+            query["cursor"] = httpx2.URL(following).params["cursor"]
 
     def wait(
         self,
@@ -143,7 +143,7 @@ class PaintjobClient:
         Raises:
             TimeoutError: it has not ended by then; the job goes on.
             PaintjobApiError: the service refused.
-            httpx.TransportError: it could not be reached.
+            ServiceUnreachable: it did not answer.
         """
         give_up_at = time.monotonic() + timeout_seconds
         return Waiting(self._transport, job_id, on_change, give_up_at).run()
@@ -165,7 +165,7 @@ class PaintjobClient:
         Raises:
             ResultDamaged: other bytes arrived than the document's SHA-256 names.
             PaintjobApiError: the service refused, for instance because the job has failed.
-            httpx.TransportError: it could not be reached.
+            ServiceUnreachable: it did not answer.
         """
         data = self.get_result(job.id, index)
         wanted = {output.index: output.sha256 for output in job.outputs}.get(index)

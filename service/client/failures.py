@@ -37,5 +37,9 @@ class PaintjobApiError(Exception):
         return "; ".join(places if is_told else [self.detail, *places])
 
 
+class ServiceUnreachable(Exception):
+    """The service did not answer: no connection, no complete response, or none in time."""
+
+
 class ResultDamaged(Exception):
     """The bytes that arrived are not those that the job's document names."""

@@ -16,7 +16,7 @@ def build_form(
     source_mask: Picture | None,
     params: Mapping[str, object] | None,
 ) -> dict[str, Any]:
-    """Build the form of a request, as httpx takes it."""
+    """Build the form of a request, as httpx2 takes it."""
     pictures = {"image": image, "mask": mask, "source_mask": source_mask}
     files = {name: picture for name, picture in pictures.items() if picture is not None}
     given = {name: value for name, value in (params or {}).items() if value is not None}

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import random
+import ssl
 import time
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-import httpx
+import certifi
+import httpx2
 
-from service.client.failures import PaintjobApiError
+from service.client.failures import PaintjobApiError, ServiceUnreachable
 
 FIRST_DELAY_SECONDS = 0.25
 MAX_DELAY_SECONDS = 30.0
@@ -32,7 +35,12 @@ class Transport:
         self, url: str, api_key: str | None, timeout_seconds: float, patience_seconds: float
     ) -> None:
         headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
-        self._http = httpx.Client(base_url=url, headers=headers, timeout=timeout_seconds)
+        try:
+            self._http = httpx2.Client(
+                base_url=url, headers=headers, timeout=timeout_seconds, verify=_load_trust()
+            )
+        except httpx2.InvalidURL as error:
+            raise ValueError(f"{url} is not a URL; give one such as http://host:8080") from error
         self._timeout_seconds = timeout_seconds
         self.patience_seconds = patience_seconds
 
@@ -48,7 +56,7 @@ class Transport:
         patience_seconds: float | None = None,
         held_seconds: float = 0.0,
         **arguments: Any,
-    ) -> httpx.Response:
+    ) -> httpx2.Response:
         """Send a request that may be sent again, until it is answered for good.
 
         Args:
@@ -57,11 +65,11 @@ class Transport:
             patience_seconds: for how long to send it again, if not for as long as usual; 0 for
                 never.
             held_seconds: how long the service was asked to hold it open.
-            arguments: as `httpx.Client.request` takes them.
+            arguments: as `httpx2.Client.request` takes them.
 
         Raises:
             PaintjobApiError: the service refused.
-            httpx.TransportError: it could not be reached.
+            ServiceUnreachable: it did not answer.
         """
         allowed = self.patience_seconds if patience_seconds is None else patience_seconds
         give_up_at = time.monotonic() + allowed
@@ -69,7 +77,7 @@ class Transport:
         delay = FIRST_DELAY_SECONDS
         while True:
             failure, asked = self._try(method, path, arguments)
-            if isinstance(failure, httpx.Response):
+            if isinstance(failure, httpx2.Response):
                 return failure
             # A quarter more or less: clients that were turned away together come back apart.
             pause = asked if asked is not None else delay * random.uniform(0.75, 1.25)  # noqa: S311
@@ -80,20 +88,20 @@ class Transport:
 
     def _try(
         self, method: str, path: str, arguments: dict[str, Any]
-    ) -> tuple[httpx.Response | Exception, float | None]:
+    ) -> tuple[httpx2.Response | Exception, float | None]:
         """Send once; gives the answer, or what may be tried again and when the service says so."""
         try:
             answer = self._http.request(method, path, **arguments)
-        except httpx.TransportError as error:
-            return error, None
+        except httpx2.TransportError as error:
+            return ServiceUnreachable(_describe(error)), None
         if answer.status_code in RETRIED_STATUSES:
             return PaintjobApiError(answer.status_code, _read_problem(answer)), retry_after(answer)
-        if answer.is_success or answer.status_code == httpx.codes.NOT_MODIFIED:
+        if answer.is_success or answer.status_code == httpx2.codes.NOT_MODIFIED:
             return answer, None
         raise PaintjobApiError(answer.status_code, _read_problem(answer))
 
 
-def retry_after(answer: httpx.Response) -> float | None:
+def retry_after(answer: httpx2.Response) -> float | None:
     """Read `Retry-After` in seconds from now, in either form; None where it says nothing.
 
     Source: RFC 9110, section 10.2.3.
@@ -110,7 +118,22 @@ def retry_after(answer: httpx.Response) -> float | None:
     return max(0.0, (at - datetime.now(UTC)).total_seconds())
 
 
-def _read_problem(answer: httpx.Response) -> dict[str, Any]:
+def _describe(error: httpx2.TransportError) -> str:
+    """Describe why no response came; some timeouts have no text of their own."""
+    return str(error) or type(error).__name__
+
+
+def _load_trust() -> ssl.SSLContext:
+    """Load the certificates that are trusted: certifi's, unless the environment names others.
+
+    Passed explicitly, because httpx2 trusts the system's store, which slim containers lack.
+    """
+    file, folder = os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")
+    own_file = file or (None if folder else certifi.where())
+    return ssl.create_default_context(cafile=own_file, capath=folder)
+
+
+def _read_problem(answer: httpx2.Response) -> dict[str, Any]:
     try:
         problem = answer.json()
     except ValueError:

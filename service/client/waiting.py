@@ -6,10 +6,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-import httpx
+import httpx2
 
 from service.client.answers import ClientJob
-from service.client.failures import PaintjobApiError
+from service.client.failures import PaintjobApiError, ServiceUnreachable
 from service.client.transport import RETRIED_STATUSES, Transport, retry_after
 
 FIRST_PAUSE_SECONDS = 0.1
@@ -46,7 +46,7 @@ class Waiting:
         Raises:
             TimeoutError: it has not ended in time; the job goes on.
             PaintjobApiError: the service refused.
-            httpx.TransportError: it could not be reached.
+            ServiceUnreachable: it did not answer.
         """
         while True:
             answer = self._ask()
@@ -55,9 +55,9 @@ class Waiting:
                 return job
             self._rest(answer)
 
-    def _read(self, answer: httpx.Response) -> ClientJob | None:
+    def _read(self, answer: httpx2.Response) -> ClientJob | None:
         """Give the job, and tell of it, if the answer has it."""
-        if answer.status_code == httpx.codes.NOT_MODIFIED:
+        if answer.status_code == httpx2.codes.NOT_MODIFIED:
             return None
         job = ClientJob.model_validate(answer.json())
         self._etag = answer.headers.get("ETag", "")
@@ -65,7 +65,7 @@ class Waiting:
             self.on_change(job)
         return job
 
-    def _ask(self) -> httpx.Response:
+    def _ask(self) -> httpx2.Response:
         """Ask in a way that is held open, else in the plain one, which is repeated as usual."""
         held = int(min(HELD_SECONDS, self._left()))
         path, condition = f"/jobs/{self.job_id}", self._condition()
@@ -76,7 +76,7 @@ class Waiting:
                 return self.transport.send(
                     "GET", path, headers=asking, held_seconds=held, patience_seconds=0
                 )
-            except httpx.TransportError:
+            except ServiceUnreachable:
                 pass
             except PaintjobApiError as error:
                 # All places to wait in may be taken: that is no reason to stop looking.
@@ -88,7 +88,7 @@ class Waiting:
     def _condition(self) -> dict[str, str]:
         return {"If-None-Match": self._etag} if self._etag else {}
 
-    def _rest(self, answer: httpx.Response) -> None:
+    def _rest(self, answer: httpx2.Response) -> None:
         """Pause before the next question, unless this one was held open.
 
         Many jobs are short: the first pauses are, whatever the service says.

@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
+import httpx2
 
 from service import store
 from service.contract.catalogue import read_catalogue
@@ -158,10 +158,10 @@ class Deployment:
     def _api_is_ready(self) -> bool:
         try:
             # Not through a proxy of the environment: this is our own machine.
-            answer = httpx.get(f"{self.url}/health/ready", timeout=1.0, trust_env=False)
-        except httpx.TransportError:
+            answer = httpx2.get(f"{self.url}/health/ready", timeout=1.0, trust_env=False)
+        except httpx2.TransportError:
             return False
-        return answer.status_code == httpx.codes.OK
+        return answer.status_code == httpx2.codes.OK
 
     def _worker_is_present(self, name: str) -> bool:
         try:

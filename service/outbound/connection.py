@@ -1,6 +1,6 @@
 """A connection to what a caller named: to a checked address, and over by a deadline.
 
-httpcore lets a backend of one's own open the sockets and still speaks HTTP and TLS itself: the
+httpcore2 lets a backend of one's own open the sockets and still speaks HTTP and TLS itself: the
 certificate is checked against the name in the URL, the connection goes to the address that was
 checked.
 """
@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
-import httpcore
+import httpcore2
 
 from service.outbound.addresses import resolve
 
@@ -21,7 +21,7 @@ from service.outbound.addresses import resolve
 _SEND_BUFFER = (socket.SOL_SOCKET, socket.SO_SNDBUF, 262_144)
 
 
-class DeadlineStream(httpcore.NetworkStream):
+class DeadlineStream(httpcore2.NetworkStream):
     """A stream whose every step ends when the whole exchange must.
 
     A timeout for each step alone would let a receiver that sends a byte now and then hold it for
@@ -32,7 +32,7 @@ class DeadlineStream(httpcore.NetworkStream):
         deadline: when all must be done, by `time.monotonic`.
     """
 
-    def __init__(self, stream: httpcore.NetworkStream, deadline: float) -> None:
+    def __init__(self, stream: httpcore2.NetworkStream, deadline: float) -> None:
         self._stream = stream
         self._deadline = deadline
 
@@ -53,7 +53,7 @@ class DeadlineStream(httpcore.NetworkStream):
         ssl_context: ssl.SSLContext,
         server_hostname: str | None = None,
         timeout: float | None = None,
-    ) -> httpcore.NetworkStream:
+    ) -> httpcore2.NetworkStream:
         """Begin TLS."""
         left = remaining(self._deadline)
         return DeadlineStream(
@@ -65,7 +65,7 @@ class DeadlineStream(httpcore.NetworkStream):
         return self._stream.get_extra_info(info)
 
 
-class GuardedBackend(httpcore.NetworkBackend):
+class GuardedBackend(httpcore2.NetworkBackend):
     """Opens connections to checked addresses only.
 
     Args:
@@ -76,7 +76,7 @@ class GuardedBackend(httpcore.NetworkBackend):
     def __init__(self, deadline: float, *, allow_private: bool) -> None:
         self._deadline = deadline
         self._allow_private = allow_private
-        self._backend = httpcore.SyncBackend()
+        self._backend = httpcore2.SyncBackend()
 
     def connect_tcp(
         self,
@@ -85,12 +85,12 @@ class GuardedBackend(httpcore.NetworkBackend):
         timeout: float | None = None,
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
-    ) -> httpcore.NetworkStream:
+    ) -> httpcore2.NetworkStream:
         """Connect to one of a host's addresses, the first that answers.
 
         Raises:
             Unresolvable, AddressRefused: the host has no address, or one that is not allowed.
-            httpcore.NetworkError, httpcore.TimeoutException: none answers.
+            httpcore2.NetworkError, httpcore2.TimeoutException: none answers.
         """
         addresses = resolve(host, port, allow_private=self._allow_private)
         options = [*(socket_options or ()), _SEND_BUFFER]
@@ -99,13 +99,13 @@ class GuardedBackend(httpcore.NetworkBackend):
                 # Half of what is left: one that does not answer must leave time for the next.
                 left = remaining(self._deadline) / 2
                 return self._open(address, port, left, options)
-            except (httpcore.ConnectError, httpcore.ConnectTimeout):
+            except (httpcore2.ConnectError, httpcore2.ConnectTimeout):
                 continue
         return self._open(addresses[-1], port, remaining(self._deadline), options)
 
     def _open(
         self, address: str, port: int, timeout: float, options: list[Any]
-    ) -> httpcore.NetworkStream:
+    ) -> httpcore2.NetworkStream:
         stream = self._backend.connect_tcp(address, port, timeout, socket_options=options)
         return DeadlineStream(stream, self._deadline)
 
@@ -114,9 +114,9 @@ def remaining(deadline: float) -> float:
     """Give the seconds that are left.
 
     Raises:
-        httpcore.ReadTimeout: none are.
+        httpcore2.ReadTimeout: none are.
     """
     left = deadline - time.monotonic()
     if left <= 0:
-        raise httpcore.ReadTimeout("the time for the whole exchange is over")
+        raise httpcore2.ReadTimeout("the time for the whole exchange is over")
     return left

@@ -9,8 +9,8 @@ from functools import cache
 from pathlib import Path
 
 import certifi
-import httpcore
-import httpx
+import httpcore2
+import httpx2
 
 from service.outbound.addresses import AddressRefused, Unresolvable
 from service.outbound.connection import GuardedBackend
@@ -35,13 +35,13 @@ class ExchangeFailed(Exception):
 @contextmanager
 def exchanging(
     method: str,
-    url: httpx.URL,
+    url: httpx2.URL,
     headers: Headers,
     policy: OutboundPolicy,
     deadline: float,
     ca_file: Path | None = None,
     body: bytes | None = None,
-) -> Iterator[httpcore.Response]:
+) -> Iterator[httpcore2.Response]:
     """Send a request and give the answer, whose body is yet to be read.
 
     A connection of its own for each: the address is checked every time, and redirects are not
@@ -59,8 +59,8 @@ def exchanging(
     Raises:
         ExchangeFailed: there is no answer, or reading it broke off.
     """
-    connection = httpcore.HTTPConnection(
-        httpcore.Origin(url.raw_scheme, url.raw_host, get_port(url)),
+    connection = httpcore2.HTTPConnection(
+        httpcore2.Origin(url.raw_scheme, url.raw_host, get_port(url)),
         ssl_context=_trust(ca_file) if url.scheme == "https" else None,
         network_backend=GuardedBackend(deadline, allow_private=policy.allow_private),
     )
@@ -81,17 +81,17 @@ def _telling_why() -> Iterator[None]:
         raise ExchangeFailed("address_refused") from error
     except Unresolvable as error:
         raise ExchangeFailed("unresolvable") from error
-    except httpcore.TimeoutException as error:
+    except httpcore2.TimeoutException as error:
         raise ExchangeFailed("timeout") from error
-    except httpcore.ProtocolError as error:
+    except httpcore2.ProtocolError as error:
         raise ExchangeFailed("invalid_answer") from error
-    except httpcore.NetworkError as error:
+    except httpcore2.NetworkError as error:
         is_tls = isinstance(error.__cause__, ssl.SSLError)
         raise ExchangeFailed("tls_failed" if is_tls else "unreachable") from error
 
 
-def _core_url(url: httpx.URL) -> httpcore.URL:
-    return httpcore.URL(
+def _core_url(url: httpx2.URL) -> httpcore2.URL:
+    return httpcore2.URL(
         scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-import httpx
+import httpx2
 
 from service.outbound.urls import MAX_PORT, PORTS, get_port
 
@@ -20,7 +20,7 @@ class _Entry:
     is_wildcard: bool
     port: int | None
 
-    def fits(self, url: httpx.URL) -> bool:
+    def fits(self, url: httpx2.URL) -> bool:
         host = url.raw_host.decode().lower()
         wanted = PORTS[url.scheme] if self.port is None else self.port
         is_named = host.endswith(f".{self.name}") if self.is_wildcard else host == self.name
@@ -45,7 +45,7 @@ class HostList:
     def __bool__(self) -> bool:
         return bool(self.entries)
 
-    def allows(self, url: httpx.URL) -> bool:
+    def allows(self, url: httpx2.URL) -> bool:
         """Tell whether a URL's host, on this port, is on the list."""
         return any(entry.fits(url) for entry in self.entries)
 

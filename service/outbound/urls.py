@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass
 
-import httpx
+import httpx2
 
 from service.contract.errors import InvalidField
 from service.contract.params import MAX_URL_CHARACTERS
@@ -33,7 +33,7 @@ class OutboundPolicy:
     allow_private: bool = False
 
 
-def parse_url(text: str, policy: OutboundPolicy) -> httpx.URL:
+def parse_url(text: str, policy: OutboundPolicy) -> httpx2.URL:
     """Read a URL and check its form.
 
     Raises:
@@ -42,8 +42,8 @@ def parse_url(text: str, policy: OutboundPolicy) -> httpx.URL:
     if len(text) > MAX_URL_CHARACTERS:
         raise InvalidField(f"must have at most {MAX_URL_CHARACTERS} characters")
     try:
-        url = httpx.URL(text)
-    except (httpx.InvalidURL, UnicodeError) as error:
+        url = httpx2.URL(text)
+    except (httpx2.InvalidURL, UnicodeError) as error:
         raise InvalidField("must be a URL") from error
     # Not `host`, which decodes names, and raises for some that are none.
     if url.scheme not in PORTS or not url.raw_host:
@@ -59,7 +59,7 @@ def parse_url(text: str, policy: OutboundPolicy) -> httpx.URL:
     return url
 
 
-def get_port(url: httpx.URL) -> int:
+def get_port(url: httpx2.URL) -> int:
     """Give the port that a URL means."""
     return PORTS[url.scheme] if url.port is None else url.port
 

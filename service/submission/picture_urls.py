@@ -11,8 +11,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-import httpcore
-import httpx
+import httpcore2
+import httpx2
 import structlog
 
 from service.config import ServiceSettings
@@ -82,7 +82,7 @@ class PictureUrls:
             raise InvalidField("must name a host that the operator allows pictures from")
         return self._fetch(url, patient_until, seconds)
 
-    def _fetch(self, url: httpx.URL, patient_until: float, seconds: float) -> Iterator[bytes]:
+    def _fetch(self, url: httpx2.URL, patient_until: float, seconds: float) -> Iterator[bytes]:
         with self._slots.hold(url.host, patient_until):
             started = time.monotonic()
             code = "interrupted"
@@ -98,7 +98,7 @@ class PictureUrls:
                 took = round(time.monotonic() - started, 3)
                 log.info("picture_fetched", host=url.host, outcome=code, seconds=took)
 
-    def _stream(self, url: httpx.URL, deadline: float) -> Iterator[bytes]:
+    def _stream(self, url: httpx2.URL, deadline: float) -> Iterator[bytes]:
         settings = self._settings
         with exchanging(
             "GET",
@@ -162,7 +162,7 @@ def _build_headers() -> Headers:
     }
 
 
-def _check_answer(answer: httpcore.Response, max_bytes: int) -> None:
+def _check_answer(answer: httpcore2.Response, max_bytes: int) -> None:
     """Judge an answer by its head."""
     status = answer.status
     headers = {name.lower(): value for name, value in answer.headers}

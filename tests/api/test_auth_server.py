@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
+import httpx2
 import psutil
 import pytest
 
@@ -44,7 +44,7 @@ def store(broker_url: str) -> Iterator[JobStore]:
 
 def _ask_all(server: RunningServer, key: str) -> set[int]:
     return {
-        httpx.get(f"{server.url}/limits", headers=bearer(key)).status_code for _ in range(TRIES)
+        httpx2.get(f"{server.url}/limits", headers=bearer(key)).status_code for _ in range(TRIES)
     }
 
 
@@ -64,12 +64,12 @@ def test_key_stands_in_no_log_and_its_id_does(server: RunningServer, store: JobS
     wrong = f"{key[:-4]}0000"
     files = {"image": ("image.png", picture()), "mask": ("mask.png", mask())}
     for sent, status in ((key, 202), (wrong, 401)):
-        answer = httpx.post(f"{server.url}/inpaint", files=files, headers=bearer(sent))
+        answer = httpx2.post(f"{server.url}/inpaint", files=files, headers=bearer(sent))
         assert answer.status_code == status
         assert sent not in answer.text + str(answer.headers)
     # In the wrong place it is not logged either.
-    httpx.get(f"{server.url}/jobs/{key}", headers=bearer(key))
-    httpx.get(f"{server.url}/limits?key={key}", headers=bearer(key))
+    httpx2.get(f"{server.url}/jobs/{key}", headers=bearer(key))
+    httpx2.get(f"{server.url}/limits?key={key}", headers=bearer(key))
     log = server.log.read_text()
     key_id, secret = key.split("_")[1:]
     assert f'"key_id":"{key_id}"' in log.replace('": "', '":"')
@@ -122,7 +122,7 @@ def test_gunicorn_listens_everywhere_when_told_so(
 ) -> None:
     settings = {"PAINTJOB_HOST": EVERYWHERE, "PAINTJOB_AUTH": auth, "PAINTJOB_HTTP_WORKERS": "1"}
     with running_server(broker_url, tmp_path, **settings) as server:
-        status = httpx.get(f"{server.url}/limits").status_code
+        status = httpx2.get(f"{server.url}/limits").status_code
     assert status == (401 if auth == "keys" else 200)
 
 

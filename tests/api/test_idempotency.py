@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import psutil
 import pytest
 import redis
@@ -50,16 +50,16 @@ def stack(broker_url: str, folder: Path) -> Iterator[Stack]:
         yield running
 
 
-def _post(url: str, key: str, tag: str = "zoo:echo", **fields: str) -> httpx.Response:
-    # A connection of its own each time, and httpx draws a boundary for each body.
+def _post(url: str, key: str, tag: str = "zoo:echo", **fields: str) -> httpx2.Response:
+    # A connection of its own each time, and httpx2 draws a boundary for each body.
     files = {"image": ("a.png", picture()), "mask": ("m.png", mask())}
     data = {"method": "patch", "tags": f'["{tag}"]', **fields}
-    return httpx.post(
+    return httpx2.post(
         f"{url}/inpaint", files=files, data=data, headers={"Idempotency-Key": key}, timeout=30
     )
 
 
-def _job_of(answer: httpx.Response, *, replayed: bool) -> dict[str, Any]:
+def _job_of(answer: httpx2.Response, *, replayed: bool) -> dict[str, Any]:
     assert answer.is_success, answer.text
     assert answer.headers.get("Idempotency-Replayed") == ("true" if replayed else None)
     job: dict[str, Any] = answer.json()
@@ -99,7 +99,7 @@ def test_tries_at_the_same_moment_make_one_job(
     tries = 8
     together = threading.Barrier(tries)
 
-    def post(_: int) -> httpx.Response:
+    def post(_: int) -> httpx2.Response:
         together.wait()
         return _post(server.url, "k")
 
@@ -124,16 +124,16 @@ def test_retry_gives_the_job_as_it_is_now_while_it_runs_and_after_the_end(
     stack.wait_ended(job["id"])
     ended = _job_of(_post(server.url, "k", tag), replayed=True)
     assert (ended["id"], ended["status"], ended["attempt"]) == (job["id"], "succeeded", 1)
-    assert ended == httpx.get(server.url + job["links"]["self"]).json()
-    assert httpx.get(server.url + ended["links"]["result"]).is_success
+    assert ended == httpx2.get(server.url + job["links"]["self"]).json()
+    assert httpx2.get(server.url + ended["links"]["result"]).is_success
 
 
 def test_key_is_free_after_delete(server: RunningServer) -> None:
     job = _job_of(_post(server.url, "k"), replayed=False)
-    assert httpx.delete(server.url + job["links"]["self"]).status_code == 204
+    assert httpx2.delete(server.url + job["links"]["self"]).status_code == 204
     other = _job_of(_post(server.url, "k", seed="1"), replayed=False)
     assert other["id"] != job["id"]
-    assert httpx.get(server.url + job["links"]["self"]).json()["code"] == "job_expired"
+    assert httpx2.get(server.url + job["links"]["self"]).json()["code"] == "job_expired"
 
 
 def test_key_of_a_job_that_ran_out_is_not_painted_again(
@@ -145,7 +145,7 @@ def test_key_of_a_job_that_ran_out_is_not_painted_again(
     stack.start("service.courier")
 
     def is_gone() -> bool:
-        return httpx.get(server.url + job["links"]["self"]).status_code == 404
+        return httpx2.get(server.url + job["links"]["self"]).status_code == 404
 
     wait_for(is_gone, 20, stack.logs)
     late = _post(server.url, "k", ttl_seconds="1")

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
@@ -210,7 +210,7 @@ def test_no_store_survives_a_client_that_goes_away(
             client.sendall(f"GET {url} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
             assert client.recv(1000).startswith(b"HTTP/1.1 200")
             time.sleep(0.5)
-        whole = httpx.get(server.url + url)
+        whole = httpx2.get(server.url + url)
         assert (whole.status_code, whole.content) == (200, result)
         assert _wait_until_wiped(server.url + url)
 
@@ -237,7 +237,7 @@ def _wait_until_wiped(url: str) -> bool:
     """Ask without taking anything."""
     until = time.monotonic() + 5
     while time.monotonic() < until:
-        if httpx.head(url).status_code == 404:
+        if httpx2.head(url).status_code == 404:
             return True
         time.sleep(0.02)
     return False

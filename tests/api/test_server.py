@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
+import httpx2
 import psutil
 import pytest
 
@@ -75,7 +75,7 @@ def test_client_that_leaves_in_the_middle_leaves_no_blob(
 
 
 def test_memory_stays_bounded_under_large_uploads(server: RunningServer) -> None:
-    httpx.post(f"{server.url}/inpaint", files=_files(picture(), mask())).raise_for_status()
+    httpx2.post(f"{server.url}/inpaint", files=_files(picture(), mask())).raise_for_status()
     before = _memory(server)
     assert before < 120
     image = picture(2800, 2800, compress_level=0)
@@ -84,7 +84,7 @@ def test_memory_stays_bounded_under_large_uploads(server: RunningServer) -> None
     codes: list[int] = []
 
     def send() -> None:
-        codes.append(httpx.post(f"{server.url}/inpaint", files=files, timeout=60).status_code)
+        codes.append(httpx2.post(f"{server.url}/inpaint", files=files, timeout=60).status_code)
 
     threads = [threading.Thread(target=send) for _ in range(8)]
     for thread in threads:
@@ -102,7 +102,7 @@ def test_log_lines_are_json_without_what_was_sent(server: RunningServer) -> None
     sent = {"X-Request-ID": "r-1"}
     url = f"{server.url}/inpaint?note=secret-note"
     data = {"prompt": "secret-prompt"}
-    assert httpx.post(url, files=files, data=data, headers=sent).status_code == 422
+    assert httpx2.post(url, files=files, data=data, headers=sent).status_code == 422
     server.process.terminate()
     server.process.wait(timeout=60)
     text = server.log.read_text()
@@ -124,7 +124,7 @@ def test_client_that_falls_silent_does_not_hold_a_thread(broker_url: str, tmp_pa
         connections = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(2)]
         for connection in connections:
             connection.sendall(stalled)
-        assert httpx.get(f"{server.url}/health/live", timeout=10).is_success
+        assert httpx2.get(f"{server.url}/health/live", timeout=10).is_success
         for connection in connections:
             assert connection.recv(1024).startswith(b"HTTP/1.1 400")
             connection.close()
@@ -148,7 +148,7 @@ def test_client_that_falls_silent_in_its_headers_does_not_hold_a_thread(
             while before and not answer.endswith(b"}"):
                 answer += connection.recv(4096)
             connection.sendall(b"GET /health/live HTTP/1.1\r\nHost")
-        assert httpx.get(f"{server.url}/health/live", timeout=10).is_success
+        assert httpx2.get(f"{server.url}/health/live", timeout=10).is_success
         for connection in connections:
             assert connection.recv(1024) == b""
             connection.close()
@@ -163,7 +163,7 @@ def test_client_that_does_not_close_its_side_keeps_nobody_out(server: RunningSer
     for connection in connections:
         assert b" 200 OK" in connection.recv(4096)
     began = time.monotonic()
-    assert httpx.get(f"{server.url}/health/live", timeout=60).is_success
+    assert httpx2.get(f"{server.url}/health/live", timeout=60).is_success
     # One after the other they would take two seconds each.
     assert time.monotonic() - began < 5
     for connection in connections:

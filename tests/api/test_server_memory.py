@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import httpx
+import httpx2
 import numpy as np
 import psutil
 import pytest
@@ -46,7 +46,7 @@ def test_memory_is_given_back_after_large_pictures(server: RunningServer) -> Non
     def post(way: tuple[dict[str, tuple[str, bytes]], dict[str, str]]) -> None:
         files, data = way
         sent = {"image": ("image.png", image), **files}
-        answer = httpx.post(f"{server.url}/inpaint", files=sent, data=data, timeout=120)
+        answer = httpx2.post(f"{server.url}/inpaint", files=sent, data=data, timeout=120)
         assert answer.status_code == 202, answer.text
 
     (process,) = psutil.Process(server.process.pid).children()

@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 
-import httpx
+import httpx2
 import pytest
 
 from service.contract.errors import StoreUnavailable
@@ -38,8 +38,8 @@ def endpoint() -> Iterator[str]:
 
 def _answers(url: str) -> bool:
     try:
-        return httpx.put(f"{url}/{BUCKET}").is_success
-    except httpx.TransportError:
+        return httpx2.put(f"{url}/{BUCKET}").is_success
+    except httpx2.TransportError:
         return False
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import numpy as np
 from PIL import Image
 
@@ -35,7 +35,7 @@ class ModelService:
     """
 
     stack: Stack
-    client: httpx.Client
+    client: httpx2.Client
     worker: subprocess.Popen[bytes]
 
     def inpaint(self, image: ImageArray, mask: MaskArray, **fields: object) -> str:
@@ -116,7 +116,7 @@ def running_service(
             broker_url, directory, lease_seconds=5.0, environ=environ, ready_seconds=LOAD_SECONDS
         ) as stack,
         running_server(broker_url, directory, **api) as server,
-        httpx.Client(base_url=server.url, timeout=30) as client,
+        httpx2.Client(base_url=server.url, timeout=30) as client,
     ):
         yield ModelService(stack, client, stack.start_worker(**worker))
 

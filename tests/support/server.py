@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
+import httpx2
 
 ROOT = Path(__file__).parents[2]
 READY_SECONDS = 30.0
@@ -83,8 +83,8 @@ def _wait_until_ready(server: RunningServer) -> None:
     deadline = time.monotonic() + READY_SECONDS
     while time.monotonic() < deadline and server.process.poll() is None:
         try:
-            if httpx.get(f"{server.url}/health/ready").is_success:
+            if httpx2.get(f"{server.url}/health/ready").is_success:
                 return
-        except httpx.TransportError:
+        except httpx2.TransportError:
             time.sleep(0.1)
     raise TimeoutError(f"the server did not become ready:\n{server.log.read_text()}")

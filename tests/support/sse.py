@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-import httpx
+import httpx2
 
 
 @dataclass
@@ -43,7 +43,7 @@ def follow(
 ) -> Iterator[Message]:
     """Open a stream and give its messages until it ends, or until there are so many."""
     headers = {"Last-Event-ID": last} if last else {}
-    with httpx.stream("GET", url, headers=headers, timeout=seconds) as response:
+    with httpx2.stream("GET", url, headers=headers, timeout=seconds) as response:
         assert response.status_code in (200, 204), response.read()
         for count, message in enumerate(parse_messages(response.iter_lines()), start=1):
             yield message
@@ -88,7 +88,7 @@ class Listener:
             last = next((m.id for m in reversed(self.messages) if m.id), "")
             try:
                 self.messages.extend(follow(self.urls[self.cuts % len(self.urls)], last))
-            except httpx.TransportError:
+            except httpx2.TransportError:
                 threading.Event().wait(0.05)
             except Exception as error:
                 self.error = error

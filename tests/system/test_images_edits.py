@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
+import httpx2
 import numpy as np
 import openai
 import pytest
@@ -144,7 +144,7 @@ def test_client_gets_urls(service: Service) -> None:
     assert answer.data[0].b64_json is None
     url = answer.data[0].url or ""
     assert url.startswith(f"{service.url}/jobs/job_")
-    fetched = httpx.get(url)
+    fetched = httpx2.get(url)
     _check_kept(Image.open(io.BytesIO(fetched.content)), IMAGE)
 
 
@@ -153,7 +153,7 @@ def test_client_is_told_of_the_job_and_that_no_prompt_was_used(service: Service)
         image=encode(IMAGE), mask=_clear(IMAGE), prompt="a red door"
     )
     assert "prompt_unused" in raw.headers["X-Paintjob-Warnings"].split(", ")
-    job = httpx.get(service.url + raw.headers["Location"]).json()
+    job = httpx2.get(service.url + raw.headers["Location"]).json()
     assert job["id"] == raw.headers["X-Job-ID"]
     assert job["outputs"][0]["proof"]["kept_pixels_changed"] == 0
     assert int(raw.headers["Content-Length"]) == len(raw.content)
@@ -176,7 +176,7 @@ def test_client_may_have_its_job_wiped_with_the_answer(service: Service) -> None
     )
     [result] = _decode(raw.parse())
     _check_kept(result, IMAGE)
-    assert httpx.get(service.url + raw.headers["Location"]).status_code == 404
+    assert httpx2.get(service.url + raw.headers["Location"]).status_code == 404
 
 
 def test_client_sees_which_field_breaks_which_rule(service: Service) -> None:

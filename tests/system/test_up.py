@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
+import httpx2
 import psutil
 import pytest
 from PIL import Image, ImageChops
@@ -63,7 +63,7 @@ def test_up_says_of_every_part_that_it_is_ready_before_it_prints_the_url(
     parts = {line.split()[0] for line in shared_up.lines if " ready " in line}
     assert {"broker", "api", "courier", "worker-paint-cpu-1"} <= parts
     assert shared_up.lines[-1] == f"Paintjob is ready at {shared_up.url}"
-    assert httpx.get(f"{shared_up.url}/health/ready").status_code == 200
+    assert httpx2.get(f"{shared_up.url}/health/ready").status_code == 200
 
 
 def test_submit_inpaints_a_photo_and_proves_it(shared_up: RunningUp, tmp_path: Path) -> None:
@@ -223,7 +223,7 @@ def test_up_serves_generate_without_any_weights() -> None:
         params = {"method": "generate", "num_images": 2, "num_inference_steps": 8, "right": 40}
         job = client.wait(client.submit("outpaint", picture, None, params).id, timeout_seconds=60)
         assert (job.status, job.model) == ("succeeded", "self")
-        recipe = httpx.get(f"{up.url}/jobs/{job.id}").json()["recipe"]
+        recipe = httpx2.get(f"{up.url}/jobs/{job.id}").json()["recipe"]
         assert recipe["details"]["family"] == "self"
         assert [output.proof.kept_pixels_changed for output in job.outputs] == [0, 0]
         first, second = (client.get_result(job.id, index) for index in range(2))
@@ -233,8 +233,8 @@ def test_up_serves_generate_without_any_weights() -> None:
 def test_up_asks_for_keys_and_says_how_they_are_made() -> None:
     with running_up(PAINTJOB_AUTH="keys") as up:
         assert any("paintjob keys create" in line for line in up.lines)
-        assert httpx.get(f"{up.url}/limits").status_code == 401
+        assert httpx2.get(f"{up.url}/limits").status_code == 401
         made = _paintjob("keys", "create", "--tenant", "acme", "--data-dir", str(up.data_dir))
         assert made.returncode == 0, made.stderr
         headers = {"Authorization": f"Bearer {made.stdout.strip()}"}
-        assert httpx.get(f"{up.url}/limits", headers=headers).status_code == 200
+        assert httpx2.get(f"{up.url}/limits", headers=headers).status_code == 200

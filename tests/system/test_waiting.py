@@ -13,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import psutil
 import pytest
 
@@ -57,11 +57,11 @@ def _post(
     tag: str = "zoo:echo",
     headers: dict[str, str] | None = None,
     **fields: Any,
-) -> httpx.Response:
+) -> httpx2.Response:
     files = {"image": ("image.png", picture()), "mask": ("mask.png", mask())}
     data = {"tags": f'["{tag}"]', **fields}
     url = f"{server.url}/inpaint"
-    return httpx.post(url, files=files, data=data, headers=headers, timeout=70)
+    return httpx2.post(url, files=files, data=data, headers=headers, timeout=70)
 
 
 def _versions(messages: list[Message]) -> list[int]:
@@ -91,7 +91,7 @@ def test_post_answers_with_the_picture_itself(running: tuple[RunningServer, Stac
     assert (answer.status_code, answer.headers["Content-Type"]) == (200, "image/png")
     job_id = answer.headers["X-Job-ID"]
     assert answer.headers["X-Seed"] == "7"
-    kept = httpx.get(f"{server.url}/jobs/{job_id}/result")
+    kept = httpx2.get(f"{server.url}/jobs/{job_id}/result")
     assert (answer.content, answer.headers["ETag"]) == (kept.content, kept.headers["ETag"])
 
 
@@ -116,7 +116,7 @@ def test_wait_that_runs_out_leaves_the_job_going(running: tuple[RunningServer, S
     assert 0.9 < time.monotonic() - began < 4
     assert (answer.status_code, answer.json()["status"]) == (202, "running")
     url = server.url + answer.headers["Location"]
-    later = httpx.get(url, headers={"Prefer": "wait=30"}, timeout=40)
+    later = httpx2.get(url, headers={"Prefer": "wait=30"}, timeout=40)
     assert later.json()["status"] == "succeeded"
     assert later.headers["Preference-Applied"] == "wait=30"
 
@@ -129,7 +129,7 @@ def test_long_poll_returns_at_every_change_of_what_is_known(
     url, seen = server.url + answer.headers["Location"], [answer.json()["version"]]
     headers = {"Prefer": "wait=20", "If-None-Match": answer.headers["ETag"]}
     while answer.json()["status"] != "succeeded":
-        answer = httpx.get(url, headers=headers, timeout=30)
+        answer = httpx2.get(url, headers=headers, timeout=30)
         headers["If-None-Match"] = answer.headers["ETag"]
         seen.append(answer.json()["version"])
     assert len(seen) >= 5
@@ -141,7 +141,7 @@ def test_long_poll_without_change_is_304(broker_url: str, tmp_path: Path) -> Non
         answer = _post(server)
         url, headers = server.url + answer.headers["Location"], {"Prefer": "wait=1"}
         headers["If-None-Match"] = answer.headers["ETag"]
-        again = httpx.get(url, headers=headers)
+        again = httpx2.get(url, headers=headers)
         assert (again.status_code, again.content) == (304, b"")
 
 
@@ -162,7 +162,7 @@ def test_deadline_ends_the_job_and_the_work(
     answer = _post(server, tag, {"Prefer": "wait=20", "Accept": "image/png"}, **fields)
     assert (answer.status_code, answer.json()["code"]) == (504, "deadline_exceeded")
     url = f"{server.url}/jobs/{answer.headers['X-Job-ID']}"
-    job = httpx.get(url).json()
+    job = httpx2.get(url).json()
     assert (job["status"], job["error"]["code"]) == ("failed", "deadline_exceeded")
     for name, value in fields.items():
         by = job["start_by_at" if name.startswith("start") else "finish_by_at"]
@@ -171,7 +171,7 @@ def test_deadline_ends_the_job_and_the_work(
         assert -0.01 <= _parse_time(job["finished_at"]) - due < 3
     # The work has stopped: the worker is free for the next one.
     assert _post(server, headers={"Prefer": "wait=15"}).json()["status"] == "succeeded"
-    assert httpx.get(url).json()["version"] == job["version"]
+    assert httpx2.get(url).json()["version"] == job["version"]
 
 
 def _parse_time(text: str) -> float:
@@ -187,12 +187,12 @@ def test_events_tell_all_and_end(running: tuple[RunningServer, Stack]) -> None:
     assert names[:2] == ["status", "status"]
     assert {"painting", "mask", "progress"} <= set(names)
     assert messages[-1].data["status"] == "succeeded"
-    assert messages[-1].data["job"] == httpx.get(server.url + job["links"]["self"]).json()
+    assert messages[-1].data["job"] == httpx2.get(server.url + job["links"]["self"]).json()
     # Those of a job that has ended are told again, and after the last one there is nothing.
     again = list(follow(server.url + job["links"]["events"]))
     assert again == messages
     headers = {"Last-Event-ID": messages[-1].id}
-    assert httpx.get(server.url + job["links"]["events"], headers=headers).status_code == 204
+    assert httpx2.get(server.url + job["links"]["events"], headers=headers).status_code == 204
 
 
 def test_events_resume_at_every_place_without_gap_or_duplicate(
@@ -217,7 +217,9 @@ def test_waiters_of_two_processes_all_hear_the_end(running: tuple[RunningServer,
 
     def poll() -> None:
         headers = {"Prefer": "wait=30"}
-        texts.append(httpx.get(server.url + job["links"]["self"], headers=headers, timeout=40).text)
+        texts.append(
+            httpx2.get(server.url + job["links"]["self"], headers=headers, timeout=40).text
+        )
 
     threads = [threading.Thread(target=poll) for _ in range(12)]
     for thread in threads:
@@ -235,15 +237,17 @@ def test_wiped_job_ends_streams_and_waits(broker_url: str, tmp_path: Path) -> No
         job = _post(server).json()
         url = server.url + job["links"]["self"]
         listener = Listener([f"{url}/events"])
-        answers: list[httpx.Response] = []
+        answers: list[httpx2.Response] = []
         poll = threading.Thread(
-            target=lambda: answers.append(httpx.get(url, headers={"Prefer": "wait=30"}, timeout=40))
+            target=lambda: answers.append(
+                httpx2.get(url, headers={"Prefer": "wait=30"}, timeout=40)
+            )
         )
         poll.start()
         wait_for(lambda: len(listener.messages) == 1, 10)
         time.sleep(0.3)
         began = time.monotonic()
-        httpx.delete(url).raise_for_status()
+        httpx2.delete(url).raise_for_status()
         assert [message.name for message in listener.join(5)] == ["status", "wiped"]
         poll.join(5)
         assert (answers[0].status_code, answers[0].json()["code"]) == (404, "job_expired")
@@ -261,20 +265,20 @@ def test_full_house_is_told_before_anything_is_stored(broker_url: str, tmp_path:
         refused = _post(server, headers={"Prefer": "wait=5"})
         assert (refused.status_code, refused.json()["code"]) == (503, "too_many_waiters")
         assert int(refused.headers["Retry-After"]) > 0
-        assert httpx.get(url).status_code == 503
+        assert httpx2.get(url).status_code == 503
         assert (
-            httpx.get(server.url + job["links"]["self"], headers={"Prefer": "wait=1"}).status_code
+            httpx2.get(server.url + job["links"]["self"], headers={"Prefer": "wait=1"}).status_code
             == 503
         )
         assert stack.blobs.list("jobs/") == blobs
         assert stack.store.redis.zcard("{paintjob}:active:default") == 1
         # Those who do not wait are served.
         assert _post(server).status_code == 202
-        httpx.post(server.url + job["links"]["cancel"]).raise_for_status()
+        httpx2.post(server.url + job["links"]["cancel"]).raise_for_status()
         for listener in listeners:
             listener.join()
         assert (
-            httpx.get(server.url + job["links"]["self"], headers={"Prefer": "wait=1"}).status_code
+            httpx2.get(server.url + job["links"]["self"], headers={"Prefer": "wait=1"}).status_code
             == 200
         )
 
@@ -285,19 +289,19 @@ def test_job_is_canceled_when_its_client_leaves(
 ) -> None:
     server, stack = running
     if how == "post":
-        with pytest.raises(httpx.ReadTimeout):
+        with pytest.raises(httpx2.ReadTimeout):
             files = {"image": ("image.png", picture()), "mask": ("mask.png", mask())}
             data = {"tags": '["zoo:slow:100:0.1"]', "cancel_on_disconnect": "true"}
             headers = {"Prefer": "wait=30", "X-Request-ID": "r-1"}
-            httpx.post(f"{server.url}/inpaint", files=files, data=data, headers=headers, timeout=1)
+            httpx2.post(f"{server.url}/inpaint", files=files, data=data, headers=headers, timeout=1)
         active: Any = stack.store.redis.zrange("{paintjob}:active:default", 0, -1)
         (job_id,) = [member.decode() for member in active]
     else:
         job_id = _post(server, "zoo:slow:100:0.1", cancel_on_disconnect="true").json()["id"]
         url = f"{server.url}/jobs/{job_id}"
         if how == "poll":
-            with pytest.raises(httpx.ReadTimeout):
-                httpx.get(url, headers={"Prefer": "wait=30"}, timeout=0.5)
+            with pytest.raises(httpx2.ReadTimeout):
+                httpx2.get(url, headers={"Prefer": "wait=30"}, timeout=0.5)
         else:
             next(follow(f"{url}/events"))
     record = stack.wait_ended(job_id, 8)
@@ -313,7 +317,7 @@ def test_client_that_leaves_frees_its_seat_and_harms_nothing(
         url = server.url + job["links"]["self"]
         next(follow(f"{url}/events"))
         wait_for(
-            lambda: httpx.get(url, headers={"Prefer": "wait=1"}, timeout=5).status_code == 200, 5
+            lambda: httpx2.get(url, headers={"Prefer": "wait=1"}, timeout=5).status_code == 200, 5
         )
         assert stack.record(job["id"]).status is JobStatus.QUEUED
 
@@ -328,10 +332,12 @@ def test_stop_does_not_wait_for_open_streams(broker_url: str, tmp_path: Path) ->
         job = _post(first, cancel_on_disconnect="true").json()
         path = job["links"]["events"]
         listeners = [Listener([first.url + path, second.url + path]) for _ in range(6)]
-        answers: list[httpx.Response] = []
+        answers: list[httpx2.Response] = []
         url = first.url + job["links"]["self"]
         poll = threading.Thread(
-            target=lambda: answers.append(httpx.get(url, headers={"Prefer": "wait=60"}, timeout=70))
+            target=lambda: answers.append(
+                httpx2.get(url, headers={"Prefer": "wait=60"}, timeout=70)
+            )
         )
         poll.start()
         wait_for(lambda: all(one.messages for one in listeners), 10)
@@ -344,7 +350,7 @@ def test_stop_does_not_wait_for_open_streams(broker_url: str, tmp_path: Path) ->
         assert (answers[0].status_code, answers[0].json()["status"]) == (200, "queued")
         # It was not the clients that left.
         assert stack.record(job["id"]).status is JobStatus.QUEUED
-        httpx.post(second.url + job["links"]["cancel"]).raise_for_status()
+        httpx2.post(second.url + job["links"]["cancel"]).raise_for_status()
         for listener in listeners:
             _assert_complete(listener.join())
             assert listener.cuts >= 1

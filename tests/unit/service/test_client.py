@@ -15,10 +15,15 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
-from service.client import ClientJob, PaintjobApiError, PaintjobClient, ResultDamaged
+from service.client import (
+    ClientJob,
+    PaintjobApiError,
+    PaintjobClient,
+    ResultDamaged,
+    ServiceUnreachable,
+)
 
 JOB: dict[str, Any] = {
     "id": "job_1",
@@ -272,7 +277,7 @@ def test_client_reads_results_cancels_and_deletes() -> None:
 def test_client_gives_up_when_nobody_answers() -> None:
     with (
         PaintjobClient("http://127.0.0.1:1", patience_seconds=0) as client,
-        pytest.raises(httpx.TransportError),
+        pytest.raises(ServiceUnreachable, match="refused"),
     ):
         client.get_job("job_1")
 
@@ -342,3 +347,8 @@ def test_client_takes_a_job_for_deleted_that_is_wiped_already() -> None:
         client.delete("job_1")
         with pytest.raises(PaintjobApiError):
             client.delete("job_2")
+
+
+def test_client_refuses_what_is_no_url() -> None:
+    with pytest.raises(ValueError, match="is not a URL; give one such as"):
+        PaintjobClient("http://127.0.0.1:port")

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-import httpx
+import httpx2
 import pytest
 
 from service.outbound.hosts import HostList
@@ -21,7 +21,7 @@ HOSTS = HostList.parse("img.example.org, *.cdn.example.org,other.example.org:844
     ],
 )
 def test_host_list_allows(url: str) -> None:
-    assert HOSTS.allows(httpx.URL(url))
+    assert HOSTS.allows(httpx2.URL(url))
 
 
 @pytest.mark.parametrize(
@@ -42,12 +42,12 @@ def test_host_list_allows(url: str) -> None:
     ],
 )
 def test_host_list_refuses(url: str) -> None:
-    assert not HOSTS.allows(httpx.URL(url))
+    assert not HOSTS.allows(httpx2.URL(url))
 
 
 def test_host_list_without_entries_allows_nothing() -> None:
     assert not HostList.parse("")
-    assert not HostList().allows(httpx.URL("https://example.org/"))
+    assert not HostList().allows(httpx2.URL("https://example.org/"))
 
 
 @pytest.mark.parametrize("text", ["*", "*.", "https://a.example", "a b", "a:0", "a:70000", "a*.b"])
