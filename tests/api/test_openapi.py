@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +96,15 @@ def test_every_answer_in_json_and_every_error_has_an_example(document: dict[str,
         for kind, content in answer.get("content", {}).items():
             if kind.endswith("json"):
                 assert content.get("examples"), f"{operation_id} {status}: see answer_examples"
+
+
+def test_each_distinct_error_response_is_described_once(document: dict[str, Any]) -> None:
+    shared = document["components"]["responses"]
+    assert len({json.dumps(answer) for answer in shared.values()}) == len(shared)
+    for verbs in document["paths"].values():
+        for operation in verbs.values():
+            answers = operation["responses"]
+            assert all("$ref" in answers[status] for status in answers if int(status) >= 400)
 
 
 def test_examples_and_links_belong_to_answers_that_there_are(document: dict[str, Any]) -> None:

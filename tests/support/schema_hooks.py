@@ -13,6 +13,7 @@ import schemathesis
 from hypothesis import strategies
 
 from service.api.openapi.document import build_document
+from service.api.openapi.illustration import iter_answers
 from service.documents.problems import HTTP_ONLY, MEDIA_TYPE
 from tests.support.http import mask, picture
 
@@ -47,15 +48,23 @@ def problem_code_is_named(ctx: Any, response: Any, case: Any) -> None:
     if not response.headers.get("content-type", [""])[0].startswith(MEDIA_TYPE):
         return
     code = response.json()["code"]
-    operation = _operations().get((case.method.lower(), case.path))
-    if operation is None or code in _ANYWHERE:
+    answers = _answers().get((case.method.lower(), case.path))
+    if answers is None or code in _ANYWHERE:
         return
-    answer = operation["responses"].get(str(response.status_code), {})
+    answer = answers.get(response.status_code, {})
     named = answer.get("content", {}).get(MEDIA_TYPE, {}).get("examples", {})
     assert code in named, f"{code} is not among {sorted(named)}"
 
 
 @cache
-def _operations() -> dict[tuple[str, str], Any]:
-    paths = build_document()["paths"]
-    return {(verb, path): told for path, verbs in paths.items() for verb, told in verbs.items()}
+def _answers() -> dict[tuple[str, str], dict[int, Any]]:
+    """Return the described answers of each call, by method and path, then by status."""
+    document = build_document()
+    by_id: dict[str, dict[int, Any]] = {}
+    for operation_id, status, answer in iter_answers(document):
+        by_id.setdefault(operation_id, {})[status] = answer
+    return {
+        (verb, path): by_id[operation["operationId"]]
+        for path, verbs in document["paths"].items()
+        for verb, operation in verbs.items()
+    }

@@ -28,8 +28,10 @@ def illustrate(document: Schema) -> None:
 
 
 def iter_answers(document: Schema) -> Iterator[tuple[str, int, Schema]]:
-    """Give each operation's id with each of its answers: status and description."""
+    """Yield the id of each operation with each of its answers: status and description."""
+    shared = document["components"]["responses"]
     for verbs in document["paths"].values():
         for operation in verbs.values():
             for status, answer in operation["responses"].items():
-                yield operation["operationId"], int(status), answer
+                name = answer.get("$ref", "").rpartition("/")[2]
+                yield operation["operationId"], int(status), shared.get(name, answer)
