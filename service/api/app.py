@@ -93,7 +93,7 @@ def _begin() -> None:
 
 def _end(response: Response) -> Response:
     seconds = round(time.perf_counter() - g.started, 6) if "started" in g else None
-    # The rule, not the path: what a caller writes into a path is not for the log.
+    # The rule, not the path: a path may contain the caller's data.
     rule = request.url_rule.rule if request.url_rule else None
     log.info(
         "request_ended",

@@ -1,4 +1,7 @@
-"""What the views of one app share: settings, and connections made at first use, after any fork."""
+"""The state that the views of one app share: settings, and connections made at first use.
+
+At first use means after any fork, which connections do not survive.
+"""
 
 from __future__ import annotations
 
@@ -53,7 +56,9 @@ class Context:
         try:
             url = self.settings.resolved_redis_url()
         except ValueError as error:
-            raise BrokerUnavailable("no broker runs yet", retry_after_seconds=2) from error
+            raise BrokerUnavailable(
+                "the broker is not running yet; retry", retry_after_seconds=2
+            ) from error
         settings = self.settings
         return connect(url, namespace=settings.namespace, lease_seconds=settings.lease_seconds)
 
@@ -71,18 +76,18 @@ class Context:
 
     @cached_property
     def gate(self) -> Gate:
-        """Whether there is room for another job."""
+        """The check whether there is room for another job."""
         return Gate(self.settings, self.store, self.blobs)
 
     @cached_property
     def submitter(self) -> Submitter:
-        """The use case behind the two `POST` calls."""
+        """The use case behind `POST /inpaint` and `POST /outpaint`."""
         wakeups = Wakeups(self.store.redis, self.settings.namespace)
         return Submitter(self.settings, self.catalogue, self.store, self.blobs, wakeups, self.gate)
 
     @cached_property
     def shelf(self) -> Shelf:
-        """Pictures that are handed in once and used by several jobs."""
+        """Pictures that are uploaded once and used by several jobs."""
         return Shelf(self.settings, self.store, self.blobs)
 
     @cached_property
@@ -94,10 +99,10 @@ class Context:
 
 
 def install(app: Flask, context: Context) -> None:
-    """Give an app its context."""
+    """Attach a context to an app."""
     app.extensions[EXTENSION] = context
 
 
 def get_context() -> Context:
-    """Give the context of the app that handles this request."""
+    """Return the context of the app that handles this request."""
     return cast(Context, current_app.extensions[EXTENSION])

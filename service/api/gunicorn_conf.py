@@ -1,6 +1,6 @@
-"""gunicorn's settings, in the form that gunicorn reads: names of a module.
+"""Settings of gunicorn, in the form that gunicorn reads: names of a module.
 
-This is the one module where something happens at import, because gunicorn reads its settings so:
+This is the one module that does work at import, because gunicorn reads its settings that way:
 `gunicorn --config python:service.api.gunicorn_conf service.api.wsgi:app`.
 """
 
@@ -19,17 +19,17 @@ _settings = ServiceSettings.from_env(os.environ)
 _memory = Path("/dev/shm")  # nosec B108 # noqa: S108 - gunicorn makes a file there that has no name
 
 bind = [f"{_settings.host}:{_settings.port}"]
-# Threads: a client that waits for its job or listens to its events holds one and does nothing.
+# Threads: a client that waits for its job or follows its events holds one that sleeps.
 worker_class = "service.api.http_worker.HttpWorker"
 workers = _settings.http_workers
 threads = _settings.http_threads
 # Connections to Redis and obstore's threads do not survive a fork.
 preload_app = False
-# Accepted but not yet taken; more are refused by the kernel rather than kept waiting.
+# Connections that wait for a thread; the kernel refuses more rather than let them wait.
 backlog = 2048
-# A worker that cannot even beat for so long is stuck; requests have bounds of their own.
+# A worker without a heartbeat for this long is stuck; requests have limits of their own.
 timeout = 60
-# Longer than the longest `Prefer: wait`, 60 s, would keep a deployment waiting; those get a 202.
+# Waiting requests are answered with 202 at a stop, so this need not cover `Prefer: wait=60`.
 graceful_timeout = 30
 keepalive = 15
 
@@ -37,11 +37,11 @@ limit_request_line = 4094
 limit_request_fields = 64
 limit_request_field_size = 8190
 
-# The heartbeat is a file touched every second: on a disk it can block for long.
+# The heartbeat is a file touched every second, which can block for long on a disk.
 worker_tmp_dir = str(_memory) if _memory.is_dir() else None
-# No leak is known. Recycling would cut the clients that are waiting.
+# No leak is known, and recycling would disconnect the clients that are waiting.
 max_requests = 0
-# A control interface that nobody uses is an interface too many.
+# Nothing uses the control interface, so it only adds risk.
 control_socket_disable = True
 
 errorlog = "-"
@@ -52,10 +52,12 @@ proc_name = "paintjob-api"
 
 
 def when_ready(server: Any) -> None:
-    """Check where it listens, which `--bind` or a socket handed down may say; no worker runs yet.
+    """Check the addresses that are listened on, and raise if callers need keys there.
+
+    Runs before any worker. `--bind` or an inherited socket may differ from the settings.
 
     Raises:
-        RuntimeError: others can reach it, and neither keys are asked for nor was that allowed.
+        RuntimeError: other machines can reach one, and neither keys nor open access are set.
     """
     for listener in server.LISTENERS:
         _bound_silence(listener.sock)
@@ -68,10 +70,10 @@ def when_ready(server: Any) -> None:
 
 
 def _bound_silence(listener: socket.socket) -> None:
-    """Bound how long the clients of a socket may be silent within the head of a request.
+    """Limit how long the clients of a socket may send nothing within the head of a request.
 
-    gunicorn reads that without a time limit, and `pre_request` comes after it; Linux hands this one
-    down to every connection that is accepted.
+    gunicorn reads the head without a time limit, and `pre_request` runs after it. On Linux every
+    accepted connection inherits this limit.
     """
     seconds = _settings.client_silence_seconds
     bound = struct.pack("ll", int(seconds), int(seconds % 1 * 1_000_000))
@@ -79,23 +81,23 @@ def _bound_silence(listener: socket.socket) -> None:
 
 
 def post_fork(server: Any, worker: Any) -> None:
-    """Have this process give back the memory that pictures take for a moment."""
+    """Limit the memory that this process keeps after large pictures."""
     bound_idle_memory()
 
 
 def post_worker_init(worker: Any) -> None:
-    """Have waiting clients told when this process stops: else they keep it until they are done.
+    """Make waiting clients leave when this process stops; otherwise they delay the stop.
 
-    They come back by themselves, to another process; measured with open streams, a stop took all of
-    `graceful_timeout`.
+    They reconnect by themselves, to another process. Measured with open streams, a stop took all
+    of `graceful_timeout`.
     """
     # By name: importing the app's parts here would import rq before its key prefix is set.
     worker.wsgi.extensions["paintjob"].streams.stop_when(lambda: not worker.alive)
 
 
 def pre_request(worker: Any, request: Any) -> None:
-    """Bound how long a client may be silent: else stalled uploads hold every thread for good.
+    """Limit how long a client may send nothing; otherwise stalled uploads hold all threads.
 
-    A read that times out counts as a client that left, which ends the request.
+    A read that times out counts as a disconnected client, which ends the request.
     """
     request.unreader.sock.settimeout(_settings.client_silence_seconds)

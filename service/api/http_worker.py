@@ -1,4 +1,4 @@
-"""gunicorn's threaded worker, but for how it parts from clients."""
+"""gunicorn's threaded worker, except for how it closes connections."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped
 
 
 class HttpWorker(ThreadWorker):  # type: ignore[misc]
-    """Closes connections in the threads that serve requests.
+    """A worker that closes connections in the threads that serve requests.
 
-    gunicorn waits up to two seconds for the client to close its side too, and does so in the one
-    thread that accepts: forty clients that leave theirs open would keep everybody out for a minute
-    and more, and a process that does not beat meanwhile is killed.
+    gunicorn waits up to two seconds for the client to close its side too, in the one thread that
+    accepts: forty clients that keep theirs open would block all others for more than a minute, and
+    a process without a heartbeat meanwhile is killed.
     """
 
     def finish_request(self, conn: Any, fs: Future[Any]) -> None:
-        """Take back a connection whose request was answered, in the thread that accepts.
+        """Finish with a connection whose request was answered, in the thread that accepts.
 
         Source: the method of the same name in gunicorn 27.
         """
@@ -28,5 +28,5 @@ class HttpWorker(ThreadWorker):  # type: ignore[misc]
         try:
             self.tpool.submit(conn.close, graceful=True)
         except RuntimeError:
-            # The process has stopped taking work.
+            # The pool is shut down.
             conn.close()

@@ -1,4 +1,4 @@
-"""Every error of the app as a problem document, Flask's own refusals included."""
+"""Error handlers that answer every error with a problem document, Flask's own errors included."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from service.documents.schemas import Problem
 log = structlog.get_logger()
 
 DEFAULT_RETRY_SECONDS = 5
-"""When to ask again after a 503 that knows no better."""
+"""`Retry-After` of a 503 whose error names no time."""
 
 _FROM_HTTP: Mapping[int, tuple[type[PaintjobError], str]] = {
     400: (errors.MalformedBody, "the request could not be parsed"),
-    404: (errors.NotFound, "there is nothing at this path"),
+    404: (errors.NotFound, "there is no resource at this path"),
     406: (errors.NotAcceptable, ""),
     411: (errors.LengthRequired, "send Content-Length"),
     413: (errors.BodyTooLarge, ""),
@@ -57,10 +57,12 @@ def install(app: Flask, base_url: str) -> None:
         return response
 
     def on_unknown(error: Exception) -> Response:
-        # Neither the message nor locals: both may hold what the caller sent.
+        # Neither the message nor locals are logged: both may contain the caller's data.
         frames = [f"{f.filename}:{f.lineno}" for f in traceback.extract_tb(error.__traceback__)]
         log.error("request_crashed", error_type=type(error).__name__, frames=frames[-8:])
-        return on_known(errors.Internal("something went wrong here; give the request id to ask"))
+        return on_known(
+            errors.Internal("an unexpected error occurred; report it with the request id")
+        )
 
     app.register_error_handler(PaintjobError, on_known)
     app.register_error_handler(HTTPException, on_http)
@@ -68,7 +70,7 @@ def install(app: Flask, base_url: str) -> None:
 
 
 def _say_when(response: Response, seconds: float | None) -> Response:
-    """Say when to ask again: as the error knows, or, of a 503, as a rule."""
+    """Add `Retry-After`: the error's own time, or the default of a 503."""
     if seconds is None and response.status_code == 503:
         seconds = DEFAULT_RETRY_SECONDS
     if seconds is not None:
@@ -81,7 +83,7 @@ def _respond(problem: Problem) -> Response:
 
 
 def _translate(error: HTTPException, request_id: str, base_url: str) -> Problem:
-    """Describe what Flask itself refuses: the status stays, the words are ours."""
+    """Build the problem document of an error that Flask itself raised; the status stays."""
     status = error.code or 500
     if status in _FROM_HTTP:
         kind, detail = _FROM_HTTP[status]

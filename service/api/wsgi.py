@@ -7,7 +7,7 @@ import os
 
 from service.contract import names
 
-# RQ reads its key prefix once, when it is first imported, which the next lines do.
+# RQ reads its key prefix once, at its first import, which is in the next lines.
 names.export_rq_prefix()
 
 from service.api.app import create_app  # noqa: E402
@@ -18,7 +18,7 @@ settings = ServiceSettings.from_env(os.environ)
 configure_logging(settings.log_level, "api")
 app = create_app(settings)
 
-# All modules and models live as long as the process: without them a full collection costs a fifth
-# of what a status request takes.
+# All modules and models live as long as the process. Freezing them saves a fifth of the time of a
+# status request, which a full collection takes otherwise.
 gc.collect()
 gc.freeze()

@@ -1,1 +1,1 @@
-"""Who may call, and how much."""
+"""Authentication of callers, and their limits."""

@@ -1,7 +1,7 @@
-"""Who calls: the key of a request, and the tenant that it belongs to.
+"""Authentication: the key of a request, and the tenant that it belongs to.
 
-Keys are asked for unless the deployment says otherwise, and looked up at every request, so that a
-revoked one is of no use from that moment on, in every process.
+Keys are required unless the settings say otherwise, and looked up at every request, so that a
+revoked one stops working at once, in every process.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from service.contract.names import DEFAULT_TENANT
 from service.store import try_twice
 
 OPEN_BLUEPRINTS = frozenset({"health", "reference", "swagger_ui"})
-"""What anybody may ask: whether the service lives, what it is, and how it is used."""
+"""Blueprints that need no key: health, version and the reference."""
 
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
 _REALM = 'Bearer realm="paintjob"'
@@ -27,12 +27,12 @@ _REALM = 'Bearer realm="paintjob"'
 
 @dataclass(frozen=True)
 class Caller:
-    """Who sent a request.
+    """The sender of a request.
 
     Attributes:
         tenant: owner of all that the request makes, and of all that it may see.
         key_id: the key that it came with, or `KEYLESS`.
-        limits: what the key may use up, the deployment's defaults filled in.
+        limits: the key's limits, with the deployment's defaults filled in.
     """
 
     tenant: str
@@ -41,25 +41,25 @@ class Caller:
 
 
 def install(app: Flask) -> None:
-    """Have every request of an app identified before its view runs."""
+    """Authenticate every request of an app before its view runs."""
     app.before_request(_identify)
     app.after_request(_challenge)
 
 
 def get_caller() -> Caller:
-    """Give the caller of the request that is being answered."""
+    """Return the caller of the current request."""
     caller: Caller = g.caller
     return caller
 
 
 def find_caller() -> Caller | None:
-    """Give the caller; None where nobody is asked who he is."""
+    """Return the caller; None where no authentication is needed."""
     caller: Caller | None = g.get("caller")
     return caller
 
 
 def _identify() -> None:
-    # Without a rule there is no such path, which anybody may be told.
+    # Without a rule there is no such path, and the 404 needs no key.
     if request.url_rule is None or request.blueprint in OPEN_BLUEPRINTS:
         return
     if get_context().settings.asks_for_keys:
@@ -70,7 +70,7 @@ def _identify() -> None:
 
 
 def _authenticate(scope: Scope) -> Caller:
-    """Give the caller by the key of the request.
+    """Return the caller that the key of the request belongs to.
 
     Raises:
         Unauthorized: there is no key, or not a valid one.
@@ -85,12 +85,12 @@ def _authenticate(scope: Scope) -> Caller:
     key_id = find_key_id(text)
     kept = try_twice(lambda: get_context().store.keys.find(key_id)) if key_id else None
     if kept is None or not is_key_of(text, kept):
-        told = Unauthorized("the API key is unknown, wrong or revoked")
-        _refuse(told, f'{_REALM}, error="invalid_token"')
+        error = Unauthorized("the API key is unknown, wrong or revoked")
+        _refuse(error, f'{_REALM}, error="invalid_token"')
     structlog.contextvars.bind_contextvars(key_id=kept.id)
     if scope not in kept.scopes:
-        told_scope = Forbidden(f"this call needs a key with the scope {scope}")
-        _refuse(told_scope, f'{_REALM}, error="insufficient_scope", scope="{scope}"')
+        denied = Forbidden(f"this call needs an API key with the scope {scope}")
+        _refuse(denied, f'{_REALM}, error="insufficient_scope", scope="{scope}"')
     return Caller(kept.tenant, kept.id, fill_limits(kept.limits, get_context().settings.key_limits))
 
 

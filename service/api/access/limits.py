@@ -1,8 +1,8 @@
-"""How much a caller may use up: his requests are counted here, and all limits told in headers.
+"""Limits of a caller: requests are counted here, and every limit is reported in headers.
 
-Jobs and pixels are counted where jobs are accepted, in one step with that; this module tells how
-they stand. The fields are those of draft-ietf-httpapi-ratelimit-headers-09, as structured fields
-(RFC 9651). Its registry has no unit for what is painted, so `qu` is `pixels` or `jobs`.
+Jobs and pixels are counted where jobs are accepted, in the same step; this module reports them. The
+fields are those of draft-ietf-httpapi-ratelimit-headers-09, as structured fields (RFC 9651). Its
+registry has no unit for painting, so `qu` is `pixels` or `jobs`.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ from service.contract.keys import KEY_JOBS, PIXELS, REQUESTS, TENANT_JOBS, to_pi
 from service.store import Usage
 
 OWN_COUNT_SECONDS = 5.0
-"""How long a process counts by itself before it asks a broker that was away again."""
+"""Seconds that a process counts by itself before it tries the broker again."""
 
 log = structlog.get_logger()
 
 
 @dataclass(frozen=True)
 class Standing:
-    """How one limit stands.
+    """The state of one limit.
 
     Attributes:
-        remaining: what is left of it.
-        reset_seconds: when more is left again, if that is known.
+        remaining: the part that is left.
+        reset_seconds: seconds until more is available, if known.
     """
 
     remaining: int
@@ -46,9 +46,9 @@ class Standing:
 
 
 class RequestLimiter:
-    """Counts requests by key: in the broker for all processes, in this one while that is away.
+    """Counts requests by key: in the broker for all processes, or in this one without a broker.
 
-    The window slides: the last minute's count runs out evenly over this one.
+    The window slides: the count of the last minute fades evenly over this one.
     """
 
     def __init__(self) -> None:
@@ -58,14 +58,14 @@ class RequestLimiter:
         self._lock = threading.Lock()
 
     def charge(self, key_id: str, per_minute: int) -> tuple[bool, Standing]:
-        """Count a request; gives whether it may go on, and how many more may."""
+        """Count a request; return whether it is allowed, and the state of the limit."""
         item = RateLimitItemPerMinute(per_minute)
         if time.monotonic() >= self._shared_again_at:
             try:
                 return _hit(self._find_shared(), item, key_id)
             except (RedisError, PaintjobError):
                 self._shared_again_at = time.monotonic() + OWN_COUNT_SECONDS
-                log.warning("requests_counted_alone")
+                log.warning("requests_counted_locally")
         return _hit(self._find_own(), item, key_id)
 
     def _find_shared(self) -> SlidingWindowCounterRateLimiter:
@@ -86,7 +86,7 @@ class RequestLimiter:
 
 
 def install(app: Flask) -> None:
-    """Have an app count its callers' requests and tell how their limits stand."""
+    """Count the requests of an app's callers, and report their limits in headers."""
     limiter = RequestLimiter()
 
     def charge() -> None:
@@ -96,16 +96,16 @@ def install(app: Flask) -> None:
         is_free, standing = limiter.charge(caller.key_id, caller.limits.requests_per_minute)
         g.standings = {REQUESTS: standing}
         if not is_free:
-            told = "too many requests in a minute; Retry-After says when to send the next"
+            detail = "too many requests in the last minute; wait for the seconds in Retry-After"
             wait = max(1.0, standing.reset_seconds or 0.0)
-            raise RateLimited(told, retry_after_seconds=wait, policy=REQUESTS)
+            raise RateLimited(detail, retry_after_seconds=wait, policy=REQUESTS)
 
     app.before_request(charge)
-    app.after_request(_tell)
+    app.after_request(_report)
 
 
 def note_usage(usage: Usage) -> None:
-    """Have the answer tell how the limits of jobs and pixels stand after a submission."""
+    """Report the limits of jobs and pixels after a submission in the response."""
     caller = find_caller()
     if caller is None:
         return
@@ -129,7 +129,7 @@ def _hit(
 
 
 def _find_quotas(caller: Caller) -> dict[str, int]:
-    """Give the limits that hold for a caller, by name."""
+    """Return the limits of a caller, by name."""
     own = caller.limits
     quotas = {
         REQUESTS: own.requests_per_minute,
@@ -148,7 +148,7 @@ _PARAMETERS: Mapping[str, str] = {
 }
 
 
-def _tell(response: Response) -> Response:
+def _report(response: Response) -> Response:
     caller = find_caller()
     standings: dict[str, Standing] = dict(g.get("standings", {}))
     refused = g.get("refused")
@@ -161,12 +161,12 @@ def _tell(response: Response) -> Response:
         f'"{name}";q={quotas[name]}{_PARAMETERS[name]}' for name in standings
     )
     response.headers["RateLimit"] = ", ".join(
-        f'"{name}";r={standing.remaining}{_tell_reset(standing)}'
+        f'"{name}";r={standing.remaining}{_format_reset(standing)}'
         for name, standing in standings.items()
     )
     return response
 
 
-def _tell_reset(standing: Standing) -> str:
+def _format_reset(standing: Standing) -> str:
     seconds = standing.reset_seconds
     return "" if seconds is None else f";t={math.ceil(seconds)}"

@@ -1,1 +1,1 @@
-"""The façade for clients of OpenAI's image API: its words, mapped one by one to our own."""
+"""The façade for clients of OpenAI's image API: its fields, mapped one by one to our own."""

@@ -1,4 +1,4 @@
-"""What the façade answers, in the words of OpenAI's API."""
+"""Responses of the façade, in the format of OpenAI's API."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from service.contract.catalogue import Catalogue
 from service.documents.schemas import Answer, Problem
 
 NO_RETRY = "x-should-retry"
-"""Header by which their clients learn whether a repeat makes sense."""
+"""Header that tells OpenAI's clients whether to retry."""
 
 _TYPES = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
 
 
 class FacadeError(Answer):
-    """What went wrong.
+    """The error of a refused request.
 
     Attributes:
-        param: the first field that breaks a rule.
-        code: as in a problem of the other calls.
+        param: the first invalid field.
+        code: the same code as in a problem document.
     """
 
     message: str
@@ -34,27 +34,27 @@ class FacadeError(Answer):
 
 
 class FacadeProblem(Answer):
-    """The body of every refusal."""
+    """The body of every error response."""
 
     error: FacadeError
 
 
 class EditedImage(Answer):
-    """One picture: in the answer itself, or where it is."""
+    """One picture: in the response itself, or its URL."""
 
     b64_json: str | None = None
     url: str | None = None
 
 
 class TokenDetails(Answer):
-    """Always zero: nothing is counted in tokens here."""
+    """Always zero: this service counts no tokens."""
 
     image_tokens: int = 0
     text_tokens: int = 0
 
 
 class Usage(Answer):
-    """Always zero: nothing is counted in tokens here."""
+    """Always zero: this service counts no tokens."""
 
     input_tokens: int = 0
     output_tokens: int = 0
@@ -63,7 +63,7 @@ class Usage(Answer):
 
 
 class EditsAnswer(Answer):
-    """The pictures. The job behind them, with its proof, is at the header `Location`."""
+    """The pictures. The `Location` header has the URL of their job, with its proof."""
 
     created: int = Field(description="When the job ended, in seconds since 1970.")
     background: Literal["auto"] = "auto"
@@ -75,7 +75,7 @@ class EditsAnswer(Answer):
 
 
 class FacadeModel(Answer):
-    """One thing that `model` may name."""
+    """A value of `model`."""
 
     id: str
     object: Literal["model"] = "model"
@@ -84,24 +84,24 @@ class FacadeModel(Answer):
 
 
 class FacadeModels(Answer):
-    """What `model` may name."""
+    """The values of `model`."""
 
     object: Literal["list"] = "list"
     data: list[FacadeModel]
 
 
 def list_models(catalogue: Catalogue) -> FacadeModels:
-    """Give what `model` may name here."""
+    """Return the values of `model` in this deployment."""
     names = [AUTO, WEIGHT_FREE]
     names += [entry.name for entry in catalogue.models if catalogue.allows(entry)]
     return FacadeModels(data=[FacadeModel(id=name) for name in names])
 
 
 def translate_problem(problem: Problem) -> tuple[FacadeProblem, int]:
-    """Give a problem in their words, and its status."""
-    told = [fault.message for fault in problem.errors if fault.message != problem.detail]
+    """Return a problem in OpenAI's format, and its status."""
+    messages = [fault.message for fault in problem.errors if fault.message != problem.detail]
     allowed = next((fault.allowed for fault in problem.errors if fault.allowed), None)
-    message = "; ".join([problem.detail, *told])
+    message = "; ".join([problem.detail, *messages])
     if allowed is not None:
         message += f" (allowed: {', '.join(allowed)})"
     pointers = (their_name(fault.pointer) for fault in problem.errors)
@@ -116,16 +116,16 @@ def translate_problem(problem: Problem) -> tuple[FacadeProblem, int]:
 
 
 def facade_status(status: int) -> int:
-    """Give the status by which their clients know a problem: a broken rule is a bad request."""
+    """Return the status that OpenAI's clients expect: 400 for an invalid field."""
     return 400 if status == 422 else status
 
 
 def measure_base64(answer: EditsAnswer, sizes: Iterable[int]) -> int:
-    """Give how many bytes `stream_base64` comes to.
+    """Return the number of bytes that `stream_base64` yields.
 
     Args:
-        answer: all but the pictures.
-        sizes: of their files in bytes.
+        answer: everything except the pictures.
+        sizes: the sizes of the pictures' files in bytes.
     """
     head, tail = _split(answer)
     pictures = [len(_BEFORE) + 4 * -(-size // 3) + len(_AFTER) for size in sizes]
@@ -135,11 +135,11 @@ def measure_base64(answer: EditsAnswer, sizes: Iterable[int]) -> int:
 def stream_base64(
     answer: EditsAnswer, pictures: Iterable[Callable[[], Iterator[bytes]]]
 ) -> Iterator[bytes]:
-    """Give the answer with its pictures, piece by piece: they are never in memory as a whole.
+    """Yield the response with its pictures, piece by piece, so that none is in memory as a whole.
 
     Args:
-        answer: all but the pictures.
-        pictures: each opens a picture's file, which is opened when its turn has come.
+        answer: everything except the pictures.
+        pictures: functions that open the pictures' files, each called when its turn comes.
     """
     head, tail = _split(answer)
     yield head
@@ -155,14 +155,14 @@ _AFTER = b'","url":null}'
 
 
 def _split(answer: EditsAnswer) -> tuple[bytes, bytes]:
-    """Give what stands before the pictures, and behind them."""
+    """Return the bytes before the pictures, and those after them."""
     document = answer.model_dump(exclude={"data"})
     head = json.dumps(document, separators=(",", ":"))[:-1] + ',"data":['
     return head.encode(), b"]}"
 
 
 def _encode(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """Give base64 of what comes in pieces: three bytes at a time make four."""
+    """Yield the base64 of chunks; three bytes make four characters, so remainders carry over."""
     rest = b""
     for chunk in chunks:
         data = rest + chunk

@@ -1,1 +1,1 @@
-"""HTTP routes: each module gives one blueprint; what they share lies in `service.api.context`."""
+"""HTTP routes: each module builds one blueprint; shared state is in `service.api.context`."""

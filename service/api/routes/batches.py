@@ -20,7 +20,7 @@ DEFAULT_PAGE, MAX_PAGE = 100, 200
 
 
 def build_blueprint() -> Blueprint:
-    """Give the routes of batches."""
+    """Build the routes of batches."""
     routes = Blueprint("batches", __name__, url_prefix="/batches")
     routes.add_url_rule("", view_func=create_batch, methods=["POST"])
     routes.add_url_rule("/<batch_id>", view_func=get_batch, methods=["GET"])
@@ -32,7 +32,7 @@ def build_blueprint() -> Blueprint:
 
 
 def create_batch() -> Response:
-    """Accept many items under one id; each is accepted or refused by itself."""
+    """Accept many items under one id; each item is accepted or refused individually."""
     context = get_context()
     key = request.headers.get("Idempotency-Key")
     raise_faults(find_key_faults(key))
@@ -52,12 +52,12 @@ def create_batch() -> Response:
 
 
 def get_batch(batch_id: str) -> Response:
-    """Tell how a batch stands."""
+    """Return the state of a batch."""
     return _render(_load(batch_id))
 
 
 def list_items(batch_id: str) -> Response:
-    """Tell what became of each item, a page at a time."""
+    """Return the state of each item, a page at a time."""
     first, limit = _read_page()
     _check_id(batch_id)
     context = get_context()
@@ -72,14 +72,14 @@ def list_items(batch_id: str) -> Response:
 
 
 def cancel_batch(batch_id: str) -> Response:
-    """Cancel every job of a batch that has not ended."""
+    """Cancel every unfinished job of a batch."""
     _check_id(batch_id)
     record = get_context().batches.cancel(batch_id, get_caller().tenant)
     return _render(record, 200 if record.state == "ended" else 202)
 
 
 def delete_batch(batch_id: str) -> Response:
-    """Wipe a batch with all its jobs."""
+    """Delete a batch with all its jobs."""
     _check_id(batch_id)
     get_context().batches.delete(batch_id, get_caller().tenant)
     return Response(status=204)
@@ -115,17 +115,21 @@ def _render(record: BatchRecord, status: int = 200) -> Response:
 
 
 def _read_page() -> tuple[int, int]:
-    """Read which items are asked for: the first, and how many."""
+    """Read the requested page: index of its first item, and number of items.
+
+    Raises:
+    PaintjobError: the query is invalid.
+    """
     rules = {"first": (0, 999_999), "limit": (1, MAX_PAGE)}
     values, faults = {"first": 0, "limit": DEFAULT_PAGE}, []
     if set(request.args) - set(rules):
-        faults.append(Fault("", "unknown_field", "the URL takes first and limit alone"))
+        faults.append(Fault("", "unknown_field", "the query parameters here are first and limit"))
     for name, (least, most) in rules.items():
         texts = request.args.getlist(name)
         if all(_is_number(text, least, most) for text in texts) and len(texts) < 2:
             values[name] = int(texts[0]) if texts else values[name]
         else:
-            message = f"{name} must be a whole number from {least} to {most}, once"
+            message = f"{name} must be a whole number from {least} to {most}, given once"
             faults.append(Fault("", "invalid_field", message))
     raise_faults(faults)
     return values["first"], values["limit"]

@@ -1,4 +1,4 @@
-"""`/methods`, `/models` and `/limits`: what this deployment offers."""
+"""`/methods`, `/models` and `/limits`: the offer of this deployment."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from service.waiting.streams import count_seats
 
 
 def build_blueprint() -> Blueprint:
-    """Give the routes that tell what there is."""
+    """Build the routes of the catalog."""
     routes = Blueprint("catalogue", __name__)
     routes.add_url_rule("/methods", view_func=list_methods, methods=["GET"])
     routes.add_url_rule("/models", view_func=list_models, methods=["GET"])
@@ -39,14 +39,14 @@ def build_blueprint() -> Blueprint:
 
 
 def list_methods() -> Response:
-    """Tell which methods there are, and who is online to serve them."""
+    """Return the methods, and how many workers are online for each."""
     context = get_context()
     workers = context.store.presence.load_workers()
     return render(MethodList(methods=[_describe(context, method, workers) for method in METHODS]))
 
 
 def list_models() -> Response:
-    """Tell which models are served, and by whom, and which could be."""
+    """Return the models that are served, and those that could be."""
     context = get_context()
     workers = context.store.presence.load_workers()
     catalogue = context.catalogue
@@ -74,7 +74,7 @@ def _describe_model(
 
 
 def get_limits() -> Response:
-    """Tell what a request must stay under."""
+    """Return the limits of requests."""
     settings, own = get_context().settings, get_caller().limits
     return render(
         LimitsAnswer(
@@ -107,7 +107,7 @@ def get_limits() -> Response:
 
 
 def _describe_pressure(context: Context) -> PressureAnswer | None:
-    """Tell how much room there is; the limits are told without it when nobody answers."""
+    """Describe the free capacity; None if broker or store do not answer."""
     try:
         room, refusal = context.gate.look(), context.gate.find_refusal()
         queues = [_describe_queue(context, queue) for queue in context.store.queues.load_names()]
@@ -152,7 +152,7 @@ def _describe(context: Context, method: MethodInfo, workers: list[OnlineWorker])
 
 
 def _upper_limit(field: str) -> int:
-    """Read a limit where it is set: on the parameter itself."""
+    """Return the upper limit of a parameter, from its model."""
     for rule in PaintParams.model_fields[field].metadata:
         if hasattr(rule, "le"):
             return int(rule.le)

@@ -1,4 +1,4 @@
-"""What the views know of the client itself: whether it is still there, and what it accepts."""
+"""The client of a request: whether it is still connected, and what it accepts."""
 
 from __future__ import annotations
 
@@ -27,47 +27,47 @@ _CHARSET = re.compile(r""";\s*charset\s*=\s*("[^"]*"|[^;"]*)""", re.IGNORECASE)
 
 
 def read_preferences() -> Preferences:
-    """Read what the client of this request prefers."""
+    """Read the `Prefer` header of this request."""
     return parse_preferences(request.headers.get(HEADER))
 
 
 def watch_client() -> Callable[[], bool]:
-    """Give what tells whether the client of this request has left; usable after the view returned.
+    """Return a check whether the client has disconnected; it works after the view has returned.
 
-    A client that has closed only its sending side counts as gone, as with most proxies: until it is
-    written to, nothing tells it from one that closed both.
+    A client that has closed only its sending side counts as gone, as with most proxies: before a
+    write, nothing distinguishes it from one that closed both.
     """
     connection = _find_connection()
     return lambda: connection is not None and _is_closed(connection)
 
 
 def watch_delivery(patience_seconds: float) -> Callable[[], bool]:
-    """Give what waits until the client's machine has confirmed every byte that was written to it.
+    """Return a function that waits until the client's machine has confirmed every byte.
 
-    That gives False if it hangs up before, or confirms nothing for so long, and True where nobody
-    can tell.
+    The function returns False if the client disconnects first, or confirms nothing for
+    `patience_seconds`, and True where the system cannot tell.
     """
     connection = _find_connection()
     return lambda: connection is None or _is_delivered(connection, patience_seconds)
 
 
 def check_accepts(media_type: str) -> None:
-    """Check that the client takes an answer of this type.
+    """Check that the client accepts a media type, and raise if not.
 
     Raises:
-        NotAcceptable: it does not.
+        NotAcceptable: the client does not accept it.
     """
     if _quality(media_type) <= 0:
-        raise NotAcceptable(f"this call answers {media_type}")
+        raise NotAcceptable(f"this call responds with {media_type}; accept that media type")
 
 
 def choose_answer(
     params: InpaintParams | OutpaintParams, preferences: Preferences
 ) -> Literal["job", "picture"]:
-    """Choose what a submission is answered with: the job's document, or the picture itself.
+    """Choose the response to a submission: the job's document, or the picture itself.
 
     Raises:
-        NotAcceptable: the client accepts nothing that it can be given.
+        NotAcceptable: the client accepts none of the possible responses.
     """
     output_format = params.output_format or DEFAULT_FORMAT
     job, picture = _quality(JSON), _quality(MEDIA_TYPES[output_format])
@@ -77,11 +77,13 @@ def choose_answer(
     if job > 0:
         return "job"
     if picture <= 0:
-        wanted = ", or an image type that is that of output_format" if _takes_images() else ""
-        raise NotAcceptable(f"this call answers {JSON}{wanted}; here that is {output_format}")
+        image = (
+            f", or {MEDIA_TYPES[output_format]} for this output_format" if _takes_images() else ""
+        )
+        raise NotAcceptable(f"this call responds with {JSON}{image}; accept that media type")
     if not is_single:
-        raise NotAcceptable("several pictures cannot be one answer: num_images must be 1 for that")
-    raise NotAcceptable("the picture itself is sent only to those who wait: Prefer: wait=1 to 60")
+        raise NotAcceptable(f"several pictures need {JSON}; accept it, or set num_images to 1")
+    raise NotAcceptable("to get the picture itself, wait for it: send Prefer: wait=1 to wait=60")
 
 
 def _find_connection() -> socket.socket | None:
@@ -92,7 +94,7 @@ def _find_connection() -> socket.socket | None:
 def _is_delivered(connection: socket.socket, patience_seconds: float) -> bool:
     left, moved_at, pause = _count_unconfirmed(connection), time.monotonic(), _PAUSE_SECONDS
     while left and time.monotonic() - moved_at < patience_seconds and not _is_hung_up(connection):
-        # Nothing wakes whoever waits for this.
+        # No event reports this, so it is polled.
         time.sleep(pause)
         pause = min(2 * pause, _MAX_PAUSE_SECONDS)
         before, left = left, _count_unconfirmed(connection)
@@ -102,17 +104,17 @@ def _is_delivered(connection: socket.socket, patience_seconds: float) -> bool:
 
 
 def _count_unconfirmed(connection: socket.socket) -> int:
-    """Count the bytes that were written and that the other side's machine has not confirmed."""
+    """Return the number of written bytes that the other machine has not confirmed."""
     try:
         answer = fcntl.ioctl(connection, termios.TIOCOUTQ, struct.pack("i", 0))
     except (OSError, ValueError):
-        # Not every system tells; a socket that is closed is seen to be hung up.
+        # Not every system has this call; a closed socket is detected as disconnected.
         return 0
     return int(struct.unpack("i", answer)[0])
 
 
 def _is_hung_up(connection: socket.socket) -> bool:
-    """Tell whether the other side closed both ways, which it does if it left something unread."""
+    """Return whether the other side closed both ways, as it does if it left something unread."""
     try:
         poller = select.poll()
         poller.register(connection, 0)
@@ -126,20 +128,20 @@ def _takes_images() -> bool:
 
 
 def _quality(media_type: str) -> float:
-    """Give how much the client wants a type, 0..1; without `Accept` it takes everything."""
+    """Return the quality of a media type in `Accept`, 0..1; without `Accept` it is 1."""
     if not request.headers.get("Accept", "").strip():
         return 1.0
-    # Many clients ask for one, and to JSON it means nothing (RFC 8259, section 11).
+    # Many clients ask for a charset, which JSON does not have (RFC 8259, section 11).
     plain = [(_CHARSET.sub("", kind), wish) for kind, wish in request.accept_mimetypes]
     return float(MIMEAccept(plain).quality(media_type))
 
 
 def _is_closed(connection: socket.socket) -> bool:
-    """Tell whether the other side has closed; asks, and takes nothing."""
+    """Return whether the other side has closed; reads nothing from the socket."""
     try:
         poller = select.poll()
         poller.register(connection, select.POLLIN)
-        # Asked first: a socket with a time limit would wait as long for something to read.
+        # Polled first: a socket with a timeout would wait that long for something to read.
         ready = poller.poll(0)
         if not ready:
             return False

@@ -1,4 +1,4 @@
-"""`/jobs/{id}/deliveries`, `/batches/{id}/deliveries`: what became of webhooks; sending again."""
+"""`/jobs/{id}/deliveries`, `/batches/{id}/deliveries`: states of webhooks, and sending again."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ WEBHOOK_ID = "webhook_id"
 
 
 def build_blueprint() -> Blueprint:
-    """Give the routes of deliveries."""
+    """Build the routes of deliveries."""
     routes = Blueprint("deliveries", __name__)
     job, batch = "/jobs/<job_id>/deliveries", "/batches/<batch_id>/deliveries"
     routes.add_url_rule(job, view_func=list_deliveries, methods=["GET"])
@@ -29,28 +29,28 @@ def build_blueprint() -> Blueprint:
 
 
 def list_deliveries(job_id: str) -> Response:
-    """Tell what became of a job's webhooks."""
+    """Return the deliveries of a job's webhooks."""
     _check_job_id(job_id)
-    # First of all whose job it is.
+    # The owner is checked first.
     get_context().store.jobs.load(job_id, get_caller().tenant)
     return _render(job_id, 200)
 
 
 def redeliver(job_id: str) -> Response:
-    """Have a job's webhook sent again: 202 with the deliveries as they are now."""
+    """Send a job's webhook again: 202 with the present deliveries."""
     _check_job_id(job_id)
     return _redeliver(job_id)
 
 
 def list_batch_deliveries(batch_id: str) -> Response:
-    """Tell what became of a batch's webhook."""
+    """Return the deliveries of a batch's webhook."""
     _check_batch_id(batch_id)
     get_context().store.batches.load(batch_id, get_caller().tenant)
     return _render(batch_id, 200)
 
 
 def redeliver_batch(batch_id: str) -> Response:
-    """Have a batch's webhook sent again: 202 with the deliveries as they are now."""
+    """Send a batch's webhook again: 202 with the present deliveries."""
     _check_batch_id(batch_id)
     return _redeliver(batch_id)
 
@@ -72,9 +72,9 @@ def _render(subject_id: str, status: int) -> Response:
 
 
 def _read_query() -> str | None:
-    """Give the webhook that is meant; a query that would be ignored is refused."""
+    """Return the id of the requested webhook, if any; refuse other query parameters."""
     if set(request.args) - {WEBHOOK_ID} or len(request.args.getlist(WEBHOOK_ID)) > 1:
-        message = f"the URL takes no query but {WEBHOOK_ID}, once"
+        message = f"the only query parameter here is {WEBHOOK_ID}, given at most once"
         raise UnknownField(message, faults=(Fault("", UnknownField.code, message),))
     return request.args.get(WEBHOOK_ID)
 

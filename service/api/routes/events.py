@@ -1,4 +1,4 @@
-"""`GET /jobs/{id}/events`: what happens to a job, as it happens."""
+"""`GET /jobs/{id}/events`: the events of a job, as they happen."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from service.waiting.waiting import Watched
 
 
 def build_blueprint() -> Blueprint:
-    """Give the route of events."""
+    """Build the route of events."""
     routes = Blueprint("events", __name__)
     routes.add_url_rule("/jobs/<job_id>/events", view_func=get_events, methods=["GET"])
     return routes
 
 
 def get_events(job_id: str) -> Response:
-    """Send a job's events from the first, or from the one after `Last-Event-ID`, to its end."""
+    """Stream a job's events, from the first or from the one after `Last-Event-ID`, to its end."""
     if not is_job_id(job_id):
         raise NotFound("there is no such job")
     check_accepts(MEDIA_TYPE)
     last, context = parse_mark(request.headers.get(HEADER)), get_context()
     job = Watched(context.store, job_id, get_caller().tenant, watch_client())
-    # Before a seat is taken: a job that is not there needs none.
+    # Before a slot is taken: a missing job needs none.
     job.load()
     if request.method == "HEAD":
         return _head()
@@ -40,7 +40,7 @@ def get_events(job_id: str) -> Response:
         raise
     if not has_more:
         waiter.close()
-        # The one answer after which a browser does not come back.
+        # The one status after which a browser does not reconnect.
         return Response(status=204)
     response = _head()
     response.response = feed.stream()
@@ -51,6 +51,6 @@ def get_events(job_id: str) -> Response:
 def _head() -> Response:
     response = Response(mimetype=MEDIA_TYPE)
     response.headers["Cache-Control"] = "no-store"
-    # nginx would keep events until its buffer is full.
+    # Otherwise nginx holds events back until its buffer is full.
     response.headers["X-Accel-Buffering"] = "no"
     return response

@@ -1,4 +1,4 @@
-"""`/health/*` and `/version`: for those who run the service."""
+"""`/health/*` and `/version`: for operators of the service."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from service.documents.schemas import Health, VersionAnswer
 
 
 def build_blueprint() -> Blueprint:
-    """Give the routes of operations."""
+    """Build the routes of health and version."""
     routes = Blueprint("health", __name__)
     routes.add_url_rule("/health/live", view_func=get_liveness, methods=["GET"])
     routes.add_url_rule("/health/ready", view_func=get_readiness, methods=["GET"])
@@ -21,12 +21,12 @@ def build_blueprint() -> Blueprint:
 
 
 def get_liveness() -> Response:
-    """Say that this process answers."""
+    """Return 200 if this process answers."""
     return render(Health(status="ok"))
 
 
 def get_readiness() -> Response:
-    """Say that broker and blob store answer too; workers are not asked."""
+    """Return 200 if broker and blob store answer too; workers are not checked."""
     context = get_context()
     context.store.check_ready()
     context.blobs.check_ready()
@@ -34,5 +34,5 @@ def get_readiness() -> Response:
 
 
 def show_version() -> Response:
-    """Say which version runs."""
+    """Return the version of the service."""
     return render(VersionAnswer(name="paintjob", version=get_version(), job_schema=SCHEMA))

@@ -1,4 +1,4 @@
-"""`POST /v1/images/edits` and `GET /v1/models`, as clients of OpenAI's API know them."""
+"""`POST /v1/images/edits` and `GET /v1/models`, as clients of OpenAI's API use them."""
 
 from __future__ import annotations
 
@@ -42,37 +42,37 @@ from service.waiting.waiting import Watched, wait_for
 PREFIX = "/v1"
 PICTURES = ("image", "mask")
 RENAMED = {"image[]": "image"}
-"""So is the picture called by clients that may send several."""
+"""The name of the image in clients that can send several."""
 
 GRACE_SECONDS = 5
-"""For the reaper, to say of a job that its time is over."""
+"""Extra time for the reaper to fail a job whose time is over."""
 
 WARNINGS_HEADER = "X-Paintjob-Warnings"
 
 
 def build_blueprint() -> Blueprint:
-    """Give the routes of the façade; whatever they refuse, they refuse in its words."""
+    """Build the routes of the façade; all their errors have OpenAI's format."""
     routes = Blueprint("images_edits", __name__, url_prefix=PREFIX)
     routes.add_url_rule("/images/edits", view_func=create_edits, methods=["POST"])
     routes.add_url_rule("/models", view_func=list_facade_models, methods=["GET"])
-    # Of the app, for no route is asked of what is not there.
+    # For the whole app: a path that does not exist belongs to no blueprint.
     routes.after_app_request(_translate)
     return routes
 
 
 def list_facade_models() -> Response:
-    """Tell what `model` may name."""
+    """Return the values of `model`."""
     return render(list_models(get_context().catalogue))
 
 
 def create_edits() -> Response:
-    """Repaint what is transparent in the mask, or in the picture, and answer with the result.
+    """Repaint the transparent part of the mask, or of the image, and return the result.
 
     Raises:
         PaintjobError: the request is refused, or its job did not succeed.
     """
     context = get_context()
-    # Before anything is stored: a client that finds no seat can simply try again.
+    # Before anything is stored: a client that gets no slot can simply retry.
     with context.streams.admit() as waiter:
         with context.submitter.open_intake() as intake:
             edits = _read(intake)
@@ -93,7 +93,7 @@ def create_edits() -> Response:
 
 
 def _name_job(job_id: str) -> None:
-    """Have the answer name its job, an error too: the job's document says more."""
+    """Add the job's id and URL to the response, also to an error's: the job has the details."""
     location = f"{get_context().settings.public_url}/jobs/{job_id}"
 
     @after_this_request
@@ -103,17 +103,17 @@ def _name_job(job_id: str) -> None:
 
 
 def check_succeeded(record: JobRecord) -> None:
-    """Check that a job has pictures.
+    """Check that a job has pictures, and raise if not.
 
     Raises:
-        PaintjobError: what ended it, or that it has not ended.
+        PaintjobError: the error that ended the job, or `NotFinished`.
     """
     if record.error is not None:
         raise get_error_class(record.error.code)(record.error.detail)
     if not record.status.is_terminal:
-        raise NotFinished("this process stops, and the job goes on; the header Location names it")
+        raise NotFinished("the server is stopping; the job continues at the URL in Location")
     if record.status is not JobStatus.SUCCEEDED:
-        raise NoResult(f"the job was {record.status.value}")
+        raise NoResult(f"the job was {record.status.value} and has no result")
 
 
 def _read(intake: Intake) -> Edits:
@@ -132,7 +132,7 @@ def _read(intake: Intake) -> Edits:
 
 
 def _redraw_mask(intake: Intake) -> list[Fault]:
-    """Take the mask's transparency for its meaning, as the façade promises."""
+    """Convert the alpha mask to a luminance mask (transparent becomes white)."""
     try:
         get_context().submitter.redraw_mask(intake)
     except PaintjobError as error:
@@ -149,13 +149,13 @@ def _find_size_faults(form: EditsForm, intake: Intake) -> list[Fault]:
         with intake.pictures["image"].open() as file:
             header = read_header(file)
     except PaintjobError:
-        return []  # whoever checks the picture says what is wrong with it
+        return []  # the check of the picture reports it
     is_turned = header.orientation >= 5
     size = (header.height, header.width) if is_turned else (header.width, header.height)
     own = "{}x{}".format(*size)
     if form.size == own:
         return []
-    message = f"must be auto or the picture's own size, {own}: a result is never scaled"
+    message = f"must be auto or the size of the image, {own}: results are never scaled"
     return [Fault("/size", "parameter_not_supported", message, ("auto", own))]
 
 
@@ -197,13 +197,13 @@ def _opener(output: Output) -> Callable[[], Iterator[bytes]]:
 
 
 def _url_of(job_id: str, output: Output) -> str:
-    """Give an absolute URL: their clients hand it on to whatever fetches."""
+    """Return an absolute URL, because OpenAI's clients pass it on to other programs."""
     base = get_context().settings.public_url or request.url_root.rstrip("/")
     return f"{base}/jobs/{job_id}/results/{output.index}"
 
 
 def _translate(response: Response) -> Response:
-    """Give a problem in the words that these clients know, and whether to try again."""
+    """Convert a problem document to OpenAI's format, and add whether to retry."""
     is_theirs = request.path.startswith(PREFIX + "/")
     if not is_theirs or response.mimetype != problems.MEDIA_TYPE:
         return response

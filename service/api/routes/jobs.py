@@ -1,4 +1,4 @@
-"""`/jobs/{id}` and what hangs below it."""
+"""`/jobs/{id}` and the paths below it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from service.api.access.auth import get_caller
 from service.api.context import get_context
 from service.api.routes.clients import JSON, check_accepts, read_preferences, watch_client
 from service.api.routes.pictures import hand_out, send_mask, send_output, send_preview
-from service.api.routes.rendering import RETRY_AFTER_SECONDS, render_job, tell_applied
+from service.api.routes.rendering import RETRY_AFTER_SECONDS, add_applied, render_job
 from service.contract.errors import NoResult, NotFinished, NotFound
 from service.contract.faults import raise_faults
 from service.contract.jobs import JobRecord, JobStatus, Output
@@ -19,7 +19,7 @@ from service.waiting.waiting import Watched, is_ended, wait_for
 
 
 def build_blueprint() -> Blueprint:
-    """Give the routes of jobs."""
+    """Build the routes of jobs."""
     routes = Blueprint("jobs", __name__, url_prefix="/jobs/<job_id>")
     routes.add_url_rule("", view_func=get_job, methods=["GET"])
     routes.add_url_rule("", view_func=delete_job, methods=["DELETE"])
@@ -32,10 +32,10 @@ def build_blueprint() -> Blueprint:
 
 
 def get_job(job_id: str) -> Response:
-    """Tell how a job stands; with `Prefer: wait`, once it has ended or differs from If-None-Match.
+    """Return a job; with `Prefer: wait`, once it has ended or differs from If-None-Match.
 
     Raises:
-        InvalidField: what the client prefers breaks its rule.
+        InvalidField: the `Prefer` header is invalid.
     """
     check_accepts(JSON)
     preferences = read_preferences()
@@ -46,18 +46,18 @@ def get_job(job_id: str) -> Response:
     if not is_ended(view) and _knows(view):
         view = _wait(job_id, preferences.wait_seconds)
     applied = preferences.describe_applied(has_waited=True, is_async=False)
-    return tell_applied(render_job(view), applied)
+    return add_applied(render_job(view), applied)
 
 
 def _knows(view: JobView) -> bool:
-    """Tell whether the caller has this document, or asks for the last one only."""
+    """Return whether the caller has this document, or wants only the final one."""
     return not request.if_none_match or render_job(view).status_code == 304
 
 
 def _wait(job_id: str, seconds: int) -> JobView:
-    """Wait for the end of the job; if the caller has told what it has, for any change.
+    """Wait for the end of the job, or, with If-None-Match, for any change.
 
-    Its place in the queue changes without an event, and so ends no wait.
+    A change of its position in the queue causes no event, and so ends no wait.
     """
     context = get_context()
     job = Watched(context.store, job_id, get_caller().tenant, watch_client())
@@ -74,7 +74,7 @@ def _wait(job_id: str, seconds: int) -> JobView:
 
 
 def delete_job(job_id: str) -> Response:
-    """Wipe a job: inputs, mask, outputs and record."""
+    """Delete a job: inputs, mask, outputs and record."""
     _check_id(job_id)
     context = get_context()
     wipe_job(context.store, context.blobs, job_id, get_caller().tenant)
@@ -93,19 +93,19 @@ def get_output(job_id: str, index: int) -> Response:
 
 
 def get_mask(job_id: str) -> Response:
-    """Send the mask that is painted, after widening: there before the painting starts."""
+    """Send the effective mask, which exists before the painting starts."""
     record = _load(job_id).record
     if record.spec.operation == "outpaint":
-        raise NoResult("outpainting has no mask; geometry says what was painted")
+        raise NoResult("an outpaint job has no mask; its geometry describes the painted area")
     if record.mask_path is not None:
         return send_mask(job_id, record.mask_path)
     if record.status.is_terminal:
-        raise NoResult("the job ended before its mask was made")
-    raise NotFinished("no worker has made the mask yet", retry_after_seconds=RETRY_AFTER_SECONDS)
+        raise NoResult("the job ended before its mask was computed")
+    raise NotFinished("the mask is not computed yet", retry_after_seconds=RETRY_AFTER_SECONDS)
 
 
 def get_preview(job_id: str) -> Response:
-    """Send the last preview: there while the job is painted, and kept as long as the job is."""
+    """Send the last preview; it stays as long as the job."""
     record = _load(job_id).record
     if record.progress is not None and record.progress.preview_path is not None:
         return send_preview(job_id, record.progress.preview_path)
@@ -115,7 +115,7 @@ def get_preview(job_id: str) -> Response:
 
 
 def cancel_job(job_id: str) -> Response:
-    """Cancel a job: 200 once it is canceled, 202 while a worker stops."""
+    """Cancel a job: 200 once it is canceled, 202 while a worker stops it."""
     _check_id(job_id)
     view = get_context().store.jobs.cancel(job_id, get_caller().tenant)
     return render_job(view, 200 if view.record.status is JobStatus.CANCELED else 202)
@@ -135,8 +135,8 @@ def _find_output(record: JobRecord, index: int) -> Output:
     if not record.status.is_terminal:
         raise NotFinished("the job has not ended yet", retry_after_seconds=RETRY_AFTER_SECONDS)
     if record.status is not JobStatus.SUCCEEDED:
-        raise NoResult(f"the job {record.status.value}; its document says why")
+        raise NoResult(f"the job has no result: its status is {record.status.value}")
     for output in record.outputs:
         if output.index == index:
             return output
-    raise NotFound(f"the job has {len(record.outputs)} pictures, counted from 0")
+    raise NotFound(f"the job has {len(record.outputs)} results; the first has index 0")

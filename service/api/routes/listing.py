@@ -13,14 +13,14 @@ from service.documents.schemas import JobList, PageLinks
 
 
 def build_blueprint() -> Blueprint:
-    """Give the route of the list."""
+    """Build the route of the list."""
     routes = Blueprint("listing", __name__)
     routes.add_url_rule("/jobs", view_func=list_jobs, methods=["GET"])
     return routes
 
 
 def list_jobs() -> Response:
-    """Tell the caller's jobs, newest first."""
+    """Return a page of the caller's jobs, newest first."""
     query = read_query(request.args.to_dict(flat=False))
     context = get_context()
     page = context.store.jobs.load_page(

@@ -1,4 +1,4 @@
-"""`POST /inpaint` and `POST /outpaint`, and with `?dry_run=true` what they would come to."""
+"""`POST /inpaint` and `POST /outpaint`; with `?dry_run=true` they only return the plan."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from service.api.requests.preferences import Preferences
 from service.api.requests.references import OpenSource
 from service.api.routes.clients import choose_answer, read_preferences, watch_client
 from service.api.routes.pictures import hand_out, send_painted
-from service.api.routes.rendering import render, render_job, tell_applied
+from service.api.routes.rendering import add_applied, render, render_job
 from service.contract.errors import BrokerUnavailable, Fault, NoResult, get_error_class
 from service.contract.jobs import JobStatus
 from service.contract.params import Operation
@@ -28,7 +28,7 @@ _WORDS = {"true": True, "false": False}
 
 
 def build_blueprint() -> Blueprint:
-    """Give the routes that accept work."""
+    """Build the routes that accept jobs."""
     routes = Blueprint("paint", __name__)
     routes.add_url_rule("/inpaint", view_func=create_inpaint, methods=["POST"])
     routes.add_url_rule("/outpaint", view_func=create_outpaint, methods=["POST"])
@@ -36,12 +36,12 @@ def build_blueprint() -> Blueprint:
 
 
 def create_inpaint() -> Response:
-    """Accept a picture and what to repaint of it."""
+    """Accept an image, and which part of it to repaint."""
     return _create("inpaint")
 
 
 def create_outpaint() -> Response:
-    """Accept a picture and how far to extend it."""
+    """Accept an image, and how far to extend it."""
     return _create("outpaint")
 
 
@@ -54,8 +54,8 @@ def _create(operation: Operation) -> Response:
     if preferences.wait_seconds is None or preferences.faults:
         accepted, _ = _submit(operation, faults, preferences)
         applied = preferences.describe_applied(has_waited=False, is_async=True)
-        return tell_applied(_render_accepted(accepted, accepted.view, 202), applied)
-    # Before anything is stored: a client that finds no seat can simply try again.
+        return add_applied(_render_accepted(accepted, accepted.view, 202), applied)
+    # Before anything is stored: a client that gets no slot can simply retry.
     with get_context().streams.admit() as waiter:
         return _submit_and_wait(operation, faults, preferences, waiter)
 
@@ -73,7 +73,7 @@ def _plan(operation: Operation, faults: list[Fault], preferences: Preferences) -
 def _submit(
     operation: Operation, faults: list[Fault], preferences: Preferences
 ) -> tuple[Accepted, bool]:
-    """Accept a request; tells too whether its answer is to be the picture itself."""
+    """Accept a request; return too whether the response is the picture itself."""
     submitter, answer = get_context().submitter, "job"
     with submitter.open_intake() as intake:
         asked = _read(operation, intake, faults)
@@ -95,7 +95,7 @@ def _submit_and_wait(
     else:
         response = _render_accepted(accepted, view, 200 if has_ended else 202)
     applied = preferences.describe_applied(has_waited=True, is_async=not has_ended)
-    return tell_applied(response, applied)
+    return add_applied(response, applied)
 
 
 def _wait(accepted: Accepted, waiter: Waiter, seconds: int) -> JobView:
@@ -104,7 +104,7 @@ def _wait(accepted: Accepted, waiter: Waiter, seconds: int) -> JobView:
     try:
         return wait_for(waiter, job, seconds)
     except BrokerUnavailable:
-        # The job is accepted, and its client must learn of it.
+        # The job is accepted, and the client must get its id.
         return accepted.view
 
 
@@ -159,17 +159,17 @@ def _read(operation: Operation, intake: Intake, faults: list[Fault]) -> Asked:
 
 
 def _read_query() -> tuple[bool, list[Fault]]:
-    """Tell whether a plan is asked for, and what is wrong with the query.
+    """Return whether a plan is requested, and the faults of the query.
 
-    Any other parameter is refused: put there it would be ignored, and the job painted without it.
-    A query with faults asks for no job either, so that its pictures go nowhere.
+    Any other parameter is refused: it would be ignored, and the job painted without it. A query
+    with faults counts as a plan, so that no picture is stored.
     """
     faults = []
     if set(request.args) - {DRY_RUN}:
-        message = f"the URL takes no query but {DRY_RUN}; parameters belong into the body"
+        message = f"the only query parameter here is {DRY_RUN}; send all others in the body"
         faults.append(Fault("", "unknown_field", message))
     values = request.args.getlist(DRY_RUN)
     if len(values) > 1 or any(value not in _WORDS for value in values):
-        message = f"{DRY_RUN} must be true or false, once"
+        message = f"{DRY_RUN} must be true or false, given once"
         faults.append(Fault("", "invalid_field", message, tuple(_WORDS)))
     return bool(faults) or _WORDS[values[0] if values else "false"], faults

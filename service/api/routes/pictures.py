@@ -1,4 +1,4 @@
-"""Pictures out of the blob store, whole or by range."""
+"""Pictures from the blob store, whole or by range."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def send_output(job_id: str, output: Output) -> Response:
 
 
 def send_painted(job_id: str, output: Output) -> Response:
-    """Send a result as the answer to its submission: whole, whatever part is asked for."""
+    """Send a result as the response to its submission; always whole, without ranges."""
     name = f"{job_id}-{output.index}.{EXTENSIONS[output.format]}"
     response = _head(MEDIA_TYPES[output.format], output.sha256, name)
     response.response = _stream(output.path, 0, None)
@@ -47,14 +47,14 @@ def send_painted(job_id: str, output: Output) -> Response:
 
 
 def hand_out(response: Response, record: JobRecord) -> Response:
-    """Wipe a job that asked for `no_store` once its result has been handed out whole."""
+    """Delete a job with `no_store` once its result has been sent completely."""
     if not record.spec.params.no_store:
         return response
     response.headers["Cache-Control"] = "no-store"
     if response.status_code == 200 and request.method != "HEAD":
         context, job_id, tenant = get_context(), record.job_id, record.spec.tenant
         response.response = wipe_after(
-            # The app sends results in pieces: `send_output` gives an iterator of bytes.
+            # Results are sent in pieces: `send_output` sets an iterator of bytes.
             cast(Iterable[bytes], response.response),
             response.content_length or 0,
             lambda: wipe_job(context.store, context.blobs, job_id, tenant),
@@ -64,7 +64,7 @@ def hand_out(response: Response, record: JobRecord) -> Response:
 
 
 def send_mask(job_id: str, path: str) -> Response:
-    """Send an effective mask; every claim writes its own path, so the path tells masks apart."""
+    """Send an effective mask; every claim writes its own path, so the path identifies the mask."""
     etag = blake2b(path.encode(), digest_size=16).hexdigest()
     response = _head("image/png", etag, f"{job_id}-mask.png")
     if is_known(response):
@@ -74,7 +74,7 @@ def send_mask(job_id: str, path: str) -> Response:
 
 
 def send_preview(job_id: str, path: str) -> Response:
-    """Send a preview; a later one may lie under the same path, so its bytes tell it apart."""
+    """Send a preview; later ones may reuse the path, so its bytes identify it."""
     data = b"".join(_stream(path, 0, None))
     etag = blake2b(data, digest_size=16).hexdigest()
     response = _head("image/jpeg", etag, f"{job_id}-preview.jpg")
@@ -96,26 +96,26 @@ def _stream(path: str, start: int, end: int | None) -> Iterator[bytes]:
     try:
         return get_context().blobs.stream(path, start, end)
     except FileNotFoundError:
-        # The record was read a moment ago: the job is being wiped right now.
-        raise JobExpired("the job is being wiped") from None
+        # The record was read a moment ago, so the job is being deleted right now.
+        raise JobExpired("the job is being deleted") from None
 
 
 def _asks_range(etag: str) -> bool:
-    """Tell whether one range of bytes is asked for, and of these very bytes."""
+    """Return whether exactly one range of bytes is requested, of exactly this content."""
     asked = request.range
     if asked is None or asked.units != "bytes" or len(asked.ranges) != 1:
         return False
     condition = request.if_range
-    # Weak validators must not match here, and the parser drops what tells them.
+    # Weak validators must not match here, and the parser drops their mark.
     is_weak = request.headers.get("If-Range", "").lstrip().startswith("W/")
     return not is_weak and condition.date is None and condition.etag in (None, etag)
 
 
 def _find_range(size: int, etag: str) -> tuple[int, int] | None:
-    """Give the half-open range that is asked for; several at once are answered with the whole.
+    """Return the requested half-open range; None for the whole, also if several are requested.
 
     Raises:
-        RequestedRangeNotSatisfiable: it lies outside.
+        RequestedRangeNotSatisfiable: it is outside of the content.
 
     Source: RFC 9110, section 14.
     """

@@ -1,4 +1,4 @@
-"""URLs' queries: a call that takes none refuses one, rather than go on as if it were not there."""
+"""Query parameters: calls that have none refuse them instead of ignoring them."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ READERS = frozenset(
         "deliveries.redeliver_batch",
     }
 )
-"""Views that take a query, and judge it themselves."""
+"""Views that have query parameters, and check them themselves."""
 
 
 def install(app: Flask) -> None:
-    """Have an app refuse queries that nobody reads, once it knows the caller."""
+    """Refuse query parameters that no view reads, once the caller is known."""
     app.before_request(_refuse_unread)
 
 
 def _refuse_unread() -> None:
-    # Whoever asks for `/batches?dry_run=true` would else be painted for.
+    # `/batches?dry_run=true` would otherwise be painted.
     if request.args and find_caller() is not None and request.endpoint not in READERS:
-        message = "this call takes no query in the URL"
+        message = "this call has no query parameters"
         raise UnknownField(message, faults=(Fault("", UnknownField.code, message),))

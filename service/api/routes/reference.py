@@ -1,4 +1,4 @@
-"""`/openapi.yaml`, `/docs` and `/errors`: the service explains itself, from its own files only."""
+"""`/openapi.yaml`, `/docs` and `/errors`: the reference, served from the service's own files."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ DOCS_PATH = "/docs"
 
 
 def build_blueprint() -> Blueprint:
-    """Give the routes of the reference."""
+    """Build the routes of the reference."""
     routes = Blueprint("reference", __name__)
     routes.add_url_rule("/", view_func=show_start, methods=["GET"])
     routes.add_url_rule(DOCUMENT_PATH, view_func=get_openapi, methods=["GET"])
@@ -26,22 +26,22 @@ def build_blueprint() -> Blueprint:
 
 
 def show_start() -> BaseResponse:
-    """Lead to the reference."""
+    """Redirect to the reference."""
     return redirect(f"{get_context().settings.public_url}{DOCS_PATH}/", 302)
 
 
 def get_openapi() -> Response:
-    """Give the description of this API."""
+    """Return the OpenAPI document."""
     return Response(render_yaml(), mimetype="application/yaml")
 
 
 def list_errors() -> Response:
-    """Give the table of errors."""
+    """Return the table of errors."""
     return render(build_error_table())
 
 
 def get_error(code: str) -> Response:
-    """Explain one error: what the `type` of a problem document points to."""
+    """Return one error; the `type` of a problem document is its URL."""
     for entry in build_error_table().errors:
         if entry.code == code:
             return render(entry)

@@ -1,4 +1,4 @@
-"""How the views write their answers."""
+"""Functions that write responses."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ from service.store import JobView
 
 JSON = "application/json"
 RETRY_AFTER_SECONDS = 1
-"""When to ask again for a job that has not ended, while nothing better is known."""
+"""`Retry-After` of an unfinished job without an estimate."""
 
 MAX_RETRY_AFTER_SECONDS = 60
-"""Later than this nobody is sent away: the estimate may be wrong, and workers may be added."""
+"""The longest `Retry-After`: the estimate may be wrong, and workers may be added."""
 
 
 def render(answer: BaseModel, status: int = 200) -> Response:
-    """Write an answer as JSON."""
+    """Build a JSON response."""
     return Response(answer.model_dump_json(), status, mimetype=JSON)
 
 
 def render_job(view: JobView, status: int = 200) -> Response:
-    """Write a job's document, or say that the caller has it already.
+    """Build the response with a job's document, or 304 if the caller has it.
 
-    The ETag is made of all that the document is made of, before it is written: most answers to a
-    client that polls are 304. The version alone would not do: a job's place in the queue changes
+    The ETag is computed from the document's data before that is written, because most responses to
+    a polling client are 304. The version alone does not suffice: the position in the queue changes
     without it.
     """
     base_url = get_context().settings.public_url
@@ -47,8 +47,8 @@ def render_job(view: JobView, status: int = 200) -> Response:
     return response
 
 
-def tell_applied(response: Response, applied: str) -> Response:
-    """Tell which preferences of the client were honored, if any.
+def add_applied(response: Response, applied: str) -> Response:
+    """Add `Preference-Applied`, unless no preference was honored.
 
     Source: RFC 7240, section 3.
     """
@@ -58,9 +58,9 @@ def tell_applied(response: Response, applied: str) -> Response:
 
 
 def retry_after_seconds(view: JobView) -> int:
-    """Give when asking again for a job makes sense: when it has probably ended, within bounds.
+    """Return the seconds after which to poll a job again, from the estimate of its end.
 
-    Half of what is left, so that a client sees the end with little delay even if that is a guess.
+    Half of the estimate, so that a client sees the end with little delay even if that is wrong.
     """
     left = view.takes_seconds or 0.0
     if view.eta_seconds is not None:
@@ -71,13 +71,13 @@ def retry_after_seconds(view: JobView) -> int:
 
 
 def is_known(response: Response) -> bool:
-    """Tell whether the caller has this representation already, by If-None-Match."""
+    """Return whether the caller has this representation already, by If-None-Match."""
     etag = response.get_etag()[0]
     return etag is not None and request.if_none_match.contains_weak(etag)
 
 
 def not_modified(response: Response) -> Response:
-    """Turn an answer into 304: its headers, no body."""
+    """Turn a response into 304: its headers, no body."""
     response.set_data(b"")
     response.status_code = 304
     for name in ("Content-Length", "Content-Type"):
@@ -87,5 +87,5 @@ def not_modified(response: Response) -> Response:
 
 @cache
 def _release(base_url: str) -> bytes:
-    """Tell documents apart that are made of the same by another release, or for another place."""
+    """Return the part of an ETag that stands for the release and the base URL."""
     return f"{get_version()} {base_url}".encode()

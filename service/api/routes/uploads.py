@@ -1,4 +1,4 @@
-"""`/uploads`: pictures that are handed in once and named by several requests."""
+"""`/uploads`: pictures that are uploaded once and used by several requests."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from service.batches.answers import describe_upload
 
 
 def build_blueprint() -> Blueprint:
-    """Give the routes of uploads."""
+    """Build the routes of uploads."""
     routes = Blueprint("uploads", __name__, url_prefix="/uploads")
     routes.add_url_rule("", view_func=create_upload, methods=["POST"])
     routes.add_url_rule("/<upload_id>", view_func=get_upload, methods=["GET"])
@@ -20,7 +20,7 @@ def build_blueprint() -> Blueprint:
 
 
 def create_upload() -> Response:
-    """Keep a picture for a day."""
+    """Store a picture for a day."""
     context = get_context()
     context.gate.check()
     with context.shelf.open_intake() as intake:
@@ -33,13 +33,13 @@ def create_upload() -> Response:
 
 
 def get_upload(upload_id: str) -> Response:
-    """Tell what is known of an upload."""
+    """Return an upload."""
     context = get_context()
     upload = context.shelf.find(upload_id, get_caller().tenant)
     return render(describe_upload(upload, context.settings.public_url))
 
 
 def delete_upload(upload_id: str) -> Response:
-    """Forget an upload; jobs that used it have copies of their own."""
+    """Delete an upload; jobs that used it have their own copies."""
     get_context().shelf.drop(upload_id, get_caller().tenant)
     return Response(status=204)
