@@ -1,4 +1,4 @@
-"""The command line. It starts the other programs by `python -m …` and imports none of them."""
+"""The command line. It starts other programs by `python -m …` and imports none of them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from service.verify.command import verify
 
 app = typer.Typer(
     name="paintjob",
-    help="Fill part of a picture, or extend it past its borders; prove what was kept.",
+    help="Repaint part of a picture, or extend it past its borders, and prove what was kept.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
@@ -49,16 +49,16 @@ Host = Annotated[str | None, typer.Option(help="Address to listen on [PAINTJOB_H
 Port = Annotated[int | None, typer.Option(help="Port; 0 takes a free one [PAINTJOB_PORT].")]
 
 
-_TOLD = (BrokerError, StartError, PaintjobError, PaintjobApiError, ResultDamaged)
+_EXPECTED = (BrokerError, StartError, PaintjobError, PaintjobApiError, ResultDamaged)
 
 
 def main() -> None:
-    """Run the command line; what goes wrong is told in one line, with exit status 1."""
+    """Run the command line; an expected error is printed in one line, with exit status 1."""
     try:
         app()
     except ValidationError as error:
         _fail("; ".join(_describe(fault["loc"], fault["msg"]) for fault in error.errors()))
-    except (*_TOLD, ValueError, OSError) as error:
+    except (*_EXPECTED, ValueError, OSError) as error:
         _fail(str(error))
     except ServiceUnreachable as error:
         _fail(f"the service does not answer: {error}")
@@ -79,14 +79,14 @@ def up(
     """
     environ = complete(_environ(host=host, port=port, data_dir=data_dir, models_file=models_file))
     settings = UpSettings.from_env(environ)
-    run_up(settings, environ, UpOptions(workers=workers, verbose=verbose), _tell)
+    run_up(settings, environ, UpOptions(workers=workers, verbose=verbose), _print)
 
 
 @app.command()
 def serve(host: Host = None, port: Port = None, data_dir: DataDir = None) -> None:
     """Run the HTTP API alone, under gunicorn."""
     environ = _environ(host=host, port=port, data_dir=data_dir)
-    # gunicorn would tell what is wrong with them by a traceback.
+    # gunicorn would report invalid settings by a traceback.
     ServiceSettings.from_env(environ)
     _become(
         ["gunicorn", "--config", "python:service.api.gunicorn_conf", "service.api.wsgi:app"],
@@ -108,13 +108,13 @@ def worker(
 
 @app.command()
 def courier(data_dir: DataDir = None) -> None:
-    """Run the process that frees what dead workers held, wipes what has expired, sends webhooks."""
+    """Run the process that requeues jobs of dead workers, deletes expired jobs, sends webhooks."""
     _become(["service.courier"], _environ(data_dir=data_dir))
 
 
 @app.command()
 def workers(
-    name: Annotated[str, typer.Option(help="Only those whose name begins so.")] = "",
+    name: Annotated[str, typer.Option(help="Only workers whose name begins with this.")] = "",
     data_dir: DataDir = None,
 ) -> None:
     """List the workers that are online; exit status 1 when there is none."""
@@ -125,7 +125,7 @@ def workers(
     for worker in found:
         typer.echo(f"{worker.name:<40} {worker.queue:<20} {worker.state:<9} {worker.seen_at:%X}")
     if not any(worker.state != "broken" for worker in found):
-        raise ValueError("no worker is online")
+        raise ValueError("no worker is online; start one with `paintjob worker`")
 
 
 @app.command()
@@ -135,7 +135,7 @@ def version() -> None:
 
 
 def _environ(**overrides: object) -> dict[str, str]:
-    """Give this process's environment, options of the command line laid over it."""
+    """Return this process's environment, with the command line's options added."""
     given = {
         f"{PREFIX}{name.upper()}": str(value)
         for name, value in overrides.items()
@@ -145,19 +145,19 @@ def _environ(**overrides: object) -> dict[str, str]:
 
 
 def _become(module_and_arguments: list[str], environ: dict[str, str]) -> NoReturn:
-    """Go on as another program, so that signals reach it without a detour."""
+    """Replace this process by another program, so that signals reach it directly."""
     argv = [sys.executable, "-m", *module_and_arguments]
     os.execve(sys.executable, argv, environ)  # noqa: S606 - the command lines are our own
 
 
-_tell: Callable[[str], None] = typer.echo
+_print: Callable[[str], None] = typer.echo
 
 
 def _describe(location: tuple[int | str, ...], message: str) -> str:
-    """Tell a fault of the settings: of a single one, or, without a location, of several."""
-    told = message.removeprefix("Value error, ")
+    """Return the text of a fault of one setting, or, without a location, of several."""
+    text = message.removeprefix("Value error, ")
     name = ".".join(str(part) for part in location).upper()
-    return f"{PREFIX}{name}: {told}" if name else told
+    return f"{PREFIX}{name}: {text}" if name else text
 
 
 def _fail(message: str) -> NoReturn:

@@ -17,59 +17,59 @@ from service.outbound.webhook_settings import WebhookSettings
 
 
 class ServiceSettings(WebhookSettings):
-    """What the API can be told, each from `PAINTJOB_` and the field's name in capitals."""
+    """The API's settings, each from `PAINTJOB_` and the field's name in capitals."""
 
     host: str = Field("127.0.0.1", min_length=1)
     port: int = Field(8080, ge=0, le=65_535, description="0: a free port, which is printed.")
     auth: Literal["auto", "keys", "open-to-everyone"] = Field(
         "auto",
-        description="auto: no keys are asked for, and only this machine is listened to.",
+        description="auto: no keys are required, and only this machine is listened to.",
     )
     queue_limit: int = Field(10_000, ge=1, description="Waiting jobs a queue holds before 503.")
     tenant_job_limit: int = Field(2000, ge=1, description="Unfinished jobs a tenant may have.")
     key_unfinished_jobs: int = Field(
-        0, ge=0, description="Unfinished jobs of a key that names no number of its own; 0: any."
+        0, ge=0, description="Unfinished jobs of a key without its own limit; 0: no limit."
     )
-    key_requests_per_minute: int = Field(0, ge=0, description="Likewise its calls.")
-    key_megapixels_per_minute: float = Field(0, ge=0, description="Likewise its work, by cost.")
+    key_requests_per_minute: int = Field(0, ge=0, description="The same for its requests.")
+    key_megapixels_per_minute: float = Field(0, ge=0, description="The same for its jobs' cost.")
     worker_absence_seconds: float = Field(
-        900.0, ge=0, description="Refuse when no worker was seen for so long; 0: never."
+        900.0, ge=0, description="Refuse jobs when no worker was online for so long; 0: never."
     )
     broker_memory_share: float = Field(
-        0.8, gt=0, le=1, description="Share of the broker's memory from which jobs are refused."
+        0.8, gt=0, le=1, description="Used share of the broker's memory that makes jobs refused."
     )
     store_reserve_bytes: int = Field(
-        500_000_000, ge=0, description="Jobs are refused when less is free for pictures."
+        500_000_000, ge=0, description="Refuse jobs when less disk space is free."
     )
     max_body_bytes: int = Field(70_000_000, ge=1024)
     max_batch_body_bytes: int = Field(300_000_000, ge=1024)
     max_part_bytes: int = Field(25_000_000, ge=1024)
     max_json_body_bytes: int = Field(20_000_000, ge=1024)
     image_url_hosts: str = Field(
-        "", description="Hosts that pictures are fetched from, by commas; empty: from none."
+        "", description="Hosts that pictures may be fetched from, separated by commas; empty: none."
     )
     image_url_allow_http: bool = False
     image_url_allow_private: bool = False
     image_url_timeout_seconds: float = Field(
-        10.0, ge=0.1, le=60, description="Seconds that fetching one picture may take, all in all."
+        10.0, ge=0.1, le=60, description="Seconds that fetching one picture may take in total."
     )
     image_url_ca_file: Path | None = Field(
-        None, description="PEM file of certificates that are trusted besides the public ones."
+        None, description="PEM file of additional trusted certificates."
     )
     http_workers: int = Field(2, ge=1, le=64)
     http_threads: int = Field(160, ge=1, le=1024)
     client_silence_seconds: float = Field(
-        60.0, gt=0, description="A client that neither sends nor takes for so long is cut off."
+        60.0, gt=0, description="A client that neither sends nor reads for so long is disconnected."
     )
 
     @property
     def asks_for_keys(self) -> bool:
-        """Whether callers must send an API key."""
+        """True if callers must send an API key."""
         return self.auth == "keys"
 
     @property
     def key_limits(self) -> KeyLimits:
-        """What a key may use up that names no limits of its own; of all who send none together."""
+        """The limits of a key without its own; without keys, of all callers together."""
         return KeyLimits(
             requests_per_minute=self.key_requests_per_minute or None,
             unfinished_jobs=self.key_unfinished_jobs or None,
@@ -78,23 +78,23 @@ class ServiceSettings(WebhookSettings):
 
     @property
     def image_url_host_list(self) -> HostList:
-        """Which hosts pictures may be fetched from."""
+        """The hosts that pictures may be fetched from."""
         return HostList.parse(self.image_url_hosts)
 
     @property
     def image_url_policy(self) -> OutboundPolicy:
-        """How they may be reached."""
+        """The targets that are allowed for fetching pictures."""
         return OutboundPolicy(self.image_url_allow_http, self.image_url_allow_private)
 
     def check_reach(self, host: str) -> None:
-        """Check that an address may be listened on without asking callers for keys.
+        """Check that an address may be listened on with these settings, and raise if not.
 
         Raises:
-            ValueError: others than this machine can reach it, and nobody said that they may.
+            ValueError: other machines can reach it, and neither keys nor open access are set.
         """
         if self.auth == "auto" and not is_loopback(host):
             raise ValueError(
-                f"others can reach {host}, and callers are not asked for API keys; set "
+                f"other machines can reach {host}, and no API keys are required; set "
                 "PAINTJOB_AUTH=keys and make keys with `paintjob keys create`, or, if everyone who "
                 "reaches it may use it and see all jobs, PAINTJOB_AUTH=open-to-everyone"
             )
@@ -121,9 +121,9 @@ class ServiceSettings(WebhookSettings):
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether an address reaches no further than this machine.
+    """Return whether an address belongs to this machine alone.
 
-    Of names only `localhost` counts: what others resolve to is somebody else's to change.
+    Of names only `localhost` counts, because others may resolve to any address.
     """
     try:
         return ip_address(host.strip("[]")).is_loopback

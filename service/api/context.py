@@ -23,7 +23,7 @@ from service.submission.admission import Gate
 from service.submission.picture_urls import PictureUrls
 from service.submission.submitter import Submitter
 from service.submission.uploads import Shelf
-from service.waiting.streams import Streams, count_seats
+from service.waiting.streams import Streams, count_slots
 
 EXTENSION = "paintjob"
 
@@ -43,7 +43,7 @@ class Context:
         self.catalogue: Catalogue = read_catalogue(settings)
         self.reader = BodyReader(settings)
         self.picture_urls = PictureUrls(settings)
-        self.streams = Streams(lambda: self.store, count_seats(settings.http_threads))
+        self.streams = Streams(lambda: self.store, count_slots(settings.http_threads))
         self.batch_reader = BatchReader(settings, self.reader.json_slot)
 
     @cached_property

@@ -1,7 +1,7 @@
-"""The Python client of the service; `paintjob submit`, the demonstration and tests use it too.
+"""The Python client of the service, which `paintjob submit` and the demonstration use too.
 
-It retries what is safe to retry and nothing else: a submission carries an idempotency key, so that
-one whose answer got lost is not painted twice. docs/clients.md shows it at work.
+It retries only requests that are safe to retry: a submission carries an idempotency key, so that
+one whose response was lost is not painted twice. docs/clients.md shows its use.
 """
 
 from service.client.answers import (

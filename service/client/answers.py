@@ -1,4 +1,4 @@
-"""What the service answers, as far as a client looks at it."""
+"""The service's responses, with the fields that the client uses."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from pydantic import BaseModel, ConfigDict
 
 
 class _Answer(BaseModel):
-    """Part of an answer; fields may be added at any time, and a client ignores unknown ones."""
+    """Part of a response; fields may be added at any time, and the client ignores unknown ones."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
 class ClientProof(_Answer):
-    """What the service checked on an output; see `service.contract.jobs.Proof`."""
+    """The proof of an output; see `service.contract.jobs.Proof`."""
 
     kept_pixels: int
     kept_pixels_changed: int
@@ -36,14 +36,14 @@ class ClientOutput(_Answer):
 
 
 class ClientProgress(_Answer):
-    """How far a running job is; `fraction` lies in 0..1."""
+    """The progress of a running job; `fraction` is in 0..1."""
 
     stage: str
     fraction: float
 
 
 class ClientFailure(_Answer):
-    """Why a job failed."""
+    """The error of a failed job."""
 
     code: str
     title: str
@@ -51,14 +51,14 @@ class ClientFailure(_Answer):
 
 
 class ClientWarning(_Answer):
-    """Something to know that was no reason to refuse."""
+    """A warning about an accepted request."""
 
     code: str
     detail: str
 
 
 class ClientTimings(_Answer):
-    """Seconds that each part took."""
+    """Seconds of each stage."""
 
     queued_seconds: float | None = None
     load_seconds: float | None = None
@@ -67,7 +67,7 @@ class ClientTimings(_Answer):
 
 
 class ClientJob(_Answer):
-    """A job as the service tells it."""
+    """A job as the service describes it."""
 
     id: str
     operation: str
@@ -82,12 +82,12 @@ class ClientJob(_Answer):
 
     @property
     def is_finished(self) -> bool:
-        """Whether nothing can change the job any more."""
+        """True if the job has reached a final state."""
         return self.status in ("succeeded", "failed", "canceled")
 
 
 class ClientPlan(_Answer):
-    """What a request would become, as the service tells it; nothing of it was kept."""
+    """The job that a request would become, as the service describes it; nothing was stored."""
 
     operation: str
     method: str

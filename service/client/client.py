@@ -20,18 +20,18 @@ from service.client.waiting import OnChange, Waiting
 
 
 class PaintjobClient:
-    """Calls one service. Not to be shared by threads that may close it.
+    """A client of one service. Not to be shared by threads that may close it.
 
     Every method raises `PaintjobApiError` when the service refuses, and `ServiceUnreachable` when
-    it does not answer. Before that a request is sent again, for `patience_seconds`, when nobody
-    answered it or the service said to come back (429, 502, 503, 504; `Retry-After` is kept).
+    it does not answer. Before that a request is retried, for `patience_seconds`, when there was no
+    response or a temporary error (429, 502, 503, 504; `Retry-After` is respected).
 
     Args:
-        url: where the service is, such as `http://127.0.0.1:8080`.
-        timeout_seconds: bound of a single request.
-        api_key: the key, `pj_…`, if the service asks for one.
-        patience_seconds: for how long a request is sent again; a `Retry-After` that lies past this
-            is told at once.
+        url: URL of the service, such as `http://127.0.0.1:8080`.
+        timeout_seconds: limit of a single request.
+        api_key: the key, `pj_…`, if the service requires one.
+        patience_seconds: how long a request is retried; with a longer `Retry-After` the error is
+        raised at once.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class PaintjobClient:
         self._transport = Transport(url, api_key, timeout_seconds, patience_seconds)
 
     def __enter__(self) -> Self:
-        """Give itself."""
+        """Return the client."""
         return self
 
     def __exit__(
@@ -76,11 +76,11 @@ class PaintjobClient:
         Args:
             operation: `inpaint` or `outpaint`.
             image: the picture.
-            mask: what to repaint, for `inpaint`; absent where `params` says it otherwise.
-            params: the other fields; None counts as absent, lists and objects go as JSON.
-            source_mask: where `patch` may copy from.
-            idempotency_key: names this submission, so that a program that is started again may
-                repeat it; drawn when absent.
+            mask: the part to repaint, for `inpaint`; absent if `params` has it in another form.
+            params: the other fields; None counts as absent, lists and objects are sent as JSON.
+            source_mask: the part that `patch` may copy from.
+            idempotency_key: identifies this submission, so that a restarted program may repeat it;
+            generated when absent.
         """
         form = build_form(image, mask, source_mask, params)
         headers = {"Idempotency-Key": idempotency_key or str(uuid.uuid4())}
@@ -96,22 +96,22 @@ class PaintjobClient:
         *,
         source_mask: Picture | None = None,
     ) -> ClientPlan:
-        """Ask what a picture would come to, without submitting it; arguments as in `submit`."""
+        """Return the plan of a request without submitting it; arguments as in `submit`."""
         form = build_form(image, mask, source_mask, params)
         query = {"dry_run": "true"}
         answer = self._transport.send("POST", f"/{operation}", params=query, **form)
         return ClientPlan.model_validate(answer.json())
 
     def get_job(self, job_id: str) -> ClientJob:
-        """Give a job as it is now."""
+        """Return the present state of a job."""
         return ClientJob.model_validate(self._transport.send("GET", f"/jobs/{job_id}").json())
 
     def list_jobs(self, **filters: str | list[str]) -> Iterator[ClientJob]:
-        """Give the caller's jobs, newest first, page by page; without their outputs.
+        """Yield the caller's jobs, newest first, page by page; without their outputs.
 
         Args:
-            filters: as `GET /jobs` takes them: `status="running"`, `status=["queued", "running"]`,
-                `tag="shop"`, `limit="100"` jobs a page.
+            filters: parameters of `GET /jobs`: `status="running"`, `status=["queued", "running"]`,
+            `tag="shop"`, `limit="100"` jobs a page.
         """
         query = dict(filters)
         while True:
@@ -120,7 +120,7 @@ class PaintjobClient:
             following = page["links"]["next"]
             if following is None:
                 return
-            # The rest of the URL may name the service as others see it.
+            # The host in the URL may be the service's public one.
             query["cursor"] = httpx2.URL(following).params["cursor"]
 
     def wait(
@@ -129,48 +129,49 @@ class PaintjobClient:
         on_change: OnChange | None = None,
         timeout_seconds: float = 3600.0,
     ) -> ClientJob:
-        """Wait until a job has ended, however it ended.
+        """Wait until a job has reached a final state.
 
-        The service is asked to hold the question open until there is something to tell. One that
-        does not is asked again: soon at first, for many jobs are short, then as its `Retry-After`
-        says.
+        The service is asked to hold the request until the job changes. If it does not, the job is
+        polled: soon at first, because many jobs are short, then by `Retry-After`.
 
         Args:
             job_id: the job.
-            on_change: called with the job whenever it changed, the end included.
-            timeout_seconds: how long to wait at most.
+            on_change: called with the job at each change, the last one included.
+            timeout_seconds: the longest wait.
 
         Raises:
-            TimeoutError: it has not ended by then; the job goes on.
+            TimeoutError: the job has not ended by then, and continues.
             PaintjobApiError: the service refused.
-            ServiceUnreachable: it did not answer.
+            ServiceUnreachable: the service did not answer.
         """
         give_up_at = time.monotonic() + timeout_seconds
         return Waiting(self._transport, job_id, on_change, give_up_at).run()
 
     def get_result(self, job_id: str, index: int = 0) -> bytes:
-        """Give the bytes of a result."""
+        """Return the bytes of a result."""
         return self._transport.send("GET", f"/jobs/{job_id}/results/{index}").content
 
     def save(self, job: ClientJob, path: Path, index: int = 0) -> None:
         """Fetch a result, check it against the job's document, and write it to a file.
 
-        The file is there whole or not at all.
+        The file is written completely or not at all.
 
         Args:
-            job: as it ended.
-            path: where to; a file that is there is replaced.
-            index: which of the job's pictures.
+            job: the job, after its end.
+            path: the file; an existing one is replaced.
+            index: index of the result.
 
         Raises:
-            ResultDamaged: other bytes arrived than the document's SHA-256 names.
+            ResultDamaged: the bytes do not match the SHA-256 in the job's document.
             PaintjobApiError: the service refused, for instance because the job has failed.
             ServiceUnreachable: it did not answer.
         """
         data = self.get_result(job.id, index)
         wanted = {output.index: output.sha256 for output in job.outputs}.get(index)
         if hashlib.sha256(data).hexdigest() != wanted:
-            raise ResultDamaged(f"{job.id}: the bytes of picture {index} are not those of its job")
+            raise ResultDamaged(
+                f"{job.id}: result {index} does not match its SHA-256; fetch it again"
+            )
         beside = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
         try:
             beside.write_bytes(data)
@@ -179,19 +180,19 @@ class PaintjobClient:
             beside.unlink(missing_ok=True)
 
     def cancel(self, job_id: str) -> ClientJob:
-        """Cancel a job; gives it as it is now: still `running` while it stops."""
+        """Cancel a job; return its present state, which is `running` until a worker has stopped."""
         answer = self._transport.send("POST", f"/jobs/{job_id}/cancel")
         return ClientJob.model_validate(answer.json())
 
     def delete(self, job_id: str) -> None:
-        """Delete a job with its pictures; one that is wiped already is left so."""
+        """Delete a job with its pictures; does nothing if it is deleted already."""
         try:
             self._transport.send("DELETE", f"/jobs/{job_id}")
         except PaintjobApiError as error:
-            # Also how a repeat ends whose first answer was lost.
+            # A retry whose first response was lost gets this too.
             if error.code != "job_expired":
                 raise
 
     def get_models(self) -> list[dict[str, Any]]:
-        """Give the models that the service offers, as it tells them."""
+        """Return the models of the service, as it describes them."""
         return list(self._transport.send("GET", "/models").json()["models"])

@@ -1,4 +1,4 @@
-"""What goes wrong between client and service."""
+"""Errors that the client raises."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from typing import Any
 
 
 class PaintjobApiError(Exception):
-    """The service refused, with the fields of its problem document.
+    """Error: the service refused a request; has the fields of its problem document.
 
     Attributes:
         status: HTTP status.
-        code: the error's code, such as `mask_empty`; empty when the answer was no problem document.
+        code: the error's code, such as `mask_empty`; empty without a problem document.
         title: the kind of error, for people.
-        detail: what happened and what to do.
-        request_id: names the request in the service's log.
-        faults: the single faults: `pointer`, `code`, `message`.
+        detail: the cause, and what to do.
+        request_id: identifies the request in the service's log.
+        faults: the individual faults: `pointer`, `code`, `message`.
     """
 
     def __init__(self, status: int, problem: Mapping[str, Any]) -> None:
@@ -25,21 +25,21 @@ class PaintjobApiError(Exception):
         self.detail = str(problem.get("detail") or self.title)
         self.request_id = str(problem.get("request_id") or "")
         self.faults: list[dict[str, Any]] = list(problem.get("errors") or [])
-        super().__init__(f"{self.title}: {self._tell_faults()}")
+        super().__init__(f"{self.title}: {self._describe_faults()}")
 
-    def _tell_faults(self) -> str:
-        """Tell the detail and all faults; of a single fault the detail is the message."""
+    def _describe_faults(self) -> str:
+        """Return the detail and all faults; with a single fault its message is the detail."""
         places = [
             ": ".join(str(part) for part in (fault.get("pointer"), fault.get("message")) if part)
             for fault in self.faults
         ]
-        is_told = len(places) == 1 and self.faults[0].get("message") == self.detail
-        return "; ".join(places if is_told else [self.detail, *places])
+        is_same = len(places) == 1 and self.faults[0].get("message") == self.detail
+        return "; ".join(places if is_same else [self.detail, *places])
 
 
 class ServiceUnreachable(Exception):
-    """The service did not answer: no connection, no complete response, or none in time."""
+    """Error: the service did not answer: no connection, or no complete response in time."""
 
 
 class ResultDamaged(Exception):
-    """The bytes that arrived are not those that the job's document names."""
+    """Error: the bytes of a result do not match the SHA-256 in the job's document."""

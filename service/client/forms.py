@@ -1,4 +1,4 @@
-"""How a request's pictures and fields are written."""
+"""The form of a request: its pictures and fields."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def build_form(
     source_mask: Picture | None,
     params: Mapping[str, object] | None,
 ) -> dict[str, Any]:
-    """Build the form of a request, as httpx2 takes it."""
+    """Build the form of a request, as arguments of httpx2."""
     pictures = {"image": image, "mask": mask, "source_mask": source_mask}
     files = {name: picture for name, picture in pictures.items() if picture is not None}
     given = {name: value for name, value in (params or {}).items() if value is not None}
@@ -24,6 +24,6 @@ def build_form(
 
 
 def _write_field(value: object) -> str:
-    """Write a form field: text and numbers as they are, all else as JSON."""
+    """Return the text of a form field: text and numbers unchanged, all else as JSON."""
     is_plain = isinstance(value, str | int | float) and not isinstance(value, bool)
     return str(value) if is_plain else json.dumps(value)

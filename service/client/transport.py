@@ -1,4 +1,4 @@
-"""Sends requests, and sends those again that nobody has answered for good."""
+"""The sending of requests, with retries after temporary errors."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ class Transport:
     """A connection to one service.
 
     Args:
-        url: where the service is.
-        api_key: sent as a bearer token, if the service asks for keys.
-        timeout_seconds: bound of a single request.
-        patience_seconds: for how long a request is sent again before its failure is told. A
-            `Retry-After` is kept to the second: one that lies past this is told at once.
+        url: URL of the service.
+        api_key: sent as a bearer token, if the service requires keys.
+        timeout_seconds: limit of a single request.
+        patience_seconds: how long a request is retried. With a `Retry-After` past this the error is
+        raised at once.
     """
 
     def __init__(
@@ -57,15 +57,14 @@ class Transport:
         held_seconds: float = 0.0,
         **arguments: Any,
     ) -> httpx2.Response:
-        """Send a request that may be sent again, until it is answered for good.
+        """Send a request, and retry it after temporary errors.
 
         Args:
             method: HTTP method.
-            path: of the URL.
-            patience_seconds: for how long to send it again, if not for as long as usual; 0 for
-                never.
-            held_seconds: how long the service was asked to hold it open.
-            arguments: as `httpx2.Client.request` takes them.
+            path: path of the URL.
+            patience_seconds: how long to retry, if not the default; 0 for no retry.
+            held_seconds: how long the service may hold the request.
+            arguments: arguments of `httpx2.Client.request`.
 
         Raises:
             PaintjobApiError: the service refused.
@@ -79,7 +78,7 @@ class Transport:
             failure, asked = self._try(method, path, arguments)
             if isinstance(failure, httpx2.Response):
                 return failure
-            # A quarter more or less: clients that were turned away together come back apart.
+            # A quarter more or less, so that clients that were refused together retry apart.
             pause = asked if asked is not None else delay * random.uniform(0.75, 1.25)  # noqa: S311
             if time.monotonic() + pause > give_up_at:
                 raise failure
@@ -89,7 +88,7 @@ class Transport:
     def _try(
         self, method: str, path: str, arguments: dict[str, Any]
     ) -> tuple[httpx2.Response | Exception, float | None]:
-        """Send once; gives the answer, or what may be tried again and when the service says so."""
+        """Send once; return the response, or an error that allows a retry and its `Retry-After`."""
         try:
             answer = self._http.request(method, path, **arguments)
         except httpx2.TransportError as error:
@@ -102,7 +101,7 @@ class Transport:
 
 
 def retry_after(answer: httpx2.Response) -> float | None:
-    """Read `Retry-After` in seconds from now, in either form; None where it says nothing.
+    """Return `Retry-After` in seconds from now, from either form; None if absent or invalid.
 
     Source: RFC 9110, section 10.2.3.
     """
@@ -113,7 +112,7 @@ def retry_after(answer: httpx2.Response) -> float | None:
         at = parsedate_to_datetime(text)
     except ValueError:
         return None
-    # A date without a zone is in UTC, says the RFC.
+    # A date without a zone is in UTC by the RFC.
     at = at if at.tzinfo else at.replace(tzinfo=UTC)
     return max(0.0, (at - datetime.now(UTC)).total_seconds())
 

@@ -1,4 +1,4 @@
-"""Waits for a job's end: the service holds the question open, or is asked again and again."""
+"""Waiting for a job's end: the service holds the request, or the job is polled."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from service.client.transport import RETRIED_STATUSES, Transport, retry_after
 FIRST_PAUSE_SECONDS = 0.1
 MAX_PAUSE_SECONDS = 60.0
 HELD_SECONDS = 30
-"""How long a question is held open: shorter than the patience of the proxies that one meets."""
+"""Seconds that a request is held: shorter than the timeouts of common proxies."""
 
 OnChange = Callable[[ClientJob], None]
 
@@ -25,10 +25,10 @@ class Waiting:
     """One wait for one job.
 
     Attributes:
-        transport: how to ask.
+        transport: the connection to the service.
         job_id: the job.
-        on_change: called with the job whenever it changed, the end included.
-        give_up_at: by the monotonic clock.
+        on_change: called with the job at each change, the last one included.
+        give_up_at: end of the wait, by the monotonic clock.
     """
 
     transport: Transport
@@ -37,16 +37,16 @@ class Waiting:
     give_up_at: float
     _etag: str = field(default="", init=False)
     _pause: float = field(default=FIRST_PAUSE_SECONDS, init=False)
-    # The first question is answered at once: its answer shows where the job stands.
+    # The first request is not held: it returns the present state.
     _holds: bool = field(default=False, init=False)
 
     def run(self) -> ClientJob:
-        """Wait; gives the job as it ended.
+        """Wait; return the job in its final state.
 
         Raises:
-            TimeoutError: it has not ended in time; the job goes on.
+            TimeoutError: the job has not ended in time, and continues.
             PaintjobApiError: the service refused.
-            ServiceUnreachable: it did not answer.
+            ServiceUnreachable: the service did not answer.
         """
         while True:
             answer = self._ask()
@@ -56,7 +56,7 @@ class Waiting:
             self._rest(answer)
 
     def _read(self, answer: httpx2.Response) -> ClientJob | None:
-        """Give the job, and tell of it, if the answer has it."""
+        """Return the job, and report it, unless the response is 304."""
         if answer.status_code == httpx2.codes.NOT_MODIFIED:
             return None
         job = ClientJob.model_validate(answer.json())
@@ -66,11 +66,11 @@ class Waiting:
         return job
 
     def _ask(self) -> httpx2.Response:
-        """Ask in a way that is held open, else in the plain one, which is repeated as usual."""
+        """Request the job: held if possible, else by a plain request with the usual retries."""
         held = int(min(HELD_SECONDS, self._left()))
         path, condition = f"/jobs/{self.job_id}", self._condition()
         if self._holds and held >= 1:
-            # With a condition the answer comes at the next change, else at the end.
+            # With a condition the response comes at the next change, else at the end.
             asking = {**(condition if self.on_change else {}), "Prefer": f"wait={held}"}
             try:
                 return self.transport.send(
@@ -79,7 +79,7 @@ class Waiting:
             except ServiceUnreachable:
                 pass
             except PaintjobApiError as error:
-                # All places to wait in may be taken: that is no reason to stop looking.
+                # All wait slots may be in use: then poll.
                 if error.status not in RETRIED_STATUSES:
                     raise
         patience = min(self.transport.patience_seconds, max(0.0, self._left()))
@@ -89,9 +89,9 @@ class Waiting:
         return {"If-None-Match": self._etag} if self._etag else {}
 
     def _rest(self, answer: httpx2.Response) -> None:
-        """Pause before the next question, unless this one was held open.
+        """Pause before the next request, unless this one was held.
 
-        Many jobs are short: the first pauses are, whatever the service says.
+        The first pauses are short, whatever `Retry-After` says, because many jobs are short.
         """
         was_held = "wait" in answer.headers.get("Preference-Applied", "")
         pause = 0.0
@@ -101,7 +101,7 @@ class Waiting:
             self._pause *= 2
         self._holds = True
         if self._left() <= pause:
-            raise TimeoutError(f"{self.job_id} has not ended in the time it was waited for")
+            raise TimeoutError(f"{self.job_id} has not ended in time; it continues")
         time.sleep(pause)
 
     def _left(self) -> float:

@@ -1,4 +1,4 @@
-"""Fetching a model ahead of its first job, and naming it in the models file."""
+"""Fetching a model before its first job, and adding it to the models file."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from service.contract.catalogue import Catalogue, ModelEntry, load_catalogue
 
 PATTERNS = ("*.json", "*.txt", "*.model", "*.jinja", "*.safetensors")
-"""What is fetched of a repository: settings, vocabularies, and weights in the one safe format."""
+"""Files that are fetched: settings, vocabularies, and weights in the one safe format."""
 
 
 @dataclass(frozen=True)
@@ -17,11 +17,11 @@ class Source:
     """One repository of a model.
 
     Attributes:
-        field: of the model's table in the models file, that its commit is written to.
+        field: field of the model's table in the models file that gets its commit.
         repository: id on the Hub.
         revision: branch, tag or commit.
-        variant: of the weights' files.
-        file: the only weights that are served of it; `None` for all.
+        variant: variant of the weights' files.
+        file: the only weights that are used; `None` for all.
     """
 
     field: str
@@ -32,37 +32,37 @@ class Source:
 
 
 def find_entry(catalogue: Catalogue, name: str) -> ModelEntry:
-    """Give a model that is served or known.
+    """Return a model that is served or known.
 
     Raises:
-        ValueError: there is none of this name.
+        ValueError: no model has this name.
     """
     entry = catalogue.find_model(name) or catalogue.find_known(name)
     if entry is None:
         known = ", ".join(one.name for one in (*catalogue.models, *catalogue.known))
-        raise ValueError(f"no model is called {name}; known are {known}")
+        raise ValueError(f"no model has the name {name}; known are {known}")
     return entry
 
 
 def pull_model(
     name: str, models_file: Path, *, default: bool = False, allow_non_commercial: bool = False
 ) -> list[str]:
-    """Fetch a model's weights into the Hub's cache, and name it in the models file.
+    """Fetch a model's weights into the Hub's cache, and add it to the models file.
 
-    The commit that its revision stands for now is written there, so that later pictures are made
-    by the same weights. Progress is shown on standard error.
+    The present commit of its revision is written there, so that later jobs use the same weights.
+    Progress is shown on standard error.
 
     Args:
-        name: of a model that is known, or in the file already.
-        models_file: the deployment's; made if it is not there.
-        default: whether `auto` and an absent `model` mean it from now on.
-        allow_non_commercial: whether the operator's policy lets such licences pass.
+        name: name of a known model, or of one in the file.
+        models_file: the deployment's file; created if missing.
+        default: whether it becomes the model of `auto` and of an absent `model`.
+        allow_non_commercial: whether the operator allows non-commercial licenses.
 
     Returns:
-        What was done, a line each, for people.
+        One line for people about each step.
 
     Raises:
-        ValueError: there is no such model, it has no repository, or policy refuses its licence.
+        ValueError: there is no such model, it has no repository, or its license is not allowed.
         OSError: it cannot be fetched, or the file cannot be written.
     """
     path = models_file if models_file.exists() else None
@@ -70,14 +70,14 @@ def pull_model(
     entry = find_entry(catalogue, name)
     if not catalogue.allows(entry):
         raise ValueError(
-            f"the licence of {name}, {entry.licence}, forbids commercial use; "
+            f"the license of {name}, {entry.licence}, forbids commercial use; "
             "PAINTJOB_ALLOW_NON_COMMERCIAL=true allows it"
         )
     if default and catalogue.default_model is not None:
-        raise ValueError(f"{catalogue.default_model.name} is the default in {models_file} already")
+        raise ValueError(f"{catalogue.default_model.name} is already the default in {models_file}")
     sources = list(_find_sources(entry))
     if not sources:
-        raise ValueError(f"{name} lies in a folder already: there is nothing to fetch")
+        raise ValueError(f"{name} is in a local folder: there is nothing to fetch")
     commits = {source.field: _fetch(source) for source in sources}
     done = [f"fetched {source.repository} at {commits[source.field]}" for source in sources]
     for lora in entry.loras:
@@ -93,7 +93,7 @@ def pull_model(
 def _find_sources(entry: ModelEntry) -> Iterator[Source]:
     if entry.revision is not None and not Path(entry.source).exists():
         yield Source("revision", entry.source, entry.revision, variant=entry.variant)
-    # What comes from a repository of its own comes in no variant.
+    # Parts with their own repository have no variant.
     if entry.controlnet is not None and entry.controlnet_revision is not None:
         yield Source(
             "controlnet_revision",
@@ -106,7 +106,7 @@ def _find_sources(entry: ModelEntry) -> Iterator[Source]:
 
 
 def _fetch(source: Source) -> str:
-    """Fetch a repository; gives the commit that was fetched."""
+    """Fetch a repository; return the commit that was fetched."""
     try:
         from huggingface_hub import HfApi, snapshot_download
     except ImportError:
@@ -119,7 +119,7 @@ def _fetch(source: Source) -> str:
 
 
 def _patterns(source: Source) -> list[str]:
-    """Give what is fetched; of weights that come several times, only those that are served."""
+    """Return the files to fetch; of weights in several variants, only those that are used."""
     others = [pattern for pattern in PATTERNS if pattern != "*.safetensors"]
     if source.file is not None:
         return [*others, source.file]

@@ -1,4 +1,4 @@
-"""`paintjob keys`: give out API keys, list them, revoke them."""
+"""`paintjob keys`: create API keys, list them, revoke them."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ _LIMITS = ", ".join(KeyLimits.model_fields)
 
 @keys_app.command()
 def create(
-    tenant: Annotated[str, typer.Option(help="Whose jobs it hands in, sees and cancels.")],
+    tenant: Annotated[str, typer.Option(help="The tenant whose jobs it submits and manages.")],
     scopes: Annotated[
-        str, typer.Option(help=f"What it may do, separated by commas: {', '.join(SCOPES)}.")
+        str, typer.Option(help=f"Its scopes, separated by commas: {', '.join(SCOPES)}.")
     ] = ",".join(SCOPES),
     limits: Annotated[
         str, typer.Option(help=f"name=number, separated by commas, of {_LIMITS}.")
@@ -44,12 +44,12 @@ def create(
     namespace: Namespace = _DEFAULTS.namespace,
     data_dir: DataDir = _DEFAULTS.data_dir,
 ) -> None:
-    """Make a key and print it: only now, because only a digest of it is kept."""
+    """Create a key and print it: only now, because only a digest of it is stored."""
     parsed_scopes, parsed_limits = parse_scopes(scopes), parse_limits(limits)
     key = draw_key()
     with _open_store(redis_url, namespace, data_dir) as jobs:
         kept = store.try_twice(lambda: jobs.keys.add(key, tenant, parsed_scopes, parsed_limits))
-    typer.echo(f"Key {kept.id} of {tenant}. This is the only time that it is shown:", err=True)
+    typer.echo(f"Key {kept.id} of {tenant}. It is shown only now:", err=True)
     typer.echo(key)
 
 
@@ -67,23 +67,23 @@ def list_keys(
 
 @keys_app.command()
 def revoke(
-    key_id: Annotated[str, typer.Argument(help="Its id: what stands between pj_ and the next _.")],
+    key_id: Annotated[str, typer.Argument(help="Its id: the part between pj_ and the next _.")],
     redis_url: RedisUrl = _DEFAULTS.redis_url,
     namespace: Namespace = _DEFAULTS.namespace,
     data_dir: DataDir = _DEFAULTS.data_dir,
 ) -> None:
-    """Revoke a key: from now on no call gets in with it. Its jobs stay the tenant's."""
+    """Revoke a key: it stops working at once. Its jobs stay with the tenant."""
     with _open_store(redis_url, namespace, data_dir) as jobs:
         if not store.try_twice(lambda: jobs.keys.revoke(key_id)):
-            raise ValueError("there is no key with this id; `paintjob keys list` shows them all")
+            raise ValueError("no key has this id; `paintjob keys list` shows all keys")
     typer.echo(f"Key {key_id} is revoked")
 
 
 def parse_scopes(text: str) -> frozenset[Scope]:
-    """Read scopes, separated by commas.
+    """Parse scopes separated by commas.
 
     Raises:
-        ValueError: one does not exist, or there is none.
+        ValueError: one does not exist, or the text is empty.
     """
     given: Any = {name.strip() for name in text.split(",") if name.strip()}
     if not given or not given <= set(SCOPES):
@@ -92,22 +92,22 @@ def parse_scopes(text: str) -> frozenset[Scope]:
 
 
 def parse_limits(text: str) -> KeyLimits:
-    """Read limits, `name=number` separated by commas.
+    """Parse limits, `name=number` separated by commas.
 
     Raises:
-        ValueError: one does not exist, stands there twice, or is out of its range.
+        ValueError: one does not exist, is given twice, or is out of range.
     """
     pairs = [part.partition("=") for part in text.split(",") if part.strip()]
     names = [name.strip() for name, _, _ in pairs]
     if len(set(names)) < len(names):
-        raise ValueError("limits: each may be given once")
+        raise ValueError("limits: give each only once")
     try:
         values = [value.strip() for _, _, value in pairs]
         return KeyLimits.model_validate(dict(zip(names, values, strict=True)))
     except ValidationError as error:
         fault = error.errors()[0]
         raise ValueError(
-            f"limits: {fault['loc'][0]}: {fault['msg']}; there are {_LIMITS}"
+            f"limits: {fault['loc'][0]}: {fault['msg']}; the limits are {_LIMITS}"
         ) from None
 
 

@@ -1,4 +1,4 @@
-"""`paintjob models`: what a deployment serves and could serve, and how it gets it."""
+"""`paintjob models`: list the models that a deployment serves or could serve; fetch them."""
 
 from __future__ import annotations
 
@@ -18,14 +18,12 @@ ModelsFile = Annotated[
     Path | None,
     typer.Option(help="TOML file of the models.", envvar="PAINTJOB_MODELS_FILE"),
 ]
-DataDir = Annotated[
-    Path, typer.Option(help="Folder whose models.toml is meant.", envvar="PAINTJOB_DATA_DIR")
-]
+DataDir = Annotated[Path, typer.Option(help="Folder of models.toml.", envvar="PAINTJOB_DATA_DIR")]
 AllowNonCommercial = Annotated[
     bool,
     typer.Option(
         "--allow-non-commercial",
-        help="Let licences pass that forbid commercial use.",
+        help="Allow licenses that forbid commercial use.",
         envvar="PAINTJOB_ALLOW_NON_COMMERCIAL",
     ),
 ]
@@ -37,13 +35,13 @@ _DATA_DIR = Path("paintjob-data")
 def list_models(
     url: Annotated[str | None, typer.Option(help="Ask a running service instead.")] = None,
     key: Annotated[
-        str | None, typer.Option(help="API key for it, if one is asked for.", envvar="PAINTJOB_KEY")
+        str | None, typer.Option(help="API key, if it requires one.", envvar="PAINTJOB_KEY")
     ] = None,
     models_file: ModelsFile = None,
     data_dir: DataDir = _DATA_DIR,
     allow_non_commercial: AllowNonCommercial = False,
 ) -> None:
-    """List the models: those that are served, then those that Paintjob knows."""
+    """List the models: those that are served, then the others that Paintjob knows."""
     if url is None:
         rows = _read_rows(models_file, data_dir, allow_non_commercial)
     else:
@@ -61,11 +59,11 @@ def pull(
     models_file: ModelsFile = None,
     data_dir: DataDir = _DATA_DIR,
     default: Annotated[
-        bool, typer.Option("--default", help="What `auto` means from now on.")
+        bool, typer.Option("--default", help="Make it the model of `auto`.")
     ] = False,
     allow_non_commercial: AllowNonCommercial = False,
 ) -> None:
-    """Fetch a model's weights, and name it in the models file, with the commit that was fetched."""
+    """Fetch a model's weights, and add it with the fetched commit to the models file."""
     file = SharedSettings(models_file=models_file, data_dir=data_dir).own_models_file()
     for line in pull_model(name, file, default=default, allow_non_commercial=allow_non_commercial):
         typer.echo(line)

@@ -1,4 +1,4 @@
-"""`paintjob submit`: send a picture, watch it being painted, save the result."""
+"""`paintjob submit`: send a picture, show the progress, save the result."""
 
 from __future__ import annotations
 
@@ -19,16 +19,14 @@ submit_app = typer.Typer(help="Send a picture to a running service.", no_args_is
 ImageFile = Annotated[Path, typer.Argument(help="The picture.", exists=True, dir_okay=False)]
 OutputFile = Annotated[
     Path | None,
-    typer.Option("--output", "-o", help="Where to save; the suffix chooses the format."),
+    typer.Option("--output", "-o", help="File for the result; its suffix chooses the format."),
 ]
-ServiceUrl = Annotated[str, typer.Option("--url", help="Where the service is.")]
+ServiceUrl = Annotated[str, typer.Option("--url", help="URL of the service.")]
 ApiKey = Annotated[
-    str | None, typer.Option("--key", help="API key, if one is asked for.", envvar="PAINTJOB_KEY")
+    str | None, typer.Option("--key", help="API key, if it requires one.", envvar="PAINTJOB_KEY")
 ]
-DryRun = Annotated[
-    bool, typer.Option("--dry-run", help="Only show what would come of it, as JSON.")
-]
-Method = Annotated[str | None, typer.Option(help="How to paint; see GET /methods.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only print the plan, as JSON.")]
+Method = Annotated[str | None, typer.Option(help="Painting method; see GET /methods.")]
 Model = Annotated[str | None, typer.Option(help="Name of a configured model.")]
 Prompt = Annotated[str | None, typer.Option(help="What to paint; generate only.")]
 Seed = Annotated[int | None, typer.Option(help="Same seed, same picture.")]
@@ -38,14 +36,14 @@ OutputLossless = Annotated[
     bool | None, typer.Option("--output-lossless", help="Keep every pixel; webp only.")
 ]
 KeepMetadata = Annotated[
-    bool | None, typer.Option("--keep-metadata", help="Have the EXIF back too.")
+    bool | None, typer.Option("--keep-metadata", help="Keep the EXIF in the result.")
 ]
 MaskFile = Annotated[
     Path | None,
     typer.Option(help="White is repainted, black is kept.", exists=True, dir_okay=False),
 ]
 MaskSource = Annotated[
-    str | None, typer.Option(help="alpha: what is transparent in the picture is repainted.")
+    str | None, typer.Option(help="alpha: repaint the transparent part of the picture.")
 ]
 RegionsFile = Annotated[
     Path | None,
@@ -55,19 +53,19 @@ RegionsFile = Annotated[
 ]
 SourceMaskFile = Annotated[
     Path | None,
-    typer.Option(help="White may be copied from; patch only.", exists=True, dir_okay=False),
+    typer.Option(help="White: may be copied from; patch only.", exists=True, dir_okay=False),
 ]
 Margin = Annotated[int | None, typer.Option(help="Pixels to add on this side.")]
-# As text: the service takes the number that was written, not the nearest binary one.
+# As text: the service uses the decimal number, not the nearest binary one.
 Percent = Annotated[str | None, typer.Option(help="Percent of the side to add on this side.")]
 CanvasSide = Annotated[int | None, typer.Option(help="Pixels of the canvas.")]
-Position = Annotated[int | None, typer.Option(help="Where the original lies on the canvas.")]
+Position = Annotated[int | None, typer.Option(help="Position of the original on the canvas.")]
 
 _FORMATS = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".webp": "webp", ".avif": "avif"}
 _NOT_FIELDS = frozenset(
     {"image", "output", "url", "key", "dry_run", "mask", "source_mask", "regions"}
 )
-"""What a command takes that is no plain field of the request."""
+"""Options of a command that are not fields of the request."""
 
 
 @submit_app.command()
@@ -100,7 +98,7 @@ def inpaint(
     output_lossless: OutputLossless = None,
     keep_metadata: KeepMetadata = None,
 ) -> None:
-    """Repaint what the mask marks: a picture, the picture's own transparency, or regions."""
+    """Repaint the masked part; the mask is a picture, the image's transparency, or regions."""
     given = locals()
     pictures = {"image": image, "mask": mask, "source_mask": source_mask}
     params = {name: value for name, value in given.items() if name not in _NOT_FIELDS}
@@ -132,8 +130,8 @@ def outpaint(
     height: CanvasSide = None,
     x: Position = None,
     y: Position = None,
-    zoom_out: Annotated[str | None, typer.Option(help="Times as wide and as high.")] = None,
-    anchor: Annotated[str | None, typer.Option(help="Where the original lies.")] = None,
+    zoom_out: Annotated[str | None, typer.Option(help="Factor for width and height.")] = None,
+    anchor: Annotated[str | None, typer.Option(help="Place of the original.")] = None,
     overlap: Annotated[
         int | None, typer.Option(help="Pixels of the original that may be blended over.")
     ] = None,
@@ -151,7 +149,7 @@ def outpaint(
 
 
 def describe_proof(job: ClientJob) -> str:
-    """Tell in one line what the service proved of a finished job's first result."""
+    """Return one line about the proof of a finished job's first result."""
     output = job.outputs[0]
     proof = output.proof
     return (
@@ -176,7 +174,7 @@ def _submit(
             plan = client.plan(operation, image, mask, asked, source_mask=source_mask)
             typer.echo(plan.model_dump_json(indent=2))
         elif output is None:
-            raise typer.BadParameter("say where to save the result: --output")
+            raise typer.BadParameter("name the file for the result with --output")
         else:
             job = client.submit(operation, image, mask, asked, source_mask=source_mask)
             _paint(client, job, output)
@@ -192,7 +190,7 @@ def _find_format(output: Path | None) -> str | None:
 
 
 def _paint(client: PaintjobClient, job: ClientJob, output: Path) -> None:
-    """Wait for a job, save its result, and tell what came of it."""
+    """Wait for a job, save its result, and print a summary."""
     job = _watch(client, job)
     for warning in job.warnings:
         typer.echo(f"warning: {warning.code}: {warning.detail}", err=True)
@@ -224,12 +222,12 @@ def _watch(client: PaintjobClient, job: ClientJob) -> ClientJob:
 
 
 def _read_regions(path: Path) -> str:
-    """Give the text of a file of regions; what it says is the service's to judge."""
+    """Return the text of a file of regions; the service checks its content."""
     try:
         return path.read_text(encoding="utf-8")
     except UnicodeDecodeError:
-        told = "must be a text file with a JSON list; a mask picture goes with --mask"
-        raise typer.BadParameter(told, param_hint="--regions") from None
+        message = "must be a text file with a JSON list; pass a mask picture with --mask"
+        raise typer.BadParameter(message, param_hint="--regions") from None
 
 
 def _read_picture(path: Path) -> Picture:

@@ -1,4 +1,4 @@
-"""`paintjob webhooks`: the keys that webhooks are signed with, and a trial of a receiver."""
+"""`paintjob webhooks`: the keys that sign webhooks, and a test of a receiver."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from service.contract.params import OutpaintParams
 from service.contract.settings import PREFIX, read_settings
 from service.documents.jobs import describe_job
 from service.outbound.webhook_settings import WebhookSettings
-from service.outbound.webhooks import Letter, Posted, post
+from service.outbound.webhooks import Message, Posted, post
 from service.store import JobStore, JobView, connect, draw_secret, try_twice
 
-webhooks_app = typer.Typer(help="Webhooks: signing keys, and a trial.", no_args_is_help=True)
-keys_app = typer.Typer(help="The keys that webhooks are signed with.", no_args_is_help=True)
+webhooks_app = typer.Typer(help="Webhooks: signing keys, and a test.", no_args_is_help=True)
+keys_app = typer.Typer(help="The keys that sign webhooks.", no_args_is_help=True)
 webhooks_app.add_typer(keys_app, name="keys")
 
-Tenant = Annotated[str, typer.Option(help="Whose webhooks are signed with it.")]
+Tenant = Annotated[str, typer.Option(help="The tenant whose webhooks it signs.")]
 DataDir = Annotated[
     Path | None, typer.Option(help="Folder of the embedded broker [PAINTJOB_DATA_DIR].")
 ]
@@ -37,13 +37,13 @@ _TENANT = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 @keys_app.command("create")
 def create_key(tenant: Tenant = DEFAULT_TENANT, data_dir: DataDir = None) -> None:
-    """Make a signing key and print it, for whoever verifies. A tenant has two at most."""
+    """Create a signing key and print it, for the receiver. A tenant has at most two."""
     if not _TENANT.fullmatch(tenant):
         raise ValueError("a tenant's name is 1 to 64 letters, digits, dots, dashes or underscores")
     key_id, secret = f"whk_{secrets.token_hex(4)}", draw_secret()
     with _open_store(_read_settings(data_dir)) as store:
         try_twice(lambda: store.signing_keys.add(tenant, key_id, secret))
-    typer.echo(f"Key {key_id} of {tenant} signs from now on; whoever verifies needs:", err=True)
+    typer.echo(f"Key {key_id} of {tenant} signs from now on; receivers verify with:", err=True)
     typer.echo(secret)
 
 
@@ -61,7 +61,7 @@ def retire_key(
     tenant: Tenant = DEFAULT_TENANT,
     data_dir: DataDir = None,
 ) -> None:
-    """Forget a signing key: nothing is signed with it any more."""
+    """Delete a signing key: it signs nothing any more."""
     with _open_store(_read_settings(data_dir)) as store:
         if not store.signing_keys.retire(tenant, key_id):
             raise ValueError(f"tenant {tenant} has no such key")
@@ -71,24 +71,24 @@ def retire_key(
 
 @webhooks_app.command("test")
 def test_receiver(
-    url: Annotated[str, typer.Argument(help="Where to send a made-up job's document.")],
+    url: Annotated[str, typer.Argument(help="The receiver of a sample job's document.")],
     tenant: Tenant = DEFAULT_TENANT,
     key: Annotated[
-        str | None, typer.Option(help="Sign with this whsec_ key instead; asks no broker.")
+        str | None, typer.Option(help="Sign with this whsec_ key; needs no broker.")
     ] = None,
     data_dir: DataDir = None,
 ) -> None:
-    """Send one webhook as the courier would; exit status 1 unless the answer is 2xx."""
+    """Send one webhook as the courier would; exit status 1 unless the response is 2xx."""
     settings = _read_settings(data_dir)
     keys = [key] if key is not None else _read_keys(settings, tenant)
-    letter = Letter(url, f"{new_job_id()}-1", _make_up(settings.public_url), keys)
+    message = Message(url, f"{new_job_id()}-1", _build_sample(settings.public_url), keys)
     started = time.monotonic()
     deadline = started + settings.webhook_timeout_seconds
-    posted = post(letter, settings.webhook_policy, deadline, settings.webhook_ca_file)
+    posted = post(message, settings.webhook_policy, deadline, settings.webhook_ca_file)
     seconds = time.monotonic() - started
     if posted.error is not None:
         raise ValueError(f"not delivered: {_explain(posted)} ({seconds:.2f} s)")
-    typer.echo(f"Delivered: {posted.status} ({seconds:.2f} s), webhook-id {letter.webhook_id}")
+    typer.echo(f"Delivered: {posted.status} ({seconds:.2f} s), webhook-id {message.webhook_id}")
 
 
 def _explain(posted: Posted) -> str:
@@ -99,12 +99,12 @@ def _read_keys(settings: WebhookSettings, tenant: str) -> list[str]:
     with _open_store(settings) as store:
         keys = [key.secret for key in store.signing_keys.load_all(tenant)]
     if not keys:
-        raise ValueError(f"tenant {tenant} has no key: `paintjob webhooks keys create` makes one")
+        raise ValueError(f"tenant {tenant} has no key; create one: `paintjob webhooks keys create`")
     return keys
 
 
-def _make_up(base_url: str) -> bytes:
-    """Give the document of a job that never was."""
+def _build_sample(base_url: str) -> bytes:
+    """Build the document of a sample job."""
     job_id, now = new_job_id(), datetime.now(UTC)
     picture = BlobRef(path="", bytes=0, sha256="", format="png", width=64, height=64, mode="RGB")
     spec = JobSpec(

@@ -12,7 +12,7 @@ from service.batches.answers import describe_batch
 from service.courier.config import CourierSettings
 from service.documents.jobs import describe_job
 from service.documents.schemas import Answer
-from service.outbound.webhooks import Letter, Posted, post
+from service.outbound.webhooks import Message, Posted, post
 from service.store import JobView, TakenWebhook
 
 BACKOFF_FACTOR = 3.0
@@ -40,8 +40,8 @@ def tell(taken: TakenWebhook, settings: CourierSettings, deadline: float) -> Tri
     """
     started = time.monotonic()
     try:
-        letter = write_letter(taken, settings.public_url)
-        posted = post(letter, settings.webhook_policy, deadline, settings.webhook_ca_file)
+        message = build_message(taken, settings.public_url)
+        posted = post(message, settings.webhook_policy, deadline, settings.webhook_ca_file)
     except Exception as error:
         # Whatever it is, it must count as a try, or it would be tried for ever.
         log.error("webhook_crashed", subject_id=taken.subject_id, error_type=type(error).__name__)
@@ -49,7 +49,7 @@ def tell(taken: TakenWebhook, settings: CourierSettings, deadline: float) -> Tri
     return Tried(posted, time.monotonic() - started)
 
 
-def write_letter(taken: TakenWebhook, base_url: str) -> Letter:
+def build_message(taken: TakenWebhook, base_url: str) -> Message:
     """Give what is sent: the batch, or the job as it was at the event without its place.
 
     Raises:
@@ -58,7 +58,7 @@ def write_letter(taken: TakenWebhook, base_url: str) -> Letter:
     url, document = _describe(taken, base_url)
     if url is None:
         raise ValueError("what is in the outbox has a webhook")
-    return Letter(url, taken.event_id, document.model_dump_json().encode(), taken.keys)
+    return Message(url, taken.event_id, document.model_dump_json().encode(), taken.keys)
 
 
 def _describe(taken: TakenWebhook, base_url: str) -> tuple[str | None, Answer]:

@@ -1,6 +1,6 @@
-"""Requests to addresses that callers name: checked before anything is sent, bounded in time.
+"""Requests to URLs of callers: checked before anything is sent, and limited in time.
 
-What is judged is the address that is connected to, not the text of the URL: a name is resolved
-once, all its addresses are checked, and the connection goes to one of these. So neither an odd
-spelling nor a name that changes its mind between check and use leads inside.
+The check looks at the address that is connected to, not at the text of the URL: a name is resolved
+once, all its addresses are checked, and the connection goes to one of these. So neither an unusual
+spelling nor a name that changes its address after the check leads into a private network.
 """

@@ -1,4 +1,4 @@
-"""Which addresses callers may have the service connect to."""
+"""The check of addresses that the service connects to for callers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import socket
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
-# What `is_global` of some Python releases lets pass: relays and routing into other networks.
+# Networks that `is_global` of some Python releases accepts: relays into other networks.
 _REFUSED = tuple(
     ipaddress.ip_network(text)
     for text in (
@@ -27,10 +27,10 @@ _REFUSED = tuple(
 
 
 class Unresolvable(Exception):
-    """A host has no address.
+    """Error: a host has no address.
 
     Attributes:
-        is_final: whether it does not exist, rather than could not be asked for.
+        is_final: whether it does not exist; False if the lookup itself failed.
     """
 
     def __init__(self, *, is_final: bool) -> None:
@@ -39,21 +39,21 @@ class Unresolvable(Exception):
 
 
 class AddressRefused(Exception):
-    """A host has an address that callers may not reach."""
+    """Error: a host has an address that callers may not reach."""
 
 
 def resolve(host: str, port: int, *, allow_private: bool) -> list[str]:
-    """Give a host's addresses, all of them checked.
+    """Return the addresses of a host, all of them checked.
 
     Args:
-        host: a name, or an address in any spelling that the system takes.
+        host: a name, or an address in any spelling that the system accepts.
         port: TCP port.
-        allow_private: whether addresses of private networks and of this machine are taken.
+        allow_private: whether addresses of private networks and of this machine are allowed.
 
     Raises:
-        Unresolvable: it has none.
-        AddressRefused: one of them is not to be reached; a name with a public and a private address
-            is a trap.
+        Unresolvable: the host has none.
+        AddressRefused: one of them is refused; a name with a public and a private address is a
+        trap.
     """
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
@@ -63,14 +63,14 @@ def resolve(host: str, port: int, *, allow_private: bool) -> list[str]:
         raise Unresolvable(is_final=True) from error
     addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
     if any(not is_reachable(text, allow_private=allow_private) for text in addresses):
-        raise AddressRefused("the address is not to be reached")
+        raise AddressRefused("the address is refused")
     return addresses
 
 
 def is_reachable(text: str, *, allow_private: bool) -> bool:
-    """Tell whether callers may have the service connect to an address.
+    """Return whether the service may connect to an address for callers.
 
-    Link-local addresses are refused whatever is allowed: there clouds hand out credentials.
+    Link-local addresses are always refused: there cloud providers serve credentials.
 
     Source: the registries of RFC 6890 as `ipaddress` has them; RFC 6052 for NAT64.
     """
@@ -81,17 +81,17 @@ def is_reachable(text: str, *, allow_private: bool) -> bool:
 
 
 def is_public(address: Address) -> bool:
-    """Tell whether an address belongs to the public internet, and to no relay into others."""
+    """Return whether an address belongs to the public internet, and to no relay into others."""
     if address.is_multicast or not address.is_global:
         return False
     return not any(address.version == net.version and address in net for net in _REFUSED)
 
 
 def _unwrap(address: Address) -> Address:
-    """Give the IPv4 address that an IPv6 one stands for, if it does."""
+    """Return the IPv4 address that an IPv6 one stands for, or the address itself."""
     if isinstance(address, ipaddress.IPv4Address):
         return address
     if address in _NAT64:
-        # Where only IPv6 is spoken every IPv4 host has such an address.
+        # In networks with IPv6 only, every IPv4 host has such an address.
         return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
     return address.ipv4_mapped or address

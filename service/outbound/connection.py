@@ -1,8 +1,8 @@
-"""A connection to what a caller named: to a checked address, and over by a deadline.
+"""A connection to a caller's URL: to a checked address, and closed by a deadline.
 
-httpcore2 lets a backend of one's own open the sockets and still speaks HTTP and TLS itself: the
-certificate is checked against the name in the URL, the connection goes to the address that was
-checked.
+httpcore2 accepts a backend that opens the sockets, and still does HTTP and TLS itself: the
+certificate is checked against the name in the URL, and the connection goes to the checked
+address.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ import httpcore2
 
 from service.outbound.addresses import resolve
 
-# A body of ours fits, so that no receiver can draw out its sending byte by byte.
+# A whole body of ours fits, so that no receiver can delay its sending byte by byte.
 _SEND_BUFFER = (socket.SOL_SOCKET, socket.SO_SNDBUF, 262_144)
 
 
 class DeadlineStream(httpcore2.NetworkStream):
-    """A stream whose every step ends when the whole exchange must.
+    """A stream whose steps share the deadline of the whole exchange.
 
-    A timeout for each step alone would let a receiver that sends a byte now and then hold it for
-    ever.
+    With a timeout for each step alone, a receiver that sends a byte now and then would hold the
+    stream forever.
 
     Args:
         stream: the stream.
-        deadline: when all must be done, by `time.monotonic`.
+        deadline: end of the exchange, by `time.monotonic`.
     """
 
     def __init__(self, stream: httpcore2.NetworkStream, deadline: float) -> None:
@@ -61,15 +61,15 @@ class DeadlineStream(httpcore2.NetworkStream):
         )
 
     def get_extra_info(self, info: str) -> Any:
-        """Give what the socket knows."""
+        """Return information about the socket."""
         return self._stream.get_extra_info(info)
 
 
 class GuardedBackend(httpcore2.NetworkBackend):
-    """Opens connections to checked addresses only.
+    """A backend that connects to checked addresses only.
 
     Args:
-        deadline: when all must be done, by `time.monotonic`.
+        deadline: end of the exchange, by `time.monotonic`.
         allow_private: whether private networks may be reached.
     """
 
@@ -86,7 +86,7 @@ class GuardedBackend(httpcore2.NetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore2.NetworkStream:
-        """Connect to one of a host's addresses, the first that answers.
+        """Connect to the first of a host's addresses that answers.
 
         Raises:
             Unresolvable, AddressRefused: the host has no address, or one that is not allowed.
@@ -96,7 +96,7 @@ class GuardedBackend(httpcore2.NetworkBackend):
         options = [*(socket_options or ()), _SEND_BUFFER]
         for address in addresses[:-1]:
             try:
-                # Half of what is left: one that does not answer must leave time for the next.
+                # Half of the rest: an address that does not answer must leave time for the next.
                 left = remaining(self._deadline) / 2
                 return self._open(address, port, left, options)
             except (httpcore2.ConnectError, httpcore2.ConnectTimeout):
@@ -111,12 +111,12 @@ class GuardedBackend(httpcore2.NetworkBackend):
 
 
 def remaining(deadline: float) -> float:
-    """Give the seconds that are left.
+    """Return the seconds that are left.
 
     Raises:
-        httpcore2.ReadTimeout: none are.
+        httpcore2.ReadTimeout: no time is left.
     """
     left = deadline - time.monotonic()
     if left <= 0:
-        raise httpcore2.ReadTimeout("the time for the whole exchange is over")
+        raise httpcore2.ReadTimeout("the time for the exchange is over")
     return left

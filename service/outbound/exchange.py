@@ -1,4 +1,4 @@
-"""One request to an address that a caller named, and why it failed if it did."""
+"""One request to a caller's URL, and the reason if it fails."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Headers = Mapping[bytes | str, bytes | str]
 
 
 class ExchangeFailed(Exception):
-    """An exchange did not come to an answer, or not to its end.
+    """Error: an exchange has no response, or an incomplete one.
 
     Attributes:
         reason: `address_refused`, `unresolvable`, `timeout`, `invalid_answer`, `tls_failed` or
@@ -42,22 +42,22 @@ def exchanging(
     ca_file: Path | None = None,
     body: bytes | None = None,
 ) -> Iterator[httpcore2.Response]:
-    """Send a request and give the answer, whose body is yet to be read.
+    """Send a request and yield the response, whose body is not read yet.
 
-    A connection of its own for each: the address is checked every time, and redirects are not
+    Each request has its own connection: the address is checked every time, and redirects are not
     followed.
 
     Args:
-        method: of HTTP.
-        url: where to; its form is checked.
-        headers: besides `Host` and `Connection`.
-        policy: what may be reached.
-        deadline: when all must be over, by `time.monotonic`.
-        ca_file: certificates that are trusted besides the public ones, PEM.
-        body: what is sent along.
+        method: HTTP method.
+        url: the target, which `parse_url` has checked.
+        headers: all headers except `Host` and `Connection`.
+        policy: the targets that are allowed.
+        deadline: end of the exchange, by `time.monotonic`.
+        ca_file: additional trusted certificates, PEM.
+        body: body of the request.
 
     Raises:
-        ExchangeFailed: there is no answer, or reading it broke off.
+        ExchangeFailed: there is no response, or it is incomplete.
     """
     connection = httpcore2.HTTPConnection(
         httpcore2.Origin(url.raw_scheme, url.raw_host, get_port(url)),
@@ -66,7 +66,7 @@ def exchanging(
     )
     given = {"Host": url.netloc.decode(), "Connection": "close", **headers}
     with (
-        _telling_why(),
+        _translating(),
         connection,
         connection.stream(method, _core_url(url), headers=given, content=body) as answer,
     ):
@@ -74,7 +74,8 @@ def exchanging(
 
 
 @contextmanager
-def _telling_why() -> Iterator[None]:
+def _translating() -> Iterator[None]:
+    """Convert the errors of the block to `ExchangeFailed`."""
     try:
         yield
     except AddressRefused as error:
@@ -98,7 +99,7 @@ def _core_url(url: httpx2.URL) -> httpcore2.URL:
 
 @cache
 def _trust(ca_file: Path | None) -> ssl.SSLContext:
-    """Give what is trusted; reading it takes longer than most exchanges."""
+    """Return the trusted certificates; cached, as loading takes longer than most exchanges."""
     context = ssl.create_default_context(cafile=certifi.where())
     if ca_file is not None:
         context.load_verify_locations(ca_file)

@@ -1,4 +1,4 @@
-"""Which hosts an operator lets callers name."""
+"""The list of hosts that an operator allows in callers' URLs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _ENTRY = re.compile(r"(\*\.)?([a-z0-9_-]+(?:\.[a-z0-9_-]+)*)(?::([0-9]{1,5}))?")
 
 @dataclass(frozen=True)
 class _Entry:
-    """A host, or all hosts below it; without a port that of the URL's scheme is meant."""
+    """A host, or all hosts below it; without a port, the default port of the URL's scheme."""
 
     name: str
     is_wildcard: bool
@@ -29,16 +29,16 @@ class _Entry:
 
 @dataclass(frozen=True)
 class HostList:
-    """Hosts that may be named; none unless told."""
+    """The allowed hosts; none by default."""
 
     entries: tuple[_Entry, ...] = ()
 
     @classmethod
     def parse(cls, text: str) -> HostList:
-        """Read a list: hosts separated by commas, `*.example.org` for all below one, with a port.
+        """Parse hosts separated by commas; `*.example.org` for all below one; with or without port.
 
         Raises:
-            ValueError: an entry is none of these.
+            ValueError: an entry is invalid.
         """
         return cls(tuple(_parse_entry(part.strip().lower()) for part in text.split(",") if part))
 
@@ -46,7 +46,7 @@ class HostList:
         return bool(self.entries)
 
     def allows(self, url: httpx2.URL) -> bool:
-        """Tell whether a URL's host, on this port, is on the list."""
+        """Return whether the list contains a URL's host with its port."""
         return any(entry.fits(url) for entry in self.entries)
 
 

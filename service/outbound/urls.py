@@ -1,4 +1,4 @@
-"""The URLs that callers may name."""
+"""The check of callers' URLs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from service.contract.params import MAX_URL_CHARACTERS
 from service.outbound.addresses import AddressRefused, Unresolvable, resolve
 
 LOOKUP_SLOTS = 8
-"""Names looked up at once while requests wait: slow name servers shall not hold all threads."""
+"""Names that are looked up at once, so that slow name servers cannot hold all threads."""
 
 PORTS = {"http": 80, "https": 443}
 MAX_PORT = 65_535
@@ -22,7 +22,7 @@ _lookups = threading.BoundedSemaphore(LOOKUP_SLOTS)
 
 @dataclass(frozen=True)
 class OutboundPolicy:
-    """What the operator lets callers reach.
+    """The targets that the operator allows in callers' URLs.
 
     Attributes:
         allow_http: URLs without TLS.
@@ -34,10 +34,10 @@ class OutboundPolicy:
 
 
 def parse_url(text: str, policy: OutboundPolicy) -> httpx2.URL:
-    """Read a URL and check its form.
+    """Parse a URL and check its form.
 
     Raises:
-        InvalidField: it breaks a rule; the text itself is not told.
+        InvalidField: it breaks a rule; the message does not contain the URL.
     """
     if len(text) > MAX_URL_CHARACTERS:
         raise InvalidField(f"must have at most {MAX_URL_CHARACTERS} characters")
@@ -45,32 +45,32 @@ def parse_url(text: str, policy: OutboundPolicy) -> httpx2.URL:
         url = httpx2.URL(text)
     except (httpx2.InvalidURL, UnicodeError) as error:
         raise InvalidField("must be a URL") from error
-    # Not `host`, which decodes names, and raises for some that are none.
+    # Not `host`, which decodes names, and raises for some invalid ones.
     if url.scheme not in PORTS or not url.raw_host:
         raise InvalidField("must be an absolute https URL")
     if not 0 < get_port(url) <= MAX_PORT:
-        raise InvalidField("must have a port from 1 to 65535, or none")
+        raise InvalidField("must have a port from 1 to 65535, or no port")
     if url.scheme == "http" and not policy.allow_http:
-        raise InvalidField("must be https")
+        raise InvalidField("must be an https URL")
     if url.userinfo:
-        raise InvalidField("must not hold a user or a password")
+        raise InvalidField("must not contain a user or a password")
     if url.fragment:
-        raise InvalidField("must not have a fragment: it would never be sent")
+        raise InvalidField("must not have a fragment, which is never sent")
     return url
 
 
 def get_port(url: httpx2.URL) -> int:
-    """Give the port that a URL means."""
+    """Return the port of a URL, or the default port of its scheme."""
     return PORTS[url.scheme] if url.port is None else url.port
 
 
 def check_url(text: str, policy: OutboundPolicy) -> None:
-    """Check a URL when it is named: its form, and where it leads now.
+    """Check a URL when it is submitted: its form, and its present addresses; raise if refused.
 
-    It is checked again at each use, so what cannot be looked up at the moment passes.
+    It is checked again at each use, so a host that cannot be looked up at the moment passes.
 
     Raises:
-        InvalidField: it breaks a rule, does not exist, or leads to where callers may not reach.
+        InvalidField: it breaks a rule, or its host does not exist or has a refused address.
     """
     url = parse_url(text, policy)
     if not _lookups.acquire(blocking=False):
@@ -79,8 +79,8 @@ def check_url(text: str, policy: OutboundPolicy) -> None:
         resolve(url.raw_host.decode(), get_port(url), allow_private=policy.allow_private)
     except Unresolvable as error:
         if error.is_final:
-            raise InvalidField("must name a host that exists") from error
+            raise InvalidField("must have a host that exists") from error
     except AddressRefused as error:
-        raise InvalidField("must not lead to a private or reserved address") from error
+        raise InvalidField("must not point to a private or reserved address") from error
     finally:
         _lookups.release()

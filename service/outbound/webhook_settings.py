@@ -1,4 +1,4 @@
-"""Settings of webhooks that API, courier and command line must be told alike."""
+"""Settings of webhooks, shared by API, courier and command line."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from service.outbound.urls import OutboundPolicy
 
 
 class WebhookSettings(SharedSettings):
-    """What whoever accepts, describes or tells of jobs must know."""
+    """The settings of webhooks and of URLs in documents."""
 
     public_url: str = Field(
         "",
         pattern=r"^(https?://[^\s?#]*[^\s/?#])?$",
-        description="Where callers reach the service; empty: URLs in answers are relative.",
+        description="The service's URL for callers; empty: URLs in responses are relative.",
     )
     webhook_allow_http: bool = False
     webhook_allow_private: bool = False
     webhook_timeout_seconds: float = Field(
-        10.0, ge=0.1, le=60, description="Seconds that one try may take, all in all."
+        10.0, ge=0.1, le=60, description="Seconds that one try may take in total."
     )
     webhook_ca_file: Path | None = Field(
-        None, description="PEM file of certificates that are trusted besides the public ones."
+        None, description="PEM file of additional trusted certificates."
     )
 
     @property
     def webhook_policy(self) -> OutboundPolicy:
-        """Where webhooks may go."""
+        """The targets that webhooks may have."""
         return OutboundPolicy(self.webhook_allow_http, self.webhook_allow_private)

@@ -1,4 +1,4 @@
-"""Webhooks as they are sent: signed after Standard Webhooks, to checked addresses, no redirects.
+"""The sending of webhooks: signed by Standard Webhooks, to checked addresses, no redirects.
 
 Source: https://www.standardwebhooks.com
 """
@@ -21,14 +21,14 @@ GONE = 410
 
 
 @dataclass(frozen=True)
-class Letter:
-    """One webhook to be sent.
+class Message:
+    """One webhook to send.
 
     Attributes:
-        url: where to.
+        url: the receiver.
         webhook_id: the same in every try.
-        body: the job's document.
-        keys: signing keys; the receiver needs to know one of them.
+        body: the document of the job or batch.
+        keys: signing keys; the receiver needs one of them.
     """
 
     url: str
@@ -39,11 +39,11 @@ class Letter:
 
 @dataclass(frozen=True)
 class Posted:
-    """What came of one try.
+    """The outcome of one try.
 
     Attributes:
-        status: HTTP status of the receiver, if one came.
-        error: why it does not count as delivered; `None` if it does.
+        status: HTTP status of the response, if there is one.
+        error: the reason why it does not count as delivered; `None` if it does.
     """
 
     status: int | None = None
@@ -51,46 +51,46 @@ class Posted:
 
     @property
     def is_final(self) -> bool:
-        """Whether the receiver asked never to be told again."""
+        """True if the receiver wants no further webhook for this URL."""
         return self.status == GONE
 
 
-def sign(letter: Letter, now: datetime) -> dict[bytes | str, bytes | str]:
-    """Give the three headers of a webhook; one signature a key, so that keys can be changed.
+def sign(message: Message, now: datetime) -> dict[bytes | str, bytes | str]:
+    """Return the three headers of a webhook; one signature a key, so that keys can be rotated.
 
     Args:
-        letter: what is sent.
+        message: the webhook.
         now: the time of this try, in UTC.
     """
-    text = letter.body.decode()
-    signatures = [Webhook(key).sign(letter.webhook_id, now, text) for key in letter.keys]
+    text = message.body.decode()
+    signatures = [Webhook(key).sign(message.webhook_id, now, text) for key in message.keys]
     return {
-        "webhook-id": letter.webhook_id,
+        "webhook-id": message.webhook_id,
         "webhook-timestamp": str(int(now.timestamp())),
         "webhook-signature": " ".join(signatures),
     }
 
 
 def post(
-    letter: Letter, policy: OutboundPolicy, deadline: float, ca_file: Path | None = None
+    message: Message, policy: OutboundPolicy, deadline: float, ca_file: Path | None = None
 ) -> Posted:
     """Send a webhook once.
 
-    A connection of its own for each: the address is checked at every try, and no answer is read
-    further than its status.
+    Each try has its own connection: the address is checked every time, and only the status of the
+    response is read.
 
     Args:
-        letter: what to send.
-        policy: what may be reached.
-        deadline: when it must be over, by `time.monotonic`.
-        ca_file: certificates that are trusted besides the public ones, PEM.
+        message: the webhook.
+        policy: the targets that are allowed.
+        deadline: end of the try, by `time.monotonic`.
+        ca_file: additional trusted certificates, PEM.
     """
-    if not letter.keys:
+    if not message.keys:
         return Posted(error="no_signing_key")
     try:
-        url = parse_url(letter.url, policy)
-        headers = _build_headers(letter)
-        with exchanging("POST", url, headers, policy, deadline, ca_file, letter.body) as answer:
+        url = parse_url(message.url, policy)
+        headers = _build_headers(message)
+        with exchanging("POST", url, headers, policy, deadline, ca_file, message.body) as answer:
             return _judge(answer.status)
     except InvalidField:
         return Posted(error="url_refused")
@@ -98,13 +98,13 @@ def post(
         return Posted(error=error.reason)
 
 
-def _build_headers(letter: Letter) -> Headers:
+def _build_headers(message: Message) -> Headers:
     return {
         "Content-Type": "application/json",
-        "Content-Length": str(len(letter.body)),
+        "Content-Length": str(len(message.body)),
         "User-Agent": f"Paintjob/{get_version()}",
         "Accept": "*/*",
-        **sign(letter, datetime.now(UTC)),
+        **sign(message, datetime.now(UTC)),
     }
 
 

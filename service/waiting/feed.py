@@ -1,4 +1,4 @@
-"""A job's events as a client follows them: Server-Sent Events that resume where they were cut.
+"""A job's events for one client: Server-Sent Events that resume where they were cut.
 
 Source: https://html.spec.whatwg.org/multipage/server-sent-events.html
 
@@ -24,23 +24,23 @@ HEADER = "Last-Event-ID"
 MEDIA_TYPE = "text/event-stream"
 HEARTBEAT_SECONDS = 15.0
 RETRY_MILLISECONDS = 1000
-"""When a client comes back after its stream was cut."""
+"""Time after which a client reconnects when its stream was cut."""
 
 _LOOK_BACK = 8
-"""Events of other kinds that may lie between two that tell progress."""
+"""Events of other kinds that may lie between two progress events."""
 
 _ID = re.compile(r"([0-9]{1,9})-([0-9]{1,15})-([0-9]{1,9})")
 
 
 @dataclass(frozen=True)
 class Mark:
-    """The last event that a client has seen: where it stands, and the job's version then."""
+    """The last event that a client has received: its position, and the job's version then."""
 
     id: EventId = START
     version: int = 0
 
     def __str__(self) -> str:
-        """Write it as it goes over the wire."""
+        """Return the mark as it is sent."""
         return f"{self.version}-{self.id}"
 
 
@@ -48,13 +48,13 @@ def parse_mark(header: str | None) -> Mark:
     """Read `Last-Event-ID`.
 
     Raises:
-        InvalidField: it is no id that this service gave.
+        InvalidField: it is not an id of an event.
     """
     if not header:
         return Mark()
     found = _ID.fullmatch(header)
     if found is None:
-        message = "must be an id of an event of this job, as it came"
+        message = "must be the unchanged id of an event of this job"
         raise InvalidField(message, faults=(Fault(HEADER, "invalid_field", message),))
     version, milliseconds, number = map(int, found.groups())
     return Mark(EventId(milliseconds, number), version)
@@ -64,7 +64,7 @@ class Feed:
     """The events of one job for one client.
 
     Args:
-        waiter: the client's seat.
+        waiter: the client's slot.
         job: the job.
         base_url: prefix of all URLs; empty for relative ones.
     """
@@ -78,19 +78,19 @@ class Feed:
         self._past: list[StoredEvent] = []
 
     def open(self, last: Mark) -> bool:
-        """Join, and read what the client has missed; tells whether there is, or will be, anything.
+        """Subscribe, and read the missed events; return whether there are or will be any.
 
         Args:
-            last: the last event that the client has seen.
+            last: the last event that the client has received.
 
         Raises:
             NotFound, JobExpired, BrokerUnavailable: as the store's `load`.
         """
         store, job_id = self._job.store, self._job.job_id
         tail = self._waiter.join(job_id).job
-        # A broker that crashed may have lost its last second: what the client saw of it is no more.
+        # A broker that crashed may have lost its last second: events that were received are gone.
         self._last = Mark(min(last.id, tail), last.version)
-        # In this order: of a job that has ended, the events are all there.
+        # In this order: if the job has ended, all its events are there.
         view = self._job.load()
         self._past = store.events.load_after(job_id, self._last.id)
         before = store.events.load_before(job_id, self._last.id, _LOOK_BACK) if last.version else []
@@ -99,41 +99,41 @@ class Feed:
         return bool(self._past) or not is_ended(view)
 
     def stream(self) -> Iterator[bytes]:
-        """Give the messages, to the end of the job, or of the client's patience, or of ours."""
+        """Yield the messages, until the job ends, the client leaves, or the process stops."""
         try:
             yield f"retry: {RETRY_MILLISECONDS}\n\n".encode()
             yield from self._messages()
         except GeneratorExit:
-            # Closed from outside: the client could not be written to.
+            # Closed from outside: writing to the client failed.
             self._leave()
             raise
 
     def _messages(self) -> Iterator[bytes]:
-        yield from self._tell_skipped()
+        yield from self._report_skipped()
         for event in self._past:
-            yield self._tell(event)
+            yield self._render(event)
             if event.is_end:
                 return
         yield from self._follow()
 
-    def _tell_skipped(self) -> Iterator[bytes]:
-        """Say so if events between those the client has seen and those that are kept are gone."""
+    def _report_skipped(self) -> Iterator[bytes]:
+        """Yield a message if events after the client's last one are no longer kept."""
         if self._past and self._past[0].version > self._last.version + 1:
             first = self._past[0]
             yield _write(describe_skip(first), None)
 
     def _follow(self) -> Iterator[bytes]:
-        """Give what happens from now on."""
+        """Yield the events from now on."""
         beat_at = time.monotonic() + HEARTBEAT_SECONDS
         while True:
             event = self._waiter.take(min(TICK_SECONDS, max(0.0, beat_at - time.monotonic())))
             if event is not None and (event.kind == "wiped" or event.id > self._last.id):
-                yield self._tell(event)
+                yield self._render(event)
                 if event.is_end:
                     return
                 beat_at = time.monotonic() + HEARTBEAT_SECONDS
             elif event is None and self._waiter.is_cut:
-                yield b": this process can tell no more; come back by Last-Event-ID\n\n"
+                yield b": this stream is cut; reconnect with Last-Event-ID\n\n"
                 return
             elif self._job.is_gone():
                 self._leave()
@@ -145,7 +145,7 @@ class Feed:
                 beat_at = time.monotonic() + HEARTBEAT_SECONDS
 
     def _is_over(self) -> bool:
-        """Find out that nothing can come any more, should the broker have lost the last event."""
+        """Return whether the job has ended, in case the broker has lost its last event."""
         try:
             return is_ended(self._job.load())
         except MissingResource:
@@ -153,18 +153,18 @@ class Feed:
         except BrokerUnavailable:
             return False
 
-    def _tell(self, event: StoredEvent) -> bytes:
+    def _render(self, event: StoredEvent) -> bytes:
         view = self._load_ended() if event.is_end and event.kind == "status" else None
-        told = describe_event(event, self._job.job_id, self._base_url, view, self._preview)
+        shown = describe_event(event, self._job.job_id, self._base_url, view, self._preview)
         if event.kind == "progress":
             self._preview = Progress.model_validate_json(event.data).preview_path
         if event.kind == "wiped":
-            return _write(told.model_copy(update={"version": self._last.version}), None)
+            return _write(shown.model_copy(update={"version": self._last.version}), None)
         self._last = Mark(event.id, event.version)
-        return _write(told, self._last)
+        return _write(shown, self._last)
 
     def _load_ended(self) -> JobView | None:
-        """Read the job that has ended; nothing if it cannot be read any more."""
+        """Return the job that has ended; None if it cannot be read any more."""
         try:
             return self._job.load()
         except (MissingResource, BrokerUnavailable):

@@ -1,7 +1,7 @@
-"""Hands the events of jobs to the clients of one process that wait for them.
+"""The distribution of job events to the clients of one process that wait for them.
 
-One thread reads the streams of all jobs that somebody waits for, and each waiter has a queue of
-its own: a client that waits costs a thread that sleeps, and no connection to Redis.
+One thread reads the streams of all jobs that clients wait for, and each waiter has a queue of its
+own: a waiting client costs a sleeping thread, and no connection to Redis.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ from service.store import (
 log = structlog.get_logger()
 
 QUEUE_EVENTS = 256
-"""Events that a waiter may leave lying; a job tells some five a second."""
+"""Events that a waiter may leave in its queue; a job has about five a second."""
 
 SPARE_THREADS = 32
-"""Threads that no waiter takes, so that short requests always find one."""
+"""Threads that no waiter uses, so that short requests always find one."""
 
 RETRY_AFTER_SECONDS = 5
 LINGER_SECONDS = 10.0
@@ -44,17 +44,17 @@ _WAKE_TRIES = 5
 _WAKE_SECONDS = 0.001
 
 
-def count_seats(threads: int) -> int:
-    """Tell how many of a process' threads may wait: all but 32, or half where there are few."""
+def count_slots(threads: int) -> int:
+    """Return how many of a process's threads may wait: all but 32, or half if there are few."""
     return max(1, threads // 2, threads - SPARE_THREADS)
 
 
 class Waiter:
-    """One waiting client. Made by `Streams.admit`; to be closed by whoever asked for it.
+    """One waiting client, made by `Streams.admit`, and closed by its caller.
 
     Attributes:
-        is_cut: whether no further event comes although the job may go on: the process stops, or
-            more events lay waiting than the queue holds.
+        is_cut: whether no further event comes although the job may continue: the process stops, or
+        the queue was full.
     """
 
     def __init__(self, streams: Streams) -> None:
@@ -64,7 +64,7 @@ class Waiter:
         self._queue: Queue[StoredEvent | None] = Queue(QUEUE_EVENTS)
 
     def __enter__(self) -> Self:
-        """Give itself."""
+        """Return the waiter."""
         return self
 
     def __exit__(
@@ -77,9 +77,9 @@ class Waiter:
         self.close()
 
     def join(self, job_id: str) -> Tails:
-        """Have every event that happens from now on; gives where the streams ended just before.
+        """Subscribe to a job's events from now on; return where the streams ended just before.
 
-        What is read of the job after this call and what `take` gives overlap, and have no gap.
+        A job that is read after this call and the events from `take` overlap, and have no gap.
 
         Raises:
             BrokerUnavailable: Redis does not answer.
@@ -88,45 +88,45 @@ class Waiter:
         return self._streams.join(self, job_id)
 
     def take(self, seconds: float) -> StoredEvent | None:
-        """Give the next event; none if there is none in time, or `is_cut`."""
+        """Return the next event; None if there is none in time, or `is_cut`."""
         try:
             return self._queue.get(block=not self.is_cut, timeout=max(0.0, seconds))
         except Empty:
             return None
 
     def push(self, event: StoredEvent) -> None:
-        """Take an event; never blocks."""
+        """Queue an event; never blocks."""
         if self.is_cut:
             return
         try:
             self._queue.put_nowait(event)
         except Full:
-            # Whoever takes so slowly comes back by the id of the last event it has seen.
+            # So slow a client reconnects with the id of the last event that it has received.
             self.is_cut = True
 
     def cut(self) -> None:
-        """Have the client told that nothing more comes from this process."""
+        """End the client's wait: no more events come from this process."""
         if self.is_cut:
             return
         self.is_cut = True
-        # Into a full queue it need not go: whoever takes from that one does not sleep.
+        # A full queue needs no mark: its reader is not asleep.
         with suppress(Full):
             self._queue.put_nowait(None)
 
     def close(self) -> None:
-        """Leave, and give the seat back; may be called again."""
+        """Unsubscribe, and free the slot; may be called again."""
         self._streams.leave(self, self._job_id)
 
 
 @dataclass
 class _Watch:
-    """A job that somebody waits for, and the last event that was handed out."""
+    """A job that clients wait for, and the last event that was distributed."""
 
     position: EventId
     waiters: set[Waiter] = field(default_factory=set)
 
-    def tell(self, event: StoredEvent) -> None:
-        """Hand an event to everybody who waits for the job."""
+    def notify(self, event: StoredEvent) -> None:
+        """Queue an event for every waiter of the job."""
         for waiter in self.waiters:
             waiter.push(event)
 
@@ -135,14 +135,14 @@ class Streams:
     """The waiters of one process.
 
     Args:
-        find_store: gives the store; called when first needed, after any fork.
-        seats: how many clients may wait at once.
+        find_store: returns the store; called when first needed, after any fork.
+        slots: how many clients may wait at once.
     """
 
-    def __init__(self, find_store: Callable[[], JobStore], seats: int) -> None:
+    def __init__(self, find_store: Callable[[], JobStore], slots: int) -> None:
         self._find_store = find_store
-        self._seats = seats
-        self._seated: set[Waiter] = set()
+        self._slots = slots
+        self._admitted: set[Waiter] = set()
         self._watched: dict[str, _Watch] = {}
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
@@ -152,31 +152,31 @@ class Streams:
         self._is_stopping: Callable[[], bool] = lambda: False
 
     def stop_when(self, is_stopping: Callable[[], bool]) -> None:
-        """Cut all waiters once this tells that the process stops; they come back to another."""
+        """Cut all waiters once `is_stopping` returns True; they reconnect to another process."""
         self._is_stopping = is_stopping
 
     def admit(self) -> Waiter:
-        """Give a seat.
+        """Return a waiter that takes a slot.
 
         Raises:
-            TooManyWaiters: all are taken.
+            TooManyWaiters: all slots are in use.
         """
         with self._changed:
-            if len(self._seated) >= self._seats:
-                detail = "as many clients wait here as may; try again, or poll without waiting"
+            if len(self._admitted) >= self._slots:
+                detail = "all wait slots are in use; retry, or poll the job"
                 raise TooManyWaiters(detail, retry_after_seconds=RETRY_AFTER_SECONDS)
             waiter = Waiter(self)
-            self._seated.add(waiter)
+            self._admitted.add(waiter)
         return waiter
 
     def join(self, waiter: Waiter, job_id: str) -> Tails:
-        """Give a waiter the events of a job; see `Waiter.join`."""
+        """Subscribe a waiter to the events of a job; see `Waiter.join`."""
         store = self._find_store()
         tails = store.events.find_tails(job_id)
         with self._changed:
             if not self._watched:
                 self._wiped = tails.wiped
-            # An older position of another waiter only means that more comes than was asked for.
+            # An older position of another waiter only means more events than needed.
             watch = self._watched.setdefault(job_id, _Watch(tails.job))
             watch.waiters.add(waiter)
             rounds = self._rounds
@@ -190,9 +190,9 @@ class Streams:
         return tails
 
     def leave(self, waiter: Waiter, job_id: str | None) -> None:
-        """Take a waiter's seat, and its place at the job; see `Waiter.close`."""
+        """Free a waiter's slot, and unsubscribe it; see `Waiter.close`."""
         with self._changed:
-            self._seated.discard(waiter)
+            self._admitted.discard(waiter)
             watch = self._watched.get(job_id) if job_id is not None else None
             if watch is not None and job_id is not None:
                 watch.waiters.discard(waiter)
@@ -200,9 +200,9 @@ class Streams:
                     del self._watched[job_id]
 
     def _wake(self, store: JobStore, rounds: int) -> None:
-        """Have the reader look at the jobs anew, rather than first wait for those it knows.
+        """Make the reader include a new job at once, rather than after its current wait.
 
-        It may be on its way into the wait, where it cannot be woken yet; hence more than one try.
+        It may not have entered the wait yet, where it cannot be woken; hence more than one try.
         """
         for _ in range(_WAKE_TRIES):
             connection_id = self._connection_id
@@ -221,7 +221,7 @@ class Streams:
             self._end(reader)
 
     def _await_somebody(self) -> bool:
-        """Sleep until somebody waits; tells whether the thread is to go on."""
+        """Sleep until a client waits; return whether the thread should continue."""
         with self._changed:
             if self._changed.wait_for(lambda: bool(self._watched), LINGER_SECONDS):
                 return True
@@ -229,7 +229,7 @@ class Streams:
             return False
 
     def _read_once(self, reader: EventReader | None) -> EventReader | None:
-        """Read and hand out; gives the reader, or none if another one is needed."""
+        """Read and distribute events; return the reader, or None if a new one is needed."""
         if self._is_stopping():
             self._cut_all()
         try:
@@ -240,9 +240,9 @@ class Streams:
                 positions = {job_id: watch.position for job_id, watch in self._watched.items()}
                 wiped = self._wiped
                 self._rounds += 1
-            self._hand_out(reader.read(positions, wiped))
+            self._distribute(reader.read(positions, wiped))
         except BrokerUnavailable:
-            # The streams are kept: reading goes on where it stopped.
+            # The streams are kept: reading continues where it stopped.
             self._connection_id = None
             if reader is not None:
                 reader.close()
@@ -250,22 +250,22 @@ class Streams:
             return None
         return reader
 
-    def _hand_out(self, found: Found) -> None:
+    def _distribute(self, found: Found) -> None:
         with self._changed:
             for job_id, events in found.events.items():
                 watch = self._watched.get(job_id)
                 for event in events:
                     if watch is not None and event.id > watch.position:
-                        watch.tell(event)
+                        watch.notify(event)
                         watch.position = event.id
             for event_id, job_id in found.wiped:
                 self._wiped = max(self._wiped, event_id)
                 if job_id in self._watched:
-                    self._watched[job_id].tell(make_wiped(event_id))
+                    self._watched[job_id].notify(make_wiped(event_id))
 
     def _cut_all(self) -> None:
         with self._changed:
-            for waiter in self._seated:
+            for waiter in self._admitted:
                 waiter.cut()
 
     def _end(self, reader: EventReader | None) -> None:
@@ -273,7 +273,7 @@ class Streams:
             reader.close()
         with self._changed:
             if self._thread is threading.current_thread():
-                # It was an error that ended the thread: nobody would be told anything any more.
+                # An error ended the thread: no waiter would get another event.
                 self._thread = self._connection_id = None
                 for watch in self._watched.values():
                     for waiter in watch.waiters:

@@ -1,4 +1,4 @@
-"""Waiting for a job: until it ends, or until it differs from what the client has.
+"""Waiting for a job: until it ends, or until it differs from the client's version.
 
 Knows no Flask.
 """
@@ -18,7 +18,7 @@ from service.waiting.streams import Waiter
 log = structlog.get_logger()
 
 TICK_SECONDS = 1.0
-"""How often a waiting thread looks whether its client is still there."""
+"""Seconds between two checks whether a waiting client is still connected."""
 
 
 @dataclass(frozen=True)
@@ -28,8 +28,8 @@ class Watched:
     Attributes:
         store: the records.
         job_id: the job.
-        tenant: whose it must be.
-        is_gone: tells whether the client has left.
+        tenant: its owner.
+        is_gone: returns whether the client has disconnected.
     """
 
     store: JobStore
@@ -46,7 +46,7 @@ class Watched:
         return self.store.jobs.load(self.job_id, self.tenant)
 
     def cancel_if_asked(self, view: JobView) -> None:
-        """Cancel the job if its client wanted that in case it leaves."""
+        """Cancel the job if its client has asked for that on a disconnect."""
         if not view.record.spec.params.cancel_on_disconnect:
             return
         try:
@@ -59,7 +59,7 @@ class Watched:
 
 
 def is_ended(view: JobView) -> bool:
-    """Tell whether nothing can change the job any more."""
+    """Return whether the job has reached a final state."""
     return view.record.status.is_terminal
 
 
@@ -71,20 +71,20 @@ def wait_for(
     is_due: Callable[[JobView], bool] = is_ended,
     is_news: Callable[[StoredEvent], bool] = lambda event: event.is_end,
 ) -> JobView:
-    """Wait, and give the job as it is then: the client left, the time is over, or it is due.
+    """Wait, and return the job when the client leaves, the time is over, or the job is due.
 
     Args:
-        waiter: the client's seat.
+        waiter: the client's slot.
         job: the job.
         seconds: how long at most.
-        is_due: tells of the job as it is now that there is nothing to wait for.
-        is_news: tells of an event that there is nothing more to wait for.
+        is_due: returns whether the present job ends the wait.
+        is_news: returns whether an event ends the wait.
 
     Raises:
         NotFound, JobExpired, BrokerUnavailable: as the store's `load`.
     """
     waiter.join(job.job_id)
-    # Read after joining: whatever happens later than this is told.
+    # Read after joining: every later change causes an event.
     view = job.load()
     if is_due(view):
         return view

@@ -11,7 +11,7 @@ from PIL import Image
 from werkzeug.test import TestResponse
 
 from service.api.openai.form import EXTRA_FIELDS
-from service.waiting.streams import count_seats
+from service.waiting.streams import count_slots
 from tests.support.http import context_of, encode, picture, post_form
 
 URL = "/v1/images/edits"
@@ -117,7 +117,7 @@ def test_other_calls_keep_their_problems(client: FlaskClient) -> None:
 def test_edits_refuses_callers_for_whom_there_is_no_seat(app: Flask) -> None:
     client = app.test_client()
     streams = context_of(app).streams
-    held = [streams.admit() for _ in range(count_seats(context_of(app).settings.http_threads))]
+    held = [streams.admit() for _ in range(count_slots(context_of(app).settings.http_threads))]
     response = _post(client)
     assert _error(response, 503)["code"] == "too_many_waiters"
     assert response.headers["x-should-retry"] == "true"

@@ -41,7 +41,7 @@ def test_keys_are_created_listed_and_revoked(run: Run) -> None:
     key_id = find_key_id(out.strip())
     assert status == 0
     assert key_id is not None
-    assert "only time" in err
+    assert "only now" in err
     store = connect(run.url)
     kept = store.keys.find(key_id)
     store.redis.close()

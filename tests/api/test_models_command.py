@@ -76,7 +76,7 @@ def test_pull_fetches_of_a_controlnet_the_one_file_that_is_served(tmp_path: Path
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("nobody", "no model is called nobody; known are flux2-klein-4b"),
+        ("nobody", "no model has the name nobody; known are flux2-klein-4b"),
         ("flux1-fill", "PAINTJOB_ALLOW_NON_COMMERCIAL"),
     ],
 )

@@ -132,7 +132,7 @@ def test_urls_are_no_pictures_unless_hosts_are_allowed(
         ({}, "file:///etc/passwd", "absolute https"),
         ({}, "ftp://127.0.0.1/a.png", "absolute https"),
         ({}, "a.png", "absolute https"),
-        ({"image_url_allow_http": False}, "http://127.0.0.1:{port}/a.png", "must be https"),
+        ({"image_url_allow_http": False}, "http://127.0.0.1:{port}/a.png", "must be an https URL"),
         ({"image_url_allow_private": False}, "http://127.0.0.1:{port}/a.png", "private"),
         ({"image_url_allow_private": False}, "http://localhost:{port}/a.png", "private"),
     ],

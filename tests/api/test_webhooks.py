@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from service.contract.names import DEFAULT_TENANT
-from service.courier.telling import write_letter
+from service.courier.telling import build_message
 from tests.support.http import (
     build_app,
     context_of,
@@ -200,9 +200,9 @@ def test_batch_is_told_of_once_and_again_on_request(app: Flask, client: FlaskCli
     finish_job(app, picture())
     store = context_of(app).store
     (taken,) = take(store)
-    letter = write_letter(taken, "")
-    assert letter.url == URL
-    assert json.loads(letter.body) == client.get(batch["links"]["self"]).get_json()
+    message = build_message(taken, "")
+    assert message.url == URL
+    assert json.loads(message.body) == client.get(batch["links"]["self"]).get_json()
     end(store, taken)
     (delivery,) = client.get(deliveries).get_json()["deliveries"]
     assert (delivery["event"], delivery["state"]) == ("batch.completed", "delivered")
@@ -210,7 +210,7 @@ def test_batch_is_told_of_once_and_again_on_request(app: Flask, client: FlaskCli
         response = client.post(f"{deliveries}/redeliver{query}")
         assert response.status_code == 202
         (again,) = take(store, f"t{query}")
-        assert write_letter(again, "") == letter
+        assert build_message(again, "") == message
         end(store, again)
     assert client.post(f"{deliveries}/redeliver?id=1").get_json()["code"] == "unknown_field"
 

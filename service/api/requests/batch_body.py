@@ -1,4 +1,4 @@
-"""The body of `POST /batches`: items as JSON, and the pictures that they name, part by part."""
+"""The body of `POST /batches`: items as JSON, and the pictures that they refer to, by part."""
 
 from __future__ import annotations
 
@@ -39,47 +39,47 @@ CHUNK_BYTES = 64 * 1024
 
 
 class BatchRequest(BaseModel):
-    """What a batch is asked for."""
+    """The JSON of a batch."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     items: Annotated[list[dict[str, Any]], Field(min_length=1, max_length=MAX_ITEMS)] = Field(
-        description="Each what `POST /inpaint` or `POST /outpaint` takes as JSON, and `operation`."
+        description="Each the JSON of `POST /inpaint` or `POST /outpaint`, with `operation`."
     )
     defaults: dict[str, Any] = Field(
-        {}, description="Fields that every item has which does not say otherwise."
+        {}, description="Fields of every item that does not set them itself."
     )
-    tags: list[Tag] = Field([], max_length=MAX_TAGS, description="Short texts that it echoes.")
+    tags: list[Tag] = Field([], max_length=MAX_TAGS, description="Short texts, returned unchanged.")
     ttl_seconds: int = Field(
         86_400,
         ge=1,
         le=604_800,
-        description="How long the ended batch lives; the default for its jobs too.",
+        description="Seconds that the batch is kept after its end; the default for its jobs too.",
     )
     webhook_url: str | None = Field(
         None,
         min_length=1,
         max_length=MAX_URL_CHARACTERS,
-        description="Where to send the batch's document, signed, once it has ended: an https URL "
+        description="The receiver of the batch's document, signed, once it has ended: an https URL "
         "on a public address, without user and fragment. Items may have their own.",
     )
 
 
 class Parts:
-    """The pictures of a multipart batch, one behind the other in a temporary file.
+    """The pictures of a multipart batch, one after the other in a temporary file.
 
     Raises:
-        StoreUnavailable: there is no room for temporary files.
+        StoreUnavailable: there is no space for temporary files.
     """
 
     def __init__(self) -> None:
-        # It lives as long as the request, which closes it.
+        # The request closes it.
         self._file = tempfile.TemporaryFile()  # noqa: SIM115
         self._places: dict[str, tuple[int, int]] = {}
         self._digests: dict[str, Any] = {}
 
     def begin(self, name: str) -> Callable[[bytes], None]:
-        """Begin a part; gives what its bytes are written to."""
+        """Begin a part; return the function that writes its bytes."""
         start = self._file.tell()
         self._places[name] = (start, start)
         self._digests[name] = hashlib.sha256()
@@ -88,7 +88,7 @@ class Parts:
             try:
                 self._file.write(data)
             except OSError as error:
-                raise StoreUnavailable("there is no room for temporary files") from error
+                raise StoreUnavailable("there is no space for temporary files; retry") from error
             self._digests[name].update(data)
             self._places[name] = (start, self._file.tell())
 
@@ -98,21 +98,21 @@ class Parts:
         return name in self._places
 
     def read(self, name: str) -> Iterator[bytes]:
-        """Give the bytes of a part.
+        """Yield the bytes of a part.
 
         Raises:
-            ValueError: there is none of this name; the text is fit for the caller.
+            ValueError: no part has this name; the text may be shown to the caller.
         """
         if name not in self._places:
-            raise ValueError("names no part of this body")
+            raise ValueError("is not the name of a part of this body")
         return self._iterate(*self._places[name])
 
     def digests(self) -> dict[str, str]:
-        """Give the SHA-256 of every part, by name."""
+        """Return the SHA-256 of every part, by name."""
         return {name: digest.hexdigest() for name, digest in self._digests.items()}
 
     def close(self) -> None:
-        """Drop the temporary file."""
+        """Delete the temporary file."""
         self._file.close()
 
     def _iterate(self, start: int, end: int) -> Iterator[bytes]:
@@ -123,12 +123,12 @@ class Parts:
 
 @dataclass
 class BatchBody:
-    """A batch as it was read.
+    """A batch that was read.
 
     Attributes:
-        request: what is asked.
-        parts: pictures that came along.
-        fingerprint: tells this body from another one, whatever its multipart boundary.
+        request: its JSON.
+        parts: the pictures in the body.
+        fingerprint: identifies the content of the body, independent of its multipart boundary.
     """
 
     request: BatchRequest
@@ -167,11 +167,11 @@ class _Form:
 
 
 class BatchReader:
-    """Reads the bodies of `POST /batches`.
+    """The reader of the bodies of `POST /batches`.
 
     Args:
         settings: the limits.
-        json_slot: entered while a large JSON body of so many bytes is held.
+        json_slot: entered while a large JSON body of that many bytes is in memory.
     """
 
     def __init__(
@@ -186,9 +186,9 @@ class BatchReader:
         """Read a body; the caller closes its parts.
 
         Raises:
-            LengthRequired, BodyTooLarge, UnsupportedMediaType, MalformedBody: as its type says.
-            InvalidField, UnknownField: the batch itself breaks a rule; of what is wrong with its
-                items, each is told by itself later.
+            LengthRequired, BodyTooLarge, UnsupportedMediaType, MalformedBody: as its type requires.
+            InvalidField, UnknownField: the batch itself is invalid; faults of items are reported
+            with each item later.
         """
         length, parts = get_length(request), Parts()
         try:
@@ -213,7 +213,7 @@ class BatchReader:
         form = _Form(parts, self._settings.max_part_bytes)
         split_parts(request.stream, find_boundary(request), form.open_part, MAX_BATCH_PARTS)
         if form.text is None:
-            raise InvalidField(f"the part {BATCH_PART!r}, which lists the items, is required")
+            raise InvalidField(f"the part {BATCH_PART!r} with the list of items is required")
         return bytes(form.text)
 
 

@@ -1,4 +1,4 @@
-"""Form fields and JSON members into one parameters model; every fault as a JSON pointer."""
+"""Parsing of form fields and JSON members into a model; every fault has a JSON pointer."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ MAX_FIELD_BYTES = 2_000_000
 """Limit for all fields together: a hundred thousand vertices."""
 
 MAX_FAULTS = 100
-"""So many faults are told at once; regions could have a hundred thousand."""
+"""Faults that are reported at once; regions could have a hundred thousand."""
 
 MAX_SHOWN_NAME = 64
-"""An unknown field's name is shown up to so many characters."""
+"""Characters of an unknown field's name that are shown."""
 
 _TOO_DEEP = "the JSON is nested too deeply"
-_NO_UNICODE = "the JSON holds text that is not valid Unicode"
+_NO_UNICODE = "the JSON contains text that is not valid Unicode"
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
 
 @dataclass(frozen=True)
 class Fields:
-    """What a body said beside the pictures.
+    """The fields of a body besides the pictures.
 
     Attributes:
         document: form fields as text, or the members of a JSON object.
-        is_text: whether values are form text, to be read leniently, or JSON, to be read strictly.
-        faults: what was wrong with the body's structure.
+        is_text: whether values are form text, parsed leniently, or JSON, parsed strictly.
+        faults: faults of the body's structure.
     """
 
     document: Mapping[str, Any]
@@ -47,7 +47,7 @@ class Fields:
 
 
 def parse_fields(model: type[ModelT], fields: Fields) -> tuple[ModelT | None, list[Fault]]:
-    """Read parameters; gives no model when there are faults.
+    """Parse parameters; return no model if there are faults.
 
     Raises:
         MalformedBody: a text cannot be represented as Unicode, or the JSON is nested too deeply.
@@ -57,7 +57,7 @@ def parse_fields(model: type[ModelT], fields: Fields) -> tuple[ModelT | None, li
         if fields.is_text:
             params = model.model_validate(document)
         else:
-            # By way of text: only pydantic's own reader is strict about types and surrogates.
+            # Through text: only pydantic's own JSON parser is strict about types and surrogates.
             params = model.model_validate_json(json.dumps(dict(document)), strict=True)
     except RecursionError:
         raise MalformedBody(_TOO_DEEP) from None
@@ -67,14 +67,14 @@ def parse_fields(model: type[ModelT], fields: Fields) -> tuple[ModelT | None, li
 
 
 def describe_faults(error: ValidationError, names: Collection[str] = ()) -> list[Fault]:
-    """Give the faults of a validation error: pointer, code, rule; never the input.
+    """Return the faults of a validation error: pointer, code, rule; never the input.
 
     Args:
-        error: as pydantic raised it.
-        names: of the fields that objects within fields have.
+        error: the error of pydantic.
+        names: names of the fields of nested objects.
 
     Raises:
-        MalformedBody: the text was no JSON that can be represented.
+        MalformedBody: the text is not JSON that can be represented.
     """
     found: dict[str, Fault] = {}
     for line in error.errors(include_url=False, include_input=False):
@@ -92,16 +92,16 @@ def describe_faults(error: ValidationError, names: Collection[str] = ()) -> list
 
 
 def _describe_rule(line: ErrorDetails) -> str:
-    """Give what is wrong; in our own validators' words where they spoke."""
+    """Return the message of a fault; our own validators' text if it is theirs."""
     return str(line["ctx"]["error"]) if line["type"] == "value_error" else line["msg"]
 
 
 def make_pointer(location: Sequence[int | str], names: Collection[int | str] = ()) -> str:
-    """Give a JSON pointer; the names of a union's branches, which pydantic mixes in, are left out.
+    """Return a JSON pointer, without the names of a union's branches, which pydantic inserts.
 
     Args:
-        location: as pydantic has it.
-        names: what is a field's name beyond the first step; all other texts are branches.
+        location: the location of pydantic.
+        names: names of fields beyond the first step; all other texts are branches.
 
     Source: RFC 6901.
     """
@@ -116,7 +116,7 @@ def make_pointer(location: Sequence[int | str], names: Collection[int | str] = (
 
 
 def _iter_names(kind: Any) -> Iterator[str]:
-    """Give the fields of all models that a model's fields hold, at any depth."""
+    """Yield the names of all fields of nested models, at any depth."""
     for part in typing.get_args(kind):
         yield from _iter_names(part)
     if isinstance(kind, type) and issubclass(kind, BaseModel):
@@ -134,10 +134,10 @@ def _code_of(kind: str, pointer: str) -> str:
 
 
 def _read_lists(model: type[BaseModel], fields: Fields) -> tuple[dict[str, Any], list[Fault]]:
-    """Read form fields that stand for lists; they come as JSON text. All others stay text.
+    """Parse form fields that are lists, sent as JSON text. All others stay text.
 
     Returns:
-        All values but those of fields that cannot be read, and the faults of these.
+        All values except those of fields that cannot be parsed, and the faults of these.
     """
     values: dict[str, Any] = dict(fields.document)
     faults = []
@@ -149,7 +149,7 @@ def _read_lists(model: type[BaseModel], fields: Fields) -> tuple[dict[str, Any],
             faults.append(_refuse(name, f"must be a list as JSON text; this text {refusal}"))
             continue
         if read is None:
-            # Validation would take it for an absent field, and what is sent twice as sent once.
+            # Validation would treat it as an absent field, and miss a conflict with another field.
             faults.append(_refuse(name, "must not be null in a form; leave the field out instead"))
         else:
             values[name] = read
@@ -162,7 +162,7 @@ def _refuse(name: str, message: str) -> Fault:
 
 @cache
 def list_fields(model: type[BaseModel]) -> frozenset[str]:
-    """Give the fields that hold lists."""
+    """Return the names of the fields that are lists."""
     return frozenset(
         name
         for name, info in model.model_fields.items()

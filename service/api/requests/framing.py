@@ -1,4 +1,4 @@
-"""How long a body is, and where its parts are divided: what every reader looks at first."""
+"""The length of a body, and the boundary of its parts: what every reader needs first."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from service.contract.errors import BodyTooLarge, LengthRequired, MalformedBody
 
 
 def get_length(request: Request) -> int:
-    """Give the length of a body in bytes, as its Content-Length says.
+    """Return the length of a body in bytes, from its Content-Length.
 
     Raises:
-        LengthRequired: the body came without it.
+        LengthRequired: the header is missing.
     """
     if request.content_length is None:
         raise LengthRequired("send the body with Content-Length, not chunked")
@@ -19,13 +19,13 @@ def get_length(request: Request) -> int:
 
 
 def check_length(length: int, limit: int, what: str = "body") -> None:
-    """Check that a body is not longer than its type may be, in bytes.
+    """Check that a body does not exceed the limit of its type in bytes, and raise if it does.
 
     Raises:
-        BodyTooLarge: it is.
+        BodyTooLarge: it does.
     """
     if length > limit:
-        raise BodyTooLarge(f"a {what} of this type may have {limit} bytes")
+        raise BodyTooLarge(f"a {what} of this type may have at most {limit} bytes")
 
 
 def read_whole(request: Request, length: int) -> bytes:
@@ -41,12 +41,12 @@ def read_whole(request: Request, length: int) -> bytes:
 
 
 def find_boundary(request: Request) -> str:
-    """Give the boundary of a multipart body.
+    """Return the boundary of a multipart body.
 
     Raises:
-        MalformedBody: its Content-Type names none.
+        MalformedBody: its Content-Type has none.
     """
     boundary = request.mimetype_params.get("boundary", "")
     if not boundary:
-        raise MalformedBody("the Content-Type of a multipart body must name its boundary")
+        raise MalformedBody("the Content-Type of a multipart body must contain its boundary")
     return boundary

@@ -20,16 +20,16 @@ from service.submission.intake import Intake
 
 
 def read_json(body: bytes, intake: Intake, pictures: Collection[str], sources: Sources) -> Fields:
-    """Read a JSON body, but for the pictures that it only names: see `take_named`.
+    """Read a JSON body, except for the pictures that it refers to: see `take_named`.
 
     Args:
         body: the whole body.
-        intake: where pictures go.
-        pictures: names of the members that hold pictures.
-        sources: where pictures may lie that are not in the body itself.
+        intake: receives the pictures.
+        pictures: names of the members that are pictures.
+        sources: open pictures that the body refers to.
 
     Raises:
-        MalformedBody: it is no JSON object.
+        MalformedBody: it is not a JSON object.
         BodyTooLarge: a decoded picture is too large, or the other members are.
     """
     _check_values(body)
@@ -43,9 +43,9 @@ def read_json(body: bytes, intake: Intake, pictures: Collection[str], sources: S
 def take_named(
     fields: Fields, intake: Intake, pictures: Collection[str], sources: Sources
 ) -> Fields:
-    """Move the pictures that a body names to the intake; gives what is left of it.
+    """Move the pictures that a body refers to into the intake; return the other fields.
 
-    Apart from the body's own, because fetching them may take long, and the body's are large.
+    Separate from the body's own pictures, because fetching may take long, and those are large.
     """
     found = take_pictures(dict(fields.document), intake, pictures, sources)
     return Fields(found.document, fields.is_text, (*fields.faults, *found.faults))
@@ -54,25 +54,25 @@ def take_named(
 def take_pictures(
     document: dict[str, Any], intake: Intake, pictures: Collection[str], sources: Sources
 ) -> Fields:
-    """Move the pictures of an object to the intake; gives what is left of it.
+    """Move the pictures of an object into the intake; return the other fields.
 
     Args:
-        document: the object; its pictures are taken out.
-        intake: where pictures go.
-        pictures: names of the members that hold pictures.
-        sources: where pictures lie that are not in the object itself.
+        document: the object; its pictures are removed.
+        intake: receives the pictures.
+        pictures: names of the members that are pictures.
+        sources: open pictures that the object refers to.
 
     Raises:
         BodyTooLarge: a picture is too large.
     """
     named = [name for name in pictures if name in document]
-    # What is there, though unusable, must not be told to be missing as well.
+    # A picture that is present but unusable must not be reported as missing too.
     found = [_take_picture(name, document.pop(name), intake, sources) for name in named]
     return Fields(document, False, tuple(fault for fault in found if fault is not None))
 
 
 def _take_picture(name: str, value: Any, intake: Intake, sources: Sources) -> Fault | None:
-    """Move one picture to the intake, or tell why it cannot be had."""
+    """Move one picture into the intake, or return the fault."""
     try:
         pieces = read_picture(value, sources)
     except ValueError as error:
@@ -91,9 +91,9 @@ def _take_picture(name: str, value: Any, intake: Intake, sources: Sources) -> Fa
 
 
 def _check_values(body: bytes) -> None:
-    """Refuse many small values before they are parsed: each takes thirty times its own bytes.
+    """Check the number of values before parsing, as each takes thirty times its own bytes.
 
-    Base64 holds none of these characters, so a picture is not counted.
+    Base64 contains none of these characters, so a picture does not count.
     """
     _check_fields(sum(body.count(character) for character in b",[{"))
 

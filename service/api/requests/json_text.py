@@ -7,21 +7,21 @@ import math
 from typing import Any
 
 MAX_DIGITS = 308
-"""Limit for the digits of an integer: a longer one would be more than a double can hold."""
+"""Limit for the digits of an integer: a double cannot represent more."""
 
-_TOO_LARGE = f"holds a number that is too large: of more than {MAX_DIGITS} digits"
+_TOO_LARGE = f"contains a number that is too large: more than {MAX_DIGITS} digits"
 
 
 class JsonRefused(ValueError):
-    """What is wrong with a text, told in words that follow its name; they echo nothing of it."""
+    """Error: a text is not strict JSON; the message follows its name and does not quote it."""
 
 
 def parse_json(text: str) -> Any:
     """Parse JSON; 3.0 counts as an integer.
 
     Raises:
-        JsonRefused: it is empty, broken or nested too deeply, or holds a name twice, NaN, infinity
-            or a number that no double can hold.
+        JsonRefused: it is empty, malformed or nested too deeply, or contains a name twice, NaN,
+        infinity or a number that a double cannot represent.
 
     Source: RFC 8259; JSON Schema calls a number with a zero fraction an integer.
     """
@@ -36,7 +36,7 @@ def parse_json(text: str) -> Any:
             object_pairs_hook=_refuse_doubles,
         )
     except json.JSONDecodeError:
-        raise JsonRefused("is broken") from None
+        raise JsonRefused("is malformed") from None
     except RecursionError:
         raise JsonRefused("is nested too deeply") from None
 
@@ -55,11 +55,11 @@ def _parse_number(text: str) -> int | float:
 
 
 def _refuse_constant(text: str) -> None:
-    raise JsonRefused("holds NaN or infinity")
+    raise JsonRefused("contains NaN or infinity")
 
 
 def _refuse_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        raise JsonRefused("holds a name twice")
+        raise JsonRefused("contains a name twice")
     return found

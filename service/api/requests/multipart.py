@@ -1,4 +1,4 @@
-"""Multipart bodies, part by part: pictures go straight to the intake, fields to memory."""
+"""Multipart bodies, part by part: pictures go directly to the intake, fields to memory."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from service.submission.intake import Intake
 
 CHUNK_BYTES = 64 * 1024
 MAX_BUFFER_BYTES = 500_000
-"""Limit for the headers of a part. The decoder buffers a chunk: with less it refuses every file."""
+"""Limit for the headers of a part; not less, because the decoder buffers a chunk of a file."""
 
 MAX_PARTS = 64
 PARAMS_PART = "params"
 
 OpenPart = Callable[[Field | File], Callable[[bytes], Any]]
-"""Takes the head of a part, gives what its bytes are written to."""
+"""Takes the head of a part, returns the function that writes its bytes."""
 _NOTHING: Mapping[str, str] = {}
 
 
 @dataclass
 class _Form:
-    """What has been read so far."""
+    """The parts that were read so far."""
 
     intake: Intake
     pictures: Collection[str]
@@ -38,7 +38,7 @@ class _Form:
     field_bytes: int = 0
 
     def open_part(self, part: Field | File) -> Callable[[bytes], None]:
-        """Say where the bytes of a part go."""
+        """Return the function that writes the bytes of a part."""
         name = self.renamed.get(part.name, part.name) if part.name is not None else None
         if name is None:
             raise MalformedBody("a part of the multipart body has no name")
@@ -49,7 +49,7 @@ class _Form:
         if name in self.pictures:
             return self.intake.open_picture(name).write
         if isinstance(part, File) and name != PARAMS_PART:
-            self.faults.append(Fault(f"/{shown}", "unknown_field", "no file of this name is taken"))
+            self.faults.append(Fault(f"/{shown}", "unknown_field", "is not a file of this call"))
             return _drop
         return self._keep(name)
 
@@ -65,7 +65,7 @@ class _Form:
         return write
 
     def close(self) -> Fields:
-        """Give the fields, once the body is over."""
+        """Return the fields, at the end of the body."""
         for picture in self.intake.pictures.values():
             picture.finish()
         texts = {name: data.decode() for name, data in self.texts.items()}
@@ -89,13 +89,13 @@ def read_multipart(
 
     Args:
         stream: the body, already limited in length.
-        boundary: as the Content-Type says.
-        intake: where pictures go.
-        pictures: names of the fields that hold pictures, whether they come with a file name or not.
-        renamed: other names of fields, and what they stand for.
+        boundary: the boundary in the Content-Type.
+        intake: receives the pictures.
+        pictures: names of the fields with pictures, with or without a file name.
+        renamed: other names of fields, and the fields that they stand for.
 
     Raises:
-        MalformedBody: it is no well-formed multipart body.
+        MalformedBody: the multipart body is malformed.
         BodyTooLarge: it has too many parts, or one is too large.
     """
     form = _Form(intake, pictures, renamed)
@@ -103,7 +103,7 @@ def read_multipart(
         split_parts(stream, boundary, form.open_part)
         return form.close()
     except ValueError as error:
-        raise MalformedBody("the multipart body is broken or cut short") from error
+        raise MalformedBody("the multipart body is malformed or truncated") from error
 
 
 def split_parts(
@@ -113,12 +113,12 @@ def split_parts(
 
     Args:
         stream: the body, already limited in length.
-        boundary: as the Content-Type says.
-        open_part: says where the bytes of each part go.
-        max_parts: limit for their number.
+        boundary: the boundary in the Content-Type.
+        open_part: returns the function that writes the bytes of a part.
+        max_parts: limit for the number of parts.
 
     Raises:
-        MalformedBody: it is no well-formed multipart body.
+        MalformedBody: the multipart body is malformed.
         BodyTooLarge: it has too many parts.
     """
     try:
@@ -129,23 +129,23 @@ def split_parts(
         _feed(decoder, _iter_pieces(stream, b"\r\n--" + delimiter, max_parts), open_part)
     except RequestEntityTooLarge:
         message = (
-            f"a body has at most {max_parts} parts, and headers of at most {MAX_BUFFER_BYTES} bytes"
+            f"a body may have {max_parts} parts, and each part {MAX_BUFFER_BYTES} bytes of headers"
         )
         raise BodyTooLarge(message) from None
     except ValueError as error:
-        raise MalformedBody("the multipart body is broken or cut short") from error
+        raise MalformedBody("the multipart body is malformed or truncated") from error
 
 
 def _iter_pieces(stream: IO[bytes], delimiter: bytes, cuts: int) -> Iterator[bytes | None]:
-    """Give a body piece by piece, and `None` at its end.
+    """Yield a body piece by piece, and `None` at its end.
 
-    Cut before delimiters, because the decoder looks for one by a regular expression from the start
-    of what it holds: a part of 50 kB then took five times as long.
+    Pieces end before delimiters, because the decoder searches for one by a regular expression from
+    the start of its buffer: otherwise a part of 50 kB takes five times as long.
 
     Args:
         stream: the body.
-        delimiter: what stands between parts, its line break included.
-        cuts: how often at most; what looks like more delimiters is no body that is taken.
+        delimiter: the delimiter between parts, including its line break.
+        cuts: the largest number of cuts; a body with more delimiters is refused anyway.
     """
     while chunk := stream.read(CHUNK_BYTES):
         first, *others = chunk.split(delimiter, cuts)
@@ -172,4 +172,4 @@ def _feed(decoder: MultipartDecoder, pieces: Iterable[bytes | None], open_part: 
 
 
 def _drop(data: bytes) -> None:
-    """Take the bytes of a part that is refused."""
+    """Discard the bytes of a part that is refused."""

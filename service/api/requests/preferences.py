@@ -1,4 +1,4 @@
-"""What a client prefers: the `Prefer` header.
+"""The preferences of a client: the `Prefer` header.
 
 Source: RFC 7240.
 """
@@ -26,12 +26,12 @@ _OURS = re.compile(r"\s*(wait|respond-async)(?![\w-])", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Preferences:
-    """How long a client wants to wait for its answer.
+    """The preferences of a request.
 
     Attributes:
-        wait_seconds: how long; none if it does not want to.
-        respond_async: whether it said that it takes an answer without the result.
-        faults: what is wrong with what it said.
+        wait_seconds: how long the client wants to wait; None if it does not.
+        respond_async: whether it asked for a response without the result.
+        faults: the faults of the header.
     """
 
     wait_seconds: int | None = None
@@ -39,26 +39,26 @@ class Preferences:
     faults: tuple[Fault, ...] = ()
 
     def describe_applied(self, *, has_waited: bool, is_async: bool) -> str:
-        """Give `Preference-Applied`; empty if there is nothing to tell."""
-        told = [f"wait={self.wait_seconds}"] if has_waited and self.wait_seconds else []
-        return ", ".join([*told, *(["respond-async"] if is_async and self.respond_async else [])])
+        """Return `Preference-Applied`; empty if no preference was honored."""
+        waits = [f"wait={self.wait_seconds}"] if has_waited and self.wait_seconds else []
+        return ", ".join([*waits, *(["respond-async"] if is_async and self.respond_async else [])])
 
 
 def parse_preferences(header: str | None) -> Preferences:
-    """Read the header; of a preference that is named twice the first one counts.
+    """Parse the header; of a repeated preference the first one counts.
 
-    What other servers honor is ignored, as the RFC asks. What is ours and wrong is refused: a
-    client that means to wait should not find out by not being waited for.
+    Unknown preferences are ignored, as the RFC requires. Our own are refused if malformed, because
+    a client that wants to wait should learn of its mistake.
     """
     given: dict[str, str] = {}
     faults = []
-    # Of a quote that is not closed the parser makes nothing at all.
+    # The parser returns nothing for a quote that is not closed.
     for part in parse_list_header(header or "") or [header or ""]:
         found = _PREFERENCE.fullmatch(part)
         if found is not None:
             given.setdefault(found["name"].lower(), (found["value"] or "").strip('"'))
         elif _OURS.match(part):
-            message = f"malformed: say wait=N, N from 1 to {MAX_WAIT_SECONDS}, or respond-async"
+            message = f"is malformed; send wait=N, N from 1 to {MAX_WAIT_SECONDS}, or respond-async"
             faults.append(Fault(HEADER, "invalid_field", message))
     wait, respond_async = given.get("wait"), given.get("respond-async")
     if wait is not None and not _is_wait(wait):
@@ -66,7 +66,7 @@ def parse_preferences(header: str | None) -> Preferences:
         faults.append(Fault(HEADER, "invalid_field", message))
         wait = None
     if respond_async:
-        message = "respond-async takes no value"
+        message = "respond-async has no value"
         faults.append(Fault(HEADER, "invalid_field", message))
     return Preferences(int(wait) if wait else None, respond_async == "", tuple(faults))
 

@@ -1,4 +1,4 @@
-"""A request's body, whatever its type, into what the use case takes."""
+"""The reader of request bodies of every type, into parameters and pictures."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from service.contract.params import InpaintParams, Operation, OutpaintParams
 from service.submission.intake import Intake
 
 JSON_SLOTS = 4
-"""Large JSON bodies held at once: a picture of 25 MB takes 125 MB while it is parsed."""
+"""Large JSON bodies in memory at once: a picture of 25 MB takes 125 MB while it is parsed."""
 
 JSON_WAIT_SECONDS = 10.0
 SMALL_JSON_BYTES = 256 * 1024
@@ -37,10 +37,10 @@ PICTURES: dict[Operation, tuple[str, ...]] = {
     "inpaint": ("image", "mask", "source_mask"),
     "outpaint": ("image",),
 }
-"""Fields that hold pictures."""
+"""Fields that contain pictures."""
 
 MASK_SOURCES = ("mask", "mask_source", "regions")
-"""Fields of which `POST /inpaint` takes exactly one."""
+"""Fields of which `POST /inpaint` needs exactly one."""
 
 MODELS: dict[Operation, type[InpaintParams | OutpaintParams]] = {
     "inpaint": InpaintParams,
@@ -50,14 +50,14 @@ MODELS: dict[Operation, type[InpaintParams | OutpaintParams]] = {
 
 @dataclass(frozen=True)
 class Body:
-    """Parameters as asked, `None` if they break a rule, and every fault of the body."""
+    """The parameters, `None` if one is invalid, and every fault of the body."""
 
     params: InpaintParams | OutpaintParams | None
     faults: tuple[Fault, ...]
 
 
 class BodyReader:
-    """Reads the bodies of `POST /inpaint` and `POST /outpaint`."""
+    """The reader of the bodies of `POST /inpaint` and `POST /outpaint`."""
 
     def __init__(self, settings: ServiceSettings) -> None:
         self._settings = settings
@@ -70,12 +70,12 @@ class BodyReader:
 
         Args:
             request: the request.
-            operation: what is asked for.
-            intake: where pictures go.
-            sources: where pictures lie that a JSON body only names.
+            operation: the operation.
+            intake: receives the pictures.
+            sources: open pictures that a JSON body refers to.
 
         Raises:
-            LengthRequired: the body came without its length.
+            LengthRequired: the body has no Content-Length.
             BodyTooLarge: it, or a part of it, is too large.
             UnsupportedMediaType: it is neither multipart nor JSON.
             MalformedBody: it cannot be parsed.
@@ -86,7 +86,7 @@ class BodyReader:
         )
 
     def read_file(self, request: Request, intake: Intake) -> None:
-        """Read a multipart body that is one picture, named `file`; it goes to the intake.
+        """Read a multipart body of one picture, named `file`, into the intake.
 
         Raises:
             LengthRequired, BodyTooLarge, UnsupportedMediaType, MalformedBody: as `read`.
@@ -114,7 +114,7 @@ class BodyReader:
             with self.json_slot(length):
                 names = PICTURES[operation]
                 fields = read_json(read_whole(request, length), intake, names, sources)
-            # Without the slot: a slow host shall not keep others from sending pictures along.
+            # Without the slot: a slow host must not delay other requests with JSON.
             return take_named(fields, intake, names, sources)
         raise UnsupportedMediaType("the body must be multipart/form-data or application/json")
 
@@ -125,13 +125,13 @@ class BodyReader:
         pictures: Collection[str],
         renamed: Mapping[str, str],
     ) -> Fields:
-        """Read a body that must be multipart; nothing of its fields is checked.
+        """Read a multipart body without checking its fields.
 
         Args:
-            request: whose body.
-            intake: where pictures go.
-            pictures: names of the fields that hold them.
-            renamed: other names of fields, and what they stand for.
+            request: the request.
+            intake: receives the pictures.
+            pictures: names of the fields with pictures.
+            renamed: other names of fields, and the fields that they stand for.
 
         Raises:
             LengthRequired, BodyTooLarge, MalformedBody: as `read`.
@@ -164,7 +164,7 @@ class BodyReader:
             yield
             return
         if not self._json_slots.acquire(timeout=JSON_WAIT_SECONDS):
-            detail = "too many large JSON bodies are being read; multipart has no such limit"
+            detail = "too many large JSON bodies are being read; retry, or send multipart/form-data"
             raise TooManyWaiters(detail, retry_after_seconds=5)
         try:
             yield
@@ -173,19 +173,19 @@ class BodyReader:
 
 
 def judge_fields(fields: Fields, operation: Operation, intake: Intake) -> Body:
-    """Make parameters of what was read, and find what is missing or wrong.
+    """Build the parameters from the fields, and find what is missing or wrong.
 
     Args:
-        fields: what came beside the pictures.
-        operation: what is asked for.
-        intake: holds the pictures that came.
+        fields: the fields besides the pictures.
+        operation: the operation.
+        intake: contains the pictures.
     """
     params, faults = parse_fields(MODELS[operation], fields)
-    told = {fault.pointer for fault in fields.faults}
+    reported = {fault.pointer for fault in fields.faults}
     missing = [
         Fault(f"/{name}", "invalid_field", "is required")
         for name in REQUIRED_PICTURES[operation]
-        if name not in intake.pictures and f"/{name}" not in told
+        if name not in intake.pictures and f"/{name}" not in reported
     ]
     if operation == "inpaint":
         missing += _find_source_faults(fields, {*intake.pictures, *_names(fields.faults)})
@@ -193,13 +193,13 @@ def judge_fields(fields: Fields, operation: Operation, intake: Intake) -> Body:
 
 
 def _find_source_faults(fields: Fields, sent: set[str]) -> list[Fault]:
-    """Find out whether exactly one field says what is to be repainted, right or wrong.
+    """Check that exactly one field describes the mask, valid or not; return faults.
 
     Args:
-        fields: as read.
-        sent: names of the pictures that came, the unusable ones too.
+        fields: the fields besides the pictures.
+        sent: names of the pictures in the body, the unusable ones too.
     """
-    # Null says nothing; that a form cannot send it is told of its field.
+    # Null counts as absent; in a form it is reported with its field.
     nothing = "null" if fields.is_text else None
     sent = sent | {
         name
@@ -208,9 +208,9 @@ def _find_source_faults(fields: Fields, sent: set[str]) -> list[Fault]:
     }
     given = [name for name in MASK_SOURCES if name in sent]
     if not given:
-        message = "is required: a mask, or mask_source or regions instead"
+        message = "is required; send a mask, or mask_source or regions instead"
         return [Fault("/mask", "invalid_field", message, MASK_SOURCES)]
-    message = f"{' and '.join(given)} exclude each other: exactly one says what to repaint"
+    message = f"{' and '.join(given)} exclude each other; send exactly one of them"
     return [Fault(f"/{name}", "conflicting_fields", message) for name in given[1:]]
 
 

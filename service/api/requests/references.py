@@ -1,4 +1,4 @@
-"""Pictures in JSON: as base64, as a data URL, or by reference to where they lie."""
+"""Pictures in JSON: as base64, as a data URL, or by reference."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 OpenSource = Callable[[str], Iterator[bytes]]
-"""Gives the bytes of a picture by its name; raises ValueError, which says why there are none."""
+"""Yields the bytes of a picture by its name; raises ValueError if it has none."""
 
 Sources = Mapping[str, OpenSource]
-"""Where pictures may lie: how to open them, by the word that a reference uses."""
+"""The sources of pictures: functions that open them, by the key that a reference uses."""
 
 _DATA_URL = re.compile(r"data:[a-z]+/[a-z0-9.+-]+;base64,", re.IGNORECASE)
 
 
 def read_picture(value: Any, sources: Sources) -> Iterable[bytes]:
-    """Give the bytes of a picture.
+    """Return the bytes of a picture.
 
     Raises:
-        ValueError: the value means no picture; the text is fit for the caller.
+        ValueError: the value is no picture; the text may be shown to the caller.
     """
     if isinstance(value, dict):
         return _open_reference(value, sources)
@@ -48,7 +48,7 @@ def _open_reference(value: dict[str, Any], sources: Sources) -> Iterator[bytes]:
         raise ValueError(f"must be a picture as base64 or data URL{_or_reference(sources)}")
     ((word, name),) = value.items()
     if not isinstance(name, str):
-        raise ValueError(f"{word} must be text")
+        raise ValueError(f"{word} must be a string")
     return sources[word](name)
 
 

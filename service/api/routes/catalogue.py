@@ -26,7 +26,7 @@ from service.pictures.checks import MAX_ASPECT, MIN_SIDE_PIXELS
 from service.store import OnlineWorker
 from service.submission.output import list_output_formats
 from service.submission.planning import MAX_PAINTED_PIXELS
-from service.waiting.streams import count_seats
+from service.waiting.streams import count_slots
 
 
 def build_blueprint() -> Blueprint:
@@ -97,7 +97,7 @@ def get_limits() -> Response:
             max_finish_within_seconds=_upper_limit("finish_within_seconds"),
             max_ttl_seconds=_upper_limit("ttl_seconds"),
             max_wait_seconds=MAX_WAIT_SECONDS,
-            max_waiting_clients=count_seats(settings.http_threads),
+            max_waiting_clients=count_slots(settings.http_threads),
             max_worker_absence_seconds=settings.worker_absence_seconds,
             max_broker_memory_share=settings.broker_memory_share,
             min_store_free_bytes=settings.store_reserve_bytes,

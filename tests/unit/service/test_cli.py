@@ -73,7 +73,7 @@ def test_cli_lists_the_models_of_the_file(
     [
         ("PAINTJOB_PORT", "70000", "PAINTJOB_PORT: "),
         ("PAINTJOB_PROT", "8000", "PAINTJOB_PROT is no setting of any process"),
-        ("PAINTJOB_HOST", "192.0.2.1", "paintjob: others can reach 192.0.2.1"),
+        ("PAINTJOB_HOST", "192.0.2.1", "paintjob: other machines can reach 192.0.2.1"),
     ],
 )
 @pytest.mark.parametrize("command", ["up", "serve"])

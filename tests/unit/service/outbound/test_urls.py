@@ -22,7 +22,7 @@ OPEN = OutboundPolicy(allow_http=True, allow_private=True)
         ("ftp://8.8.8.8/", "absolute https"),
         ("file:///etc/passwd", "absolute https"),
         ("gopher://8.8.8.8/", "absolute https"),
-        ("http://8.8.8.8/", "must be https"),
+        ("http://8.8.8.8/", "must be an https URL"),
         ("https://user:word@8.8.8.8/", "user or a password"),
         ("https://user@8.8.8.8/", "user or a password"),
         ("https://8.8.8.8/#part", "fragment"),

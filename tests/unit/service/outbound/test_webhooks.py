@@ -15,7 +15,7 @@ import pytest
 from standardwebhooks import WebhookVerificationError
 
 from service.outbound.urls import OutboundPolicy
-from service.outbound.webhooks import Letter, Posted, post, sign
+from service.outbound.webhooks import Message, Posted, post, sign
 from service.store import draw_secret
 from tests.support.certificates import make_certificate
 from tests.support.receiver import running_receiver
@@ -26,18 +26,18 @@ LOOPBACK = ["127.0.0.1", "localhost", "127.1", "2130706433", "[::ffff:127.0.0.1]
 BODY = '{"id": "job_1", "prompt": "ein Tür-Schild"}'.encode()
 
 
-def _letter(url: str, *keys: str) -> Letter:
-    return Letter(url, "job_1-3", BODY, keys or (draw_secret(),))
+def _message(url: str, *keys: str) -> Message:
+    return Message(url, "job_1-3", BODY, keys or (draw_secret(),))
 
 
-def _post(letter: Letter, policy: OutboundPolicy = OPEN, seconds: float = 5) -> Posted:
-    return post(letter, policy, time.monotonic() + seconds)
+def _post(message: Message, policy: OutboundPolicy = OPEN, seconds: float = 5) -> Posted:
+    return post(message, policy, time.monotonic() + seconds)
 
 
 def test_post_is_verified_by_the_library_of_the_receiver() -> None:
     key = draw_secret()
     with running_receiver() as receiver:
-        posted = _post(_letter(receiver.url("/hook?a=b"), key))
+        posted = _post(_message(receiver.url("/hook?a=b"), key))
     assert posted == Posted(204)
     (received,) = receiver.received
     received.verify(key)
@@ -51,27 +51,27 @@ def test_post_is_verified_by_the_library_of_the_receiver() -> None:
 def test_post_is_verified_with_either_of_two_keys() -> None:
     old, new = draw_secret(), draw_secret()
     with running_receiver() as receiver:
-        _post(_letter(receiver.url(), new, old))
+        _post(_message(receiver.url(), new, old))
     receiver.received[0].verify(old)
     receiver.received[0].verify(new)
 
 
 def test_sign_is_what_the_document_of_standard_webhooks_shows() -> None:
     """The example of its reference implementation."""
-    letter = Letter(
+    message = Message(
         "https://receiver.example",
         "msg_p5jXN8AQM9LWM0D4loKWxJek",
         b'{"test": 2432232314}',
         ("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",),
     )
-    headers = sign(letter, datetime.fromtimestamp(1614265330, UTC))
+    headers = sign(message, datetime.fromtimestamp(1614265330, UTC))
     assert headers["webhook-signature"] == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
 
 
 def test_post_without_a_key_sends_nothing() -> None:
     with running_receiver() as receiver:
-        letter = Letter(receiver.url(), "job_1-3", BODY, ())
-        assert _post(letter) == Posted(error="no_signing_key")
+        message = Message(receiver.url(), "job_1-3", BODY, ())
+        assert _post(message) == Posted(error="no_signing_key")
     assert receiver.received == []
 
 
@@ -90,14 +90,14 @@ def test_post_without_a_key_sends_nothing() -> None:
 )
 def test_post_tells_what_was_answered(status: int, posted: Posted) -> None:
     with running_receiver(lambda _: status) as receiver:
-        assert _post(_letter(receiver.url())) == posted
+        assert _post(_message(receiver.url())) == posted
     assert posted.is_final == (status == 410)
 
 
 def test_post_follows_no_redirect() -> None:
     with running_receiver() as target, running_receiver(lambda _: 307) as receiver:
         receiver.headers["Location"] = target.url()
-        assert _post(_letter(receiver.url())) == Posted(307, "redirected")
+        assert _post(_message(receiver.url())) == Posted(307, "redirected")
     assert target.received == []
 
 
@@ -117,7 +117,7 @@ def test_post_speaks_ipv6() -> None:
         thread = threading.Thread(target=serve, args=(listener, heard))
         thread.start()
         port = listener.getsockname()[1]
-        assert _post(_letter(f"http://[::1]:{port}/")) == Posted(204)
+        assert _post(_message(f"http://[::1]:{port}/")) == Posted(204)
         thread.join()
     assert f"Host: [::1]:{port}".encode() in heard[0]
 
@@ -127,20 +127,20 @@ def test_post_knocks_at_no_private_door(host: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.settimeout(0)
         url = f"https://{host}:{listener.getsockname()[1]}/"
-        assert _post(_letter(url), STRICT) == Posted(error="address_refused")
+        assert _post(_message(url), STRICT) == Posted(error="address_refused")
         with pytest.raises(BlockingIOError):
             listener.accept()
 
 
 def test_post_refuses_what_the_operator_no_longer_allows() -> None:
-    assert _post(_letter("http://8.8.8.8/"), STRICT) == Posted(error="url_refused")
+    assert _post(_message("http://8.8.8.8/"), STRICT) == Posted(error="url_refused")
 
 
 def test_post_tells_what_does_not_answer() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-    assert _post(_letter(f"http://127.0.0.1:{port}/")) == Posted(error="unreachable")
-    assert _post(_letter("http://a..b/")) == Posted(error="unresolvable")
+    assert _post(_message(f"http://127.0.0.1:{port}/")) == Posted(error="unreachable")
+    assert _post(_message("http://a..b/")) == Posted(error="unresolvable")
 
 
 @contextmanager
@@ -182,14 +182,14 @@ def test_post_ends_in_time_whatever_the_receiver_does(
 ) -> None:
     with _talking(talk) as port:
         started = time.monotonic()
-        posted = _post(_letter(f"http://127.0.0.1:{port}/"), seconds=0.4)
+        posted = _post(_message(f"http://127.0.0.1:{port}/"), seconds=0.4)
         assert time.monotonic() - started < 2
     assert posted == Posted(error="timeout")
 
 
 def test_post_ends_in_time_when_tls_never_comes_about() -> None:
     with _talking(_say_nothing) as port:
-        posted = _post(_letter(f"https://127.0.0.1:{port}/"), seconds=0.4)
+        posted = _post(_message(f"https://127.0.0.1:{port}/"), seconds=0.4)
     assert posted == Posted(error="timeout")
 
 
@@ -202,7 +202,7 @@ def test_post_gives_up_endless_headers() -> None:
             return
 
     with _talking(talk) as port:
-        assert _post(_letter(f"http://127.0.0.1:{port}/")) == Posted(error="invalid_answer")
+        assert _post(_message(f"http://127.0.0.1:{port}/")) == Posted(error="invalid_answer")
 
 
 def test_post_reads_no_body() -> None:
@@ -212,7 +212,7 @@ def test_post_reads_no_body() -> None:
         ended.wait()
 
     with _talking(talk) as port:
-        assert _post(_letter(f"http://127.0.0.1:{port}/")) == Posted(200)
+        assert _post(_message(f"http://127.0.0.1:{port}/")) == Posted(200)
 
 
 def test_post_checks_the_certificate_against_the_name(tmp_path: Path) -> None:
@@ -221,9 +221,9 @@ def test_post_checks_the_certificate_against_the_name(tmp_path: Path) -> None:
     tls.load_cert_chain(certificate)
     with running_receiver(tls=tls) as receiver:
         deadline = time.monotonic() + 5
-        good = _letter(receiver.url(host="localhost"))
+        good = _message(receiver.url(host="localhost"))
         assert post(good, OPEN, deadline) == Posted(error="tls_failed")
         assert post(good, OPEN, deadline, certificate) == Posted(204)
-        other = _letter(receiver.url(host="127.0.0.1"))
+        other = _message(receiver.url(host="127.0.0.1"))
         assert post(other, OPEN, deadline, certificate) == Posted(error="tls_failed")
     assert len(receiver.received) == 1

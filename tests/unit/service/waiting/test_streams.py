@@ -12,7 +12,7 @@ from service.contract.errors import TooManyWaiters
 from service.contract.jobs import Progress
 from service.local.broker import EmbeddedBroker
 from service.store import JobStore, StoredEvent, connect
-from service.waiting.streams import QUEUE_EVENTS, Streams, Waiter, count_seats
+from service.waiting.streams import QUEUE_EVENTS, Streams, Waiter, count_slots
 from tests.support.records import PROGRESS, claim, submit, succeed
 from tests.support.stack import wait_for
 
@@ -45,7 +45,7 @@ def _drain(waiter: Waiter, seconds: float = 5.0) -> list[StoredEvent]:
     ("threads", "seats"), [(1, 1), (2, 1), (8, 4), (48, 24), (64, 32), (160, 128)]
 )
 def test_seats_leave_threads_for_short_requests(threads: int, seats: int) -> None:
-    assert count_seats(threads) == seats
+    assert count_slots(threads) == seats
 
 
 def test_waiter_hears_what_happens_after_it_joined(store: JobStore, streams: Streams) -> None:
