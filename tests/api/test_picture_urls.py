@@ -306,7 +306,7 @@ def test_batch_that_goes_on_keeps_what_was_accepted_whatever_lies_there_now(
     item = {"operation": "outpaint", "image": {"url": host.url("/a.png")}, "left": 8}
     store = context_of(client.application).store
     with monkeypatch.context() as patch:
-        patch.setattr(store, "close_batch", _raise)
+        patch.setattr(store.batches, "close", _raise)
         first = post_form(client, "/batches", {"batch": json.dumps({"items": [item]})}, _KEY)
         assert first.status_code == 500
     host.put("/a.png", picture(80, 80))
