@@ -1,11 +1,12 @@
 # Everything a developer does, each as one word. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-generate test test-fast test-whole check audit sbom hash-pins pin-images format openapi cov bench bench-peers bench-seams bench-self bench-everyday bench-weightfree clean
+.PHONY: help demo demo-generate test test-fast test-whole check audit sbom soak hash-pins pin-images format openapi cov bench bench-peers bench-seams bench-self bench-everyday bench-weightfree clean
 
 # The first Python that is new enough; name another one with `make PYTHON=… demo`.
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 	$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null \
 	&& echo $$python && break; done)
+SEED ?= 1
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 PINS := deploy/requirements
@@ -57,6 +58,9 @@ format: .venv/dev.stamp ## format the code and repair what can be repaired
 
 openapi: .venv/dev.stamp ## write openapi.yaml from the models and routes
 	$(BIN)/python -m service.api.openapi
+
+soak: .venv/dev.stamp ## ten minutes of the whole service under random faults (SEED=1), with a report
+	$(BIN)/paintjob chaos --seed $(SEED) --seconds 600 --submissions 2000 --faults-per-minute 20 --report soak.html
 
 cov: .venv/dev.stamp .venv/gateway.stamp ## run all tests and report branch coverage
 	$(BIN)/coverage erase

@@ -22,6 +22,7 @@ from service.contract.errors import PaintjobError
 from service.contract.settings import PREFIX, SharedSettings, read_settings
 from service.contract.version import get_version
 from service.local.broker import BrokerError
+from service.local.chaos.command import chaos
 from service.local.deployment import UpOptions, run_up
 from service.local.settings import UpSettings, complete
 from service.local.supervisor import StartError
@@ -38,6 +39,7 @@ app.add_typer(keys_app, name="keys")
 app.add_typer(submit_app, name="submit")
 app.add_typer(webhooks_app, name="webhooks")
 app.command()(verify)
+app.command()(chaos)
 
 DataDir = Annotated[
     Path | None, typer.Option(help="Folder of blobs, broker and logs [PAINTJOB_DATA_DIR].")

@@ -87,7 +87,7 @@ class Deployment:
         reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # nosec B104 # noqa: S104 - compared
         return f"http://[{reachable}]:{port}" if ":" in reachable else f"http://{reachable}:{port}"
 
-    def api(self) -> Program:
+    def api(self) -> ChildProcess:
         """Give the HTTP service."""
         descriptor = self._listener.fileno()
         argv = [
@@ -98,12 +98,12 @@ class Deployment:
             "api", argv, lambda _: self._api_is_ready(), API_GRACE_SECONDS, pass_fds=(descriptor,)
         )
 
-    def courier(self) -> Program:
+    def courier(self) -> ChildProcess:
         """Give the process that reaps and wipes."""
         argv = [sys.executable, "-m", "service.courier"]
         return self._program("courier", argv, lambda _: True, COURIER_GRACE_SECONDS)
 
-    def workers(self) -> list[Program]:
+    def workers(self) -> list[ChildProcess]:
         """Give the workers: those asked for of the weight-free queue, one of every other queue."""
         queues = read_catalogue(self._settings).queues()
         others = [queue for queue in queues if queue != CPU_QUEUE]
@@ -116,7 +116,7 @@ class Deployment:
         """Close the connection to the broker."""
         self._store.redis.close()
 
-    def _worker(self, queue: str, number: int) -> Program:
+    def _worker(self, queue: str, number: int) -> ChildProcess:
         name = f"{queue.replace(':', '-')}-{number}"
 
         # Another name each time: the presence of a dead one is not to be taken for its successor's.
@@ -143,7 +143,7 @@ class Deployment:
         *,
         extra_env: Callable[[int], dict[str, str]] = lambda _: {},
         pass_fds: tuple[int, ...] = (),
-    ) -> Program:
+    ) -> ChildProcess:
         log_file = None if self._options.verbose else self._data_dir / "logs" / f"{name}.log"
         return ChildProcess(
             name,
@@ -205,7 +205,8 @@ def run_up(
             stages = [[BrokerProgram(broker)]]
         deployment = Deployment(settings, environ, options, broker_url, listener)
         stack.callback(deployment.close)
-        stages = [deployment.workers(), [deployment.api()], [deployment.courier()], *stages]
+        workers: list[Program] = [*deployment.workers()]
+        stages = [workers, [deployment.api()], [deployment.courier()], *stages]
         if settings.asks_for_keys:
             tell("Callers need an API key; `paintjob keys create --tenant NAME` makes one")
         tell(f"Starting Paintjob; data and logs are in {settings.data_dir.expanduser().absolute()}")

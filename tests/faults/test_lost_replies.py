@@ -14,8 +14,8 @@ from service.contract.errors import BrokerUnavailable
 from service.contract.jobs import BatchPlace, JobSpec
 from service.contract.keys import SCOPES, KeyLimits
 from service.contract.names import CPU_QUEUE
+from service.local.chaos.reply_cutter import ReplyCutter
 from service.store import SCRIPTS, Idempotency, JobStore, TakenWebhook, connect
-from tests.support.proxy import ReplyCutter
 from tests.support.records import (
     FAILURE,
     LIMITS,
