@@ -17,7 +17,7 @@ from worker.imaging.decoding import decode_picture
 from worker.imaging.picture import to_uint8
 
 Kind = Literal[
-    "flat", "graded", "product", "sprite", "graphic", "screenshot", "unique", "wall"
+    "flat", "graded", "product", "sprite", "graphic", "screenshot", "unique", "wall", "photo"
 ]  # fmt: skip
 KINDS: tuple[Kind, ...] = (
     "flat", "graded", "product", "sprite", "graphic", "screenshot", "unique", "wall"

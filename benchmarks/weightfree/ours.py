@@ -12,7 +12,7 @@ import numpy as np
 
 from benchmarks.weightfree.painting import Painting
 from service.contract.geometry import Geometry, Margins, plan_margins
-from service.contract.params import OutpaintParams
+from service.contract.params import InpaintParams, OutpaintParams
 from worker.engines.base import Canvas
 from worker.engines.mirror import MirrorEngine, reflect
 from worker.imaging import ImageArray, MaskArray
@@ -39,7 +39,9 @@ def paint_patch(quality: str) -> Callable[[ImageArray, MaskArray, int], Painting
     """Give patch completion of a quality: `fast`, `balanced` or `best`."""
 
     def paint(image: ImageArray, mask: MaskArray, seed: int) -> Painting:
-        return _complete(image, mask, seed, quality=quality)
+        engine: Any = importlib.import_module("worker.engines.patch").PatchEngine()
+        params = InpaintParams.model_validate({"quality": quality})
+        return _as_painting(engine.paint([Canvas(image, mask, params, seed)], _ignore)[0])
 
     return paint
 

@@ -81,7 +81,10 @@ class OutputAnswer(Answer):
     bytes: int
     sha256: str
     seed: int
-    estimate: float | None = Field(description="The engine's own opinion of the result, 0..1.")
+    estimate: float | None = Field(
+        description="How like the right answer the method thinks its result is, 0..1: its MS-SSIM "
+        "to the truth, judged from what can be seen without it. Null where it does not judge."
+    )
     proof: Proof
 
 

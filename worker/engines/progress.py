@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from worker.engines.base import Canvas, Painted, StepCallback
+from worker.engines.estimate import judge
 
 STEPS: Final = 1000
 """What progress of one canvas is told in: canvases of a batch differ in their rounds."""
@@ -33,15 +34,15 @@ def paint_each(
     on_step: StepCallback,
     paint_one: Callable[[Canvas, StepCallback], Painted],
 ) -> list[Painted]:
-    """Paint one canvas after the other.
+    """Paint one canvas after the other, and judge each.
 
     Args:
         canvases: what to paint.
         on_step: is told thousandths done of each canvas, and of all.
-        paint_one: paints one, telling its own progress.
+        paint_one: paints one, telling its own progress; its estimate is of the fit alone.
     """
-    count = len(canvases)
-    return [
-        paint_one(canvas, share_of(on_step, index / count, (index + 1) / count, STEPS * count))
-        for index, canvas in enumerate(canvases)
-    ]
+    count, painted = len(canvases), []
+    for index, canvas in enumerate(canvases):
+        tell = share_of(on_step, index / count, (index + 1) / count, STEPS * count)
+        painted.append(judge(canvas, paint_one(canvas, tell)))
+    return painted

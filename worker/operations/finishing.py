@@ -18,12 +18,10 @@ from worker.imaging.compositing import paste_back
 from worker.imaging.encoding import encode_picture
 from worker.imaging.picture import Picture
 from worker.imaging.proving import prove
+from worker.operations.confidence import find_doubt
 from worker.operations.manifest import File, describe_actions, make_manifest
 from worker.operations.marking import MARKED, Marking
 from worker.operations.preparation import Prepared, read_input
-
-LOW_CONFIDENCE = 0.35
-"""Estimate below which a result is told to be doubtful."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -167,26 +165,9 @@ def check_painted(prepared: Prepared, painted: object) -> None:
 def output_warnings(prepared: Prepared, painted: Sequence[Painted]) -> list[JobWarning]:
     """Give what the caller should know about the outputs, each thing once."""
     found = [warning for one in painted for warning in one.warnings]
-    estimates = [one.estimate for one in painted if one.estimate is not None]
-    if estimates and min(estimates) < LOW_CONFIDENCE:
-        found.append(_low_confidence(prepared, min(estimates)))
+    found += find_doubt(prepared.row.spec, painted)
     alpha = prepared.picture.alpha
     if prepared.row.spec.params.output_format == "jpeg" and alpha is not None and alpha.min() < 255:
         detail = "JPEG has no transparency: the picture was laid on white. Ask for png to keep it."
         found.append(JobWarning(code="alpha_dropped", detail=detail))
     return list(dict.fromkeys(found))
-
-
-def _low_confidence(prepared: Prepared, estimate: float) -> JobWarning:
-    """Say that the result may be poor, and what would help."""
-    spec = prepared.row.spec
-    if spec.method == "generate":
-        # The only model that estimates is the built-in one, which has no weights.
-        size = "a smaller mask" if spec.operation == "inpaint" else "smaller margins"
-        help_ = f"another seed, {size}, or a model with weights"
-    elif spec.operation == "inpaint":
-        help_ = "a smaller mask, a source_mask of where to copy from, or method generate"
-    else:
-        help_ = "smaller margins, or method generate"
-    detail = f"the method's own estimate of the result is {estimate:.2f}; what may help: {help_}"
-    return JobWarning(code="low_confidence", detail=detail)

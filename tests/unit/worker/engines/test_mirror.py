@@ -84,7 +84,7 @@ def axis_symmetry(image: ImageArray, left: int) -> float:
 def test_mirror_guided_shows_no_axis(style: MirrorStyle | None) -> None:
     image, canvas = canvas_of(120, 90, SIDES, style)
     [painted] = MirrorEngine().paint([canvas], lambda step, steps: None)
-    assert painted.details == {"mirror_style": "guided"}
+    assert painted.details["mirror_style"] == "guided"
     assert np.array_equal(painted.image[:90, 30:150], image)
     assert axis_symmetry(painted.image, 30) < 0.9
     assert painted.estimate is not None and 0 < painted.estimate < 1

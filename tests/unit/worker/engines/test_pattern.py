@@ -83,7 +83,7 @@ def test_pattern_fills_with_patches_what_a_single_step_does_not_reach() -> None:
 
 def test_pattern_falls_back_to_patches_where_nothing_comes_again() -> None:
     painted = paint(canvas_of(make_rgb("graphics", 120, 100), RIGHT))
-    assert painted.details == {"pattern": "patches"}
+    assert painted.details["pattern"] == "patches"
     assert painted.estimate is not None and 0 < painted.estimate < 1
 
 

@@ -1,0 +1,56 @@
+"""From what can be seen to an estimate: a sum of weighted features through a logistic curve."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Final
+
+INTERCEPT: Final = 3.54
+
+WEIGHTS: Final[Mapping[str, float]] = {
+    "misfit": 0.62,
+    "depth": 0.40,
+    "share": 0.60,
+    "dull": 0.57,
+    "wild": 0.75,
+    "unsure": 0.90,
+    "texture": 0.38,
+    "invented": 0.50,
+    "strange": 3.44,
+    "strokes": 0.53,
+}
+"""How much each feature takes away. No weight is below 0: a feature can only give cause for doubt.
+
+Fitted by `python -m benchmarks.everyday.calibrate` to the multi-scale structural similarity of
+results to their truths: everyday pictures made from seeds of their own, and photos with holes."""
+
+
+def estimate_from(evidence: Mapping[str, float]) -> float:
+    """Return an estimate, 0 .. 1: the MS-SSIM to the truth that such evidence came with."""
+    doubt = sum(weight * evidence[name] for name, weight in WEIGHTS.items())
+    return 1.0 / (1.0 + math.exp(doubt - INTERCEPT))
+
+
+REASONS: Final[Mapping[str, str]] = {
+    "misfit": "the copied pieces do not fit each other well",
+    "depth": "the hole is deep",
+    "share": "a large part of the picture was painted",
+    "dull": "what was painted is smoother than what lies around it",
+    "wild": "what was painted is rougher than what lies around it",
+    "unsure": "no even ground lies around the hole",
+    "texture": "what lies around the hole is rough",
+    "invented": "things were painted on what is even ground all around",
+    "strange": "colors were painted that nothing beside the hole has",
+    "crossed": "many edges run into the hole",
+    "strokes": "writing or other thin strokes lie beside the hole",
+}
+"""What each feature means, as a warning says it."""
+
+
+def name_doubt(evidence: Mapping[str, float]) -> str | None:
+    """Return what takes most away from an estimate, in words; `None` without evidence."""
+    known = [name for name in WEIGHTS if name in evidence]
+    if not known:
+        return None
+    return REASONS[max(known, key=lambda name: WEIGHTS[name] * evidence[name])]
