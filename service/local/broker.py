@@ -33,7 +33,7 @@ _LOCK_WAIT_SECONDS = 2.0
 
 
 class BrokerError(Exception):
-    """The embedded broker cannot be started; the text says why and what to do."""
+    """Error: the embedded broker cannot be started; the text has the cause and what to do."""
 
 
 class EmbeddedBroker:
@@ -75,7 +75,7 @@ class EmbeddedBroker:
 
     @property
     def is_running(self) -> bool:
-        """Whether the server's process lives."""
+        """True if the server's process is running."""
         return self._child is not None and self._child.is_running
 
     def start(self) -> str:
@@ -121,12 +121,12 @@ class EmbeddedBroker:
             self._child.kill()
 
     def answers(self) -> bool:
-        """Whether the server answers PING."""
+        """Return whether the server answers PING."""
         client = redis.Redis(unix_socket_path=str(self._socket), socket_timeout=2.0)
         try:
             return bool(client.ping())
         except redis.RedisError:
-            # Loading its data also counts as not yet.
+            # A server that is still loading its data counts as not ready.
             return False
         finally:
             client.close()
@@ -136,8 +136,8 @@ class EmbeddedBroker:
         return (self._runtime_directory or self._directory) / "broker.sock"
 
     def _launch(self, binary: Path) -> None:
-        # The server inherits the lock: a second one is kept out for as long as the first lives,
-        # even when the process that started it was killed.
+        # The server inherits the lock, which excludes a second one while the first is running, even
+        # if the process that started it was killed.
         lock_fds = [] if self._lock is None else [self._lock]
         argv = [str(binary), *_server_options(self._directory, self._socket)]
         argv += ["--maxmemory", str(self._max_memory_bytes)]
@@ -157,7 +157,7 @@ class EmbeddedBroker:
 
     def _release(self) -> None:
         if self._lock is None:
-            # Nothing is ours; the files may be another broker's.
+            # The lock is not ours, and the files may be another broker's.
             return
         self._url_file.unlink(missing_ok=True)
         self._socket.unlink(missing_ok=True)
@@ -190,7 +190,7 @@ def find_server_binary() -> Path:
 
 
 def _server_options(directory: Path, socket: Path) -> list[str]:
-    """Give the server's options: private, durable, and rather refusing writes than losing keys."""
+    """Return the server's options: private, durable, and refusing writes before losing keys."""
     return [
         *("--port", "0"),
         *("--unixsocket", str(socket)),
@@ -205,7 +205,7 @@ def _server_options(directory: Path, socket: Path) -> list[str]:
 
 
 def _choose_runtime_directory(directory: Path) -> Path:
-    """Give a folder whose socket paths are short enough for the kernel."""
+    """Return a folder whose socket paths are short enough for the kernel."""
     if len(os.fsencode(directory / "broker.sock")) <= MAX_SOCKET_PATH_BYTES:
         return directory
     # Not TMPDIR, which may be long itself. mkdtemp makes it 0700 under a name nobody can foresee.

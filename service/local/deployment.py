@@ -1,4 +1,4 @@
-"""Which programs make up a deployment on one machine, and how they are found ready."""
+"""The programs of a deployment on one machine, and the checks that they are ready."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ from service.local.supervisor import Program, Supervisor
 API_GRACE_SECONDS = 45.0
 COURIER_GRACE_SECONDS = 15.0
 WORKER_MARGIN_SECONDS = 15.0
-"""What a worker gets beyond its drain to end in order."""
+"""Time that a worker gets beyond its drain to end in order."""
 
 READY_LINE = "Paintjob is ready at "
-"""What the line with the URL begins with; programs that start `up` look for it."""
+"""Beginning of the line with the URL; programs that start `up` search for it."""
 
 _PRESENT = frozenset({"idle", "busy"})
 
 
 @dataclass(frozen=True)
 class UpOptions:
-    """What the command line adds to the settings.
+    """Options of the command line besides the settings.
 
     Attributes:
         workers: how many workers serve the weight-free methods, >= 1.
@@ -82,13 +82,13 @@ class Deployment:
 
     @property
     def url(self) -> str:
-        """Where the API is to be reached from this machine."""
+        """URL of the API on this machine."""
         host, port = self._listener.getsockname()[:2]
         reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # nosec B104 # noqa: S104 - compared
         return f"http://[{reachable}]:{port}" if ":" in reachable else f"http://{reachable}:{port}"
 
     def api(self) -> ChildProcess:
-        """Give the HTTP service."""
+        """Build the program of the HTTP service."""
         descriptor = self._listener.fileno()
         argv = [
             *(sys.executable, "-m", "gunicorn", "--config", "python:service.api.gunicorn_conf"),
@@ -99,12 +99,12 @@ class Deployment:
         )
 
     def courier(self) -> ChildProcess:
-        """Give the process that reaps and wipes."""
+        """Build the program of the courier."""
         argv = [sys.executable, "-m", "service.courier"]
         return self._program("courier", argv, lambda _: True, COURIER_GRACE_SECONDS)
 
     def workers(self) -> list[ChildProcess]:
-        """Give the workers: those asked for of the weight-free queue, one of every other queue."""
+        """Build the workers: the requested number for the weight-free queue, one for each other."""
         queues = read_catalogue(self._settings).queues()
         others = [queue for queue in queues if queue != CPU_QUEUE]
         return [
@@ -119,7 +119,7 @@ class Deployment:
     def _worker(self, queue: str, number: int) -> ChildProcess:
         name = f"{queue.replace(':', '-')}-{number}"
 
-        # Another name each time: the presence of a dead one is not to be taken for its successor's.
+        # A new name each time, so that a dead worker's presence does not count for its successor.
         def worker_name(start: int) -> str:
             return f"{socket.gethostname()}-{os.getpid()}-{name}-{start}"
 
@@ -157,7 +157,7 @@ class Deployment:
 
     def _api_is_ready(self) -> bool:
         try:
-            # Not through a proxy of the environment: this is our own machine.
+            # Without a proxy of the environment: this is our own machine.
             answer = httpx2.get(f"{self.url}/health/ready", timeout=1.0, trust_env=False)
         except httpx2.TransportError:
             return False
@@ -177,7 +177,7 @@ def run_up(
     settings: UpSettings,
     environ: Mapping[str, str],
     options: UpOptions,
-    tell: Callable[[str], None],
+    report: Callable[[str], None],
 ) -> None:
     """Run a whole deployment until SIGINT, SIGTERM or SIGHUP; call from the main thread.
 
@@ -185,7 +185,7 @@ def run_up(
         settings: as read from `environ`.
         environ: what the programs inherit.
         options: what the command line adds.
-        tell: takes one line for people.
+        report: receives one line for people.
 
     Raises:
         BrokerError: the embedded broker cannot be started.
@@ -208,10 +208,12 @@ def run_up(
         workers: list[Program] = [*deployment.workers()]
         stages = [workers, [deployment.api()], [deployment.courier()], *stages]
         if settings.asks_for_keys:
-            tell("Callers need an API key; `paintjob keys create --tenant NAME` makes one")
-        tell(f"Starting Paintjob; data and logs are in {settings.data_dir.expanduser().absolute()}")
-        Supervisor(stages, tell).run(lambda: tell(READY_LINE + deployment.url))
-        tell("Paintjob has stopped")
+            report("Callers need an API key; create one: `paintjob keys create --tenant NAME`")
+        report(
+            f"Starting Paintjob; data and logs are in {settings.data_dir.expanduser().absolute()}"
+        )
+        Supervisor(stages, report).run(lambda: report(READY_LINE + deployment.url))
+        report("Paintjob has stopped")
 
 
 def open_listener(host: str, port: int) -> socket.socket:

@@ -16,7 +16,7 @@ class BrokerProgram:
 
     @property
     def is_running(self) -> bool:
-        """Whether the server's process lives."""
+        """True if the server's process is running."""
         return self._broker.is_running
 
     def start(self) -> None:
@@ -28,11 +28,11 @@ class BrokerProgram:
         self._broker.start()
 
     def is_ready(self) -> bool:
-        """Whether it answers."""
+        """Return whether it answers."""
         return self._broker.answers()
 
     def describe(self) -> str:
-        """Tell its URL, or that it ended."""
+        """Return its URL, or that it has ended."""
         return self._broker.url if self.is_running else "ended"
 
     def terminate(self) -> None:
@@ -40,9 +40,9 @@ class BrokerProgram:
         self._broker.stop()
 
     def wait(self, timeout_seconds: float) -> bool:
-        """Tell whether it has stopped."""
+        """Return whether it has stopped."""
         return not self._broker.is_running
 
     def kill(self) -> None:
-        """Kill it; the lock on its directory is kept, because it will be started again."""
+        """Kill it; the lock on its directory is kept for the restart."""
         self._broker.kill()

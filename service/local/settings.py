@@ -1,4 +1,4 @@
-"""What `paintjob up` itself must know of the environment that it hands on."""
+"""Settings of `paintjob up` itself, from the environment that its programs inherit."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _SELF_MODEL = f"{PREFIX}SELF_MODEL"
 
 
 def complete(environ: Mapping[str, str]) -> dict[str, str]:
-    """Give the environment with what follows from what is installed here.
+    """Return the environment, with settings added that depend on what is installed.
 
-    The built-in model needs no weights but torch: where that is installed it is served, unless the
-    environment says otherwise.
+    The built-in model needs torch but no weights: with torch installed it is served, unless the
+    environment disables it.
     """
     if environ.get(_SELF_MODEL):
         return dict(environ)
@@ -26,7 +26,7 @@ def complete(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 class UpSettings(ServiceSettings):
-    """The API's settings, how long workers may take to stop, and what the broker may use."""
+    """The API's settings, the time that workers get to stop, and the broker's memory."""
 
     # The worker's own default, which this side may not import; a test compares.
     drain_seconds: float = Field(30.0, ge=0)

@@ -1,4 +1,4 @@
-"""Keeps programs running: starts them, waits for them, restarts what dies, stops them in order."""
+"""The supervisor: starts programs, restarts those that end, stops all in order."""
 
 from __future__ import annotations
 
@@ -14,29 +14,29 @@ POLL_SECONDS = 0.05
 FIRST_DELAY_SECONDS = 0.5
 MAX_DELAY_SECONDS = 30.0
 STEADY_SECONDS = 60.0
-"""A program that ran for so long starts with the first delay again."""
+"""A program that ran this long is restarted with the first delay again."""
 MAX_START_DEATHS = 4
-"""Deaths of one program before all were ready once, after which the start is given up."""
+"""Failures of one program, before all were ready once, that end the start."""
 HURRIED_SECONDS = 5.0
-"""What a second signal leaves of the grace."""
+"""Grace time after a second signal."""
 
 
 class Program(Protocol):
-    """What the supervisor keeps running."""
+    """A program that the supervisor keeps running."""
 
     @property
     def name(self) -> str:
-        """What status lines call it."""
+        """Its name in status lines."""
         ...
 
     @property
     def grace_seconds(self) -> float:
-        """How long it may take to stop before it is killed."""
+        """Seconds that it may take to stop before it is killed."""
         ...
 
     @property
     def is_running(self) -> bool:
-        """Whether it was started and has not ended."""
+        """True if it was started and has not ended."""
         ...
 
     def start(self) -> None:
@@ -48,28 +48,28 @@ class Program(Protocol):
         ...
 
     def is_ready(self) -> bool:
-        """Whether it does its work; asked while it runs, must answer within about a second."""
+        """Return whether it is ready; called while it runs, must return within about a second."""
         ...
 
     def describe(self) -> str:
-        """Tell where it is, or what became of it, in a few words."""
+        """Return its address or its outcome, in a few words."""
         ...
 
     def terminate(self) -> None:
-        """Ask it to stop; asked again, to hurry."""
+        """Ask it to stop; a second call asks it to hurry."""
         ...
 
     def wait(self, timeout_seconds: float) -> bool:
-        """Wait for its end; tells whether it came."""
+        """Wait for its end; return whether it has ended."""
         ...
 
     def kill(self) -> None:
-        """End it at once, with what it left behind."""
+        """End it at once, with all its child processes."""
         ...
 
 
 class StartError(Exception):
-    """A program died again and again before everything was ready; the text says which."""
+    """Error: a program ended repeatedly before all were ready; the text names it."""
 
 
 @dataclass
@@ -87,12 +87,12 @@ class Supervisor:
     Args:
         stages: the programs in the order in which they stop, stage after stage; they start the
             other way round, so that nothing runs without what it needs.
-        tell: takes one line for people.
+        report: receives one line for people.
     """
 
-    def __init__(self, stages: Sequence[Sequence[Program]], tell: Callable[[str], None]) -> None:
+    def __init__(self, stages: Sequence[Sequence[Program]], report: Callable[[str], None]) -> None:
         self._stages = [[_Watched(program) for program in stage] for stage in stages]
-        self._tell = tell
+        self._report = report
         self._signals = 0
         self._was_ready = False
 
@@ -100,10 +100,10 @@ class Supervisor:
         """Run everything until SIGINT, SIGTERM or SIGHUP; call from the main thread.
 
         Args:
-            on_ready: called once, when every program is ready for the first time.
+            on_ready: called once, when all programs are ready for the first time.
 
         Raises:
-            StartError: a program does not come up; everything has been stopped.
+            StartError: a program does not start; all programs were stopped.
         """
         with self._catch_signals():
             try:
@@ -128,11 +128,11 @@ class Supervisor:
         watched.is_ready = False
         watched.restart_at = None
         watched.started_at = time.monotonic()
-        self._say(watched, "starting")
+        self._report_state(watched, "starting")
         try:
             watched.program.start()
         except Exception as error:  # whatever it was, the others go on
-            self._bury(watched, str(error))
+            self._note_end(watched, str(error))
 
     def _look_after(self, watched: _Watched) -> None:
         now = time.monotonic()
@@ -140,13 +140,13 @@ class Supervisor:
             if now >= watched.restart_at:
                 self._start(watched)
         elif not watched.program.is_running:
-            self._bury(watched, watched.program.describe())
+            self._note_end(watched, watched.program.describe())
         elif not watched.is_ready and watched.program.is_ready():
             watched.is_ready = True
-            self._say(watched, "ready", watched.program.describe())
+            self._report_state(watched, "ready", watched.program.describe())
 
-    def _bury(self, watched: _Watched, reason: str) -> None:
-        """Note a death and when to start again; later each time, unless it had run for long."""
+    def _note_end(self, watched: _Watched, reason: str) -> None:
+        """Record an end, and schedule the restart: later each time, unless it had run for long."""
         watched.program.kill()
         watched.is_ready = False
         lived_seconds = time.monotonic() - watched.started_at
@@ -155,13 +155,13 @@ class Supervisor:
             raise StartError(f"{watched.program.name} does not start: {reason}")
         delay = min(MAX_DELAY_SECONDS, FIRST_DELAY_SECONDS * 2 ** (watched.deaths - 1))
         watched.restart_at = time.monotonic() + delay
-        self._say(watched, "died", f"{reason}; starting again in {delay:g} s")
+        self._report_state(watched, "ended", f"{reason}; restart in {delay:g} s")
 
     def _stop_all(self) -> None:
         for stage in self._stages:
             running = [watched for watched in stage if watched.program.is_running]
             for watched in running:
-                self._say(watched, "stopping")
+                self._report_state(watched, "stopping")
                 watched.program.terminate()
             self._wait_for(running)
 
@@ -169,12 +169,12 @@ class Supervisor:
         """Wait for a stage within its grace; a new signal hurries it, and time out kills it."""
         if not stage:
             return
-        heard = self._signals
+        seen = self._signals
         deadline = time.monotonic() + max(watched.program.grace_seconds for watched in stage)
         left = list(stage)
         while left and time.monotonic() < deadline:
-            if self._signals > heard:
-                heard = self._signals
+            if self._signals > seen:
+                seen = self._signals
                 deadline = min(deadline, time.monotonic() + HURRIED_SECONDS)
                 for watched in left:
                     watched.program.terminate()
@@ -182,10 +182,10 @@ class Supervisor:
         for watched in stage:
             # Those that ended in time too: a child that they left behind must not stay.
             watched.program.kill()
-            self._say(watched, "killed" if watched in left else "stopped")
+            self._report_state(watched, "killed" if watched in left else "stopped")
 
-    def _say(self, watched: _Watched, state: str, detail: str = "") -> None:
-        self._tell(f"  {watched.program.name:<20} {state:<9} {detail}".rstrip())
+    def _report_state(self, watched: _Watched, state: str, detail: str = "") -> None:
+        self._report(f"  {watched.program.name:<20} {state:<9} {detail}".rstrip())
 
     @contextmanager
     def _catch_signals(self) -> Iterator[None]:

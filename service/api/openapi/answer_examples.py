@@ -1,6 +1,6 @@
-"""What each call answers when it succeeds: at least one example for every document.
+"""Examples of successful responses: at least one for every document.
 
-A test asks for one wherever the OpenAPI document describes a JSON answer.
+A test requires one wherever the OpenAPI document describes a JSON response.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from service.documents import schemas
 from service.documents.schemas import Answer
 
 Examples = Mapping[str, Any]
-"""Documents by the name that the reference shows them under."""
+"""Documents by their name in the reference."""
 
 
 @cache
 def build_answer_examples() -> Mapping[tuple[str, int], Examples]:
-    """Build the examples, by the operation's id and the status of its answer."""
+    """Build the examples, by operation id and status."""
     return {
         ("createInpaint", 200): {
             **_jobs("inpaint", "succeeded"),
@@ -77,53 +77,35 @@ def build_answer_examples() -> Mapping[tuple[str, int], Examples]:
 
 _BATCH_ID = "batch_01KAQ3C8T6XW3V1Z0F9B2M4N5P"
 _BATCH_URL = f"/batches/{_BATCH_ID}"
+_BATCH_LINKS = {
+    "self": _BATCH_URL,
+    **{name: f"{_BATCH_URL}/{name}" for name in ("items", "cancel", "deliveries")},
+    "results": f"{_BATCH_URL}/results.zip",
+}
+_NO_COUNTS = dict.fromkeys(
+    ("unfinished", "succeeded", "failed", "canceled", "refused", "deleted"), 0
+)
 _BATCH = {
     "id": _BATCH_ID,
     "status": "running",
     "total": 3,
-    "counts": {
-        "unfinished": 1,
-        "succeeded": 1,
-        "failed": 0,
-        "canceled": 0,
-        "refused": 1,
-        "deleted": 0,
-    },
+    "counts": {**_NO_COUNTS, "unfinished": 1, "succeeded": 1, "refused": 1},
     "fraction": 2 / 3,
     "created_at": "2025-11-22T08:26:40Z",
     "ended_at": None,
     "expires_at": None,
     "tags": ["nightly"],
     "webhook_url": "https://receiver.example/batches",
-    "links": {
-        "self": _BATCH_URL,
-        "items": f"{_BATCH_URL}/items",
-        "results": None,
-        "cancel": f"{_BATCH_URL}/cancel",
-        "deliveries": f"{_BATCH_URL}/deliveries",
-    },
+    "links": {**_BATCH_LINKS, "results": None},
 }
 _BATCH_ENDED = {
     **_BATCH,
     "status": "ended",
-    "counts": {
-        "unfinished": 0,
-        "succeeded": 1,
-        "failed": 0,
-        "canceled": 1,
-        "refused": 1,
-        "deleted": 0,
-    },
+    "counts": {**_NO_COUNTS, "succeeded": 1, "canceled": 1, "refused": 1},
     "fraction": 1.0,
     "ended_at": "2025-11-22T08:26:44Z",
     "expires_at": "2025-11-23T08:26:44Z",
-    "links": {
-        "self": _BATCH_URL,
-        "items": f"{_BATCH_URL}/items",
-        "results": f"{_BATCH_URL}/results.zip",
-        "cancel": None,
-        "deliveries": f"{_BATCH_URL}/deliveries",
-    },
+    "links": {**_BATCH_LINKS, "cancel": None},
 }
 _BATCH_ITEMS = {
     "items": [
@@ -248,7 +230,7 @@ _COMPLETED = (f"{_BATCH_ID}-1", "batch.completed")
 
 
 def _deliver(state: str, webhook_id: str, event: str) -> dict[str, Any]:
-    """Tell of a webhook: refused once, then taken, perhaps to be sent again."""
+    """Build a delivery: refused once, then accepted, perhaps to be sent again."""
     tries = [
         {"at": "2025-11-22T08:26:42.120Z", "seconds": 0.21, "status": 503, "error": "refused"},
         {"at": "2025-11-22T08:26:47.470Z", "seconds": 0.08, "status": 204, "error": None},
@@ -270,20 +252,20 @@ def _jobs(operation: Operation, *statuses: str) -> Examples:
 
 
 def _list_job() -> dict[str, Any]:
-    """Build a page of one job, which is told of as the job itself tells."""
+    """Build a page with one job, whose fields are those of the job's example."""
     job = build_job_example("inpaint", "succeeded")
     listed = {name: job[name] for name in schemas.ListedJob.model_fields if name in job}
     links = {name: job["links"][name] for name in schemas.ListedLinks.model_fields}
     page = {"self": "/jobs?limit=1", "next": "/jobs?limit=1&cursor=MTc2MzgwMDAwMDAwMA"}
-    row = {**listed, "fraction": 1.0, "links": links}
-    return _write(schemas.JobList, {"jobs": [row], "links": page})
+    item = {**listed, "fraction": 1.0, "links": links}
+    return _write(schemas.JobList, {"jobs": [item], "links": page})
 
 
 def _write(model: type[Answer], document: dict[str, Any]) -> dict[str, Any]:
-    """Check a document by its model, which knows every field that there is."""
+    """Validate a document by its model, which requires every field."""
     return model.model_validate(document).model_dump(mode="json")
 
 
 def name_components(groups: Iterable[Examples]) -> dict[str, Any]:
-    """Gather examples under the names that they have as components of the document."""
+    """Return all examples by their names as components of the document."""
     return {f"answer_{name}": {"value": value} for group in groups for name, value in group.items()}

@@ -1,4 +1,4 @@
-"""Schemas of the two request bodies: one parameters model, once as a form and once as JSON."""
+"""Schemas of the request bodies: each parameters model once as a form and once as JSON."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ Schema = dict[str, Any]
 PICTURE_FORMAT = "x-picture"
 
 _PART = "Asked{model}"
-"""Names of what bodies are made of. Answers may show the same, and are then open to more."""
+"""Names of the parts of bodies; the same parts of responses allow more fields."""
 
 EDITS_FORM = "EditsForm"
 
 _EDITS_NOTES = {
-    "image": "The picture, one; `image[]` is taken for the same.",
-    "mask": "As large as the picture; where it is fully transparent is repainted, whatever its "
-    "colors. Without it, where the picture itself is.",
+    "image": "One picture; `image[]` is another name for it.",
+    "mask": "Has the size of the image; its fully transparent part is repainted, whatever its "
+    "colors. Without it, the transparent part of the image.",
 }
 
 _PICTURE_NOTES = {
     "image": "The picture: PNG, JPEG or WebP, one frame, 8 bits a channel.",
-    "mask": "As large as the picture; white is repainted. A PNG, JPEG or WebP of any mode, read by "
-    "luminance (of 16 bits the high byte), not by transparency: where it has some, the warning "
-    "`mask_has_transparency` says so. Or `mask_source`, or `regions`.",
-    "source_mask": "As large as the picture; `patch` copies only from where it is white.",
+    "mask": "Has the size of the image; white is repainted. A PNG, JPEG or WebP of any mode, read "
+    "by luminance (of 16 bits the high byte), not by transparency, which causes the warning "
+    "`mask_has_transparency`. Or `mask_source`, or `regions`.",
+    "source_mask": "Has the size of the image; `patch` copies only from where it is white.",
 }
 
 
 def component_name(operation: Operation, kind: str) -> str:
-    """Give a component's name: `InpaintForm`, `InpaintJson` and so on."""
+    """Return the name of a component: `InpaintForm`, `InpaintJson` and so on."""
     return f"{operation.capitalize()}{kind}"
 
 
@@ -51,14 +51,14 @@ def build_components() -> dict[str, Schema]:
             found[component_name(operation, kind)] = schema
     found["PictureReference"] = {
         "type": "object",
-        "description": "A picture that lies elsewhere; exactly one says where.",
+        "description": "A picture by reference; set exactly one field.",
         "properties": {
             "upload": {"type": "string", "description": "`id` of an upload.", "minLength": 1},
             "url": {
                 "type": "string",
-                "description": "Where it is fetched from, while the request waits: an https URL of "
-                "a host that the operator allows, without user and fragment. Of no host unless "
-                "`GET /limits` says so in `takes_image_urls`.",
+                "description": "The picture is fetched from here while the request waits: an https "
+                "URL of a host that the operator allows, without user and fragment. Only if "
+                "`takes_image_urls` of `GET /limits` is true.",
                 "minLength": 1,
                 "maxLength": MAX_URL_CHARACTERS,
             },
@@ -73,7 +73,7 @@ def build_components() -> dict[str, Schema]:
 
 
 def build_request_body(operation: Operation | Literal["batch", "edits", "upload"]) -> Schema:
-    """Describe the body of an operation, in each type that it takes."""
+    """Describe the body of an operation, in each of its media types."""
     if operation == "batch":
         return _build_batch_body()
     if operation == "edits":
@@ -103,7 +103,7 @@ def _build_batch_body() -> Schema:
     form: Schema = {
         "type": "object",
         "description": f"The batch as JSON in `{BATCH_PART}`; every other part is a picture that "
-        "items name.",
+        "items refer to.",
         "properties": {BATCH_PART: reference},
         "required": [BATCH_PART],
         "additionalProperties": {"type": "string", "format": "binary"},
@@ -155,7 +155,7 @@ def _build_edits_body() -> Schema:
 
 
 def _build_edits_form() -> Schema:
-    """Give their words, with those of ours that may come along."""
+    """Build the form of OpenAI's fields, with our parameters that may be added."""
     schema = EditsForm.model_json_schema(mode="validation")
     ours = _build_form("inpaint")["properties"]
     properties = schema["properties"] | {name: ours[name] for name in sorted(EXTRA_FIELDS)}
@@ -167,7 +167,7 @@ def _build_edits_form() -> Schema:
         **{name: _describe_file(note) for name, note in _EDITS_NOTES.items()},
     }
     schema.pop("title", None)
-    schema["description"] = "What `POST /v1/images/edits` takes."
+    schema["description"] = "The form of `POST /v1/images/edits`."
     schema["required"] = ["image", "prompt"]
     return schema
 
@@ -200,8 +200,8 @@ def _build_form(operation: Operation) -> Schema:
 def _as_json_text(prop: Schema) -> Schema:
     """Describe a list in a form: one field of JSON text.
 
-    As an array it would promise one part for each item (OpenAPI 3.1, encoding object), and so
-    generated clients would send it.
+    An array would mean one part for each item (OpenAPI 3.1, encoding object), and generated
+    clients would send that.
     """
     return {
         "type": "string",
@@ -235,7 +235,7 @@ def _base(operation: Operation) -> Schema:
     model = MODELS[operation]
     template = f"#/components/schemas/{_PART}"
     schema = deepcopy(model.model_json_schema(mode="validation", ref_template=template))
-    schema["description"] = f"What `POST /{operation}` takes."
+    schema["description"] = f"The body of `POST /{operation}`."
     schema["required"] = list(REQUIRED_PICTURES[operation])
     for part in (schema, *schema.get("$defs", {}).values()):
         part.pop("title", None)

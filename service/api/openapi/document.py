@@ -1,4 +1,4 @@
-"""Builds the OpenAPI 3.1 document."""
+"""The OpenAPI 3.1 document."""
 
 from __future__ import annotations
 
@@ -30,28 +30,28 @@ _REF = "#/components/schemas/{model}"
 _SECURITY = "apiKey"
 
 _DESCRIPTION = """\
-Fills a part of a picture or extends it past its borders, and proves what it kept: wherever the mask
-is black, every pixel of a lossless result equals the input's, and `outputs[].proof` says so.
+Repaints a part of a picture or extends it past its borders, and proves what it kept: wherever the
+mask is black, every pixel of a lossless result equals the input's, as `outputs[].proof` documents.
 
-Fields and enum values may be added at any time; clients ignore what they do not know.
+Fields and enum values may be added at any time; clients must ignore unknown ones.
 
-A deployment that listens beyond its own machine asks for an API key, which its operator gives out:
-`Authorization: Bearer pj_…`. All jobs belong to the key's tenant, and nobody else can tell that
-they exist.
+A deployment that other machines can reach requires an API key, which its operator creates:
+`Authorization: Bearer pj_…`. All jobs belong to the key's tenant, and no other tenant can find out
+that they exist.
 """
 
 _TAGS = {
-    "paint": "Hand in work.",
-    "facade": "The same for clients of OpenAI's API, in its words and by its error shape.",
-    "jobs": "Follow it, fetch what came of it, stop it, wipe it.",
+    "paint": "Submit jobs.",
+    "facade": "The same for clients of OpenAI's API, in its format.",
+    "jobs": "Follow jobs, fetch their results, cancel and delete them.",
     "batches": "Many items under one id, and pictures that several requests use.",
-    "catalogue": "What this deployment offers.",
-    "operations": "For those who run the service.",
+    "catalogue": "Methods, models and limits of this deployment.",
+    "operations": "Health and version, for operators.",
 }
 
 
 class _PlainDumper(yaml.SafeDumper):
-    """Writes what is shared twice, rather than once with an alias."""
+    """A dumper that repeats shared values instead of writing aliases."""
 
     def ignore_aliases(self, data: Any) -> bool:
         return True
@@ -112,7 +112,7 @@ def _describe(operation: Operation, problems: ProblemAnswers) -> Schema:
         str(status): _describe_reply(reply, *limits) for status, reply in operation.replies.items()
     }
     document["responses"] = {**replies, **problems.refer(operation)}
-    # The empty one: a deployment on loopback asks nobody.
+    # The empty alternative: a deployment on loopback requires no key.
     document["security"] = [{_SECURITY: [operation.scope]}, {}] if operation.scope else []
     return document
 
@@ -122,8 +122,8 @@ def _describe_key() -> Schema:
         "type": "http",
         "scheme": "bearer",
         "bearerFormat": "pj_{id}_{secret}",
-        "description": "An API key. Its scopes: `jobs:read` for what is fetched, `jobs:write` for "
-        "what hands in work, cancels or deletes.",
+        "description": "An API key. Its scopes: `jobs:read` to read, `jobs:write` to submit, "
+        "cancel and delete.",
     }
 
 
@@ -150,9 +150,9 @@ def _refer(model: type[BaseModel]) -> Schema:
 
 
 def _describe_message(model: type[BaseModel]) -> Schema:
-    """Describe one event of a stream: what OpenAPI 3.2 calls itemSchema, and 3.1 has no word for.
+    """Describe one event of a stream: `itemSchema` of OpenAPI 3.2, which 3.1 does not have.
 
-    Tools that read streams at all take the schema so.
+    Tools that read streams accept the schema in this form.
     """
     data = {"contentMediaType": "application/json", "contentSchema": _refer(model)}
     return {
@@ -184,7 +184,7 @@ def _build_schemas() -> dict[str, Schema]:
 
 
 def _open(schema: Schema) -> Schema:
-    """Say of an answer that every field is there, and that more may come."""
+    """Mark every field of a response as present, and allow more fields."""
     schema.pop("additionalProperties", None)
     properties: Mapping[str, Schema] = schema.get("properties", {})
     for prop in properties.values():

@@ -1,4 +1,4 @@
-"""Bodies that are accepted, for the OpenAPI document: one for each way to say it."""
+"""Bodies that are accepted, for the OpenAPI document: one for each form of the parameters."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _CUT_OUT = (
     "n+AoyGWNw0EW81WM5kQAAAAAAAAAzOa2F9n0ZQIAAAAAAID1/0CZAAAAAAAAAAAAAAAAAABgOeAD"
     "n+QEAlo9UxoAAAAASUVORK5CYII="
 )
-"""Gray with a square that is transparent."""
+"""Gray with a transparent square."""
 
 EXAMPLES: Mapping[Operation, Mapping[str, dict[str, Any]]] = {
     "inpaint": {
@@ -56,9 +56,9 @@ EXAMPLES: Mapping[Operation, Mapping[str, dict[str, Any]]] = {
         "zoom_out": {"zoom_out": 1.5, "overlap": 4, "method": "pattern"},
     },
 }
-"""By operation and name, the fields that a body has beside the picture."""
+"""The fields of a body besides the picture, by operation and name."""
 
 
 def build_example(operation: Operation, name: str = "smallest") -> dict[str, Any]:
-    """Give a JSON body that is accepted."""
+    """Return a JSON body that is accepted."""
     return {"image": SAMPLES["image"], **EXAMPLES[operation][name]}

@@ -1,4 +1,4 @@
-"""What is sent to the `webhook_url` of a job or a batch, for the OpenAPI document."""
+"""Webhooks of jobs and batches, for the OpenAPI document."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ _HEADERS = {
 
 
 def describe_webhooks() -> dict[str, Any]:
-    """Describe what a receiver takes and may answer."""
+    """Describe the requests to a receiver, and its possible responses."""
     return {
         "jobChanged": _describe(
             "receiveJob",
             "jobs",
-            "A job began or ended",
-            "The body is the job, without its place in the queue; `status` says what happened.",
+            "A job has started or ended",
+            "The body is the job, without its position in the queue; `status` is the event.",
             "Job",
         ),
         "batchCompleted": _describe(
             "receiveBatch",
             "batches",
             "A batch has ended",
-            "The body is the batch; `counts` says how its items ended. Its `id` begins with "
+            "The body is the batch; `counts` has the states of its items. Its `id` begins with "
             "`batch_`, that of a job with `job_`.",
             "Batch",
         ),
@@ -42,12 +42,12 @@ def _describe(
             "operationId": operation_id,
             "tags": [tag],
             "summary": summary,
-            "description": f"Signed after Standard Webhooks. {description}",
+            "description": f"Signed by Standard Webhooks. {description}",
             "parameters": [_describe_header(name, text) for name, text in _HEADERS.items()],
             "requestBody": {"required": True, "content": {"application/json": body}},
             "responses": {
-                "2XX": {"description": "It was received, and is not sent again."},
-                "410": {"description": "It is not wanted, and is not sent again."},
+                "2XX": {"description": "It is delivered."},
+                "410": {"description": "The receiver is gone; it is not sent again."},
                 "default": {"description": "It is sent again later."},
             },
         }

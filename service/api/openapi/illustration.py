@@ -1,4 +1,4 @@
-"""Puts the examples and links into a document that is described otherwise."""
+"""The examples and links of an OpenAPI document."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ JSON = "application/json"
 
 
 def illustrate(document: Schema) -> None:
-    """Add to each answer its examples and the calls that it leads to, in place."""
+    """Add examples and links to each response, in place."""
     known = build_answer_examples()
     for operation_id, status, answer in iter_answers(document):
         examples = known.get((operation_id, status), {})

@@ -1,7 +1,7 @@
-"""Jobs as the service tells them, for the OpenAPI document.
+"""Example jobs for the OpenAPI document.
 
-They are records, as Redis keeps them, put through the code that writes the answers; so they have
-every field that an answer has.
+They are records in the form of Redis, passed through the code that builds responses; so they have
+every field of a response.
 """
 
 from __future__ import annotations
@@ -71,11 +71,11 @@ _BY_OPERATION: Mapping[Operation, dict[str, Any]] = {
         },
     },
 }
-"""What the smallest body of `examples` becomes."""
+"""The jobs that the smallest bodies of `examples` become."""
 
 
 def build_job_example(operation: Operation, status: str) -> dict[str, Any]:
-    """Build the document of a job that stands so; `stopping` is `running`, and to be canceled."""
+    """Build the document of a job with a status; `stopping` is `running` after a cancel."""
     fields = _build_record(operation, status)
     record = JobRecord.from_hash({name: _as_text(value) for name, value in fields.items()})
     view = JobView(record, 3 if status == "queued" else None)
@@ -83,7 +83,7 @@ def build_job_example(operation: Operation, status: str) -> dict[str, Any]:
 
 
 def build_plan_example(operation: Operation) -> dict[str, Any]:
-    """Build the document of what a request would become."""
+    """Build the plan of a request."""
     spec = JobSpec.model_validate(_build_spec(operation))
     canvas = (spec.geometry.width, spec.geometry.height) if spec.geometry else (64, 64)
     return describe_plan(spec, canvas).model_dump(mode="json")
@@ -103,7 +103,7 @@ def _build_spec(operation: Operation) -> dict[str, Any]:
 
 
 def _build_record(operation: Operation, status: str) -> dict[str, Any]:
-    """Give the fields of the record's hash."""
+    """Build the fields of the record's hash."""
     record: dict[str, Any] = {
         "spec": _build_spec(operation),
         "status": "running" if status == "stopping" else status,

@@ -1,4 +1,4 @@
-"""Which calls an answer leads to, and with what of it."""
+"""The links of responses: the calls that they lead to, and the values to use there."""
 
 from __future__ import annotations
 
@@ -50,11 +50,11 @@ LINKS: Mapping[tuple[str, int], Mapping[str, Mapping[str, str]]] = {
     ("createUpload", 201): {name: {"upload_id": _ID} for name in ("getUpload", "deleteUpload")},
     ("listErrors", 200): {"getError": {"code": "$response.body#/errors/0/code"}},
 }
-"""By operation and status of its answer: the calls that it leads to, and their parameters."""
+"""By operation and status: the calls that a response leads to, and their parameters."""
 
 
 def build_links(operation_id: str, status: int) -> dict[str, Any]:
-    """Build the links of an answer; empty where it leads nowhere."""
+    """Build the links of a response; empty if it has none."""
     return {
         target: {
             "operationId": target,

@@ -1,6 +1,6 @@
-"""The table of operations: what each takes, what it answers, which errors it can meet.
+"""The table of operations: parameters, responses and possible errors of each call.
 
-A test holds it against the app's own routes, both ways.
+A test compares it with the app's routes, both ways.
 """
 
 from __future__ import annotations
@@ -21,44 +21,30 @@ from service.documents import schemas
 from service.waiting.feed import MEDIA_TYPE as EVENT_STREAM
 
 PICTURE_TYPES = tuple(MEDIA_TYPES.values())
-"""What a result may be."""
+"""Media types of results."""
 
-_SUBMISSION_ERRORS = [
-    "malformed_body",
-    "length_required",
-    "body_too_large",
-    "image_too_large",
-    "unsupported_media_type",
-    "not_acceptable",
-    "job_expired",
-    "invalid_field",
-    "conflicting_fields",
-    "image_undecodable",
-    "image_not_served",
-    "image_unreachable",
-    "method_unavailable",
-    "model_unavailable",
-    "model_required",
-    "parameter_not_supported",
-    "webhook_key_required",
-    "idempotency_conflict",
-    "too_many_jobs",
-    "queue_full",
-    "no_worker",
-    "broker_unavailable",
-    "broker_full",
-    "store_unavailable",
-    "too_many_waiters",
-]
+
+def _codes(names: str) -> list[str]:
+    return names.split()
+
+
+_SUBMISSION_ERRORS = _codes(
+    "malformed_body length_required body_too_large image_too_large unsupported_media_type "
+    "not_acceptable job_expired invalid_field conflicting_fields image_undecodable "
+    "image_not_served image_unreachable method_unavailable model_unavailable "
+    "model_required parameter_not_supported webhook_key_required idempotency_conflict "
+    "too_many_jobs queue_full no_worker broker_unavailable broker_full store_unavailable "
+    "too_many_waiters"
+)
 _PAINTING_ERRORS = [
     error.code
     for error in iter_error_classes()
     if issubclass(error, PaintingFailed) and error is not Internal
 ]
-"""What may end a job, for those who asked for the picture itself."""
+"""Errors that end a job, for callers that request the picture itself."""
 
 _CALL_ERRORS = ["unauthorized", "forbidden", "rate_limited", "unknown_field"]
-"""What every call meets that knows its caller: the last one for a query that it does not take."""
+"""Errors of every call that needs a key; the last one for unknown query parameters."""
 
 _BATCH_ERRORS = ["not_found", "broker_unavailable"]
 _JOB_ERRORS = ["not_found", "job_expired", "broker_unavailable"]
@@ -66,15 +52,15 @@ _JOB_ERRORS = ["not_found", "job_expired", "broker_unavailable"]
 
 @dataclass(frozen=True)
 class Reply:
-    """One way in which an operation succeeds.
+    """One successful response of an operation.
 
     Attributes:
         description: one sentence.
-        model: the JSON document, if it is one.
-        other_model: another document that may come in its place.
-        media_types: what comes besides JSON, or instead of it.
-        headers: names of headers, described in `document`.
-        event_model: the JSON document that each event carries, if it is a stream of events.
+        model: the JSON document, if there is one.
+        other_model: another document that may take its place.
+        media_types: media types besides JSON, or instead of it.
+        headers: names of headers, described in `headers`.
+        event_model: the JSON document in each event, if it is a stream of events.
     """
 
     description: str
@@ -86,7 +72,7 @@ class Reply:
 
     @property
     def models(self) -> tuple[type[BaseModel], ...]:
-        """Every document that it can come to."""
+        """Every document that it can contain."""
         found = (self.model, self.other_model, self.event_model)
         return tuple(model for model in found if model is not None)
 
@@ -96,12 +82,11 @@ class Operation:
     """One call.
 
     Attributes:
-        body: which request body it takes.
-        is_facade: whether it speaks in the words of OpenAI's API.
-        parameters: names of parameters, described in `document`.
-        errors: codes it can meet, besides `internal` and, where it needs a key, those of every
-            such call.
-        needs_key: whether a deployment that asks for API keys asks for one here.
+        body: kind of its request body.
+        is_facade: whether it has the format of OpenAI's API.
+        parameters: names of parameters, described in `parameters`.
+        errors: possible codes, besides `internal` and, with a key, those of every such call.
+        needs_key: whether a deployment that requires API keys requires one here.
     """
 
     method: str
@@ -119,14 +104,14 @@ class Operation:
 
     @property
     def scope(self) -> Scope | None:
-        """The scope that its key must have."""
+        """The scope that its key needs."""
         if not self.needs_key:
             return None
         return "jobs:read" if self.method == "get" else "jobs:write"
 
     @property
     def all_errors(self) -> list[str]:
-        """The codes that it can meet, besides `internal`."""
+        """The possible codes, besides `internal`."""
         return [*_CALL_ERRORS, *self.errors] if self.needs_key else self.errors
 
 
@@ -143,18 +128,16 @@ def _submit(operation: PaintOperation, summary: str, description: str, errors: s
         parameters=("dry_run", "Idempotency-Key", "Prefer"),
         replies={
             200: Reply(
-                "With `Prefer: wait`: the job, which has ended, however it ended. If `Accept` "
-                "prefers the image type that is that of `output_format`: the picture itself, and "
-                "the problem document of what ended the job if there is none. With "
-                "`dry_run=true`: what the job would be.",
+                "With `Prefer: wait`: the job in its final state. If `Accept` prefers the image "
+                "type of `output_format`: the picture itself, or the problem document of the error "
+                "that ended the job. With `dry_run=true`: the plan of the job.",
                 schemas.Job,
                 other_model=schemas.Plan,
                 media_types=PICTURE_TYPES,
                 headers=(*headers, "X-Job-ID", "X-Seed"),
             ),
             202: Reply(
-                "The job is accepted, and goes on; also when the wait ran out, whatever `Accept` "
-                "says.",
+                "The job is accepted, and continues; also after the wait, whatever `Accept` is.",
                 schemas.Job,
                 headers=headers,
             ),
@@ -182,7 +165,7 @@ def _picture(path: str, operation_id: str, summary: str, *parameters: str) -> Op
         replies={
             200: Reply("The picture.", media_types=PICTURE_TYPES, headers=headers),
             206: Reply(
-                "The part asked for.",
+                "The requested range.",
                 media_types=PICTURE_TYPES,
                 headers=(*headers, "Content-Range"),
             ),
@@ -190,10 +173,7 @@ def _picture(path: str, operation_id: str, summary: str, *parameters: str) -> Op
         },
         errors=[
             *_JOB_ERRORS,
-            "not_finished",
-            "no_result",
-            "range_not_satisfiable",
-            "store_unavailable",
+            *_codes("not_finished no_result range_not_satisfiable store_unavailable"),
         ],
     )
 
@@ -201,20 +181,20 @@ def _picture(path: str, operation_id: str, summary: str, *parameters: str) -> Op
 OPERATIONS: tuple[Operation, ...] = (
     _submit(
         "inpaint",
-        "Fill a part of a picture",
+        "Repaint a part of a picture",
         "Repaints where the mask is white (or black, see `mask_polarity`) and keeps every other "
-        "pixel bit for bit. Exactly one of `mask`, `mask_source` and `regions` says what the mask "
-        "is. Answers at once; poll `links.self`.",
+        "pixel unchanged. Exactly one of `mask`, `mask_source` and `regions` describes the mask. "
+        "Responds at once; poll `links.self`.",
         "mask_undecodable mask_size_mismatch mask_empty mask_full",
     ),
     _submit(
         "outpaint",
         "Extend a picture past its borders",
-        "Say how far in exactly one vocabulary: margins in pixels (`left`, `top`, `right`, "
-        "`bottom`), margins in percent of the picture's sides (`left_percent` and so on), "
-        "`aspect_ratio`, `width` and `height` with `x` and `y` or not, or `zoom_out`; the last "
+        "Send exactly one complete set of size parameters: margins in pixels (`left`, `top`, "
+        "`right`, `bottom`), margins in percent of the picture's sides (`left_percent` and so on), "
+        "`aspect_ratio`, `width` and `height` with or without `x` and `y`, or `zoom_out`; the last "
         "three with an optional `anchor`. Nothing is ever cropped or scaled: the original is kept "
-        "bit for bit, and the canvas has exactly the size in `geometry`.",
+        "unchanged, and the canvas has exactly the size in `geometry`.",
         "no_change",
     ),
     Operation(
@@ -222,10 +202,10 @@ OPERATIONS: tuple[Operation, ...] = (
         path="/v1/images/edits",
         id="createImageEdit",
         tag="facade",
-        summary="Repaint what is transparent, for clients of OpenAI's API",
+        summary="Repaint the transparent part, for clients of OpenAI's API",
         description="Repaints where `mask` is fully transparent, or, without a mask, where the "
-        "picture is, and answers once that is done. What has no meaning here is refused; further "
-        "parameters of `POST /inpaint` may come along.",
+        "image is, and responds when that is done. Fields without a meaning here are refused; "
+        "other parameters of `POST /inpaint` may be added.",
         body="edits",
         is_facade=True,
         parameters=("Idempotency-Key",),
@@ -239,12 +219,9 @@ OPERATIONS: tuple[Operation, ...] = (
         errors=[
             *_SUBMISSION_ERRORS,
             *_PAINTING_ERRORS,
-            "mask_undecodable",
-            "mask_size_mismatch",
-            "mask_empty",
-            "mask_full",
-            "no_result",
-            "not_finished",
+            *_codes(
+                "mask_undecodable mask_size_mismatch mask_empty mask_full no_result not_finished"
+            ),
         ],
     ),
     Operation(
@@ -252,7 +229,7 @@ OPERATIONS: tuple[Operation, ...] = (
         path="/v1/models",
         id="listFacadeModels",
         tag="facade",
-        summary="What `model` may name in `POST /v1/images/edits`",
+        summary="The values of `model` in `POST /v1/images/edits`",
         is_facade=True,
         replies={200: Reply("The names.", FacadeModels)},
     ),
@@ -263,9 +240,9 @@ OPERATIONS: tuple[Operation, ...] = (
         "jobs",
         "The caller's jobs, newest first",
         {200: Reply("A page.", schemas.JobList, headers=("Link",))},
-        description="Follow `links.next`, or the `Link` header, while there is one: jobs that come "
-        "or go meanwhile neither repeat nor hide another. With `status`, a job that changes its "
-        "status between two pages is where its new status belongs.",
+        description="Follow `links.next`, or the `Link` header, until there is none. Jobs that are "
+        "created or deleted meanwhile neither repeat nor hide others. With `status`, a job that "
+        "changes its status between two pages moves to the page of its new status.",
         parameters=("cursor", "limit", "status", "tag"),
         errors=["invalid_field", "broker_unavailable"],
     ),
@@ -274,7 +251,7 @@ OPERATIONS: tuple[Operation, ...] = (
         "/jobs/{job_id}",
         "getJob",
         "jobs",
-        "How a job stands",
+        "Get a job",
         {
             200: Reply(
                 "The job, whatever its status.",
@@ -283,53 +260,53 @@ OPERATIONS: tuple[Operation, ...] = (
             ),
             304: Reply("The caller has it already.", headers=("ETag", "Preference-Applied")),
         },
-        description="With `Prefer: wait` it answers once the job has ended; with `If-None-Match` "
-        "as well, once the job differs from what the caller has. In any case when the wait is "
-        "over. A place in the queue that changes ends no wait.",
+        description="With `Prefer: wait` it responds once the job has ended; with `If-None-Match` "
+        "too, once the job differs from the caller's version; in any case when the wait is over. A "
+        "change of the position in the queue ends no wait.",
         parameters=("job_id", "If-None-Match", "Prefer"),
-        errors=[*_JOB_ERRORS, "invalid_field", "not_acceptable", "too_many_waiters"],
+        errors=[*_JOB_ERRORS, *_codes("invalid_field not_acceptable too_many_waiters")],
     ),
     Operation(
         "get",
         "/jobs/{job_id}/events",
         "getEvents",
         "jobs",
-        "What happens to a job, as it happens",
+        "Follow the events of a job",
         {
             200: Reply(
                 "Server-Sent Events; the data of each is a `JobEvent`.",
                 media_types=(EVENT_STREAM,),
                 event_model=schemas.JobEvent,
             ),
-            204: Reply("The job has ended and the caller has seen its last event."),
+            204: Reply("The job has ended and the caller has received its last event."),
         },
         description="Begins with the job's first event, or after `Last-Event-ID`, without gap or "
-        "repetition; what is too old to be kept is told of by `skipped`. Ends with the `status` "
-        "that ends the job, which carries the whole job, or with `wiped`. A stream that ends "
-        "otherwise was cut, because the process stops or the client is too slow: come back with "
-        "`Last-Event-ID`. A comment is sent every 15 seconds without an event.",
+        "repetition; events that are no longer kept are reported by `skipped`. Ends with the final "
+        "`status`, which contains the whole job, or with `wiped`. A stream that ends otherwise was "
+        "cut, because the process stops, the client is too slow or the key was revoked: reconnect "
+        "with `Last-Event-ID`. A comment is sent every 15 seconds without an event.",
         parameters=("job_id", "Last-Event-ID"),
-        errors=[*_JOB_ERRORS, "invalid_field", "not_acceptable", "too_many_waiters"],
+        errors=[*_JOB_ERRORS, *_codes("invalid_field not_acceptable too_many_waiters")],
     ),
     Operation(
         "delete",
         "/jobs/{job_id}",
         "deleteJob",
         "jobs",
-        "Wipe a job: inputs, mask, outputs and record",
-        {204: Reply("The job is gone; if it was running, it is canceled.")},
+        "Delete a job: inputs, mask, outputs and record",
+        {204: Reply("The job is deleted; if it was running, it is canceled.")},
         parameters=("job_id",),
         errors=_JOB_ERRORS,
     ),
-    _picture("/jobs/{job_id}/result", "getResult", "A job's first picture"),
-    _picture("/jobs/{job_id}/results/{index}", "getOutput", "One of a job's pictures", "index"),
+    _picture("/jobs/{job_id}/result", "getResult", "Get a job's first result"),
+    _picture("/jobs/{job_id}/results/{index}", "getOutput", "Get one of a job's results", "index"),
     Operation(
         "get",
         "/jobs/{job_id}/mask",
         "getMask",
         "jobs",
-        "The mask that is painted, after `grow`; there before the painting starts, and never of an "
-        "outpainting: its `geometry` says the same",
+        "Get the effective mask, after `grow`; it exists before the painting starts, and only for "
+        "`inpaint` jobs",
         {
             200: Reply(
                 "The mask.", media_types=("image/png",), headers=("ETag", "Content-Disposition")
@@ -337,14 +314,14 @@ OPERATIONS: tuple[Operation, ...] = (
             304: Reply("The caller has it already.", headers=("ETag",)),
         },
         parameters=("job_id", "If-None-Match"),
-        errors=[*_JOB_ERRORS, "not_finished", "no_result", "store_unavailable"],
+        errors=[*_JOB_ERRORS, *_codes("not_finished no_result store_unavailable")],
     ),
     Operation(
         "get",
         "/jobs/{job_id}/preview",
         "getPreview",
         "jobs",
-        "A small picture of what the job may become, once `progress.preview_url` is there",
+        "Get a small preview of the result, once there is `progress.preview_url`",
         {
             200: Reply(
                 "The last preview.",
@@ -354,7 +331,7 @@ OPERATIONS: tuple[Operation, ...] = (
             304: Reply("The caller has it already.", headers=("ETag",)),
         },
         parameters=("job_id", "If-None-Match"),
-        errors=[*_JOB_ERRORS, "not_finished", "no_result", "store_unavailable"],
+        errors=[*_JOB_ERRORS, *_codes("not_finished no_result store_unavailable")],
     ),
     Operation(
         "post",
@@ -374,40 +351,32 @@ OPERATIONS: tuple[Operation, ...] = (
         "/batches",
         "createBatch",
         "batches",
-        "Hand in up to 1,000 items under one id",
+        "Submit up to 1,000 items under one id",
         {
             202: Reply(
-                "The batch is accepted; `counts.refused` tells how many of its items are not.",
+                "The batch is accepted; `counts.refused` is the number of refused items.",
                 batch_answers.Batch,
                 headers=("Location", "Retry-After", "Idempotency-Replayed"),
             )
         },
-        description="Each item is accepted or refused by itself, and becomes a job of its own. Its "
+        description="Each item is accepted or refused individually, and becomes its own job. Its "
         'pictures are base64, parts of a multipart body by `{"part": name}`, uploads or URLs. '
-        "Without `Idempotency-Key`, a batch that cannot be handed in whole is taken back; with "
-        "one, the same request goes on where it broke off.",
+        "Without `Idempotency-Key`, a batch that cannot be submitted completely is withdrawn; with "
+        "one, the same request continues where it stopped.",
         body="batch",
         parameters=("Idempotency-Key",),
-        errors=[
-            "malformed_body",
-            "length_required",
-            "body_too_large",
-            "unsupported_media_type",
-            "invalid_field",
-            "webhook_key_required",
-            "idempotency_conflict",
-            "not_found",
-            "broker_unavailable",
-            "store_unavailable",
-            "too_many_waiters",
-        ],
+        errors=_codes(
+            "malformed_body length_required body_too_large unsupported_media_type invalid_field "
+            "webhook_key_required idempotency_conflict not_found broker_unavailable "
+            "store_unavailable too_many_waiters"
+        ),
     ),
     Operation(
         "get",
         "/batches/{batch_id}",
         "getBatch",
         "batches",
-        "How a batch stands",
+        "Get a batch",
         {200: Reply("The batch.", batch_answers.Batch, headers=("Retry-After",))},
         parameters=("batch_id",),
         errors=_BATCH_ERRORS,
@@ -417,8 +386,8 @@ OPERATIONS: tuple[Operation, ...] = (
         "/batches/{batch_id}",
         "deleteBatch",
         "batches",
-        "Wipe a batch with all its jobs",
-        {204: Reply("They are gone; what was running is canceled.")},
+        "Delete a batch with all its jobs",
+        {204: Reply("They are deleted; running jobs are canceled.")},
         parameters=("batch_id",),
         errors=_BATCH_ERRORS,
     ),
@@ -427,7 +396,7 @@ OPERATIONS: tuple[Operation, ...] = (
         "/batches/{batch_id}/items",
         "listBatchItems",
         "batches",
-        "What became of each item",
+        "List the items of a batch",
         {200: Reply("A page of items.", batch_answers.BatchItems)},
         parameters=("batch_id", "first", "batch_limit"),
         errors=[*_BATCH_ERRORS, "invalid_field"],
@@ -437,7 +406,7 @@ OPERATIONS: tuple[Operation, ...] = (
         "/batches/{batch_id}/cancel",
         "cancelBatch",
         "batches",
-        "Cancel every job of a batch that has not ended",
+        "Cancel every unfinished job of a batch",
         {
             200: Reply("All have ended.", batch_answers.Batch),
             202: Reply("Workers are stopping some.", batch_answers.Batch, headers=("Retry-After",)),
@@ -450,10 +419,10 @@ OPERATIONS: tuple[Operation, ...] = (
         "/batches/{batch_id}/results.zip",
         "getBatchResults",
         "batches",
-        "All results of an ended batch, and `manifest.json` with the document of each job",
+        "Get all results of an ended batch, and `manifest.json` with the document of each job",
         {
             200: Reply(
-                "A zip, written while it is sent; one that is cut short lacks its directory.",
+                "A zip, written while it is sent; a truncated one has no directory.",
                 media_types=("application/zip",),
                 headers=("Content-Disposition",),
             )
@@ -466,8 +435,8 @@ OPERATIONS: tuple[Operation, ...] = (
         "/batches/{batch_id}/deliveries",
         "listBatchDeliveries",
         "batches",
-        "What became of a batch's webhook",
-        {200: Reply("One event once it has ended, if it was to be told.", schemas.Deliveries)},
+        "List the deliveries of a batch's webhook",
+        {200: Reply("One event after its end, if it has a `webhook_url`.", schemas.Deliveries)},
         parameters=("batch_id",),
         errors=_BATCH_ERRORS,
     ),
@@ -476,8 +445,8 @@ OPERATIONS: tuple[Operation, ...] = (
         "/batches/{batch_id}/deliveries/redeliver",
         "redeliverBatch",
         "batches",
-        "Send a batch's webhook again, under the id it had",
-        {202: Reply("It is sent soon, and tried as a new one is.", schemas.Deliveries)},
+        "Send a batch's webhook again, with the same id",
+        {202: Reply("It is sent soon, with the retries of a new one.", schemas.Deliveries)},
         parameters=("batch_id", "webhook_id"),
         errors=[*_BATCH_ERRORS, "no_webhook"],
     ),
@@ -486,30 +455,23 @@ OPERATIONS: tuple[Operation, ...] = (
         "/uploads",
         "createUpload",
         "batches",
-        "Hand in a picture once, for several requests",
+        "Upload a picture once, for several requests",
         {201: Reply("It is kept for a day.", batch_answers.UploadAnswer, headers=("Location",))},
-        description='Name it where a JSON body has a picture: `{"upload": id}`. Each job gets a '
-        "copy of its own.",
+        description='Refer to it where a JSON body has a picture: `{"upload": id}`. Each job gets '
+        "its own copy.",
         body="upload",
-        errors=[
-            "malformed_body",
-            "length_required",
-            "body_too_large",
-            "image_too_large",
-            "unsupported_media_type",
-            "invalid_field",
-            "conflicting_fields",
-            "image_undecodable",
-            "broker_unavailable",
-            "store_unavailable",
-        ],
+        errors=_codes(
+            "malformed_body length_required body_too_large image_too_large unsupported_media_type "
+            "invalid_field conflicting_fields image_undecodable broker_unavailable "
+            "store_unavailable"
+        ),
     ),
     Operation(
         "get",
         "/uploads/{upload_id}",
         "getUpload",
         "batches",
-        "What is known of an upload",
+        "Get an upload",
         {200: Reply("The upload.", batch_answers.UploadAnswer)},
         parameters=("upload_id",),
         errors=_BATCH_ERRORS,
@@ -519,8 +481,8 @@ OPERATIONS: tuple[Operation, ...] = (
         "/uploads/{upload_id}",
         "deleteUpload",
         "batches",
-        "Forget an upload",
-        {204: Reply("It is gone; jobs that used it have copies.")},
+        "Delete an upload",
+        {204: Reply("It is deleted; jobs that used it have copies.")},
         parameters=("upload_id",),
         errors=_BATCH_ERRORS,
     ),
@@ -529,8 +491,8 @@ OPERATIONS: tuple[Operation, ...] = (
         "/jobs/{job_id}/deliveries",
         "listDeliveries",
         "jobs",
-        "What became of a job's webhooks",
-        {200: Reply("Its events so far that were to be told.", schemas.Deliveries)},
+        "List the deliveries of a job's webhooks",
+        {200: Reply("One for each of its events with a webhook so far.", schemas.Deliveries)},
         parameters=("job_id",),
         errors=_JOB_ERRORS,
     ),
@@ -539,8 +501,8 @@ OPERATIONS: tuple[Operation, ...] = (
         "/jobs/{job_id}/deliveries/redeliver",
         "redeliver",
         "jobs",
-        "Send a webhook again, under the id it had",
-        {202: Reply("It is sent soon, and tried as a new one is.", schemas.Deliveries)},
+        "Send a webhook again, with the same id",
+        {202: Reply("It is sent soon, with the retries of a new one.", schemas.Deliveries)},
         parameters=("job_id", "webhook_id"),
         errors=[*_JOB_ERRORS, "no_webhook"],
     ),
@@ -549,7 +511,7 @@ OPERATIONS: tuple[Operation, ...] = (
         "/methods",
         "listMethods",
         "catalogue",
-        "The methods, and who is online to serve them",
+        "List the methods, and the workers online for them",
         {200: Reply("The methods.", schemas.MethodList)},
         errors=["broker_unavailable"],
     ),
@@ -558,7 +520,7 @@ OPERATIONS: tuple[Operation, ...] = (
         "/models",
         "listModels",
         "catalogue",
-        "The models that are configured",
+        "List the models",
         {200: Reply("The models.", schemas.ModelList)},
         errors=["broker_unavailable"],
     ),
@@ -567,34 +529,38 @@ OPERATIONS: tuple[Operation, ...] = (
         "/limits",
         "getLimits",
         "catalogue",
-        "What a request must stay under",
+        "Get the limits of requests",
         {200: Reply("The limits.", schemas.LimitsAnswer)},
         errors=["broker_unavailable"],
     ),
-    _open("/errors", "listErrors", "catalogue", "Every error there is", schemas.ErrorTable),
+    _open("/errors", "listErrors", "catalogue", "List all errors", schemas.ErrorTable),
     Operation(
         "get",
         "/errors/{code}",
         "getError",
         "catalogue",
-        "What an error means",
+        "Get the meaning of an error",
         {200: Reply("The error.", schemas.ErrorEntry)},
         parameters=("code",),
         errors=["not_found"],
         needs_key=False,
     ),
     _open(
-        "/health/live", "getLiveness", "operations", "Whether this process answers", schemas.Health
+        "/health/live",
+        "getLiveness",
+        "operations",
+        "Check that this process answers",
+        schemas.Health,
     ),
     Operation(
         "get",
         "/health/ready",
         "getReadiness",
         "operations",
-        "Whether broker and blob store answer too",
+        "Check that broker and blob store answer too",
         {200: Reply("They do.", schemas.Health)},
         errors=["broker_unavailable", "store_unavailable"],
         needs_key=False,
     ),
-    _open("/version", "getVersion", "operations", "Which version runs", schemas.VersionAnswer),
+    _open("/version", "getVersion", "operations", "Get the version", schemas.VersionAnswer),
 )

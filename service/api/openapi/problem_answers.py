@@ -1,4 +1,4 @@
-"""What can go wrong in a call: a response for each status, an example for each code.
+"""Error responses: one for each status of a call, with an example for each code.
 
 Most calls can fail in the same ways, so each distinct response stands once among the components.
 """

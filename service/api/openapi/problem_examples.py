@@ -1,4 +1,4 @@
-"""What each error looks like where it is met: one example a code, for the OpenAPI document."""
+"""Example of each error, by code, for the OpenAPI document."""
 
 from __future__ import annotations
 
@@ -21,21 +21,25 @@ PROBLEMS: Mapping[str, tuple[str, str | None, tuple[str, ...] | None]] = {
     ),
     "unauthorized": ("send an API key: Authorization: Bearer pj_…", None, None),
     "forbidden": ("the API key lacks the scope jobs:write", None, None),
-    "not_acceptable": ("this call answers application/json", None, None),
+    "not_acceptable": (
+        "this call responds with application/json; accept that media type",
+        None,
+        None,
+    ),
     "not_found": ("there is no such job", None, None),
-    "job_expired": ("the job and its pictures have been wiped", None, None),
+    "job_expired": ("the job and its pictures were deleted", None, None),
     "not_finished": ("the job has not ended yet", None, None),
-    "no_result": ("the job failed; its document says why", None, None),
+    "no_result": ("the job has no result: its status is failed", None, None),
     "already_finished": (
         "the job has succeeded or failed and cannot be canceled",
         None,
         None,
     ),
-    "no_webhook": ("it has no webhook of this id", None, None),
+    "no_webhook": ("there is no webhook with this id", None, None),
     "range_not_satisfiable": ("see Content-Range", None, None),
     "invalid_field": ("Input should be greater than or equal to 0", "/seed", None),
     "unknown_field": ("there is no such field", "/promt", None),
-    "conflicting_fields": ("say it in one way only: margins or zoom_out", "/zoom_out", None),
+    "conflicting_fields": ("send only one set: margins or zoom_out", "/zoom_out", None),
     "image_undecodable": ("the PNG is cut short", "/image", None),
     "image_not_served": ("the host answered 404", "/image", None),
     "image_unreachable": ("the host did not send the picture in time", "/image", None),
@@ -66,7 +70,7 @@ PROBLEMS: Mapping[str, tuple[str, str | None, tuple[str, ...] | None]] = {
     ),
     "parameter_not_supported": ("patch does not support prompt", "/prompt", None),
     "licence_refused": (
-        "the licence of this model forbids commercial use, which this deployment refuses",
+        "the license of this model forbids commercial use, which this deployment refuses",
         "/model",
         None,
     ),
@@ -80,14 +84,14 @@ PROBLEMS: Mapping[str, tuple[str, str | None, tuple[str, ...] | None]] = {
         None,
         None,
     ),
-    "rate_limited": ("too many requests; wait as Retry-After says", None, None),
+    "rate_limited": ("too many requests; wait for the seconds in Retry-After", None, None),
     "too_many_jobs": ("1000 of your jobs are unfinished; wait for some to end", None, None),
-    "queue_full": ("as many jobs wait as the queue takes; try again later", None, None),
+    "queue_full": ("the queue is full; retry later", None, None),
     "no_worker": ("no worker that serves this method was seen for 900 seconds", None, None),
     "broker_unavailable": ("the broker does not answer", None, None),
-    "broker_full": ("the broker's memory is nearly used up; try again later", None, None),
+    "broker_full": ("the broker's memory is nearly full; retry later", None, None),
     "store_unavailable": ("the blob store does not answer, or is full", None, None),
-    "too_many_waiters": ("as many clients wait as may; ask without waiting", None, None),
+    "too_many_waiters": ("all wait slots are in use; retry, or poll the job", None, None),
     "worker_lost": ("the worker died each of the 3 times it painted this job", None, None),
     "requeued_too_often": ("the job was handed back to the queue more than 10 times", None, None),
     "hung": ("the painting made no progress and was stopped", None, None),
@@ -101,24 +105,24 @@ PROBLEMS: Mapping[str, tuple[str, str | None, tuple[str, ...] | None]] = {
     "output_refused": ("the operator's check refused what was painted", None, None),
     "kept_pixels_changed": ("a kept pixel would have come back changed", None, None),
     "signing_failed": ("the result could not be signed", None, None),
-    "internal": ("something went wrong here; give the request id to ask", None, None),
+    "internal": ("an unexpected error occurred; report it with the request id", None, None),
 }
-"""By code: what is told, the field or header at fault, and what would be accepted. A test asks for
-a row for every code that the document names."""
+"""By code: the detail, the field or header at fault, and the accepted values. A test requires a row
+for every code in the document."""
 
 HTTP_CODES = {code: (status, title) for status, (code, title, _) in HTTP_ONLY.items()}
 
 
 def status_of(code: str) -> int:
-    """Give the HTTP status of an error."""
+    """Return the HTTP status of an error."""
     return HTTP_CODES[code][0] if code in HTTP_CODES else STATUS[get_error_class(code)]
 
 
 def build_problem_example(code: str) -> dict[str, Any]:
-    """Build the problem document of an error as a caller may meet it.
+    """Build the problem document of an error as a caller may receive it.
 
     Raises:
-        KeyError: nobody has written down how it looks.
+        KeyError: there is no example for the code.
     """
     detail, pointer, allowed = PROBLEMS[code]
     known = None if code in HTTP_CODES else get_error_class(code)

@@ -96,7 +96,7 @@ def test_supervisor_restarts_what_dies(tmp_path: Path) -> None:
 
     Supervisor([[program]], lines.append).run(kill_it)
     states = [line.split()[1] for line in lines]
-    assert states == ["starting", "ready", "died", "starting", "ready", "stopping", "stopped"]
+    assert states == ["starting", "ready", "ended", "starting", "ready", "stopping", "stopped"]
     assert "ended by SIGKILL" in lines[2]
 
 
