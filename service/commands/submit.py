@@ -55,6 +55,7 @@ SourceMaskFile = Annotated[
     Path | None,
     typer.Option(help="White: may be copied from; patch only.", exists=True, dir_okay=False),
 ]
+Ground = Annotated[str | None, typer.Option(help="auto or ignore; weight-free methods only.")]
 Margin = Annotated[int | None, typer.Option(help="Pixels to add on this side.")]
 # As text: the service uses the decimal number, not the nearest binary one.
 Percent = Annotated[str | None, typer.Option(help="Percent of the side to add on this side.")]
@@ -83,6 +84,7 @@ def inpaint(
     prompt: Prompt = None,
     seed: Seed = None,
     quality: Quality = None,
+    ground: Ground = None,
     mask_polarity: Annotated[
         str | None, typer.Option(help="white_repaints or black_repaints.")
     ] = None,
@@ -136,6 +138,7 @@ def outpaint(
         int | None, typer.Option(help="Pixels of the original that may be blended over.")
     ] = None,
     quality: Quality = None,
+    ground: Ground = None,
     mirror_style: Annotated[str | None, typer.Option(help="exact or guided; mirror only.")] = None,
     output_quality: OutputQuality = None,
     output_lossless: OutputLossless = None,

@@ -24,7 +24,7 @@ GENERATE_FIELDS = frozenset(
 )
 """Parameters that only `generate` can honor."""
 
-METHOD_FIELDS = GENERATE_FIELDS | {"quality", "mirror_style", "source_mask", "overlap"}
+METHOD_FIELDS = GENERATE_FIELDS | {"quality", "ground", "mirror_style", "source_mask", "overlap"}
 """Parameters and pictures that some methods can honor and others cannot."""
 
 
@@ -64,7 +64,7 @@ METHODS: tuple[MethodInfo, ...] = (
         summary="Fills the hole with similar parts of the picture, without weights.",
         variants=True,
         engine="patch",
-        honors=frozenset({"quality", "source_mask"}),
+        honors=frozenset({"quality", "ground", "source_mask"}),
     ),
     MethodInfo(
         name="generate",
@@ -81,7 +81,7 @@ METHODS: tuple[MethodInfo, ...] = (
         summary="Reflects the picture past its border.",
         variants=True,
         engine="mirror",
-        honors=frozenset({"quality", "mirror_style"}),
+        honors=frozenset({"quality", "ground", "mirror_style"}),
     ),
     MethodInfo(
         name="pattern",
@@ -89,7 +89,7 @@ METHODS: tuple[MethodInfo, ...] = (
         summary="Carries the pattern at the border on past it, without weights.",
         variants=True,
         engine="pattern",
-        honors=frozenset({"quality", "overlap"}),
+        honors=frozenset({"quality", "ground", "overlap"}),
     ),
     MethodInfo(
         name="generate",

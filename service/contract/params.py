@@ -21,6 +21,7 @@ Priority = Literal["high", "normal", "low"]
 OutputFormat = Literal["png", "jpeg", "webp", "avif"]
 Quality = Literal["fast", "balanced", "best"]
 MirrorStyle = Literal["exact", "guided"]
+Ground = Literal["auto", "ignore"]
 MaskPolarity = Literal["white_repaints", "black_repaints"]
 MaskSource = Literal["alpha"]
 PaintRegion = Literal["auto", "box", "full"]
@@ -118,6 +119,13 @@ class PaintParams(BaseModel):
     quality: Quality | None = Field(
         None,
         description="How much time a weight-free method takes; `balanced` by default.",
+    )
+    ground: Ground | None = Field(
+        None,
+        description="`auto` (default): a weight-free method finds the ground (flat, graded, or a "
+        "fine even texture) that meets the hole or the border, continues it, and does not repeat "
+        "what exists once; `recipe.details` tells what it found. `ignore`: it copies whatever "
+        "looks alike, for a texture that `auto` mistakes for single things.",
     )
     output_format: OutputFormat | None = Field(
         None, description="Format of the result; `png` by default, whatever came in."

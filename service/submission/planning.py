@@ -41,7 +41,12 @@ NO_STORE_TTL_SECONDS = 600
 """How long a result that is handed out once waits for that."""
 
 MAX_NO_STORE_TTL_SECONDS = 3600
-DEFAULTS: Mapping[str, str | int] = {"quality": "balanced", "mirror_style": "guided", "overlap": 0}
+DEFAULTS: Mapping[str, str | int] = {
+    "quality": "balanced",
+    "ground": "auto",
+    "mirror_style": "guided",
+    "overlap": 0,
+}
 """What a method takes that can honor the parameter."""
 
 

@@ -20,6 +20,20 @@ def test_quality_and_mirror_style_have_defaults(client: FlaskClient) -> None:
     assert post_outpaint(client, left=20).get_json()["params"]["mirror_style"] is None
 
 
+@pytest.mark.parametrize("method", ["pattern", "mirror"])
+def test_ground_is_echoed_and_auto_by_default(client: FlaskClient, method: str) -> None:
+    plain = post_outpaint(client, left=20, method=method).get_json()["params"]
+    asked = post_outpaint(client, left=20, method=method, ground="ignore").get_json()["params"]
+    assert (plain["ground"], asked["ground"]) == ("auto", "ignore")
+    assert post_inpaint(client, ground="ignore").get_json()["params"]["ground"] == "ignore"
+
+
+def test_methods_that_honor_ground_are_the_weight_free_ones(client: FlaskClient) -> None:
+    methods = client.get("/methods").get_json()["methods"]
+    refusing = {one["name"] for one in methods if "ground" in one["unsupported_fields"]}
+    assert refusing == {"generate"}
+
+
 def test_source_mask_travels_with_the_job(app: Flask, client: FlaskClient) -> None:
     source = (mask(box=SOURCE), "source.png", "image/png")
     response = post_inpaint(client, source_mask=source)

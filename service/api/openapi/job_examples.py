@@ -28,6 +28,7 @@ _SHARED = {
     "seed": 7,
     "num_images": 1,
     "quality": "balanced",
+    "ground": "auto",
     "output_format": "png",
     "keep_metadata": False,
     "cancel_on_disconnect": False,
