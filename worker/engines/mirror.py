@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from functools import partial
+from typing import Any, Final
 
 import cv2
 import numpy as np
 
 from service.contract.errors import Internal
-from service.contract.geometry import Geometry
+from service.contract.geometry import Box, Geometry
 from service.contract.jobs import Recipe
 from service.contract.params import OutpaintParams
 from worker.engines.base import Canvas, Painted, StepCallback
-from worker.engines.patch import Start, complete, versions, warm
-from worker.engines.progress import paint_each
+from worker.engines.ground.closing import Filled
+from worker.engines.ground.extending import describe_grounds, extend_grounds
+from worker.engines.ground.study import Study, study
+from worker.engines.patch import Completion, Start, complete, versions, warm
+from worker.engines.progress import paint_each, repeat
 from worker.engines.warning import warn_simpler
 from worker.imaging import ImageArray, MaskArray
 from worker.imaging.picture import to_uint8
@@ -34,7 +38,7 @@ class MirrorEngine:
     """
 
     def load(self) -> Recipe:
-        """Compile what is not on disk yet, once; gives the recipe."""
+        """Compile what is not on disk yet, once; return the recipe."""
         warm()
         return Recipe(
             engine="mirror",
@@ -62,22 +66,79 @@ def _paint(canvas: Canvas, on_step: StepCallback) -> Painted:
     if canvas.geometry is None:
         raise Internal("reflection needs to know where the original lies")
     on_step(0, 1)
-    exact = reflect(canvas.image, canvas.geometry)
-    style = _style_of(canvas)
-    if style == "exact":
+    if _style_of(canvas) == "exact":
+        exact = reflect(canvas.image, canvas.geometry)
         on_step(1, 1)
-        return Painted(exact, details={"mirror_style": style})
-    completion = complete(
-        exact,
-        _mask_of(canvas.geometry),
+        return Painted(exact, details={"mirror_style": "exact"})
+    return _paint_guided(canvas, canvas.geometry, on_step)
+
+
+def _paint_guided(canvas: Canvas, geometry: Geometry, on_step: StepCallback) -> Painted:
+    found = study(canvas.image, geometry, canvas.params.ground, lambda: on_step(0, 1))
+    details: dict[str, Any] = {"mirror_style": "guided"} | found.details
+    image, known, own = canvas.image, found.geometry.original, found.geometry.original
+    estimate, reason = 0.0, None
+    if found.smooth:
+        done = extend_grounds(
+            image,
+            own,
+            found.smooth,
+            seed=canvas.seed,
+            fill=partial(_fill_figure, canvas, on_step),
+            check=lambda: on_step(0, 1),
+        )
+        image, known, estimate, reason = done.image, done.known, done.estimate, done.reason
+        details |= describe_grounds(found.smooth)
+    mask = _mask_of(geometry.width, geometry.height, known)
+    if mask.any():
+        completion = _complete(canvas, image, mask, found, on_step)
+        share = np.count_nonzero(mask) / np.count_nonzero(
+            _mask_of(geometry.width, geometry.height, own)
+        )
+        estimate += share * (completion.estimate - estimate)
+        image, reason = completion.image, reason or completion.reason
+    result = image.copy()
+    box = geometry.original
+    inside = np.s_[box.top : box.bottom, box.left : box.right]
+    # The lines of a frame were painted over; the original is kept as it is.
+    result[inside] = canvas.image[inside]
+    on_step(1, 1)
+    return Painted(result, estimate, details, (*found.warnings, *warn_simpler(reason)))
+
+
+def _complete(
+    canvas: Canvas, image: ImageArray, mask: MaskArray, found: Study, on_step: StepCallback
+) -> Completion:
+    """Complete what no ground covers, starting from the reflection."""
+    box = found.geometry.original
+    start = reflect(image, found.geometry)
+    sources = None
+    if found.unique is not None:
+        sources = 255 - mask
+        sources[box.top : box.bottom, box.left : box.right][found.unique != 0] = 0
+    return complete(
+        np.where(mask[..., None] != 0, start, image),
+        mask,
         seed=canvas.seed,
         quality=canvas.params.quality or "balanced",
-        start=Start(level=COARSEST, picture=exact),
+        source_mask=sources,
+        start=Start(level=COARSEST, picture=start),
         on_step=on_step,
     )
-    on_step(1, 1)
-    warnings = warn_simpler(completion.reason)
-    return Painted(completion.image, completion.estimate, {"mirror_style": style}, warnings)
+
+
+def _fill_figure(
+    canvas: Canvas, on_step: StepCallback, part: ImageArray, mask: MaskArray, sources: MaskArray
+) -> Filled:
+    done = complete(
+        part,
+        mask,
+        seed=canvas.seed,
+        quality=canvas.params.quality or "balanced",
+        source_mask=sources,
+        on_step=repeat(on_step),
+    )
+    return Filled(done.image, done.estimate, done.reason)
 
 
 def _style_of(canvas: Canvas) -> str:
@@ -86,19 +147,18 @@ def _style_of(canvas: Canvas) -> str:
     return style or "guided"
 
 
-def _mask_of(geometry: Geometry) -> MaskArray:
-    """Give the canvas's mask: uint8, 0 where the original lies, 255 elsewhere."""
-    mask = np.full((geometry.height, geometry.width), 255, np.uint8)
-    box = geometry.original
-    mask[box.top : box.bottom, box.left : box.right] = 0
+def _mask_of(width: int, height: int, known: Box) -> MaskArray:
+    """Return a canvas's mask: uint8, 0 where it is known, 255 elsewhere."""
+    mask = np.full((height, width), 255, np.uint8)
+    mask[known.top : known.bottom, known.left : known.right] = 0
     return mask
 
 
 def reflect(image: ImageArray, geometry: Geometry) -> ImageArray:
-    """Give the canvas with the original on it reflected everywhere else.
+    """Return the canvas with the original on it reflected everywhere else.
 
     Args:
-        image: the canvas, RGB uint8 (H, W, 3); only the original's part is read.
+        image: the canvas, uint8 (H, W, C); only the original's part is read.
         geometry: where the original lies.
     """
     box, margins = geometry.original, geometry.margins

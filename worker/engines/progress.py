@@ -29,6 +29,11 @@ def share_of(on_step: StepCallback, first: float, last: float, steps: int = STEP
     return tell
 
 
+def repeat(on_step: StepCallback) -> StepCallback:
+    """Return a callback for a part that counts as no progress, but can be stopped."""
+    return lambda _step, _steps: on_step(0, 1)
+
+
 def paint_each(
     canvases: Sequence[Canvas],
     on_step: StepCallback,

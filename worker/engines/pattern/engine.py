@@ -48,8 +48,8 @@ def _paint(canvas: Canvas, on_step: StepCallback) -> Painted:
         canvas.geometry,
         seed=canvas.seed,
         quality=canvas.params.quality or "balanced",
+        ground=canvas.params.ground,
         on_step=on_step,
     )
-    return Painted(
-        extension.image, extension.estimate, extension.details, warn_simpler(extension.reason)
-    )
+    warnings = (*extension.warnings, *warn_simpler(extension.reason))
+    return Painted(extension.image, extension.estimate, extension.details, warnings)

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Final
+from dataclasses import dataclass, replace
+from typing import Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from service.contract.geometry import Geometry
+from service.contract.geometry import Box, Geometry
+from service.contract.jobs import JobWarning
 from worker.engines.base import StepCallback
+from worker.engines.ground.closing import Filled
+from worker.engines.ground.extending import describe_grounds, extend_grounds
+from worker.engines.ground.study import Study, study
 from worker.engines.patch import Quality, Start, complete
 from worker.engines.pattern.estimate import estimate_growth, estimate_lattice
 from worker.engines.pattern.forecast import Forecast, find_light, foretell_rim
 from worker.engines.pattern.growth import grow
 from worker.engines.pattern.lattice import Sheet, lay, places
 from worker.engines.pattern.period import Period, find_period
-from worker.engines.progress import share_of
-from worker.imaging import ImageArray
+from worker.engines.progress import repeat, share_of
+from worker.imaging import ImageArray, MaskArray
 from worker.imaging.picture import to_uint8
 
 MIN_SCORE: Final = 0.4
@@ -44,16 +48,18 @@ class Extension:
     """An extended picture.
 
     Attributes:
-        image: RGB uint8 (H, W, 3).
+        image: uint8 (H, W, C).
         estimate: how well it went, 0 .. 1.
         details: which way was taken, for the recipe.
         reason: why something simpler was used; `None` where it was not.
+        warnings: what the caller should know.
     """
 
     image: ImageArray
     estimate: float
     details: dict[str, Any]
     reason: str | None
+    warnings: tuple[JobWarning, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,31 +74,90 @@ def extend(
     *,
     seed: int,
     quality: Quality,
+    ground: Literal["auto", "ignore"] | None = None,
     on_step: StepCallback,
 ) -> Extension:
     """Extend a picture to its canvas.
 
     Args:
-        image: the canvas, RGB uint8 (H, W, 3); only the original's part is read.
+        image: the canvas, uint8 (H, W, C); only the original's part is read.
         geometry: where the original lies.
         seed: 0 .. 2**32 - 1; the same seed gives the same bytes.
         quality: how much time to take.
+        ground: `ignore` to find neither ground nor frame nor what exists once.
         on_step: called often with parts done and parts in all; may raise to stop.
     """
     on_step(0, 1)
-    pattern = _find_pattern(image, geometry, on_step)
-    if pattern is not None:
-        return _carry_on(image, geometry, pattern, seed, quality, on_step)
+    found = study(image, geometry, ground, lambda: on_step(0, 1))
+    extension = _extend_inner(image, found, seed, quality, on_step)
+    box = geometry.original
+    # The lines of a frame were painted over; the original is kept as it is.
+    inside = np.s_[box.top : box.bottom, box.left : box.right]
+    extension.image[inside] = image[inside]
+    on_step(1, 1)
+    return replace(extension, details=extension.details | found.details, warnings=found.warnings)
+
+
+def _extend_inner(
+    image: ImageArray, found: Study, seed: int, quality: Quality, on_step: StepCallback
+) -> Extension:
+    if found.may_be_pattern:
+        pattern = _find_pattern(image, found.geometry, on_step)
+        if pattern is not None:
+            return _carry_on(image, found.geometry, pattern, seed, quality, on_step)
+    tell = share_of(on_step, FORETOLD, 1)
+    if found.smooth:
+        return _continue_ground(image, found, seed, quality, tell)
     growth = grow(
         image,
-        geometry.original,
+        found.geometry.original,
+        unique=found.unique,
         seed=seed,
         quality=quality,
-        on_step=share_of(on_step, FORETOLD, 1),
+        on_step=tell,
     )
-    on_step(1, 1)
-    estimate = estimate_growth(growth.estimate, geometry)
+    estimate = estimate_growth(growth.estimate, found.geometry)
     return Extension(growth.image, estimate, {"pattern": "patches"}, growth.reason)
+
+
+def _continue_ground(
+    image: ImageArray, found: Study, seed: int, quality: Quality, on_step: StepCallback
+) -> Extension:
+    """Continue the grounds, and grow the sides where there is none by patches."""
+    box = found.geometry.original
+
+    def fill(part: ImageArray, mask: MaskArray, sources: MaskArray) -> Filled:
+        done = complete(
+            part, mask, seed=seed, quality=quality, source_mask=sources, on_step=repeat(on_step)
+        )
+        return Filled(done.image, done.estimate, done.reason)
+
+    done = extend_grounds(
+        image, box, found.smooth, seed=seed, fill=fill, check=lambda: on_step(0, 1)
+    )
+    growth = grow(
+        done.image,
+        done.known,
+        own=box,
+        unique=found.unique,
+        seed=seed,
+        quality=quality,
+        on_step=on_step,
+    )
+    share = _ground_share(found.geometry, done.known)
+    estimate = share * done.estimate + (1 - share) * estimate_growth(
+        growth.estimate, found.geometry
+    )
+    details = {"pattern": "ground" if share == 1 else "patches"} | describe_grounds(found.smooth)
+    return Extension(growth.image, estimate, details, done.reason or growth.reason)
+
+
+def _ground_share(geometry: Geometry, known: Box) -> float:
+    """Return the part of what is painted that the grounds cover."""
+    box = geometry.original
+    own = box.width * box.height
+    painted = geometry.width * geometry.height - own
+    return (known.width * known.height - own) / max(painted, 1)
 
 
 def _find_pattern(image: ImageArray, geometry: Geometry, on_step: StepCallback) -> _Pattern | None:
@@ -141,8 +206,6 @@ def _carry_on(
         on_step=share_of(on_step, LAID, 1),
     )
     result = to_uint8(np.rint(sheet.values * gain).clip(0, 255).astype(np.uint8))
-    result[box.top : box.bottom, box.left : box.right] = original
-    on_step(1, 1)
     steps = [[round(float(way), 1) for way in step] for step in pattern.period.steps]
     estimate = estimate_lattice(pattern.forecast.correlation, geometry)
     return Extension(result, estimate, {"pattern": "period", "period": steps}, reason)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from service.contract.geometry import Box
 from worker.engines.base import StepCallback
@@ -32,7 +33,7 @@ class Growth:
     """A picture grown to its canvas.
 
     Attributes:
-        image: RGB uint8 (H, W, 3).
+        image: uint8 (H, W, C).
         estimate: how well the patches fit, 0 .. 1.
         reason: why something simpler was used; `None` where it was not.
     """
@@ -43,13 +44,22 @@ class Growth:
 
 
 def grow(
-    image: ImageArray, box: Box, *, seed: int, quality: Quality, on_step: StepCallback
+    image: ImageArray,
+    box: Box,
+    *,
+    own: Box | None = None,
+    unique: NDArray[np.uint8] | None = None,
+    seed: int,
+    quality: Quality,
+    on_step: StepCallback,
 ) -> Growth:
     """Fill a canvas around a box from the border outwards, each ring from the ones before.
 
     Args:
-        image: RGB uint8 (H, W, 3); only the box is read.
+        image: uint8 (H, W, C); only the box is read.
         box: what is known, not empty.
+        own: the original, which may be less than is known; `None` for the box.
+        unique: uint8 of the original's (H, W), non-zero on what is not to be copied.
         seed: 0 .. 2**32 - 1.
         quality: how much time to take.
         on_step: called often; may raise to stop.
@@ -57,6 +67,7 @@ def grow(
     height, width = image.shape[:2]
     result = image.copy()
     rings = list(plan_rings(box, height, width))
+    allowed = _allow(own or box, box, unique, height, width, len(rings))
     parts: list[tuple[int, Completion]] = []
     known = box
     for index, ring in enumerate(rings):
@@ -69,7 +80,7 @@ def grow(
             # The seeds of neighbors must not meet: rings of one picture, variants of another.
             seed=(seed + 0x9E3779B1 * index) % 2**32,
             quality=quality,
-            source_mask=_sources(box, ring, len(rings)),
+            source_mask=None if allowed is None else np.ascontiguousarray(allowed[inside]),
             on_step=tell,
         )
         result[inside] = part.image
@@ -79,7 +90,7 @@ def grow(
 
 
 def plan_rings(box: Box, height: int, width: int) -> Iterator[Box]:
-    """Give the boxes that a picture grows to, the last one the canvas.
+    """Yield the boxes that a picture grows to, the last one the canvas.
 
     Each grows by a part of its own size, so that their number stays small on the widest canvas.
     """
@@ -92,18 +103,24 @@ def plan_rings(box: Box, height: int, width: int) -> Iterator[Box]:
 
 
 def _mask_around(known: Box, ring: Box) -> MaskArray:
-    """Give the mask of a ring around what is known: uint8, 255 = to be filled."""
+    """Return the mask of a ring around what is known: uint8, 255 = to be filled."""
     mask = np.full((ring.height, ring.width), 255, np.uint8)
     rows = slice(known.top - ring.top, known.bottom - ring.top)
     mask[rows, known.left - ring.left : known.right - ring.left] = 0
     return mask
 
 
-def _sources(box: Box, ring: Box, rings: int) -> MaskArray | None:
-    """Give where may be copied from: the original alone, where it is large enough."""
-    if rings == 1 or min(box.width, box.height) < MIN_OWN:
+def _allow(
+    own: Box, box: Box, unique: NDArray[np.uint8] | None, height: int, width: int, rings: int
+) -> MaskArray | None:
+    """Return where may be copied from: the original alone, where it is large enough."""
+    is_small = min(own.width, own.height) < MIN_OWN
+    if unique is None and (is_small or (rings == 1 and own == box)):
         return None
-    return np.asarray(255 - _mask_around(box, ring), np.uint8)
+    allowed = np.full((height, width), 255 if is_small else 0, np.uint8)
+    inside = allowed[own.top : own.bottom, own.left : own.right]
+    inside[...] = 255 if unique is None else np.where(unique != 0, 0, 255)
+    return allowed
 
 
 def _sum_up(image: ImageArray, parts: list[tuple[int, Completion]]) -> Growth:

@@ -1,0 +1,131 @@
+"""What exists once in a picture: a patch with nothing like it far from it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from worker.engines.ground.figures import HALO, enlarge
+from worker.engines.ground.sides import Side, seen_from
+from worker.imaging import ImageArray
+
+SMALL: Final = 128
+"""Pixels a side at most at which patches are compared."""
+
+PATCH: Final = 7
+STRIDE: Final = 3
+"""Pixels a side of the patches, and between them."""
+
+FAR: Final = 0.22
+"""Part of the longer side from which another place counts as another: within it, a large thing is
+like itself."""
+
+RARE: Final = 4.0
+"""How many times the usual unlikeness a patch must have, besides `LEAST`."""
+
+LEAST: Final = 24.0
+"""Levels (root mean square) that a patch differs from all others by at least."""
+
+LARGEST: Final = 0.2
+"""Part of the picture that is unique at most: where more is, nothing stands out."""
+
+CHUNK: Final = 512
+
+
+def find_unique(image: ImageArray, sides: tuple[Side, ...]) -> NDArray[np.uint8] | None:
+    """Return where things stand that exist once and meet none of the sides; `None` for nowhere.
+
+    Args:
+        image: uint8 (H, W, C), the original.
+        sides: that are extended.
+
+    Returns:
+        uint8 (H, W), non-zero on such things and a halo around them.
+    """
+    height, width = image.shape[:2]
+    factor = max(max(height, width) / SMALL, 1.0)
+    size = max(round(width / factor), 1), max(round(height / factor), 1)
+    if min(size) < 4 * PATCH:
+        return None
+    small = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.float32)
+    rare = _find_rare(small.reshape(size[1], size[0], -1))
+    rare = _keep_inner(rare, sides)
+    if not rare.any() or rare.mean() > LARGEST:
+        return None
+    reach = int(np.ceil(HALO / factor))
+    kernel = np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)
+    return enlarge(np.asarray(cv2.dilate(rare, kernel), np.uint8), height, width)
+
+
+def _find_rare(small: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Return where patches have nothing like them far away, uint8 (h, w), 1 or 0."""
+    height, width = small.shape[:2]
+    rows = np.arange(0, height - PATCH + 1, STRIDE)
+    columns = np.arange(0, width - PATCH + 1, STRIDE)
+    windows = np.lib.stride_tricks.sliding_window_view(small, (PATCH, PATCH), axis=(0, 1))
+    patches = windows[rows[:, None], columns[None]].reshape(len(rows) * len(columns), -1)
+    unlikeness = _nearest_far(_project(patches), rows, columns, FAR * max(height, width))
+    usual = float(np.median(unlikeness))
+    found = unlikeness > max(RARE * usual, LEAST)
+    rare = np.zeros((height, width), np.uint8)
+    # A patch is rare by its middle: its corners may hold what is everywhere.
+    middle = slice(PATCH // 2 - 1, PATCH // 2 + 2)
+    for index in np.flatnonzero(found):
+        top, left = rows[index // len(columns)], columns[index % len(columns)]
+        rare[top + middle.start : top + middle.stop, left + middle.start : left + middle.stop] = 1
+    closed = cv2.morphologyEx(rare, cv2.MORPH_CLOSE, np.ones((PATCH, PATCH), np.uint8))
+    return _fill_holes(np.asarray(closed, np.uint8))
+
+
+def _project(patches: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the patches in fewer dimensions, distances as root mean squares of levels.
+
+    Source: the principal components keep the nearest neighbors of natural patches in some 16
+        dimensions; see K. He, J. Sun, "Computing nearest-neighbor fields via
+        propagation-assisted KD-trees", CVPR 2012.
+    """
+    centered = patches - patches.mean(axis=0)
+    values, vectors = np.linalg.eigh(centered.T @ centered)
+    best = vectors[:, np.argsort(values)[-16:]]
+    return np.asarray(centered @ best / np.sqrt(patches.shape[1]), np.float32)
+
+
+def _nearest_far(
+    points: NDArray[np.float32],
+    rows: NDArray[np.int64],
+    columns: NDArray[np.int64],
+    far: float,
+) -> NDArray[np.float32]:
+    """Return how unlike each patch is to the most alike one that lies far from it."""
+    place_y = np.repeat(rows, len(columns)).astype(np.float32)
+    place_x = np.tile(columns, len(rows)).astype(np.float32)
+    squares = np.square(points).sum(axis=1)
+    nearest = np.empty(len(points), np.float32)
+    for first in range(0, len(points), CHUNK):
+        part = slice(first, first + CHUNK)
+        distance = squares[None] - 2 * points[part] @ points.T
+        gap_y = np.abs(place_y[part, None] - place_y[None])
+        gap_x = np.abs(place_x[part, None] - place_x[None])
+        distance[np.maximum(gap_y, gap_x) < far] = np.inf
+        nearest[part] = distance.min(axis=1) + squares[part]
+    return np.asarray(np.sqrt(np.maximum(nearest, 0)), np.float32)
+
+
+def _fill_holes(mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    contours, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    filled = np.zeros_like(mask)
+    cv2.drawContours(filled, contours, -1, (1,), cv2.FILLED)
+    return filled
+
+
+def _keep_inner(rare: NDArray[np.uint8], sides: tuple[Side, ...]) -> NDArray[np.uint8]:
+    """Return the things that meet none of the sides."""
+    count, labels = cv2.connectedComponents(rare, connectivity=8)
+    kept = np.ones(count, np.bool_)
+    kept[0] = False
+    for side in sides:
+        kept[np.unique(seen_from(np.asarray(labels), side)[: PATCH // 2 + 1])] = False
+    return np.asarray(kept[labels], np.uint8)
