@@ -33,7 +33,7 @@ def main(items: int) -> None:
         engines = {"PAINTJOB_ENGINES": "worker.engines.registry:build_engines"}
         settings = {"PAINTJOB_HTTP_WORKERS": "2", "PAINTJOB_LOG_LEVEL": "WARNING"}
         with (
-            running_stack(broker.url, folder / "data", environ=engines, ready_seconds=120) as stack,
+            running_stack(broker.url, folder / "data", environ=engines) as stack,
             running_server(broker.url, folder, **settings) as server,
         ):
             for _ in range(WORKERS):

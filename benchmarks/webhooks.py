@@ -24,9 +24,10 @@ from pathlib import Path
 from service.contract.names import CPU_QUEUE
 from service.store import JobStore, connect, draw_secret
 from tests.support.broker import running_broker
+from tests.support.patience import wait_for
 from tests.support.receiver import Received, Receiver, running_receiver
 from tests.support.records import make_told_spec, submit, succeed
-from tests.support.stack import Stack, running_stack, wait_for
+from tests.support.stack import Stack, running_stack
 
 EVENTS = ("job.running", "job.succeeded")
 FAILS = 0.3
@@ -71,12 +72,12 @@ def measure_failing(store: JobStore, stack: Stack, jobs: int) -> None:
         for kill in range(KILLS):
             courier = stack.start("service.courier")
             goal = wanted * (kill + 1) // (KILLS + 2)
-            wait_for(lambda goal=goal: len(receiver.accepted) >= goal, 120)  # type: ignore[misc]
+            wait_for(lambda goal=goal: len(receiver.accepted) >= goal, seconds=120)  # type: ignore[misc]
             courier.kill()
             courier.wait()
         courier = stack.start("service.courier")
         told: set[str] = set()
-        wait_for(lambda: all_delivered(store, ids, told), 600)
+        wait_for(lambda: all_delivered(store, ids, told), seconds=600)
         seconds = time.monotonic() - started
         courier.terminate()
         courier.wait()
@@ -102,7 +103,7 @@ def measure_hanging(store: JobStore, stack: Stack) -> None:
         alone = measure_delays(store, good)
         for _ in range(500):
             finish_job(store, hanging.url(), "c")
-        wait_for(lambda: len(hanging.received) > 1, 10)
+        wait_for(lambda: len(hanging.received) > 1, seconds=10)
         beside = measure_delays(store, good)
         held = len(hanging.received)
         stop.set()
@@ -120,7 +121,7 @@ def measure_delays(store: JobStore, receiver: Receiver) -> list[float]:
         job_id = finish_job(store, receiver.url(), "b")
         ended[job_id] = time.monotonic()
         time.sleep(0.02)
-    wait_for(lambda: ended.keys() <= {r.job["id"] for r in ends(receiver)}, 60)
+    wait_for(lambda: ended.keys() <= {r.job["id"] for r in ends(receiver)}, seconds=60)
     return [r.at - ended[r.job["id"]] for r in ends(receiver) if r.job["id"] in ended]
 
 

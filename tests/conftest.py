@@ -7,10 +7,15 @@ from collections.abc import Iterator
 
 import pytest
 import redis
+from hypothesis import HealthCheck, settings
 
 from service.contract.settings import PREFIX
 from service.local.broker import EmbeddedBroker
 from tests.support.broker import flush, running_broker
+
+# How fast examples are made and run is the machine's matter, and says nothing of the program.
+settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("unhurried")
 
 
 @pytest.fixture(scope="session", autouse=True)

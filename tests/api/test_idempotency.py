@@ -17,8 +17,9 @@ from service.contract.names import CPU_QUEUE, DEFAULT_NAMESPACE, rq_list
 from service.local.broker import EmbeddedBroker
 from service.store import connect
 from tests.support.http import mask, picture
+from tests.support.patience import wait_for
 from tests.support.server import RunningServer, running_server
-from tests.support.stack import Stack, running_stack, wait_for
+from tests.support.stack import Stack, running_stack
 
 pytestmark = pytest.mark.slow
 TWO_PROCESSES = {"PAINTJOB_HTTP_WORKERS": "2", "PAINTJOB_HTTP_THREADS": "8"}
@@ -147,7 +148,7 @@ def test_key_of_a_job_that_ran_out_is_not_painted_again(
     def is_gone() -> bool:
         return httpx2.get(server.url + job["links"]["self"]).status_code == 404
 
-    wait_for(is_gone, 20, stack.logs)
+    wait_for(is_gone, stack.logs)
     late = _post(server.url, "k", ttl_seconds="1")
     assert (late.status_code, late.json()["code"]) == (404, "job_expired")
 

@@ -6,7 +6,6 @@ import base64
 import json
 import ssl
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from werkzeug.test import TestResponse
 
 from tests.support.certificates import make_certificate
 from tests.support.http import build_app, context_of, mask, picture, post_form
+from tests.support.patience import wait_for
 from tests.support.picture_host import PictureHost, running_picture_host
 
 IMAGE, MASK = picture(), mask()
@@ -42,7 +42,7 @@ def build_client(broker_url: str, tmp_path: Path, host: PictureHost) -> BuildCli
             "image_url_hosts": f"127.0.0.1:{host.port},localhost:{host.port}",
             "image_url_allow_http": True,
             "image_url_allow_private": True,
-            "image_url_timeout_seconds": 1.0,
+            "image_url_timeout_seconds": 60.0,
             **settings,
         }
         return build_app(broker_url, tmp_path, **given).test_client()
@@ -165,12 +165,10 @@ def test_host_that_serves_no_picture_is_told_as_a_fault_of_the_field(
     build_client: BuildClient, host: PictureHost, served: dict[str, Any], code: str
 ) -> None:
     host.put("/x.png", IMAGE, **served)
-    client = build_client(image_url_timeout_seconds=0.4)
-    started = time.monotonic()
+    client = build_client(image_url_timeout_seconds=0.4 if "pause_seconds" in served else 60.0)
     response = _inpaint(client, host.url("/x.png"))
     status = 424 if code == "image_unreachable" else 422
     assert _faults(response, status) == [("/image", code)]
-    assert time.monotonic() - started < 1.5
     assert response.get_json()["retryable"] is (code == "image_unreachable")
     assert len(host.requests) == 1
     both = _inpaint(client, host.url("/x.png"), seed=-1)
@@ -192,7 +190,7 @@ def test_picture_that_is_too_large_is_not_read_to_its_end(
     client = build_client(max_part_bytes=600_000)
     response = _inpaint(client, host.url("/x.png"))
     assert (response.status_code, response.get_json()["code"]) == (413, "body_too_large")
-    time.sleep(0.1)
+    wait_for(lambda: host.ended == 1)
     assert host.sent < 20_000_000
 
 
@@ -203,7 +201,7 @@ def test_what_is_no_picture_is_refused_at_its_first_bytes(
     host.put("/x.png", body, headers={"Content-Type": "image/png"})
     response = _inpaint(build_client(), host.url("/x.png"))
     assert _faults(response, 415) == [("/image", "unsupported_media_type")]
-    time.sleep(0.05)
+    wait_for(lambda: host.ended == 1)
     assert host.sent < 5_000_000
 
 
@@ -255,8 +253,9 @@ def test_retry_with_a_key_is_judged_by_what_lies_there_now(
 def test_hosts_that_hang_take_no_more_than_their_places(
     build_client: BuildClient, host: PictureHost
 ) -> None:
-    host.put("/slow.png", IMAGE, pause_seconds=0.05)
-    client = build_client(http_threads=16)
+    release = threading.Event()
+    host.put("/slow.png", IMAGE, declared=len(IMAGE) + 1, hold=release)
+    client = build_client(http_threads=16, image_url_timeout_seconds=60.0)
     answers: list[str] = []
     urls = [host.url("/slow.png")] * 2 + [host.url("/slow.png", "localhost")] * 2
 
@@ -267,10 +266,11 @@ def test_hosts_that_hang_take_no_more_than_their_places(
     threads = [threading.Thread(target=ask, args=(url,)) for url in urls]
     for thread in threads:
         thread.start()
-    time.sleep(0.4)
+    wait_for(lambda: len(host.requests) == 4)
     response = _inpaint(client, host.url("/a.png"))
     assert (response.status_code, response.get_json()["code"]) == (503, "too_many_waiters")
     assert client.get("/version").status_code == 200
+    release.set()
     for thread in threads:
         thread.join()
     assert answers == ["image_unreachable"] * 4
@@ -328,9 +328,7 @@ def test_time_of_a_batchs_pictures_is_bounded(
     monkeypatch.setattr("service.submission.picture_urls.BATCH_FETCH_SECONDS", 0.3)
     host.put("/slow.png", IMAGE, pause_seconds=0.05)
     items = [{"operation": "outpaint", "image": {"url": host.url("/slow.png")}, "left": 8}] * 20
-    started = time.monotonic()
     batch, _ = _post_batch(build_client(), items)
-    assert time.monotonic() - started < 2
     assert (batch["status"], batch["counts"]["refused"]) == ("ended", 20)
     assert len(host.requests) < 3
 

@@ -15,6 +15,7 @@ import pytest
 
 from service.store.blobs import BlobStore
 from tests.support.http import mask, picture
+from tests.support.patience import PATIENCE_SECONDS
 from tests.support.server import RunningServer, running_server
 
 pytestmark = pytest.mark.slow
@@ -32,7 +33,9 @@ def _files(image: bytes, mask_file: bytes) -> dict[str, tuple[str, bytes]]:
 
 
 def _talk(server: RunningServer, request: bytes) -> str:
-    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
+    with socket.create_connection(
+        ("127.0.0.1", server.port), timeout=PATIENCE_SECONDS
+    ) as connection:
         connection.sendall(request)
         connection.shutdown(socket.SHUT_WR)
         answer = b""
@@ -124,7 +127,7 @@ def test_client_that_falls_silent_does_not_hold_a_thread(broker_url: str, tmp_pa
         connections = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(2)]
         for connection in connections:
             connection.sendall(stalled)
-        assert httpx2.get(f"{server.url}/health/live", timeout=10).is_success
+        assert httpx2.get(f"{server.url}/health/live", timeout=PATIENCE_SECONDS).is_success
         for connection in connections:
             assert connection.recv(1024).startswith(b"HTTP/1.1 400")
             connection.close()
@@ -142,13 +145,13 @@ def test_client_that_falls_silent_in_its_headers_does_not_hold_a_thread(
     with running_server(broker_url, tmp_path, **settings) as server:
         connections = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(2)]
         for connection in connections:
-            connection.settimeout(10)
+            connection.settimeout(PATIENCE_SECONDS)
             connection.sendall(before)
             answer = b""
             while before and not answer.endswith(b"}"):
                 answer += connection.recv(4096)
             connection.sendall(b"GET /health/live HTTP/1.1\r\nHost")
-        assert httpx2.get(f"{server.url}/health/live", timeout=10).is_success
+        assert httpx2.get(f"{server.url}/health/live", timeout=PATIENCE_SECONDS).is_success
         for connection in connections:
             assert connection.recv(1024) == b""
             connection.close()
@@ -157,14 +160,14 @@ def test_client_that_falls_silent_in_its_headers_does_not_hold_a_thread(
 def test_client_that_does_not_close_its_side_keeps_nobody_out(server: RunningServer) -> None:
     connections = []
     for _ in range(20):
-        connection = socket.create_connection(("127.0.0.1", server.port), timeout=10)
+        connection = socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE_SECONDS)
         connection.sendall(b"GET /health/live HTTP/1.0\r\n\r\n")
         connections.append(connection)
     for connection in connections:
         assert b" 200 OK" in connection.recv(4096)
     began = time.monotonic()
-    assert httpx2.get(f"{server.url}/health/live", timeout=60).is_success
+    assert httpx2.get(f"{server.url}/health/live", timeout=PATIENCE_SECONDS).is_success
     # One after the other they would take two seconds each.
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 30
     for connection in connections:
         connection.close()

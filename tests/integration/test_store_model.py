@@ -224,7 +224,6 @@ def test_job_record_keeps_every_rule_when_calls_interleave_and_repeat(broker_url
         settings=settings(
             max_examples=2000 if IS_SOAK else 60,
             stateful_step_count=80 if IS_SOAK else 40,
-            deadline=None,
             suppress_health_check=list(HealthCheck),
         ),
     )

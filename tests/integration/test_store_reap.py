@@ -101,7 +101,7 @@ def test_reap_does_nothing_when_somebody_just_did(store: JobStore, clock: Clock)
     job_id = submit(store)
     clock.pass_finish_deadline(job_id)
     clock.reaped(0)
-    assert store.reaper.reap(min_gap_seconds=0.3).ended == 0
+    assert store.reaper.reap(min_gap_seconds=300).ended == 0
     assert store.reaper.reap(min_gap_seconds=0).ended == 1
 
 

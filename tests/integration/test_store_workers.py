@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from service.contract.names import CPU_QUEUE, gpu_queue
 from service.local.broker import find_server_binary
 from service.store import SCRIPTS, JobStore, connect
 from tests.support.keys import make_key
+from tests.support.patience import wait_for
 from tests.support.records import (
     MASK,
     Clock,
@@ -130,9 +130,9 @@ def cluster_url(tmp_path: Path) -> Iterator[str]:
     server = subprocess.Popen(argv, stdout=subprocess.DEVNULL)
     client = redis.Redis(port=port)
     try:
-        _wait_until(lambda: _answers(client))
+        wait_for(lambda: _answers(client))
         _ask(client, "CLUSTER", "ADDSLOTSRANGE", 0, 16383)
-        _wait_until(lambda: b"cluster_state:ok" in _ask(client, "CLUSTER", "INFO"))
+        wait_for(lambda: b"cluster_state:ok" in _ask(client, "CLUSTER", "INFO"))
         yield f"redis://127.0.0.1:{port}"
     finally:
         client.close()
@@ -149,13 +149,6 @@ def _answers(client: redis.Redis) -> bool:
         return bool(client.ping())
     except redis.ConnectionError:
         return False
-
-
-def _wait_until(is_so: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
-    while not is_so():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def _run_batch_and_webhooks(store: JobStore) -> None:

@@ -9,8 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from service.api import gunicorn_conf
-
 ROOT = Path(__file__).parents[2]
 CHECKOUT = str(ROOT / "deploy" / "gunicorn.conf.py")
 
@@ -43,10 +41,3 @@ def test_gunicorn_takes_the_settings(source: str) -> None:
     assert lines["worker_class"] == "service.api.http_worker.HttpWorker"
     assert lines["preload_app"] == "False"
     assert lines["control_socket_disable"] == "True"
-
-
-def test_gunicorn_has_room_for_those_who_wait() -> None:
-    assert gunicorn_conf.workers == 2
-    assert gunicorn_conf.threads == 160
-    assert gunicorn_conf.limit_request_line > 0
-    assert gunicorn_conf.limit_request_fields <= 100

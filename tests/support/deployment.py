@@ -8,8 +8,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,10 +16,9 @@ from pathlib import Path
 import psutil
 
 from service.local.deployment import READY_LINE
+from tests.support.patience import PATIENCE_SECONDS
 
 ROOT = Path(__file__).parents[2]
-READY_SECONDS = 60.0
-STOP_SECONDS = 60.0
 
 
 @dataclass
@@ -47,7 +45,7 @@ class RunningUp:
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         """Ask it to stop and wait; gives its exit status."""
         self.process.send_signal(number)
-        self.lines += self.process.communicate(timeout=STOP_SECONDS)[0].splitlines()
+        self.lines += self.process.communicate(timeout=PATIENCE_SECONDS)[0].splitlines()
         return self.process.returncode
 
 
@@ -83,26 +81,13 @@ def running_up(*arguments: str, **settings: str) -> Iterator[RunningUp]:
         if process.poll() is None:
             process.send_signal(signal.SIGTERM)
             try:
-                process.communicate(timeout=STOP_SECONDS)
+                process.communicate(timeout=PATIENCE_SECONDS)
             except subprocess.TimeoutExpired:
                 process.kill()
         process.wait()
         if process.stdout is not None:
             process.stdout.close()
         shutil.rmtree(data_dir, ignore_errors=True)
-
-
-def wait_until(condition: Callable[[], bool], seconds: float, what: str) -> None:
-    """Wait until a condition holds.
-
-    Raises:
-        TimeoutError: it does not hold in time.
-    """
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            raise TimeoutError(what)
-        time.sleep(0.05)
 
 
 def _command_line(process: psutil.Process) -> str:

@@ -1,11 +1,10 @@
 """The zoo: engines that misbehave, each in one way, chosen by a job's first tag.
 
 `PAINTJOB_ENGINES=tests.support.engines:build_engines` puts them into a real horse. Tags:
-`zoo:echo`, `zoo:slow:STEPS:SECONDS` (a step takes so long), `zoo:raise`, `zoo:memory`,
-`zoo:wrong_size`,
-`zoo:wrong_type`, `zoo:exit`, `zoo:kill`, `zoo:kill_once:FILE` (only while FILE is absent),
-`zoo:hang:SECONDS` (in one call, without a step), `zoo:lose_device_once:FILE` (only while FILE is
-absent).
+`zoo:echo`, `zoo:slow:STEPS:SECONDS` (a step takes so long), `zoo:until:FILE` (step after step until
+FILE is there), `zoo:raise`, `zoo:memory`, `zoo:wrong_size`, `zoo:wrong_type`, `zoo:exit`,
+`zoo:kill`, `zoo:kill_once:FILE` (only while FILE is absent), `zoo:hang:SECONDS` (in one call,
+without a step), `zoo:lose_device_once:FILE` (only while FILE is absent).
 """
 
 from __future__ import annotations
@@ -57,6 +56,13 @@ def _slow(canvas: Canvas, on_step: StepCallback, steps: str, seconds: str) -> Im
     return _echo(canvas, on_step)
 
 
+def _until(canvas: Canvas, on_step: StepCallback, file: str) -> ImageArray:
+    while not Path(file).exists():
+        on_step(1, 2)
+        time.sleep(0.02)
+    return _echo(canvas, on_step)
+
+
 def _raise(canvas: Canvas, on_step: StepCallback) -> ImageArray:
     raise RuntimeError("the zoo was told to raise")
 
@@ -104,6 +110,7 @@ def _hang(canvas: Canvas, on_step: StepCallback, seconds: str) -> ImageArray:
 BEHAVIORS: dict[str, Callable[..., ImageArray]] = {
     "echo": _echo,
     "slow": _slow,
+    "until": _until,
     "raise": _raise,
     "memory": _memory,
     "wrong_size": _wrong_size,

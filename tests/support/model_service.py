@@ -15,13 +15,12 @@ import httpx2
 import numpy as np
 from PIL import Image
 
+from tests.support.patience import wait_for
 from tests.support.pictures import encode
 from tests.support.server import running_server
-from tests.support.stack import Stack, running_stack, wait_for
+from tests.support.stack import Stack, running_stack
 from worker.imaging import ImageArray, MaskArray
 from worker.imaging.picture import to_uint8
-
-LOAD_SECONDS = 90.0
 
 
 @dataclass(frozen=True)
@@ -46,9 +45,9 @@ class ModelService:
         """Ask for `generate` past the borders; gives the job's id."""
         return self._post("/outpaint", {"image": encode(image)}, fields)
 
-    def wait(self, job_id: str, seconds: float = 60) -> dict[str, Any]:
+    def wait(self, job_id: str) -> dict[str, Any]:
         """Wait until a job has succeeded; gives its document."""
-        record = self.stack.wait_ended(job_id, seconds)
+        record = self.stack.wait_ended(job_id)
         assert record.status == "succeeded", (record.error, self.stack.logs())
         job: dict[str, Any] = self.client.get(f"/jobs/{job_id}").json()
         return job
@@ -63,9 +62,9 @@ class ModelService:
         [worker] = self.stack.store.presence.load_workers()
         return worker.models
 
-    def wait_idle(self, seconds: float = 20) -> None:
+    def wait_idle(self) -> None:
         """Wait until the worker has put its last batch aside and said so."""
-        wait_for(lambda: self._state() == "idle", seconds, self.stack.logs)
+        wait_for(lambda: self._state() == "idle", self.stack.logs)
 
     @contextmanager
     def holding(self) -> Iterator[None]:
@@ -112,9 +111,7 @@ def running_service(
     }
     api = {"PAINTJOB_DATA_DIR": str(directory), "PAINTJOB_MODELS_FILE": str(file)}
     with (
-        running_stack(
-            broker_url, directory, lease_seconds=5.0, environ=environ, ready_seconds=LOAD_SECONDS
-        ) as stack,
+        running_stack(broker_url, directory, environ=environ) as stack,
         running_server(broker_url, directory, **api) as server,
         httpx2.Client(base_url=server.url, timeout=30) as client,
     ):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ class Served:
         body: what is sent.
         declared: Content-Length; `None` for none, the connection then ends the body.
         pause_seconds: between any two bytes.
+        hold: if any, the connection is ended only when this is set.
     """
 
     body: bytes = b""
@@ -28,6 +30,7 @@ class Served:
     headers: dict[str, str] = field(default_factory=dict)
     declared: int | None = None
     pause_seconds: float = 0.0
+    hold: threading.Event | None = None
 
 
 @dataclass
@@ -38,6 +41,7 @@ class PictureHost:
         paths: what is served.
         requests: path with query, and headers, of each that came.
         sent: bytes of bodies that went out.
+        ended: how many requests are done with, answered in whole or not.
     """
 
     port: int = 0
@@ -45,6 +49,7 @@ class PictureHost:
     paths: dict[str, Served] = field(default_factory=dict)
     requests: list[tuple[str, dict[str, str]]] = field(default_factory=list)
     sent: int = 0
+    ended: int = 0
 
     def put(self, path: str, body: bytes, **changes: Any) -> None:
         """Serve a body, of its own length unless told otherwise."""
@@ -68,6 +73,12 @@ def _make_handler(host: PictureHost) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             host.requests.append((self.path, dict(self.headers.items())))
+            try:
+                self._answer()
+            finally:
+                host.ended += 1
+
+        def _answer(self) -> None:
             served = host.paths.get(self.path.partition("?")[0], Served(status=404, declared=0))
             self.send_response(served.status)
             for name, value in served.headers.items():
@@ -80,6 +91,8 @@ def _make_handler(host: PictureHost) -> type[BaseHTTPRequestHandler]:
                 self.wfile.write(served.body[start : start + step])
                 host.sent += len(served.body[start : start + step])
                 time.sleep(served.pause_seconds)
+            if served.hold is not None:
+                served.hold.wait()
 
         def log_message(self, *args: Any) -> None:
             """Write nothing."""

@@ -6,7 +6,6 @@ import os
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,8 +13,9 @@ from pathlib import Path
 
 import httpx2
 
+from tests.support.patience import PATIENCE_SECONDS, wait_for
+
 ROOT = Path(__file__).parents[2]
-READY_SECONDS = 30.0
 
 
 @dataclass
@@ -69,7 +69,7 @@ def running_server(broker_url: str, directory: Path, **settings: str) -> Iterato
         yield server
     finally:
         process.terminate()
-        process.wait(timeout=60)
+        process.wait(timeout=PATIENCE_SECONDS)
 
 
 def _find_free_port() -> int:
@@ -80,11 +80,11 @@ def _find_free_port() -> int:
 
 
 def _wait_until_ready(server: RunningServer) -> None:
-    deadline = time.monotonic() + READY_SECONDS
-    while time.monotonic() < deadline and server.process.poll() is None:
+    def is_ready() -> bool:
+        assert server.process.poll() is None, server.log.read_text()
         try:
-            if httpx2.get(f"{server.url}/health/ready").is_success:
-                return
+            return httpx2.get(f"{server.url}/health/ready", timeout=PATIENCE_SECONDS).is_success
         except httpx2.TransportError:
-            time.sleep(0.1)
-    raise TimeoutError(f"the server did not become ready:\n{server.log.read_text()}")
+            return False
+
+    wait_for(is_ready, server.log.read_text)

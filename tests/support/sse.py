@@ -10,6 +10,8 @@ from typing import Any
 
 import httpx2
 
+from tests.support.patience import PATIENCE_SECONDS
+
 
 @dataclass
 class Message:
@@ -39,7 +41,7 @@ def parse_messages(lines: Iterable[str]) -> Iterator[Message]:
 
 
 def follow(
-    url: str, last: str = "", *, at_most: int | None = None, seconds: float = 30.0
+    url: str, last: str = "", *, at_most: int | None = None, seconds: float = PATIENCE_SECONDS
 ) -> Iterator[Message]:
     """Open a stream and give its messages until it ends, or until there are so many."""
     headers = {"Last-Event-ID": last} if last else {}
@@ -76,9 +78,9 @@ class Listener:
             self.messages[-1].data["job"] is not None or self.messages[-1].name == "wiped"
         )
 
-    def join(self, seconds: float = 30.0) -> list[Message]:
+    def join(self) -> list[Message]:
         """Wait for the end, and give all messages."""
-        self.thread.join(seconds)
+        self.thread.join(PATIENCE_SECONDS)
         assert self.error is None, self.error
         assert self.has_ended, self.messages
         return self.messages

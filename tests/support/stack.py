@@ -8,8 +8,7 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from service.contract.params import InpaintParams
 from service.store import JobStore, SubmitLimits, connect
 from service.store.blobs import BlobStore
 from service.store.wakeups import Wakeups
+from tests.support.patience import PATIENCE_SECONDS, wait_for
 
 ROOT = Path(__file__).parents[2]
 LIMITS = SubmitLimits(queue=100_000, tenant=100_000, worker_absence_seconds=0)
@@ -32,16 +32,14 @@ class Stack:
     """Everything of one deployment but the API.
 
     Attributes:
-        lease_seconds: short, so that tests of recovery are.
+        lease_seconds: how long a claim lives unrenewed; short only where a test waits for its end.
         environ: further settings of every process that is started.
-        ready_seconds: how long a worker may take until it is ready.
     """
 
     broker_url: str
     directory: Path
-    lease_seconds: float = 1.0
+    lease_seconds: float = 10.0
     environ: dict[str, str] = field(default_factory=dict)
-    ready_seconds: float = 20
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     @property
@@ -87,7 +85,7 @@ class Stack:
             found = self.store.presence.load_workers()
             return any(w.name.endswith(suffix) and w.state in ("idle", "busy") for w in found)
 
-        wait_for(is_idle, self.ready_seconds, self.logs)
+        wait_for(is_idle, self.logs)
 
     def submit(self, tag: str = "zoo:echo", *, ring: bool = True, **overrides: object) -> str:
         """Upload a small picture with a mask, submit and ring; gives the job's id."""
@@ -138,19 +136,19 @@ class Stack:
     def record(self, job_id: str, tenant: str = "default") -> JobRecord:
         return self.store.jobs.load(job_id, tenant).record
 
-    def wait_status(self, job_id: str, *wanted: JobStatus, seconds: float = 20) -> JobRecord:
+    def wait_status(self, job_id: str, *wanted: JobStatus) -> JobRecord:
         """Wait until the job has one of these statuses."""
-        wait_for(lambda: self.record(job_id).status in wanted, seconds, self.logs)
+        wait_for(lambda: self.record(job_id).status in wanted, self.logs)
         return self.record(job_id)
 
-    def wait_ended(self, job_id: str, seconds: float = 20, *, tenant: str = "default") -> JobRecord:
-        wait_for(lambda: self.record(job_id, tenant).status.is_terminal, seconds, self.logs)
+    def wait_ended(self, job_id: str, *, tenant: str = "default") -> JobRecord:
+        """Wait until the job has ended."""
+        wait_for(lambda: self.record(job_id, tenant).status.is_terminal, self.logs)
         return self.record(job_id, tenant)
 
-    def wait_painting(
-        self, job_id: str, seconds: float = 20, *, tenant: str = "default"
-    ) -> JobRecord:
-        wait_for(lambda: self.record(job_id, tenant).painting_at is not None, seconds, self.logs)
+    def wait_painting(self, job_id: str, *, tenant: str = "default") -> JobRecord:
+        """Wait until a worker paints the job."""
+        wait_for(lambda: self.record(job_id, tenant).painting_at is not None, self.logs)
         return self.record(job_id, tenant)
 
     def events(self, job_id: str) -> list[dict[str, str]]:
@@ -158,6 +156,10 @@ class Stack:
         redis: Any = self.store.redis
         told = redis.xrange(f"{DEFAULT_NAMESPACE}:events:{job_id}")
         return [{k.decode(): v.decode() for k, v in fields.items()} for _, fields in told]
+
+    def release(self, name: str = "released") -> None:
+        """End what `zoo:until:{name}` waits for, now and from now on."""
+        (self.directory / name).touch()
 
     def logs(self) -> str:
         """What the processes wrote, for the message of a failed test."""
@@ -175,7 +177,7 @@ class Stack:
                 process.terminate()
         for process in self.processes:
             try:
-                process.wait(10)
+                process.wait(PATIENCE_SECONDS)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
@@ -199,16 +201,6 @@ def find_horse(worker_pid: int) -> int:
             if int(parent) == worker_pid and b"spawn_main" in (path / "cmdline").read_bytes():
                 return int(path.name)
     raise LookupError(f"worker {worker_pid} has no horse")
-
-
-def wait_for(
-    condition: Callable[[], bool], seconds: float, explain: Callable[[], str] = lambda: ""
-) -> None:
-    """Wait until a condition holds, looking often."""
-    give_up_at = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < give_up_at, f"not within {seconds} s\n{explain()}"
-        time.sleep(0.01)
 
 
 def _picture() -> bytes:

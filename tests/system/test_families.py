@@ -16,8 +16,8 @@ import pytest
 from service.contract.families import FAMILIES
 from tests.support.broker import running_broker
 from tests.support.model_service import ModelService, running_service
+from tests.support.patience import wait_for
 from tests.support.pictures import encode, make_box_mask, make_rgb
-from tests.support.stack import wait_for
 from tests.support.tiny_pipelines import BUILDERS
 from tests.unit.worker.engines.diffusion.painting import LIBRARY_WARNINGS, largest_difference
 from worker.engines.diffusion.families import ADAPTERS
@@ -181,9 +181,9 @@ def test_a_running_job_tells_its_steps_and_can_be_canceled(
         progress = service.client.get(f"/jobs/{job_id}").json()["progress"]
         return progress is not None and progress["stage"] == "paint" and progress["step"] >= 2
 
-    wait_for(is_painting, 30, service.stack.logs)
+    wait_for(is_painting, service.stack.logs)
     assert service.client.post(f"/jobs/{job_id}/cancel").status_code == 202
-    record = service.stack.wait_ended(job_id, 10)
+    record = service.stack.wait_ended(job_id)
     assert (record.status, record.outputs) == ("canceled", [])
     _check_progress(service, job_id)
     after = service.fetch(service.wait(MATES[0].submit(service, family, deterministic=True))["id"])
@@ -207,7 +207,7 @@ def test_memory_holds_the_models_that_were_used_last(
     service: ModelService, family: str, batch: list[str]
 ) -> None:
     assert batch
-    wait_for(lambda: _name(family) in service.loaded_models(), 10, service.stack.logs)
+    wait_for(lambda: _name(family) in service.loaded_models(), service.stack.logs)
     assert len(service.loaded_models()) * MODEL_BYTES <= BUDGET_BYTES
 
 

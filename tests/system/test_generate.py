@@ -12,8 +12,9 @@ from PIL import Image
 
 from service.local.broker import EmbeddedBroker
 from tests.support.model_service import ModelService, running_service
+from tests.support.patience import wait_for
 from tests.support.pictures import make_box_mask, make_rgb
-from tests.support.stack import Stack, wait_for
+from tests.support.stack import Stack
 from tests.support.tiny_pipelines import build_tiny_sd_inpaint
 
 pytestmark = pytest.mark.slow
@@ -56,7 +57,7 @@ def test_job_shows_previews_while_it_runs(
                 seen[shown.headers["ETag"]] = shown.content
             return stack.record(job_id).status.is_terminal
 
-        wait_for(look, 120, stack.logs)
+        wait_for(look, stack.logs)
         assert client.get(url).json()["status"] == "succeeded", stack.logs()
         assert len(seen) >= 2
         for jpeg in seen.values():
@@ -69,7 +70,7 @@ def test_job_shows_previews_while_it_runs(
         assert any("preview" in path for path in stack.blobs.list(f"jobs/{job_id}/"))
         assert client.delete(url).status_code == 204
         assert client.get(f"{url}/preview").status_code == 404
-        wait_for(lambda: not stack.blobs.list(f"jobs/{job_id}/"), 20, stack.logs)
+        wait_for(lambda: not stack.blobs.list(f"jobs/{job_id}/"), stack.logs)
 
 
 def _check_events(stack: Stack, job_id: str) -> None:
@@ -96,7 +97,7 @@ def test_models_take_turns_where_memory_holds_one(
         assert service.loaded_models() == ["first"]
         for name in ("second", "first", "first", "second"):
             service.wait(_post(service, model=name, num_inference_steps=2))
-            wait_for(lambda name=name: service.loaded_models() == [name], 10, service.stack.logs)  # type: ignore[misc]
+            wait_for(lambda name=name: service.loaded_models() == [name], service.stack.logs)  # type: ignore[misc]
         lines = service.stack.logs().splitlines()
         logs = [json.loads(line) for line in lines if "model_unloaded" in line]
         assert [entry["model"] for entry in logs] == ["first", "second", "first"]

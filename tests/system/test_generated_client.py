@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import time
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -14,18 +13,21 @@ import pytest
 from tests.support.deployment import running_up
 from tests.support.generated_client import generate_client, importing, load
 from tests.support.http import mask, picture
+from tests.support.patience import wait_for
 
 pytestmark = pytest.mark.slow
 
 
 def _wait(client: Any, job: Any) -> Any:
     get_job = load("api.jobs.get_job")
-    deadline = time.monotonic() + 60
-    while job.status not in ("succeeded", "failed", "canceled"):
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-        job = get_job.sync(job.id, client=client)
-    return job
+    found = [job]
+
+    def has_ended() -> bool:
+        found.append(get_job.sync(job.id, client=client))
+        return found[-1].status in ("succeeded", "failed", "canceled")
+
+    wait_for(has_ended)
+    return found[-1]
 
 
 def _build_bodies() -> list[Any]:

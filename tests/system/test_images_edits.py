@@ -71,7 +71,6 @@ def service(broker: EmbeddedBroker, tmp_path_factory: pytest.TempPathFactory) ->
         running_stack(broker.url, folder) as stack,
         running_server(broker.url, folder, **where) as server,
     ):
-        stack.ready_seconds = 60
         stack.start_worker(engines="worker.engines.registry:build_engines")
         with openai.OpenAI(base_url=f"{server.url}/v1", api_key="none", max_retries=0) as client:
             yield Service(server.url, client)

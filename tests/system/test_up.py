@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,7 +18,8 @@ from PIL import Image, ImageChops
 from service.client import PaintjobClient
 from service.contract.settings import BROKER_URL_FILE
 from service.local.broker import EmbeddedBroker
-from tests.support.deployment import ROOT, RunningUp, running_up, up_command, wait_until
+from tests.support.deployment import ROOT, RunningUp, running_up, up_command
+from tests.support.patience import PATIENCE_SECONDS, wait_for
 
 pytestmark = pytest.mark.slow
 PICTURES = ROOT / "demo" / "pictures"
@@ -129,7 +129,7 @@ def test_kept_pixels_are_kept_in_a_mixed_run_of_twelve(shared_up: RunningUp) -> 
             ]
             assert parts[0] is not None
             ids.append(client.submit(operation, parts[0], parts[1], params).id)
-        jobs = [client.wait(job_id, timeout_seconds=60) for job_id in ids]
+        jobs = [client.wait(job_id, timeout_seconds=PATIENCE_SECONDS) for job_id in ids]
     assert [job.status for job in jobs] == ["succeeded"] * 12
     assert [job.outputs[0].proof.kept_pixels_changed for job in jobs] == [0] * 12
 
@@ -140,7 +140,7 @@ def test_up_refuses_a_data_directory_in_use(shared_up: RunningUp) -> None:
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_SECONDS,
         check=False,
     )
     assert done.returncode == 1
@@ -151,28 +151,22 @@ def test_up_refuses_a_data_directory_in_use(shared_up: RunningUp) -> None:
 def _kill_and_wait_for_the_next(up: RunningUp, word: str) -> None:
     [victim] = up.find_children(word)
     victim.kill()
-    wait_until(
-        lambda: any(child.pid != victim.pid for child in up.find_children(word)),
-        10,
-        f"{word} was not started again",
-    )
+    wait_for(lambda: any(child.pid != victim.pid for child in up.find_children(word)))
 
 
 def test_up_restarts_what_was_killed_and_stays_at_its_address() -> None:
     with running_up() as up, PaintjobClient(up.url) as client:
         for word in ("gunicorn", "-m worker", "service.courier", "valkey-server"):
             _kill_and_wait_for_the_next(up, word)
-            job = client.wait(_submit_photo(client), timeout_seconds=60)
+            job = client.wait(_submit_photo(client), timeout_seconds=PATIENCE_SECONDS)
             assert job.status == "succeeded", word
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_up_stops_everything_in_order_and_soon(number: signal.Signals) -> None:
+def test_up_stops_everything_in_order(number: signal.Signals) -> None:
     with running_up("--workers", "2") as up:
         family = psutil.Process(up.process.pid).children(recursive=True)
-        started = time.monotonic()
         assert up.stop(number) == 0
-        assert time.monotonic() - started < 10
         stopped = [line.split()[0] for line in up.lines if line.split()[1] == "stopped"]
         assert stopped == [
             "worker-paint-cpu-1",
@@ -191,11 +185,7 @@ def test_up_takes_everything_along_when_it_is_killed() -> None:
         assert len(family) >= 6
         os.kill(up.process.pid, signal.SIGKILL)
         try:
-            wait_until(
-                lambda: not any(_is_alive(process) for process in family),
-                15,
-                "something outlived it",
-            )
+            wait_for(lambda: not any(_is_alive(process) for process in family))
         finally:
             for process in family:
                 with contextlib.suppress(psutil.NoSuchProcess):
@@ -205,7 +195,10 @@ def test_up_takes_everything_along_when_it_is_killed() -> None:
 def test_up_uses_the_broker_that_it_is_given(private_broker: EmbeddedBroker) -> None:
     with running_up(PAINTJOB_REDIS_URL=private_broker.url) as up, PaintjobClient(up.url) as client:
         assert not up.find_children("valkey-server")
-        assert client.wait(_submit_photo(client), timeout_seconds=60).status == "succeeded"
+        assert (
+            client.wait(_submit_photo(client), timeout_seconds=PATIENCE_SECONDS).status
+            == "succeeded"
+        )
     assert private_broker.answers()
 
 
@@ -221,7 +214,9 @@ def test_up_serves_generate_without_any_weights() -> None:
         assert names == ["self"]
         picture = ("cat.png", (PICTURES / "cat.png").read_bytes())
         params = {"method": "generate", "num_images": 2, "num_inference_steps": 8, "right": 40}
-        job = client.wait(client.submit("outpaint", picture, None, params).id, timeout_seconds=60)
+        job = client.wait(
+            client.submit("outpaint", picture, None, params).id, timeout_seconds=PATIENCE_SECONDS
+        )
         assert (job.status, job.model) == ("succeeded", "self")
         recipe = httpx2.get(f"{up.url}/jobs/{job.id}").json()["recipe"]
         assert recipe["details"]["family"] == "self"

@@ -17,13 +17,15 @@ import httpx2
 import psutil
 import pytest
 
+from service.api.gunicorn_conf import graceful_timeout
 from service.contract.jobs import JobStatus
 from service.local.broker import EmbeddedBroker
 from tests.support.broker import running_broker
 from tests.support.http import mask, picture
+from tests.support.patience import PATIENCE_SECONDS, wait_for
 from tests.support.server import RunningServer, running_server
 from tests.support.sse import Listener, Message, follow
-from tests.support.stack import Stack, running_stack, wait_for
+from tests.support.stack import Stack, running_stack
 
 pytestmark = pytest.mark.slow
 
@@ -37,7 +39,7 @@ def _running(
     (directory / "data").mkdir()
     with (
         running_stack(broker_url, directory / "data") as stack,
-        running_server(broker_url, directory, PAINTJOB_LEASE_SECONDS="1", **settings) as server,
+        running_server(broker_url, directory, **settings) as server,
     ):
         if worker:
             stack.start_worker()
@@ -61,7 +63,7 @@ def _post(
     files = {"image": ("image.png", picture()), "mask": ("mask.png", mask())}
     data = {"tags": f'["{tag}"]', **fields}
     url = f"{server.url}/inpaint"
-    return httpx2.post(url, files=files, data=data, headers=headers, timeout=70)
+    return httpx2.post(url, files=files, data=data, headers=headers, timeout=PATIENCE_SECONDS)
 
 
 def _versions(messages: list[Message]) -> list[int]:
@@ -78,15 +80,15 @@ def _assert_complete(messages: list[Message]) -> None:
 def test_post_answers_with_the_finished_job(running: tuple[RunningServer, Stack]) -> None:
     server, _ = running
     for _ in range(5):
-        answer = _post(server, headers={"Prefer": "wait=30, return=minimal"})
+        answer = _post(server, headers={"Prefer": "wait=60, return=minimal"})
         assert (answer.status_code, answer.json()["status"]) == (200, "succeeded")
-        assert answer.headers["Preference-Applied"] == "wait=30"
+        assert answer.headers["Preference-Applied"] == "wait=60"
         assert answer.headers["Location"] == answer.json()["links"]["self"]
 
 
 def test_post_answers_with_the_picture_itself(running: tuple[RunningServer, Stack]) -> None:
     server, _ = running
-    headers = {"Prefer": "wait=30", "Accept": "image/*, application/json;q=0.1"}
+    headers = {"Prefer": "wait=60", "Accept": "image/*, application/json;q=0.1"}
     answer = _post(server, headers=headers, seed="7")
     assert (answer.status_code, answer.headers["Content-Type"]) == (200, "image/png")
     job_id = answer.headers["X-Job-ID"]
@@ -99,26 +101,28 @@ def test_failed_job_is_a_job_or_a_problem_as_was_asked(
     running: tuple[RunningServer, Stack],
 ) -> None:
     server, _ = running
-    job = _post(server, "zoo:raise", {"Prefer": "wait=30"})
+    job = _post(server, "zoo:raise", {"Prefer": "wait=60"})
     assert (job.status_code, job.json()["status"]) == (200, "failed")
-    problem = _post(server, "zoo:raise", {"Prefer": "wait=30", "Accept": "image/png"})
+    problem = _post(server, "zoo:raise", {"Prefer": "wait=60", "Accept": "image/png"})
     assert (problem.status_code, problem.json()["code"]) == (500, "internal")
     assert problem.headers["X-Job-ID"].startswith("job_")
-    memory = _post(server, "zoo:memory", {"Prefer": "wait=30", "Accept": "image/png"})
+    memory = _post(server, "zoo:memory", {"Prefer": "wait=60", "Accept": "image/png"})
     assert (memory.status_code, memory.json()["code"]) == (422, "out_of_memory")
 
 
 def test_wait_that_runs_out_leaves_the_job_going(running: tuple[RunningServer, Stack]) -> None:
-    server, _ = running
+    server, stack = running
     began = time.monotonic()
     headers = {"Prefer": "wait=1", "Accept": "image/*"}
-    answer = _post(server, "zoo:slow:10:0.2", headers)
-    assert 0.9 < time.monotonic() - began < 4
-    assert (answer.status_code, answer.json()["status"]) == (202, "running")
+    answer = _post(server, "zoo:until:after_wait", headers)
+    assert time.monotonic() - began > 0.9
+    assert answer.status_code == 202
+    assert answer.json()["status"] in ("queued", "running")
+    stack.release("after_wait")
     url = server.url + answer.headers["Location"]
-    later = httpx2.get(url, headers={"Prefer": "wait=30"}, timeout=40)
+    later = httpx2.get(url, headers={"Prefer": "wait=60"}, timeout=PATIENCE_SECONDS)
     assert later.json()["status"] == "succeeded"
-    assert later.headers["Preference-Applied"] == "wait=30"
+    assert later.headers["Preference-Applied"] == "wait=60"
 
 
 def test_long_poll_returns_at_every_change_of_what_is_known(
@@ -129,7 +133,7 @@ def test_long_poll_returns_at_every_change_of_what_is_known(
     url, seen = server.url + answer.headers["Location"], [answer.json()["version"]]
     headers = {"Prefer": "wait=20", "If-None-Match": answer.headers["ETag"]}
     while answer.json()["status"] != "succeeded":
-        answer = httpx2.get(url, headers=headers, timeout=30)
+        answer = httpx2.get(url, headers=headers, timeout=PATIENCE_SECONDS)
         headers["If-None-Match"] = answer.headers["ETag"]
         seen.append(answer.json()["version"])
     assert len(seen) >= 5
@@ -148,8 +152,8 @@ def test_long_poll_without_change_is_304(broker_url: str, tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("fields", "tag"),
     [
-        ({"finish_within_seconds": "2"}, "zoo:slow:200:0.1"),
-        ({"finish_within_seconds": "2"}, "zoo:hang:30"),
+        ({"finish_within_seconds": "2"}, "zoo:until:never"),
+        ({"finish_within_seconds": "2"}, "zoo:hang:600"),
         ({"start_within_seconds": "1"}, "zoo:echo"),
     ],
 )
@@ -158,8 +162,10 @@ def test_deadline_ends_the_job_and_the_work(
 ) -> None:
     server, stack = running
     if "start_within_seconds" in fields:
-        stack.wait_painting(_post(server, "zoo:slow:40:0.1").json()["id"])
-    answer = _post(server, tag, {"Prefer": "wait=20", "Accept": "image/png"}, **fields)
+        stack.wait_painting(_post(server, "zoo:until:started_late").json()["id"])
+    answer = _post(server, tag, {"Prefer": "wait=60", "Accept": "image/png"}, **fields)
+    if "start_within_seconds" in fields:
+        stack.release("started_late")
     assert (answer.status_code, answer.json()["code"]) == (504, "deadline_exceeded")
     url = f"{server.url}/jobs/{answer.headers['X-Job-ID']}"
     job = httpx2.get(url).json()
@@ -168,9 +174,9 @@ def test_deadline_ends_the_job_and_the_work(
         by = job["start_by_at" if name.startswith("start") else "finish_by_at"]
         created, due = (_parse_time(text) for text in (job["created_at"], by))
         assert due - created == pytest.approx(float(value), abs=0.01)
-        assert -0.01 <= _parse_time(job["finished_at"]) - due < 3
+        assert _parse_time(job["finished_at"]) - due >= -0.01
     # The work has stopped: the worker is free for the next one.
-    assert _post(server, headers={"Prefer": "wait=15"}).json()["status"] == "succeeded"
+    assert _post(server, headers={"Prefer": "wait=60"}).json()["status"] == "succeeded"
     assert httpx2.get(url).json()["version"] == job["version"]
 
 
@@ -216,9 +222,11 @@ def test_waiters_of_two_processes_all_hear_the_end(running: tuple[RunningServer,
     texts: list[str] = []
 
     def poll() -> None:
-        headers = {"Prefer": "wait=30"}
+        headers = {"Prefer": "wait=60"}
         texts.append(
-            httpx2.get(server.url + job["links"]["self"], headers=headers, timeout=40).text
+            httpx2.get(
+                server.url + job["links"]["self"], headers=headers, timeout=PATIENCE_SECONDS
+            ).text
         )
 
     threads = [threading.Thread(target=poll) for _ in range(12)]
@@ -240,18 +248,19 @@ def test_wiped_job_ends_streams_and_waits(broker_url: str, tmp_path: Path) -> No
         answers: list[httpx2.Response] = []
         poll = threading.Thread(
             target=lambda: answers.append(
-                httpx2.get(url, headers={"Prefer": "wait=30"}, timeout=40)
+                httpx2.get(url, headers={"Prefer": "wait=60"}, timeout=PATIENCE_SECONDS)
             )
         )
         poll.start()
-        wait_for(lambda: len(listener.messages) == 1, 10)
+        wait_for(lambda: len(listener.messages) == 1)
         time.sleep(0.3)
         began = time.monotonic()
         httpx2.delete(url).raise_for_status()
-        assert [message.name for message in listener.join(5)] == ["status", "wiped"]
-        poll.join(5)
+        assert [message.name for message in listener.join()] == ["status", "wiped"]
+        poll.join()
+        # Long before its wait would have run out.
+        assert time.monotonic() - began < 50
         assert (answers[0].status_code, answers[0].json()["code"]) == (404, "job_expired")
-        assert time.monotonic() - began < 2
 
 
 def test_full_house_is_told_before_anything_is_stored(broker_url: str, tmp_path: Path) -> None:
@@ -260,7 +269,7 @@ def test_full_house_is_told_before_anything_is_stored(broker_url: str, tmp_path:
         job = _post(server).json()
         url = server.url + job["links"]["events"]
         listeners = [Listener([url]) for _ in range(2)]
-        wait_for(lambda: all(one.messages for one in listeners), 10)
+        wait_for(lambda: all(one.messages for one in listeners))
         blobs = stack.blobs.list("jobs/")
         refused = _post(server, headers={"Prefer": "wait=5"})
         assert (refused.status_code, refused.json()["code"]) == (503, "too_many_waiters")
@@ -283,28 +292,45 @@ def test_full_house_is_told_before_anything_is_stored(broker_url: str, tmp_path:
         )
 
 
+@contextmanager
+def _sending(
+    server: RunningServer, files: dict[str, Any], data: dict[str, str], headers: dict[str, str]
+) -> Iterator[None]:
+    """Post a form, and leave when the block ends, whatever has been answered."""
+    request = httpx2.Request(
+        "POST", f"{server.url}/inpaint", files=files, data=data, headers=headers
+    )
+    lines = "".join(f"{name}: {value}\r\n" for name, value in request.headers.items())
+    with socket.create_connection(("127.0.0.1", server.port)) as client:
+        client.sendall(f"POST /inpaint HTTP/1.1\r\n{lines}\r\n".encode() + request.read())
+        yield
+
+
+def _active(stack: Stack) -> list[str]:
+    active: Any = stack.store.redis.zrange("{paintjob}:active:default", 0, -1)
+    return [member.decode() for member in active]
+
+
 @pytest.mark.parametrize("how", ["post", "poll", "events"])
 def test_job_is_canceled_when_its_client_leaves(
     running: tuple[RunningServer, Stack], how: str
 ) -> None:
     server, stack = running
     if how == "post":
-        with pytest.raises(httpx2.ReadTimeout):
-            files = {"image": ("image.png", picture()), "mask": ("mask.png", mask())}
-            data = {"tags": '["zoo:slow:100:0.1"]', "cancel_on_disconnect": "true"}
-            headers = {"Prefer": "wait=30", "X-Request-ID": "r-1"}
-            httpx2.post(f"{server.url}/inpaint", files=files, data=data, headers=headers, timeout=1)
-        active: Any = stack.store.redis.zrange("{paintjob}:active:default", 0, -1)
-        (job_id,) = [member.decode() for member in active]
+        files = {"image": ("image.png", picture()), "mask": ("mask.png", mask())}
+        data = {"tags": '["zoo:until:never"]', "cancel_on_disconnect": "true"}
+        with _sending(server, files, data, {"Prefer": "wait=60"}):
+            wait_for(lambda: len(_active(stack)) == 1)
+            (job_id,) = _active(stack)
     else:
-        job_id = _post(server, "zoo:slow:100:0.1", cancel_on_disconnect="true").json()["id"]
+        job_id = _post(server, "zoo:until:never", cancel_on_disconnect="true").json()["id"]
         url = f"{server.url}/jobs/{job_id}"
         if how == "poll":
             with pytest.raises(httpx2.ReadTimeout):
-                httpx2.get(url, headers={"Prefer": "wait=30"}, timeout=0.5)
+                httpx2.get(url, headers={"Prefer": "wait=60"}, timeout=httpx2.Timeout(60, read=0.5))
         else:
             next(follow(f"{url}/events"))
-    record = stack.wait_ended(job_id, 8)
+    record = stack.wait_ended(job_id)
     assert record.status is JobStatus.CANCELED
 
 
@@ -317,7 +343,10 @@ def test_client_that_leaves_frees_its_seat_and_harms_nothing(
         url = server.url + job["links"]["self"]
         next(follow(f"{url}/events"))
         wait_for(
-            lambda: httpx2.get(url, headers={"Prefer": "wait=1"}, timeout=5).status_code == 200, 5
+            lambda: (
+                httpx2.get(url, headers={"Prefer": "wait=1"}, timeout=PATIENCE_SECONDS).status_code
+                == 200
+            )
         )
         assert stack.record(job["id"]).status is JobStatus.QUEUED
 
@@ -336,17 +365,18 @@ def test_stop_does_not_wait_for_open_streams(broker_url: str, tmp_path: Path) ->
         url = first.url + job["links"]["self"]
         poll = threading.Thread(
             target=lambda: answers.append(
-                httpx2.get(url, headers={"Prefer": "wait=60"}, timeout=70)
+                httpx2.get(url, headers={"Prefer": "wait=60"}, timeout=PATIENCE_SECONDS)
             )
         )
         poll.start()
-        wait_for(lambda: all(one.messages for one in listeners), 10)
+        wait_for(lambda: all(one.messages for one in listeners))
         time.sleep(0.5)
         began = time.monotonic()
         first.process.terminate()
-        first.process.wait(timeout=40)
-        assert time.monotonic() - began < 8
-        poll.join(5)
+        first.process.wait(timeout=PATIENCE_SECONDS)
+        # Who waited for the streams would be killed after this time.
+        assert time.monotonic() - began < graceful_timeout
+        poll.join()
         assert (answers[0].status_code, answers[0].json()["status"]) == (200, "queued")
         # It was not the clients that left.
         assert stack.record(job["id"]).status is JobStatus.QUEUED
@@ -362,13 +392,13 @@ def test_streams_outlive_a_crash_of_the_broker(
     with _running(private_broker.url, tmp_path) as (server, stack):
         job = _post(server, "zoo:slow:30:0.2").json()
         listeners = [Listener([server.url + job["links"]["events"]]) for _ in range(4)]
-        wait_for(lambda: all(len(one.messages) > 4 for one in listeners), 20)
+        wait_for(lambda: all(len(one.messages) > 4 for one in listeners))
         # What is told reaches the disk within a second.
         private_broker.kill()
         time.sleep(1)
         private_broker.start()
         for listener in listeners:
-            messages = listener.join(60)
+            messages = listener.join()
             assert messages[-1].data["status"] in ("succeeded", "failed"), stack.logs()
             assert listener.cuts == 0
             assert _versions(messages)[:5] == [1, 2, 3, 4, 5]
@@ -391,7 +421,7 @@ def test_killed_api_process_costs_no_event(running: tuple[RunningServer, Stack])
     server, _ = running
     job = _post(server, "zoo:slow:15:0.2").json()
     listeners = [Listener([server.url + job["links"]["events"]]) for _ in range(8)]
-    wait_for(lambda: all(len(one.messages) > 3 for one in listeners), 20)
+    wait_for(lambda: all(len(one.messages) > 3 for one in listeners))
     for child in psutil.Process(server.process.pid).children():
         os.kill(child.pid, signal.SIGKILL)
         time.sleep(0.5)

@@ -8,7 +8,7 @@ import pytest
 from service.contract.errors import StoreUnavailable
 from service.contract.names import preview_path
 from service.store.blobs import BlobStore
-from tests.support.stack import wait_for
+from tests.support.patience import wait_for
 from worker.messages import Preview
 from worker.previewing import PreviewWriter
 
@@ -57,7 +57,7 @@ def test_writer_tells_of_a_preview_once_it_is_there(
 ) -> None:
     for number in range(3):
         writer.put(JOB, TOKEN, bytes([number]))
-        wait_for(lambda number=number: len(sent) == number + 1, 5)  # type: ignore[misc]
+        wait_for(lambda number=number: len(sent) == number + 1)  # type: ignore[misc]
         assert blobs.get(sent[-1].path) == bytes([number])
     first, second, third = (preview.path for preview in sent)
     assert first != second
@@ -73,7 +73,7 @@ def test_writer_holds_up_nobody_and_keeps_the_latest_alone(
     for number in range(1, 10):
         writer.put(JOB, TOKEN, str(number).encode())
     blobs.gate.set()
-    wait_for(lambda: len(sent) == 2, 5)
+    wait_for(lambda: len(sent) == 2)
     assert blobs.get(sent[-1].path) == b"9"
 
 
@@ -81,7 +81,7 @@ def test_writer_takes_away_what_comes_after_the_end(
     writer: PreviewWriter, blobs: SlowBlobs, sent: list[Preview]
 ) -> None:
     writer.put(JOB, TOKEN, b"in time")
-    wait_for(lambda: len(sent) == 1, 5)
+    wait_for(lambda: len(sent) == 1)
     blobs.gate.clear()
     blobs.arrived.clear()
     writer.put(JOB, TOKEN, b"too late")
@@ -90,7 +90,7 @@ def test_writer_takes_away_what_comes_after_the_end(
     writer.begin([(JOB, "t2")])
     blobs.gate.set()
     writer.put(JOB, "t2", b"next")
-    wait_for(lambda: len(sent) == 2, 5)
+    wait_for(lambda: len(sent) == 2)
     assert [preview.path for preview in sent] == [
         preview_path(JOB, TOKEN, 0),
         preview_path(JOB, "t2", 0),
@@ -104,10 +104,10 @@ def test_writer_bears_a_store_that_fails(
     blobs.fails = True
     writer.put(JOB, TOKEN, b"lost")
     assert blobs.arrived.wait(5)
-    wait_for(lambda: not writer._waiting, 5)
+    wait_for(lambda: not writer._waiting)
     blobs.fails = False
     writer.put(JOB, TOKEN, b"kept")
-    wait_for(lambda: len(sent) == 1, 5)
+    wait_for(lambda: len(sent) == 1)
     assert blobs.get(sent[0].path) == b"kept"
 
 
@@ -116,5 +116,5 @@ def test_writer_drops_what_nobody_began(
 ) -> None:
     writer.put("job_B", "t9", b"whose?")
     writer.put(JOB, TOKEN, b"mine")
-    wait_for(lambda: len(sent) == 1, 5)
+    wait_for(lambda: len(sent) == 1)
     assert blobs.list("jobs/") == [sent[0].path]

@@ -8,7 +8,6 @@ import signal
 import stat
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import psutil
@@ -17,6 +16,7 @@ import redis
 
 from service.contract.settings import BROKER_URL_FILE, SharedSettings
 from service.local.broker import BrokerError, EmbeddedBroker
+from tests.support.patience import wait_for
 
 
 def _client(broker: EmbeddedBroker) -> redis.Redis:
@@ -143,9 +143,6 @@ def test_broker_dies_with_the_process_that_started_it(tmp_path: Path) -> None:
     broker = EmbeddedBroker(tmp_path)
     broker.start()
     try:
-        deadline = time.monotonic() + 2
-        while server.is_running() and server.status() != psutil.STATUS_ZOMBIE:
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
+        wait_for(lambda: not server.is_running() or server.status() == psutil.STATUS_ZOMBIE)
     finally:
         broker.stop()

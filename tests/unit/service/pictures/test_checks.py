@@ -56,7 +56,7 @@ def test_check_picture_finds_a_flipped_byte_in_a_png() -> None:
 
 
 @given(st.binary(max_size=200), st.sampled_from([b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"RIFF"]))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_check_picture_raises_its_own_errors_only(tail: bytes, head: bytes) -> None:
     with pytest.raises(PaintjobError):
         check_picture(io.BytesIO(head + tail), LIMIT)

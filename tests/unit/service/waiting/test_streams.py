@@ -13,14 +13,14 @@ from service.contract.jobs import Progress
 from service.local.broker import EmbeddedBroker
 from service.store import JobStore, StoredEvent, connect
 from service.waiting.streams import QUEUE_EVENTS, Streams, Waiter, count_slots
+from tests.support.patience import PATIENCE_SECONDS, wait_for
 from tests.support.records import PROGRESS, claim, submit, succeed
-from tests.support.stack import wait_for
 
 
 @pytest.fixture
 def store(broker_url: str) -> Iterator[JobStore]:
     """A store on an empty broker."""
-    found = connect(broker_url)
+    found = connect(broker_url, socket_timeout=60)
     yield found
     found.redis.close()
 
@@ -31,13 +31,13 @@ def streams(store: JobStore) -> Streams:
     return Streams(lambda: store, 3)
 
 
-def _drain(waiter: Waiter, seconds: float = 5.0) -> list[StoredEvent]:
+def _drain(waiter: Waiter) -> list[StoredEvent]:
     """Take until the end of the job."""
     found: list[StoredEvent] = []
-    until = time.monotonic() + seconds
-    while not (found and found[-1].is_end) and time.monotonic() < until:
-        if event := waiter.take(0.2):
-            found.append(event)
+    while not (found and found[-1].is_end):
+        event = waiter.take(PATIENCE_SECONDS)
+        assert event is not None, found
+        found.append(event)
     return found
 
 
@@ -62,11 +62,12 @@ def test_waiter_hears_what_happens_after_it_joined(store: JobStore, streams: Str
     assert tails.job < found[0].id < found[1].id
 
 
-def test_event_arrives_at_once_although_the_reader_waits_already(
-    store: JobStore, streams: Streams
+def test_event_arrives_although_the_reader_waits_already(
+    store: JobStore, streams: Streams, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A reader that waits for other jobs is woken when a job is added."""
     idle, busy = submit(store), submit(store)
+    monkeypatch.setattr("service.store.events.BLOCK_SECONDS", 20)
     delays = []
     with streams.admit() as first:
         first.join(idle)
@@ -79,9 +80,9 @@ def test_event_arrives_at_once_although_the_reader_waits_already(
                     f"{store.namespace}:events:{busy}",
                     {"type": "painting", "version": 9, "at": 1, "data": ""},
                 )
-                assert second.take(2.0) is not None
+                assert second.take(PATIENCE_SECONDS) is not None
                 delays.append(time.monotonic() - began)
-    assert sorted(delays)[len(delays) // 2] < 0.1
+    assert sorted(delays)[len(delays) // 2] < 10
 
 
 def test_late_joiner_gets_no_gap(store: JobStore, streams: Streams) -> None:
@@ -143,7 +144,7 @@ def test_slow_waiter_is_cut_after_what_its_queue_holds(store: JobStore, streams:
                 {"type": "painting", "version": version, "at": 1, "data": ""},
             )
         pipeline.execute()
-        wait_for(lambda: slow.is_cut, 5)
+        wait_for(lambda: slow.is_cut)
         versions = []
         while event := slow.take(1.0):
             versions.append(event.version)
@@ -156,13 +157,12 @@ def test_stop_wakes_everybody_at_once(store: JobStore, streams: Streams) -> None
     with streams.admit() as waiter:
         waiter.join(job_id)
         stopping.set()
-        began = time.monotonic()
-        assert waiter.take(10) is None
+        assert waiter.take(PATIENCE_SECONDS) is None
         assert waiter.is_cut
-        assert time.monotonic() - began < 2
         with streams.admit() as late:
             late.join(job_id)
-            assert late.take(10) is None
+            assert late.take(PATIENCE_SECONDS) is None
+            assert late.is_cut
 
 
 @pytest.mark.slow
@@ -174,14 +174,13 @@ def test_reader_goes_on_where_it_was_after_an_outage(private_broker: EmbeddedBro
     with streams.admit() as waiter:
         waiter.join(job_id)
         store.claims.report_progress(job_id, "c1", 1, PROGRESS)
-        assert waiter.take(5) is not None
-        time.sleep(1.2)  # to disk
+        assert waiter.take(PATIENCE_SECONDS) is not None
         private_broker.kill()
-        time.sleep(0.5)
+        time.sleep(0.2)
         private_broker.start()
         store.claims.report_progress(
             job_id, "c1", 2, Progress(stage="paint", step=2, steps=2, fraction=1)
         )
         succeed(store, job_id)
-        assert [event.version for event in _drain(waiter, 10)] == [4, 5]
+        assert [event.version for event in _drain(waiter)] == [4, 5]
     store.redis.close()

@@ -97,7 +97,7 @@ def test_mirror_guided_gives_the_same_for_the_same_seed() -> None:
     assert not np.array_equal(painted[0].image, painted[2].image)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     width=st.sampled_from([1, 2, 5, 9, 30]),
     height=st.sampled_from([1, 2, 5, 9, 30]),

@@ -120,7 +120,7 @@ SIDE = st.sampled_from([1, 2, 3, 5, 8, 9, 17, 40])
 MARGIN = st.sampled_from([0, 0, 1, 3, 20, 90])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     kind=st.sampled_from(["noise", "constant", "stripes", "checks"]),
     width=SIDE,

@@ -4,7 +4,7 @@ import io
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from werkzeug.datastructures import FileStorage
 from werkzeug.test import encode_multipart
@@ -111,7 +111,7 @@ def test_read_multipart_tells_what_is_sent_twice() -> None:
 
 
 @given(st.binary(max_size=400))
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=300)
 def test_read_multipart_raises_its_own_errors_only(tail: bytes) -> None:
     for head in (b"", b"--x\r\n", b'--x\r\nContent-Disposition: form-data; name="image"'):
         try:

@@ -5,7 +5,6 @@ import torch
 
 from service.contract.errors import GpuOutOfMemory, OutOfMemory
 from worker.engines.diffusion.faults import (
-    DeviceLost,
     is_device_lost,
     is_out_of_memory,
     memory_failure,
@@ -28,10 +27,6 @@ from worker.engines.diffusion.faults import (
 def test_faults_are_told_apart(error: RuntimeError, memory: bool, lost: bool) -> None:
     assert is_out_of_memory(error) is memory
     assert is_device_lost(error) is lost
-
-
-def test_a_lost_device_is_no_failure_of_a_job() -> None:
-    assert not issubclass(DeviceLost, Exception)
 
 
 def test_memory_failure_tells_whose_memory_is_out() -> None:

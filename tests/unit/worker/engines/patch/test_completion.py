@@ -135,7 +135,7 @@ def test_completion_says_why_it_fell_back() -> None:
     assert run(image, mask).reason is not None
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(data=st.data(), height=SIDES, width=SIDES, seed=st.integers(0, 2**32 - 1))
 def test_completion_bears_anything(data: st.DataObject, height: int, width: int, seed: int) -> None:
     random = np.random.default_rng(seed)

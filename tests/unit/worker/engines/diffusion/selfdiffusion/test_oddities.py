@@ -35,7 +35,7 @@ def make_boxes(width: int, height: int, seed: int, count: int) -> MaskArray:
 
 
 @pytest.mark.slow
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=40, suppress_health_check=list(HealthCheck))
 @given(
     kind=st.sampled_from(["constant", "noise", "texture", "gradient"]),
     width=st.integers(1, 130),
