@@ -10,6 +10,7 @@ import numpy as np
 
 from benchmarks.everyday.measures import Floats, layers_of
 from benchmarks.everyday.painting import Method, Painting, choose_methods
+from benchmarks.everyday.perception import is_there, measure_distance
 from benchmarks.everyday.sample import Case, Check, Sample
 from benchmarks.weightfree.metrics import measure_ms_ssim
 from worker.imaging import ImageArray
@@ -125,7 +126,12 @@ def judge(empty: Outcome, sample: Sample, painting: Painting) -> Outcome:
         estimate=painting.estimate,
         warnings=painting.warnings,
         details=painting.details,
+        distance=_distance(sample, painting) if empty.is_ours else None,
     )
+
+
+def _distance(sample: Sample, painting: Painting) -> float | None:
+    return measure_distance(sample, painting.pixels) if is_there() else None
 
 
 def _figure(check: Check, sample: Sample, pixels: ImageArray) -> Figure:

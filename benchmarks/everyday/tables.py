@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.everyday.cases import CASES
+from benchmarks.everyday.estimates import render_estimates
 from benchmarks.everyday.run import Outcome
 from benchmarks.everyday.sample import KINDS
 from benchmarks.weightfree.tables import Cell, describe_machine, grid, plain, without_nan
@@ -127,6 +128,7 @@ def render(
         "## Goals: the worst figure, and how many miss\n\n"
         + _goal_grid(outcomes, verdicts, methods),
         "## Right results of all, by kind\n\n" + _kind_grid(outcomes, methods),
+        render_estimates(outcomes),
         _render_misses(outcomes),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -152,13 +154,14 @@ def _goal_cell(verdict: Verdict, method: str) -> str | None:
 
 def _kind_grid(outcomes: Sequence[Outcome], methods: Sequence[str]) -> str:
     rows: list[list[Cell]] = []
+    painted = [one for one in outcomes if one.figures and not one.error]
+    methods = [name for name in methods if any(one.method == name for one in painted)]
     for kind in (*KINDS, "all"):
         of_kind = [one for one in outcomes if kind in (one.kind, "all") and one.figures]
         if of_kind:
             rows.append([kind, *(_share_right(of_kind, name) for name in methods)])
     clocks = [
-        statistics.median(one.seconds for one in outcomes if one.method == name and not one.error)
-        for name in methods
+        statistics.median(one.seconds for one in painted if one.method == name) for name in methods
     ]
     rows.append(["seconds, median", *clocks])
     return grid(["kind", *methods], rows)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from benchmarks.everyday.calibrate import fit, propose_threshold, rows_of
 from benchmarks.everyday.cases import CASES, find_case
+from benchmarks.everyday.estimates import calibrate_all
 from benchmarks.everyday.measures import largest_error, share_off
 from benchmarks.everyday.painting import list_methods, paint_edge
+from benchmarks.everyday.photos import list_photos
 from benchmarks.everyday.run import Outcome, likeness, paint_case
 from benchmarks.everyday.sample import KINDS, Case
 from benchmarks.everyday.sheets import draw_sheet
@@ -104,3 +108,48 @@ def test_failure_is_a_result_and_no_end_of_the_run() -> None:
     assert outcome.error == "ValueError: no such pixels"
     assert not outcome.is_right
     assert painted.outcomes["edge"].error is None
+
+
+def outcome_of(kind: str, likeness: float, estimate: float) -> Outcome:
+    warnings = ("low_confidence",) if estimate < 0.5 else ()
+    return Outcome(kind, "case", 1, "patch", True, likeness, estimate=estimate, warnings=warnings)
+
+
+def test_calibration_tells_estimates_that_are_right_from_those_that_are_not() -> None:
+    values = [place / 20 for place in range(20)]
+    right = calibrate_all([outcome_of("flat", value, value) for value in values])
+    assert [one.name for one in right] == ["flat", "everyday", "all"]
+    assert right[-1].correlation == pytest.approx(1)
+    assert (right[-1].worst_warned, right[-1].best_warned) == (1, 0)
+    assert right[-1].is_met
+    [*_, wrong] = calibrate_all([outcome_of("photo", value, 1 - value) for value in values])
+    assert wrong.correlation == pytest.approx(-1)
+    assert not wrong.is_met
+
+
+def test_fit_finds_the_weights_that_results_were_made_with() -> None:
+    rng = np.random.default_rng(1)
+    outcomes = []
+    for place in range(300):
+        misfit, strange, share = rng.uniform(-2, 1), rng.uniform(0, 1), rng.uniform()
+        evidence = {"misfit": misfit, "strange": strange, "share": share}
+        likeness = 1 / (1 + np.exp(0.8 * misfit + 3 * strange - 2))
+        kind = "photo" if place % 3 else "flat"
+        result = outcome_of(kind, float(likeness), 0.5)
+        outcomes.append(replace(result, details={"evidence": evidence}))
+    model = fit(outcomes, ["misfit", "strange", "share"])
+    assert model.intercept == pytest.approx(2, abs=0.2)
+    assert model.weights["misfit"] == pytest.approx(0.8, abs=0.1)
+    assert model.weights["strange"] == pytest.approx(3, abs=0.3)
+    assert model.weights["share"] < 0.1
+    rows, targets = rows_of(outcomes, ["misfit", "strange", "share"])
+    limit, others = propose_threshold(model.estimate(rows), targets)
+    assert 0 < limit < 1 and others == 0
+
+
+def test_photos_are_cut_as_their_masks_say() -> None:
+    cases = list_photos(("tuned",))
+    sample = next(case for case in cases if case.name == "astronaut lr").make(1)
+    assert sample.geometry is not None
+    assert np.array_equal(sample.known[sample.mask == 0], sample.truth[sample.mask == 0])
+    assert {case.kind for case in cases} == {"photo"}
