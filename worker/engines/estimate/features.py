@@ -35,6 +35,7 @@ def measure_features(view: View) -> dict[str, float]:
     return {
         "depth": math.log1p(view.depth),
         "share": view.share,
+        "rough": math.log1p(view.roughness),
         "dull": _log_ratio(view.roughness_around, view.roughness),
         "wild": _log_ratio(view.roughness, view.roughness_around),
         "unsure": 1 - ground.share,

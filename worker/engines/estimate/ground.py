@@ -7,6 +7,7 @@ from typing import Final
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from worker.engines.estimate.view import Flags, Floats, View
 
@@ -21,7 +22,16 @@ MIN_REACH: Final = 6.0
 TO_DEVIATION: Final = 1.4826
 """From the median of absolute residuals to a standard deviation, for normal noise."""
 
-MAX_POINTS: Final = 4000
+MAX_POINTS: Final = 3000
+
+TERMS: Final = (1, 3, 6)
+"""How many terms a level, a slanted and a bent surface have."""
+
+LIKE: Final = 1.15
+"""A simpler surface is taken when its deviation is at most so many times the least one."""
+
+PAINTED_WEIGHT: Final = np.float32(0.3)
+OUTLIER_WEIGHT: Final = np.float32(0.05)
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,22 +50,37 @@ class Ground:
 
 
 def find_ground(view: View) -> Ground:
-    """Fit the surface of a view: quadratic, least squares, reweighted.
+    """Fit the surface of a view: least squares, reweighted, no more bent than the ring asks for.
 
     Source: P. Huber, "Robust Statistics", 1981 (iteratively reweighted least squares).
     """
-    height, width = view.hole.shape
-    terms = _terms(height, width)
+    terms = _terms(*view.hole.shape)
     picture = view.picture.astype(np.float32)
-    points = np.flatnonzero(view.ring.ravel())
-    points = points[:: max(1, points.size // MAX_POINTS)]
-    at, colors = terms.reshape(-1, terms.shape[2])[points], picture.reshape(-1, 3)[points]
-    factors, scale = _fit(at, colors)
+    ring = _choose(view.ring)
+    at, colors = _rows(terms, ring), _rows(picture, ring)
+    fits = [_fit(at[:, :count], colors, np.ones(len(at), np.float32)) for count in TERMS]
+    least = min(scale for _, scale in fits)
+    count = next(n for n, (_, scale) in zip(TERMS, fits, strict=True) if scale <= LIKE * least)
+    scale = fits[TERMS.index(count)][1]
+    # What was painted may say how the surface goes on, as far as it agrees with the ring.
+    both = np.concatenate([ring, _choose(view.hole)])
+    weight = np.where(np.arange(len(both)) < len(ring), 1, PAINTED_WEIGHT).astype(np.float32)
+    factors, _ = _fit(_rows(terms, both)[:, :count], _rows(picture, both), weight)
     reach = max(SPREAD * scale, MIN_REACH)
-    away = np.abs(picture - terms @ factors).max(axis=2)
+    away = np.abs(picture - terms[..., :count] @ factors).max(axis=2)
     away = np.asarray(cv2.blur(np.asarray(away, np.float32), (3, 3)))
     figures = np.asarray(away > reach, np.bool_)
     return Ground(1 - float(figures[view.ring].mean()), scale, figures)
+
+
+def _choose(where: Flags) -> NDArray[np.intp]:
+    """Return the places of some of the pixels that are true, evenly spread."""
+    points = np.flatnonzero(where.ravel())
+    return points[:: max(1, points.size // MAX_POINTS)]
+
+
+def _rows(planes: Floats, places: NDArray[np.intp]) -> Floats:
+    return planes.reshape(-1, planes.shape[2])[places]
 
 
 def _terms(height: int, width: int) -> Floats:
@@ -66,18 +91,17 @@ def _terms(height: int, width: int) -> Floats:
     return np.asarray(np.stack(planes, axis=2), np.float32)
 
 
-def _fit(at: Floats, colors: Floats) -> tuple[Floats, float]:
-    """Return the factors of the terms (6, 3), and the robust deviation from their surface."""
-    middle = np.median(colors, axis=0)
+def _fit(at: Floats, colors: Floats, weight: Floats) -> tuple[Floats, float]:
+    """Return the factors of the terms (N, 3), and the robust deviation from their surface."""
     factors = np.zeros((at.shape[1], 3), np.float32)
-    factors[0] = middle
+    factors[0] = np.median(colors[weight == weight.max()], axis=0)
     scale = MIN_SCALE
     for _ in range(ROUNDS):
         away = np.abs(colors - at @ factors).max(axis=1)
         scale = max(TO_DEVIATION * float(np.median(away)), MIN_SCALE)
-        weight = 1 / np.maximum(away / scale, 1)
-        weight[away > max(SPREAD * scale, MIN_REACH)] *= 0.05
+        trust = weight / np.maximum(away / scale, 1)
+        trust[away > max(SPREAD * scale, MIN_REACH)] *= OUTLIER_WEIGHT
         # A little of every term's square keeps a ring on one side from a surface that runs away.
-        square = (at * weight[:, None]).T @ at + 1e-3 * weight.sum() * np.eye(at.shape[1])
-        factors = np.linalg.solve(square, (at * weight[:, None]).T @ colors).astype(np.float32)
+        square = (at * trust[:, None]).T @ at + 1e-3 * trust.sum() * np.eye(at.shape[1])
+        factors = np.linalg.solve(square, (at * trust[:, None]).T @ colors).astype(np.float32)
     return factors, scale

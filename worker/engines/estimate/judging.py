@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
+
 from worker.engines.base import Canvas, Painted
 from worker.engines.estimate.features import measure_features, measure_misfit
 from worker.engines.estimate.model import estimate_from
 from worker.engines.estimate.view import make_view
 from worker.imaging import ImageArray, MaskArray
+from worker.imaging.picture import to_uint8
+
+BACKGROUND = np.float32(128)
 
 DIGITS = 4
 """Decimals of what the recipe tells of the evidence."""
@@ -39,8 +44,16 @@ def find_evidence(image: ImageArray, mask: MaskArray, fit: float) -> dict[str, f
     """Return what an estimate is made of, by name.
 
     Args:
-        image: RGB uint8 (H, W, 3), painted.
+        image: RGB or RGBA uint8 (H, W, 3 or 4), painted.
         mask: uint8 (H, W), 255 = painted; somewhere it is.
         fit: how well the copied pieces fit each other, 0 .. 1.
     """
-    return {"misfit": measure_misfit(fit), **measure_features(make_view(image, mask))}
+    return {"misfit": measure_misfit(fit), **measure_features(make_view(_on_gray(image), mask))}
+
+
+def _on_gray(image: ImageArray) -> ImageArray:
+    """Return a picture as it is seen on middle gray."""
+    if image.shape[2] == 3:
+        return image
+    share = image[..., 3:].astype(np.float32) / 255
+    return to_uint8(np.rint(BACKGROUND + share * (image[..., :3] - BACKGROUND)).astype(np.uint8))

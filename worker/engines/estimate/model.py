@@ -6,19 +6,21 @@ import math
 from collections.abc import Mapping
 from typing import Final
 
-INTERCEPT: Final = 3.54
+INTERCEPT: Final = 5.0
 
 WEIGHTS: Final[Mapping[str, float]] = {
-    "misfit": 0.62,
-    "depth": 0.40,
-    "share": 0.60,
-    "dull": 0.57,
-    "wild": 0.75,
-    "unsure": 0.90,
-    "texture": 0.38,
-    "invented": 0.50,
-    "strange": 3.44,
-    "strokes": 0.53,
+    "misfit": 0.52,
+    "depth": 0.77,
+    "share": 0.40,
+    "rough": 0.17,
+    "dull": 1.03,
+    "wild": 0.65,
+    "unsure": 1.24,
+    "texture": 0.45,
+    "invented": 1.59,
+    "strange": 2.28,
+    "crossed": 0.26,
+    "strokes": 0.49,
 }
 """How much each feature takes away. No weight is below 0: a feature can only give cause for doubt.
 
@@ -36,6 +38,7 @@ REASONS: Final[Mapping[str, str]] = {
     "misfit": "the copied pieces do not fit each other well",
     "depth": "the hole is deep",
     "share": "a large part of the picture was painted",
+    "rough": "what was painted is rough, and rough detail is seldom met",
     "dull": "what was painted is smoother than what lies around it",
     "wild": "what was painted is rougher than what lies around it",
     "unsure": "no even ground lies around the hole",
