@@ -1,4 +1,4 @@
-"""`python -m worker`: what starts a worker.
+"""`python -m worker`: start a worker.
 
 Apart from `main`, because a spawned child imports its parent's main module again, unless that is a
 `__main__`: the horse must not load Redis and RQ.

@@ -13,7 +13,7 @@ from service.contract.settings import SharedSettings, read_settings
 
 
 class WorkerSettings(SharedSettings):
-    """What a worker can be told, each from `PAINTJOB_` and the field's name in capitals."""
+    """Settings of a worker, each from `PAINTJOB_` and the field's name in capitals."""
 
     queue: str = Field(CPU_QUEUE, pattern=r"^(paint-cpu|paint-gpu:[a-z0-9][a-z0-9_-]{0,63})$")
     worker_name: str = Field("", description="Empty: host name and process id.")
@@ -26,9 +26,12 @@ class WorkerSettings(SharedSettings):
     safety_check: str = Field("", pattern=r"^([\w.]+:\w+)?$", description="Empty: none.")
     embed_recipe: bool = True
     call_memory_bytes: int = Field(0, ge=0, description="0: what is free.")
-    digital_source_type: bool = Field(True, description="Whether results say in XMP what they are.")
+    digital_source_type: bool = Field(
+        True, description="Whether XMP names the digital source type of results."
+    )
     c2pa_certificate: Path | None = Field(
-        None, description="Certificate chain in PEM that results are signed with; empty: not."
+        None,
+        description="Certificate chain in PEM that signs results; empty: unsigned.",
     )
     c2pa_key: Path | None = Field(None, description="Private key of the certificate, in PEM.")
     torch_threads: int = Field(0, ge=0, description="0: leave it to torch.")

@@ -1,4 +1,4 @@
-"""The parent's grip on its horse: start it, talk to it, notice that it died, end it."""
+"""The parent's hold on its horse: start it, exchange messages, notice its death, end it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from worker.messages import BadSettings, Idle, Ready, Started, ToHorse, ToParent
 
 BROKEN_AFTER_DEATHS = 3
 YOUNG_SECONDS = 60.0
-"""Horses that die this soon, one after another, are the sign of a broken driver."""
+"""Horses that die this soon, one after another, are a sign of a broken driver."""
 
 STOP_SECONDS = 1.0
 
@@ -25,24 +25,24 @@ log = structlog.get_logger()
 
 
 class HorseBroken(Exception):
-    """Three horses died within a minute of their start: there is no use in starting another."""
+    """Three horses died within a minute of their start: starting another is useless."""
 
 
 class HorseRefused(Exception):
-    """The horse cannot work with its settings; the text says why."""
+    """The horse cannot work with its settings; the text is the reason."""
 
 
 class Harness:
     """One horse at a time.
 
     Args:
-        settings: the worker's; handed on to the horse.
-        clock: seconds that only grow; tests replace it.
+        settings: the worker's; passed on to the horse.
+        clock: returns seconds that only grow; tests replace it.
 
     Attributes:
-        ready: what the horse said when it was; `None` before.
+        ready: the horse's message that it is ready; `None` before.
         models: names of the models that it has loaded now, the most recently used last.
-        heard_at: when it last said something, by the clock.
+        heard_at: time of its last message, by the clock.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class Harness:
         self._connection: Connection | None = None
         self._started_at = 0.0
         self._young_deaths = 0
-        self._last_victim = ""
+        self._last_fatal_job_id = ""
         self.ready: Ready | None = None
         self.models: tuple[str, ...] = ()
         self.heard_at = 0.0
@@ -66,11 +66,11 @@ class Harness:
 
     @property
     def is_alive(self) -> bool:
-        """Whether there is a horse and it runs."""
+        """True while there is a horse and it runs."""
         return self._process is not None and self._process.is_alive()
 
     def start(self) -> None:
-        """Start a horse; it is of use once `ready` is set.
+        """Start a horse; it can paint once `ready` is set.
 
         Call it from the main thread: the kernel ends the horse with the thread that started it.
 
@@ -99,7 +99,7 @@ class Harness:
             log.info("horse_gone", horse=self.pid)
 
     def poll(self, timeout: float) -> list[ToParent]:
-        """Return what the horse has said, waiting up to `timeout` seconds for the first of it.
+        """Return the horse's messages, waiting up to `timeout` seconds for the first.
 
         Raises:
             HorseRefused: its settings cannot work.
@@ -113,7 +113,7 @@ class Harness:
             while self._connection.poll():
                 messages.append(self._connection.recv())
         except (EOFError, OSError):
-            # It died; what it had said before is in `messages`.
+            # It died; `messages` holds what it sent before.
             pass
         if messages:
             self.heard_at = self._clock()
@@ -129,13 +129,13 @@ class Harness:
         if isinstance(message, Ready | Started | Idle):
             self.models = message.models
 
-    def bury(self, victim: str = "", *, sacrificed: bool = False) -> int | None:
-        """Clear away a dead horse, or kill a living one, and count deaths of the young.
+    def discard(self, job_id: str = "", *, intentional: bool = False) -> int | None:
+        """Discard a dead horse, or kill a living one, and count deaths soon after the start.
 
         Args:
-            victim: the job it died on. A job that kills one horse after another says nothing about
+            job_id: the job it died on. A job that kills one horse after another says nothing about
                 the driver, so a death on the same job is counted once.
-            sacrificed: whether it was healthy and only painted what nobody wanted any more.
+            intentional: True for a healthy horse that painted a job that had ended.
 
         Returns:
             The exit code: negative for a signal.
@@ -146,21 +146,21 @@ class Harness:
         self._process.join()
         code = self._process.exitcode
         self._connection.close()
-        if not sacrificed:
-            self._count_death(victim)
+        if not intentional:
+            self._count_death(job_id)
         self._forget()
         log.warning("horse_died", exit_code=code, young_deaths=self._young_deaths)
         return code
 
-    def _count_death(self, victim: str) -> None:
+    def _count_death(self, job_id: str) -> None:
         if self._clock() - self._started_at >= YOUNG_SECONDS:
             self._young_deaths = 0
-        elif not victim or victim != self._last_victim:
+        elif not job_id or job_id != self._last_fatal_job_id:
             self._young_deaths += 1
-        self._last_victim = victim
+        self._last_fatal_job_id = job_id
 
-    def praise(self) -> None:
-        """Note that the horse did its work: earlier deaths no longer point to the driver."""
+    def note_success(self) -> None:
+        """Note a success: earlier deaths no longer point to the driver."""
         self._young_deaths = 0
 
     def stop(self) -> None:

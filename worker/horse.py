@@ -1,6 +1,6 @@
 """The child process that paints.
 
-It holds the engines warm from job to job; it knows blobs, and no Redis.
+It keeps the engines warm from job to job; it knows blobs, and no Redis.
 It exits when the pipe closes: a long call into C must not keep its memory after the parent is gone.
 """
 
@@ -54,7 +54,7 @@ from worker.previewing import PreviewWriter
 from worker.reporting import Aborted
 
 MIN_STEP_GAP_SECONDS = 0.2
-"""Progress is told at most five times a second; more would only be written and never read."""
+"""Progress is reported at most five times a second; more would be written and never read."""
 
 STAGE_SHARES = {
     "load": (0.0, 0.05),
@@ -62,7 +62,7 @@ STAGE_SHARES = {
     "paint": (0.1, 0.9),
     "encode": (0.9, 1.0),
 }
-"""Which part of the whole each stage is taken to be, from and to."""
+"""The assumed share of the whole job of each stage, from and to."""
 
 DEVICE_LOST_STATUS = 3
 """Exit status of a horse whose accelerator cannot be used any more."""
@@ -87,7 +87,7 @@ def run_horse(connection: Connection, settings: WorkerSettings) -> None:
         horse.run(build_engines(settings, catalogue))
     except DeviceLost:
         log.exception("device_lost")
-        # At once: an orderly end waits for a device that answers no more.
+        # At once: an orderly exit would wait for a device that does not answer.
         os._exit(DEVICE_LOST_STATUS)
 
 
@@ -103,9 +103,9 @@ class Horse:
 
     Args:
         connection: the child's end of the pipe.
-        blobs: where pictures come from and go to.
+        blobs: the store of inputs and outputs.
         settings: the worker's.
-        marking: how results are marked.
+        marking: marks results.
     """
 
     def __init__(
@@ -114,18 +114,18 @@ class Horse:
         self._connection = connection
         self._blobs = blobs
         self._settings = settings
-        # Before the worker says that it is ready: a check that is not there must stop it.
+        # Before the horse is ready: a check that cannot be loaded must stop it.
         self._safety = load_safety_check(settings)
         self._marking = marking
         self._inbox: queue.SimpleQueue[Paint | Discard] = queue.SimpleQueue()
         self._aborted: set[Abort] = set()
         self._sending = threading.Lock()
-        # Not the patient store: nobody waits for a preview.
+        # Not the patient store: a preview may be lost.
         plain = BlobStore.open(settings.resolved_blob_url())
         self._previews = PreviewWriter(plain, self._send)
 
     def run(self, engines: EngineRegistry) -> None:
-        """Warm the engines, say so, then paint batch after batch; never returns."""
+        """Warm the engines, report that, then paint job after job; never returns."""
         threading.Thread(target=self._read, name="pipe", daemon=True).start()
         self._previews.start()
         started = time.monotonic()
@@ -145,7 +145,7 @@ class Horse:
                 self._paint(message, engines)
 
     def _read(self) -> None:
-        """Sort what comes in; an abort must be seen while the main thread paints."""
+        """Sort incoming messages; an abort must be seen while the main thread paints."""
         while True:
             try:
                 message: ToHorse = self._connection.recv()
@@ -157,13 +157,13 @@ class Horse:
                 self._inbox.put(message)
 
     def _paint(self, message: Paint, engines: EngineRegistry) -> None:
-        tokens = {row.job_id: row.token for row in message.rows}
+        tokens = {job.job_id: job.token for job in message.jobs}
         reporter = PipeReporter(self._send, tokens, self._aborted, engines, self._previews.put)
         self._previews.begin(tokens.items())
-        structlog.contextvars.bind_contextvars(job_ids=[row.job_id for row in message.rows])
+        structlog.contextvars.bind_contextvars(job_ids=[job.job_id for job in message.jobs])
         try:
             paint(
-                message.rows,
+                message.jobs,
                 self._blobs,
                 engines,
                 reporter,
@@ -173,7 +173,7 @@ class Horse:
                 marking=self._marking,
             )
         except Aborted:
-            log.info("batch_aborted")
+            log.info("call_aborted")
         finally:
             self._previews.end()
             self._aborted.clear()
@@ -184,11 +184,11 @@ class Horse:
         try:
             self._blobs.delete_prefix(claim_prefix(message.job_id, message.token))
         except PaintjobError:
-            # The job's own end wipes them too.
+            # They are wiped with the job too.
             log.warning("discard_failed", job_id=message.job_id)
 
     def _send(self, message: ToParent) -> None:
-        # Previews are told of on a thread of their own.
+        # Previews are reported on a thread of their own.
         with self._sending:
             self._connection.send(message)
 
@@ -198,9 +198,9 @@ class PipeReporter:
 
     Args:
         send: writes a message.
-        tokens: the batch: token by job id.
-        aborted: what nobody wants any more; another thread adds to it.
-        engines: tell which models are loaded.
+        tokens: token by job id.
+        aborted: aborted claims; another thread adds to it.
+        engines: list the models that are loaded.
         take_preview: has a preview written.
     """
 

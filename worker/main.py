@@ -35,7 +35,7 @@ log = structlog.get_logger()
 
 
 def main() -> int:
-    """Run a worker until it is told to stop; gives the exit code."""
+    """Run a worker until it is asked to stop, and return the exit code."""
     try:
         settings = WorkerSettings.from_env(os.environ)
         url = settings.resolved_redis_url()
@@ -51,10 +51,10 @@ def main() -> int:
     try:
         worker.work(logging_level="WARNING")
     except StopRequested:
-        # Out of RQ's farewell to a Redis that does not answer: nobody waits for that.
-        log.warning("left_without_farewell")
+        # From RQ's last call to a Redis that does not answer: do not wait for that.
+        log.warning("left_without_unregistering")
     finally:
-        # Above all the horse: as long as it lives, Python waits for it at the exit.
+        # The horse first: as long as it lives, Python waits for it at the exit.
         worker.leave()
     if worker.refusal:
         sys.stderr.write(f"paintjob worker: {worker.refusal}\n")
@@ -69,7 +69,7 @@ def check_queue(queue: str, catalogue: Catalogue) -> None:
     """Check that this deployment has the queue: a worker must be able to serve all of it.
 
     Raises:
-        ValueError: it has not; says which there are.
+        ValueError: it has not; the text names the queues that exist.
     """
     if queue not in catalogue.queues():
         raise ValueError(
@@ -79,7 +79,7 @@ def check_queue(queue: str, catalogue: Catalogue) -> None:
 
 
 def make_worker(settings: WorkerSettings, url: str, catalogue: Catalogue) -> PaintWorker:
-    """Put a worker together; connects to Redis, waiting for it if need be."""
+    """Build a worker; it connects to Redis and waits for it if necessary."""
     backoff = StoppableBackoff()
     connection = Redis.from_url(
         url,
@@ -96,14 +96,14 @@ def make_worker(settings: WorkerSettings, url: str, catalogue: Catalogue) -> Pai
         Harness(settings),
         settings,
         settings.worker_name or f"{socket.gethostname()}-{os.getpid()}",
-        max_batch_of(settings.queue, catalogue),
+        max_jobs_of(settings.queue, catalogue),
     )
 
 
-def max_batch_of(queue: str, catalogue: Catalogue) -> int:
-    """Give how many jobs one claim may take: what the most patient model of the queue can paint.
+def max_jobs_of(queue: str, catalogue: Catalogue) -> int:
+    """Return how many jobs one claim may take: the largest call of any model of the queue.
 
-    The engine divides what another model was claimed for into calls that it can paint.
+    The engine divides jobs of a model that takes less into calls that it can paint.
     """
     if queue == CPU_QUEUE:
         return 1

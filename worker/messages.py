@@ -1,6 +1,6 @@
-"""What passes over the pipe between the parent and its horse: one small frozen class a kind.
+"""The messages between the parent and its horse: one small frozen class a kind.
 
-Pictures and previews never travel here; they are blobs.
+Pictures and previews never pass through the pipe; they are blobs.
 """
 
 from __future__ import annotations
@@ -15,21 +15,21 @@ from service.contract.jobs import (
     Recipe,
     Timings,
 )
-from worker.reporting import Row
+from worker.reporting import ClaimedJob
 
 
 @dataclass(frozen=True)
 class Paint:
-    """Parent to horse: paint these rows in one call."""
+    """Parent to horse: paint these jobs, in one call where they fit."""
 
-    rows: tuple[Row, ...]
+    jobs: tuple[ClaimedJob, ...]
 
 
 @dataclass(frozen=True)
 class Abort:
-    """Parent to horse: nobody wants this row any more.
+    """Parent to horse: stop painting this job.
 
-    The token tells it from a later claim of the same job.
+    The token distinguishes it from a later claim of the same job.
     """
 
     job_id: str
@@ -38,7 +38,7 @@ class Abort:
 
 @dataclass(frozen=True)
 class Discard:
-    """Parent to horse: delete what this claim wrote; the job is somebody else's now."""
+    """Parent to horse: delete what this claim wrote; the job is another claim's now."""
 
     job_id: str
     token: str
@@ -51,7 +51,7 @@ class Ready:
     Attributes:
         methods: (operation, method) pairs that this horse paints.
         models: names of the models that are loaded, the most recently used last.
-        load_seconds: how long warming took.
+        load_seconds: seconds that warming took.
     """
 
     methods: tuple[tuple[str, str], ...]
@@ -68,7 +68,7 @@ class BadSettings:
 
 @dataclass(frozen=True)
 class Started:
-    """Horse to parent: painting of these rows has begun.
+    """Horse to parent: painting of these jobs has begun.
 
     Attributes:
         models: names of the models that are loaded now, the most recently used last.
@@ -80,7 +80,7 @@ class Started:
 
 @dataclass(frozen=True)
 class MaskReady:
-    """Horse to parent: the effective mask of a row is in the blob store."""
+    """Horse to parent: the effective mask of a job is in the blob store."""
 
     job_id: str
     mask: MaskEffective
@@ -89,7 +89,7 @@ class MaskReady:
 
 @dataclass(frozen=True)
 class Step:
-    """Horse to parent: progress of rows."""
+    """Horse to parent: progress of jobs."""
 
     job_ids: tuple[str, ...]
     stage: str
@@ -100,7 +100,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Preview:
-    """Horse to parent: what a row may become is in the blob store."""
+    """Horse to parent: a preview of a job is in the blob store."""
 
     job_id: str
     path: str
@@ -108,7 +108,7 @@ class Preview:
 
 @dataclass(frozen=True)
 class Done:
-    """Horse to parent: a row's outputs are in the blob store, checked."""
+    """Horse to parent: the outputs of a job are in the blob store, checked."""
 
     job_id: str
     outputs: tuple[Output, ...]
@@ -119,7 +119,7 @@ class Done:
 
 @dataclass(frozen=True)
 class Failed:
-    """Horse to parent: a row cannot be painted."""
+    """Horse to parent: a job cannot be painted."""
 
     job_id: str
     failure: JobFailure
@@ -127,7 +127,7 @@ class Failed:
 
 @dataclass(frozen=True)
 class Idle:
-    """Horse to parent: the batch is over, whatever became of its rows.
+    """Horse to parent: the jobs of the last `Paint` are over, each in its way.
 
     Attributes:
         models: names of the models that are loaded now, the most recently used last.

@@ -1,4 +1,4 @@
-"""A blob store that is asked again while it does not answer."""
+"""A blob store that repeats a call while the store does not answer."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ log = structlog.get_logger()
 
 
 class PatientBlobs(BlobStore):
-    """What a horse reads and writes through: a store that is away for a while costs no job.
+    """Blobs of a horse: a store that is away for a while costs no job.
 
-    A cancel meanwhile is the parent's to see: it kills a horse that does not listen.
+    Meanwhile the parent obeys cancels: it kills a horse that does not react.
     """
 
     patience_seconds = 60.0
 
     def put_all(self, blobs: Mapping[str, bytes]) -> None:
-        """See `BlobStore`; raises only when the patience is at its end."""
+        """See `BlobStore`; raises only after `patience_seconds`."""
         self._patiently(lambda: super(PatientBlobs, self).put_all(blobs))
 
     def get(self, path: str) -> bytes:
-        """See `BlobStore`; raises only when the patience is at its end."""
+        """See `BlobStore`; raises only after `patience_seconds`."""
         return self._patiently(lambda: super(PatientBlobs, self).get(path))
 
     def _patiently(self, call: Callable[[], Answer]) -> Answer:

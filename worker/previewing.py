@@ -1,4 +1,4 @@
-"""Previews on their way to the blob store, beside the painting: a slow store holds up nobody."""
+"""Writes previews to the blob store beside the painting, so that a slow store delays nothing."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ log = structlog.get_logger()
 
 
 class PreviewWriter:
-    """Writes the latest preview of each claim and tells of it, on a thread of its own.
+    """Writes the latest preview of each claim and reports it, on a thread of its own.
 
     Args:
-        blobs: where they go; one that waits for a store that is away would write what is stale.
-        send: writes a message; must bear being called on any thread.
+        blobs: the store; not one that repeats calls, which would write stale previews.
+        send: writes a message; called on the writer's thread.
     """
 
     def __init__(self, blobs: BlobStore, send: Callable[[Preview], None]) -> None:
@@ -42,13 +42,13 @@ class PreviewWriter:
             self._numbers = dict.fromkeys(claims, 0)
 
     def put(self, job_id: str, token: str, jpeg: bytes) -> None:
-        """Have a preview written soon; it takes the place of one that still waits."""
+        """Have a preview written soon; it replaces one that still waits."""
         with self._changed:
             self._waiting[job_id, token] = jpeg
             self._changed.notify()
 
     def end(self) -> None:
-        """Take no more, and tell of none any more."""
+        """Take no more previews, and report none."""
         with self._changed:
             self._waiting.clear()
             self._numbers.clear()
@@ -64,7 +64,7 @@ class PreviewWriter:
             try:
                 self._write(claim, number, jpeg)
             except Exception as error:
-                # Whatever it is: a preview less, and the next one may be luckier.
+                # One preview is lost; the next one may succeed.
                 log.warning("preview_lost", job_id=claim[0], error=type(error).__name__)
 
     def _write(self, claim: Claim, number: int, jpeg: bytes) -> None:
@@ -76,5 +76,5 @@ class PreviewWriter:
                 self._numbers[claim] = number + 1
                 self._send(Preview(claim[0], path))
         if not is_wanted:
-            # Its batch ended meanwhile, and what it left may have been wiped already.
+            # Its call ended meanwhile, and its blobs may have been wiped already.
             self._blobs.delete(path)

@@ -1,7 +1,7 @@
-"""What a horse is given to paint, and how it tells what becomes of it.
+"""The jobs that a horse paints, and the interface through which it reports on them.
 
-The operations see these only; that a pipe and a parent process are behind a `Reporter` is the
-horse's matter.
+The operations see these only; the pipe and the parent process behind a `Reporter` are known to the
+horse alone.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from service.contract.jobs import (
 
 
 @dataclass(frozen=True)
-class Row:
-    """One job of a batch.
+class ClaimedJob:
+    """One job that a claim holds.
 
     Attributes:
-        spec: what is asked.
+        spec: the request.
         token: the claim's token; outputs go under `jobs/{job_id}/{token}/`.
     """
 
@@ -39,40 +39,40 @@ class Row:
 
 
 class Aborted(Exception):
-    """No row of the batch is wanted any more; raised out of `Reporter.step`, through the engine."""
+    """Every job of the call was aborted; raised by `Reporter.step`, through the engine."""
 
 
 class Reporter(Protocol):
-    """Takes what the painting tells, row by row.
+    """Takes the reports of the painting, job by job.
 
-    Every row gets exactly one of `done` and `failed`, unless it was aborted.
+    Every job gets exactly one of `done` and `failed`, unless it was aborted.
     """
 
     def is_aborted(self, job_id: str) -> bool:
-        """Whether the row was canceled, late or taken away; its output will be dropped."""
+        """Return whether the job was canceled, late or lost; its output will be dropped."""
         ...
 
     def started(self, job_ids: list[str]) -> None:
-        """Painting begins now; loading a model does not count."""
+        """Report that painting begins; loading a model does not count."""
         ...
 
     def mask_ready(self, job_id: str, mask: MaskEffective, path: str) -> None:
-        """The effective mask lies in the blob store; said before the painting starts."""
+        """Report that the effective mask is in the blob store, before the painting starts."""
         ...
 
     def step(self, job_ids: list[str], stage: str, step: int, steps: int) -> None:
-        """A step is done. Cheap enough for every step: what is too much is dropped.
+        """Report a step; cheap enough for every step, because excess reports are dropped.
 
         Raises:
-            Aborted: all of these rows are aborted.
+            Aborted: all of these jobs are aborted.
         """
         ...
 
     def preview(self, job_id: str, jpeg: bytes) -> None:
-        """A row may become this. Returns at once and never fails: what is too much is dropped.
+        """Report a preview; returns at once and never fails, because excess previews are dropped.
 
         Args:
-            job_id: the row.
+            job_id: the job.
             jpeg: a small picture.
         """
         ...
@@ -85,9 +85,9 @@ class Reporter(Protocol):
         timings: Timings,
         warnings: list[JobWarning],
     ) -> None:
-        """The row's outputs lie in the blob store, checked."""
+        """Report that the job's outputs are in the blob store, checked."""
         ...
 
     def failed(self, job_id: str, failure: JobFailure) -> None:
-        """The row cannot be painted."""
+        """Report that the job cannot be painted."""
         ...

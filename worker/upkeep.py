@@ -1,4 +1,4 @@
-"""What a worker does on the side: tell that it is there, reap, ring for what waits."""
+"""Duties of a worker beside painting: announce itself, reap, send missing wake-ups."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ log = structlog.get_logger()
 
 
 class Upkeep:
-    """Calls what is due; never waits longer than one answer of Redis may take.
+    """Does what is due; never waits longer than one answer of Redis may take.
 
     Args:
         store: presence and the reaper.
-        wakeups: rings for what was requeued.
-        harness: whose methods and models are announced.
+        wakeups: notifies workers of requeued jobs.
+        harness: its methods and models are announced.
         settings: the worker's.
-        name: the worker's.
+        name: the worker's name.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class Upkeep:
         self._is_silent = False
 
     def set_state(self, state: str) -> None:
-        """Note what the worker does, and tell it at once if that changed its use to others."""
+        """Set the announced state; announce it at once if it changed."""
         if state != self._state:
             self._state = state
             self._announced_at = 0.0
@@ -64,7 +64,7 @@ class Upkeep:
             self._guarded(self._reap)
 
     def leave(self) -> None:
-        """Tell that the worker is gone."""
+        """Withdraw the announcement."""
         self._guarded(lambda: self._store.presence.leave(self._name, self._settings.queue))
 
     def _announce(self) -> None:
@@ -79,12 +79,12 @@ class Upkeep:
 
     def _reap(self) -> None:
         report = self._store.reaper.reap()
-        self._wakeups.ring_for(report)
+        self._wakeups.notify_missing(report)
         if report.requeued or report.ended:
             log.info("reaped", requeued=report.requeued, ended=report.ended)
 
     def _guarded(self, call: Callable[[], None]) -> None:
-        """Call; while Redis is silent say so once, not every second."""
+        """Call; while Redis is silent log that once, not every second."""
         try:
             call()
         except BrokerUnavailable:

@@ -1,8 +1,8 @@
 """The RQ worker: three of RQ's methods overridden, nothing else.
 
-RQ blocks on its list and registers the worker; what is painted, the job record decides. A delivery
-is only a
-wake-up: its name is never imported or called, and it is cleared before anything else happens.
+RQ blocks on its list and registers the worker; the job records decide which jobs are painted. What
+RQ hands out is only a wake-up: the name in it is never imported or called, and it is cleared before
+anything else happens.
 """
 
 from __future__ import annotations
@@ -23,21 +23,21 @@ from rq.worker_registration import clean_worker_registry
 from service.contract.errors import BrokerUnavailable, Internal
 from service.contract.jobs import JobSpec
 from service.contract.names import new_token
-from service.store import Claimed, WorkerStore, failure_of
+from service.store import ClaimedSpec, WorkerStore, failure_of
 from service.store.wakeups import Wakeups
-from worker.batch import POLL_SECONDS, BatchRun, Drain
+from worker.call_run import POLL_SECONDS, CallRun, Drain
 from worker.config import WorkerSettings
 from worker.harness import Harness, HorseBroken, HorseRefused
-from worker.reporting import Row
+from worker.reporting import ClaimedJob
 from worker.upkeep import Upkeep
 
 WORKER_TTL_SECONDS = 16
-"""RQ blocks for 15 s less than this, so for one second; then maintenance gets its turn."""
+"""RQ blocks for 15 s less than this, so for one second; then it calls the maintenance."""
 
 RQ_HEARTBEAT_SECONDS = 5.0
 
 BURST_SECONDS = 1.0
-"""How long deliveries are answered one after another before RQ's loop gets its turn."""
+"""Seconds for which wake-ups are answered one after another before RQ's loop runs again."""
 
 log = structlog.get_logger()
 
@@ -50,14 +50,14 @@ class StoppableBackoff(ExponentialBackoff):
         self.stopped = False
 
     def __deepcopy__(self, memo: dict[int, object]) -> StoppableBackoff:
-        """Stay one: redis-py copies it into every connection, and all must see the stop."""
+        """Return itself: redis-py copies it into every connection, and all must see the stop."""
         return self
 
     def compute(self, failures: int) -> float:
-        """Give the seconds to wait.
+        """Return the seconds to wait.
 
         Raises:
-            StopRequested: the worker is to stop; nobody may wait for Redis any longer.
+            StopRequested: the worker is to stop, and must not wait for Redis any longer.
         """
         if self.stopped:
             raise StopRequested
@@ -69,12 +69,12 @@ class PaintWorker(SimpleWorker):
 
     Args:
         connection: RQ's own, which waits long for Redis; the store's does not.
-        backoff: what that connection waits with.
-        store: what a worker may do with the records.
-        harness: takes the horse.
+        backoff: the waits of that connection.
+        store: the records, as far as a worker may change them.
+        harness: holds the horse.
         settings: the worker's.
         name: unique among workers.
-        max_batch: how many jobs one claim may take.
+        max_jobs: how many jobs one claim may take.
 
     Attributes:
         is_broken: True after three horses died young.
@@ -91,7 +91,7 @@ class PaintWorker(SimpleWorker):
         harness: Harness,
         settings: WorkerSettings,
         name: str,
-        max_batch: int,
+        max_jobs: int,
     ) -> None:
         super().__init__(
             [settings.queue],
@@ -106,7 +106,7 @@ class PaintWorker(SimpleWorker):
         self._store = store
         self._harness = harness
         self._settings = settings
-        self._max_batch = max_batch
+        self._max_jobs = max_jobs
         self._wakeups = Wakeups(store.redis, store.namespace)
         self._upkeep = Upkeep(store, self._wakeups, harness, settings, name)
         self._drain = Drain.NO
@@ -120,9 +120,9 @@ class PaintWorker(SimpleWorker):
     # The three overrides --------------------------------------------------------------------------
 
     def execute_job(self, job: Job, queue: Queue) -> None:
-        """Clear the delivery, claim once, see the batch to its end; then answer the next ones too.
+        """Clear the wake-up, claim once, run the jobs to their end; then answer the next ones too.
 
-        RQ's bookkeeping between two deliveries costs as much as a small job.
+        RQ's bookkeeping between two wake-ups costs as much as a small job.
         """
         with self.connection.pipeline() as pipeline:
             pipeline.lrem(queue.intermediate_queue_key, 1, job.id)
@@ -132,22 +132,22 @@ class PaintWorker(SimpleWorker):
         burst_ends_at = time.monotonic() + BURST_SECONDS
         while not self._drain and time.monotonic() < burst_ends_at:
             # Popped as RQ does; its own method raises on an empty list.
-            delivery = self.connection.lpop(queue.key)
-            if not isinstance(delivery, bytes):
+            wakeup = self.connection.lpop(queue.key)
+            if not isinstance(wakeup, bytes):
                 break
-            self.connection.delete(self.job_class.key_for(delivery.decode()))
+            self.connection.delete(self.job_class.key_for(wakeup.decode()))
             self._answer()
 
     def request_stop(self, signum: int, frame: FrameType | None) -> None:
-        """Note that the worker is to stop; a second signal hands the batch back at once."""
+        """Note that the worker is to stop; a second signal requeues its jobs at once."""
         self._drain = Drain.AT_ONCE if self._drain else Drain.ASKED
         self._backoff.stopped = True
 
     def run_maintenance_tasks(self) -> None:
-        """Look after things between deliveries.
+        """Do the upkeep between wake-ups.
 
         Raises:
-            StopRequested: the worker drains, or horse after horse dies young.
+            StopRequested: the worker drains, or no horse will live.
         """
         self._upkeep.run()
         if self._drain or not self._await_horse():
@@ -157,11 +157,11 @@ class PaintWorker(SimpleWorker):
 
     @property
     def is_draining(self) -> bool:
-        """Whether the worker was asked to stop."""
+        """True once the worker was asked to stop."""
         return self._drain is not Drain.NO
 
     def leave(self) -> None:
-        """End the horse and tell that the worker is gone, or that it is broken."""
+        """End the horse; announce that the worker is broken, or withdraw its announcement."""
         self._harness.stop()
         if self.is_broken:
             self._upkeep.set_state("broken")
@@ -170,21 +170,21 @@ class PaintWorker(SimpleWorker):
             self._upkeep.leave()
 
     def _answer(self) -> None:
-        """Claim once and paint; when draining, have somebody else answer."""
+        """Claim once and paint; when draining, notify another worker."""
         if self._drain is Drain.NO and self._await_horse():
             token = new_token()
             self._paint(self._parse(self._claim(token), token))
         else:
-            self._ring(1)
+            self._notify(1)
 
     def _await_horse(self) -> bool:
-        """Have a ready horse; False when asked to stop before it is, or when none will live."""
+        """Return True with a ready horse; False when asked to stop, or when none will live."""
         if self._harness.is_alive and self._harness.ready:
             return True
         try:
             return self._start_horse()
         except HorseBroken:
-            # RQ's loop would swallow it: the entry asks `is_broken`.
+            # RQ's loop would swallow it: the entry reads `is_broken`.
             self.is_broken = True
         except HorseRefused as refused:
             self.refusal = str(refused)
@@ -192,7 +192,7 @@ class PaintWorker(SimpleWorker):
 
     def _start_horse(self) -> bool:
         if self._harness.pid is not None and not self._harness.is_alive:
-            self._harness.bury()
+            self._harness.discard()
         if self._harness.pid is None:
             self._upkeep.set_state("starting")
             self._harness.start()
@@ -204,7 +204,7 @@ class PaintWorker(SimpleWorker):
             self._upkeep.run()
             hung = time.monotonic() - started > self._settings.load_hang_seconds
             if hung or not self._harness.is_alive:
-                self._harness.bury()
+                self._harness.discard()
                 self._harness.start()
                 started = time.monotonic()
         self._upkeep.set_state("idle")
@@ -214,8 +214,8 @@ class PaintWorker(SimpleWorker):
         )
         return True
 
-    def _claim(self, token: str) -> list[Claimed]:
-        """Claim once; while Redis is silent ask again with the same id: it gives the same jobs."""
+    def _claim(self, token: str) -> list[ClaimedSpec]:
+        """Claim once; while Redis is silent repeat with the same id, for the same jobs."""
         give_up_at = time.monotonic() + self._settings.lease_seconds
         while time.monotonic() < give_up_at and not self._drain:
             try:
@@ -223,7 +223,7 @@ class PaintWorker(SimpleWorker):
                     self._settings.queue,
                     worker=self.name,
                     claim_id=token,
-                    max_batch=self._max_batch,
+                    max_jobs=self._max_jobs,
                     warm_model=self._warm_model(),
                 )
             except BrokerUnavailable:
@@ -231,32 +231,32 @@ class PaintWorker(SimpleWorker):
         return []
 
     def _warm_model(self) -> str:
-        """Give the model that was used last of those that are loaded; empty without one."""
+        """Return the loaded model that was used last; empty without one."""
         return next(reversed(self._harness.models), "")
 
-    def _paint(self, rows: list[Row]) -> None:
-        if not rows:
+    def _paint(self, jobs: list[ClaimedJob]) -> None:
+        if not jobs:
             return
         self._upkeep.set_state("busy")
-        run = BatchRun(
-            self._store, self._harness, rows, self._settings, self._busy_upkeep, lambda: self._drain
+        run = CallRun(
+            self._store, self._harness, jobs, self._settings, self._busy_upkeep, lambda: self._drain
         )
         run.run()
         if run.requeued:
-            self._ring(run.requeued)
+            self._notify(run.requeued)
         self._upkeep.set_state("draining" if self._drain else "idle")
 
-    def _parse(self, claimed: list[Claimed], token: str) -> list[Row]:
-        """Read the specs; a job whose spec cannot be read fails, and its mates go on."""
-        rows = []
+    def _parse(self, claimed: list[ClaimedSpec], token: str) -> list[ClaimedJob]:
+        """Read the specs; a job whose spec cannot be read fails, and the others go on."""
+        jobs = []
         for job in claimed:
             try:
-                rows.append(Row(JobSpec.model_validate_json(job.spec), token))
+                jobs.append(ClaimedJob(JobSpec.model_validate_json(job.spec), token))
             except ValidationError:
                 log.exception("spec_unreadable", job_id=job.job_id)
                 failure = failure_of(Internal("the job could not be read"))
                 self._store.claims.finish_failed(job.job_id, token, failure)
-        return rows
+        return jobs
 
     def _busy_upkeep(self) -> None:
         self._upkeep.run()
@@ -265,16 +265,16 @@ class PaintWorker(SimpleWorker):
             return
         self._beaten_at = now
         try:
-            # Through the store's connection: RQ's own would wait for a Redis that is away.
+            # Through the store's connection: RQ's own would wait for a silent Redis.
             with self._store.redis.pipeline() as pipeline:
                 self.heartbeat(pipeline=pipeline)
                 pipeline.execute()
         except RedisError:
             log.info("rq_heartbeat_missed")
 
-    def _ring(self, count: int) -> None:
+    def _notify(self, count: int) -> None:
         try:
-            self._wakeups.ring(self._settings.queue, count)
+            self._wakeups.notify(self._settings.queue, count)
         except BrokerUnavailable:
-            # The reaper rings for what waits.
-            log.info("ring_missed", count=count)
+            # The reaper sends what is missing.
+            log.info("wakeup_missed", count=count)

@@ -36,7 +36,7 @@ from worker.imaging import ImageArray, MaskArray
 from worker.imaging.decoding import decode_picture
 from worker.imaging.picture import to_uint8
 from worker.operations.paint import paint
-from worker.reporting import Row
+from worker.reporting import ClaimedJob
 
 Operation = Literal["inpaint", "outpaint"]
 PEER_NAMES = ("telea", "pypatchmatch-r3")
@@ -136,7 +136,7 @@ def paint_job(sample: Sample, seed: int, method: str, **params: str | int) -> Pa
     blobs, report = BlobStore.open("memory://"), _Recorder()
     spec = _make_spec(sample, blobs, method, {"seed": seed, **params})
     begun = time.perf_counter()
-    paint([Row(spec, new_token())], blobs, _engines(), report, max_image_pixels=MAX_PIXELS)
+    paint([ClaimedJob(spec, new_token())], blobs, _engines(), report, max_image_pixels=MAX_PIXELS)
     seconds = time.perf_counter() - begun
     if report.failure is not None:
         raise RuntimeError(f"{report.failure.code}: {report.failure.detail}")

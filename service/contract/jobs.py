@@ -1,10 +1,8 @@
-"""The job: what is asked (`JobSpec`), what happened (`JobRecord`), and the parts both are made of.
+"""The job: the request (`JobSpec`), its course (`JobRecord`), and the parts that both are made of.
 
-A spec never changes once accepted. A record is one Redis hash that only the scripts in `scripts/`
-write;
-here it is read. Both carry a schema number: a worker claims only schemas it knows, and the API
-reads one
-version back, so that two releases can run side by side.
+A spec never changes once accepted. A record is one Redis hash that only the scripts of the store
+write; here it is read. Both carry a schema number: a worker claims only schemas that it knows, and
+the API reads older ones, so that two releases can run side by side.
 """
 
 from __future__ import annotations
@@ -15,15 +13,15 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
 from service.contract.geometry import Geometry
 from service.contract.params import InpaintParams, Operation, OutpaintParams, Priority
 
-SCHEMA = 3
-"""Schema number that new jobs are written with."""
+SCHEMA = 4
+"""Schema number that new jobs are written with. 4 renamed `batch_key` to `call_key`."""
 
-KNOWN_SCHEMAS = (1, 2, 3)
+KNOWN_SCHEMAS = (1, 2, 3, 4)
 """Schema numbers that this release can read and claim."""
 
 MAX_CRASHES = 3
@@ -35,7 +33,7 @@ class _Frozen(BaseModel):
 
 
 class JobStatus(StrEnum):
-    """Where a job stands. It only moves forward, but for `running → queued`."""
+    """State of a job. It only moves forward, except for `running → queued`."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -45,12 +43,12 @@ class JobStatus(StrEnum):
 
     @property
     def is_terminal(self) -> bool:
-        """Whether nothing can change the job any more."""
+        """True when nothing can change the job any more."""
         return self not in (JobStatus.QUEUED, JobStatus.RUNNING)
 
 
 class JobWarning(_Frozen):
-    """Something the caller should know that is no reason to refuse."""
+    """A hint for the caller that is no reason to refuse."""
 
     code: str
     detail: str
@@ -66,7 +64,7 @@ class BlobRef(_Frozen):
         format: `png`, `jpeg` or `webp`, found by content.
         width: pixels, before EXIF orientation is applied.
         height: pixels, before EXIF orientation is applied.
-        mode: Pillow's mode as the header tells it.
+        mode: Pillow's mode, by the header.
     """
 
     path: str
@@ -84,7 +82,7 @@ class MaskAsked(_Frozen):
     Attributes:
         coverage: share of the picture to repaint, in (0, 1).
         box: left, top, right, bottom of what is to be repainted, half-open pixels.
-        source: whether it came as a picture, as the image's own transparency, or as regions.
+        source: sent as a picture, as the image's own transparency, or as regions.
     """
 
     coverage: float
@@ -107,14 +105,14 @@ class MaskEffective(_Frozen):
 
 
 class BatchPlace(_Frozen):
-    """Which item of which batch a job is; counted from 0."""
+    """The place of a job in a batch; `index` counts from 0."""
 
     batch_id: str
     index: int
 
 
 class JobSpec(_Frozen):
-    """One accepted request, complete: what a worker needs to paint it."""
+    """One accepted request, with all that a worker needs to paint it."""
 
     schema_number: int = SCHEMA
     job_id: str
@@ -124,11 +122,14 @@ class JobSpec(_Frozen):
     model: str | None = None
     queue: str
     priority: Priority = "normal"
-    batch_key: str = Field(
-        "", description="Jobs with the same non-empty key may share one engine call."
+    call_key: str = Field(
+        "",
+        # What it was called before schema 4.
+        validation_alias=AliasChoices("call_key", "batch_key"),
+        description="Jobs with the same non-empty key may share one engine call.",
     )
     cost: float = Field(
-        1.0, gt=0, description="What a claim charges its tenant: output megapixels."
+        1.0, gt=0, description="Charge of a claim to its tenant: output megapixels."
     )
     params: InpaintParams | OutpaintParams
     image: BlobRef
@@ -142,7 +143,7 @@ class JobSpec(_Frozen):
 
 
 class Proof(_Frozen):
-    """What was checked on the encoded output, after decoding it again.
+    """Checks of the encoded output, after decoding it again.
 
     Attributes:
         kept_pixels: pixels outside the effective mask (outpaint: of the original, less the band).
@@ -151,7 +152,7 @@ class Proof(_Frozen):
         touched_box: box around what was painted and blended, half-open pixels.
         band_pixels: pixels of the original that blending was allowed to touch (`overlap`).
         image_sha256: hex digest of the input file.
-        mask_sha256: hex digest of the effective mask's PNG, as `links.mask` gives it; null in
+        mask_sha256: hex digest of the effective mask's PNG, as `links.mask` returns it; null in
             outpainting, where `geometry` says the same.
         output_sha256: hex digest of the output file.
     """
@@ -182,7 +183,7 @@ class Output(_Frozen):
 
 
 class Recipe(_Frozen):
-    """How a result was made, so that it can be made again."""
+    """The steps that made a result, so that it can be made again."""
 
     engine: str
     model_revision: str | None = None
@@ -203,14 +204,14 @@ class Timings(_Frozen):
 
 
 class Progress(_Frozen):
-    """How far a running job is.
+    """Progress of a running job.
 
     Attributes:
         stage: `load`, `decode`, `paint`, `encode`.
         step: steps done in this stage.
         steps: steps in this stage.
         fraction: share of the whole job that is done, 0..1.
-        preview_path: blob path of what it may become, where it was shown.
+        preview_path: blob path of the latest preview, if there is one.
     """
 
     stage: str
@@ -221,7 +222,7 @@ class Progress(_Frozen):
 
 
 class JobFailure(_Frozen):
-    """Why a job failed. Holds no traceback and no prompt."""
+    """The reason why a job failed, without traceback or prompt."""
 
     code: str
     title: str
@@ -234,8 +235,7 @@ class Attempt(_Frozen):
 
     Attributes:
         outcome: `succeeded`, `failed`, `canceled`, `crashed`, `hung`, `lease_expired`, `drained`,
-            or `None` while
-            it runs.
+            or `None` while it runs.
     """
 
     worker: str
@@ -285,7 +285,7 @@ class JobRecord(_Frozen):
 
         Args:
             fields: the hash.
-            spec: what its field `spec` says, by whoever has just written it.
+            spec: the value of its field `spec`, if the caller knows it already.
 
         Raises:
             pydantic.ValidationError: the hash is not a record of a known schema.

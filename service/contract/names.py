@@ -9,7 +9,7 @@ import time
 from collections.abc import MutableMapping
 
 RUN_JOB = "worker.tasks.run_job"
-"""What deliveries carry. Nothing is ever run by this name: workers claim from the record."""
+"""The function that wake-ups name. It is never run: workers claim from the records."""
 
 CPU_QUEUE = "paint-cpu"
 """Queue of the weight-free methods."""
@@ -80,7 +80,7 @@ def rq_prefix(namespace: str) -> str:
 
 
 def rq_list(namespace: str, queue: str) -> str:
-    """Give the key of the list that RQ keeps the deliveries of a queue in."""
+    """Return the key of RQ's list of the wake-ups of a queue."""
     return f"{rq_prefix(namespace)}:queue:{queue}"
 
 

@@ -1,4 +1,4 @@
-"""Entry of the courier process: once a second reap, ring and wipe; and tell of jobs meanwhile."""
+"""Entry of the courier: once a second reap, wake workers and wipe; meanwhile send webhooks."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ log = structlog.get_logger()
 
 
 def main() -> int:
-    """Run the courier until it is told to stop; gives the exit code."""
+    """Run the courier until it is asked to stop, and return the exit code."""
     try:
         settings = CourierSettings.from_env(os.environ)
         url = settings.resolved_redis_url()
@@ -51,7 +51,7 @@ def main() -> int:
 def run(
     store: JobStore, wakeups: Wakeups, blobs: BlobStore, stop: threading.Event, interval: float
 ) -> None:
-    """Do a round every `interval` seconds until `stop` is set; what fails is tried next round."""
+    """Do a round every `interval` seconds until `stop` is set; repeat in the next what failed."""
     is_silent = False
     while not stop.is_set():
         try:
@@ -65,6 +65,6 @@ def run(
 
 
 def round_once(store: JobStore, wakeups: Wakeups, blobs: BlobStore) -> None:
-    """Reap, ring for what is missing, wipe what is due."""
-    wakeups.ring_for(store.reaper.reap())
+    """Reap, send missing wake-ups, wipe what is due."""
+    wakeups.notify_missing(store.reaper.reap())
     wipe_due(store, blobs)

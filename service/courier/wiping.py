@@ -6,17 +6,17 @@ import structlog
 
 from service.contract.errors import StoreUnavailable
 from service.contract.names import job_prefix
-from service.store import JobStore, wiped_job_id
+from service.store import JobStore, wiped_owner_id
 from service.store.blobs import BlobStore
 
 log = structlog.get_logger()
 
 
 def wipe_due(store: JobStore, blobs: BlobStore) -> int:
-    """Delete what is due; gives how many entries were done.
+    """Delete what is due; return how many entries were done.
 
     An entry leaves the list only after its blobs are gone, so a crash in between repeats the work.
-    One whose blobs cannot be deleted is put off, so that it holds up no other.
+    An entry whose blobs cannot be deleted is put off, so that it delays no other.
 
     Raises:
         BrokerUnavailable: Redis does not answer.
@@ -24,13 +24,13 @@ def wipe_due(store: JobStore, blobs: BlobStore) -> int:
     """
     members = store.wipes.take()
     for member in members:
-        job_id = wiped_job_id(member)
+        owner_id = wiped_owner_id(member)
         try:
-            count = blobs.delete_prefix(job_prefix(job_id))
+            count = blobs.delete_prefix(job_prefix(owner_id))
         except StoreUnavailable:
             store.wipes.put_off(member)
             raise
         store.wipes.end(member)
         if count:
-            log.info("wiped", job_id=job_id, blobs=count)
+            log.info("wiped", owner_id=owner_id, blobs=count)
     return len(members)

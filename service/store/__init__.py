@@ -18,7 +18,7 @@ from service.contract.names import DEFAULT_NAMESPACE
 from service.store.api_keys import ApiKeys
 from service.store.batches import Batches, BatchItem, BatchRecord, BegunBatch
 from service.store.claims import (
-    Claimed,
+    ClaimedSpec,
     Claims,
     FinishVerdict,
     Outcome,
@@ -45,7 +45,7 @@ from service.store.job_records import (
 from service.store.listing import JobPage, ListedJob
 from service.store.presence import OnlineWorker, Presence
 from service.store.queues import BrokerMemory, Queues, QueueState
-from service.store.reaping import Reaper, ReapReport, Wipes, wiped_job_id
+from service.store.reaping import Reaper, ReapReport, Wipes, wiped_owner_id
 from service.store.runner import SCRIPTS, ScriptRunner, try_twice
 from service.store.signing_keys import SigningKey, SigningKeys, draw_secret
 from service.store.upload_records import Upload, Uploads
@@ -60,7 +60,7 @@ __all__ = [
     "BatchRecord",
     "BegunBatch",
     "BrokerMemory",
-    "Claimed",
+    "ClaimedSpec",
     "Claims",
     "EndVerdict",
     "EventId",
@@ -96,7 +96,7 @@ __all__ = [
     "failure_of",
     "make_wiped",
     "try_twice",
-    "wiped_job_id",
+    "wiped_owner_id",
 ]
 
 

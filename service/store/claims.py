@@ -1,4 +1,4 @@
-"""What a worker asks of the records: claim, renew, report, finish, give back."""
+"""What a worker does with claims: take, renew, report, finish, release."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ Outcome = Literal["drained", "crashed", "hung"]
 
 
 @dataclass(frozen=True)
-class Claimed:
-    """A job that this claim holds now."""
+class ClaimedSpec:
+    """A job that a claim holds now, and its spec as JSON, still to be read."""
 
     job_id: str
     spec: str
 
 
 class Claims(StorePart):
-    """The records as a worker sees them."""
+    """The claims of workers on jobs."""
 
     def take(
         self,
@@ -45,39 +45,42 @@ class Claims(StorePart):
         *,
         worker: str,
         claim_id: str,
-        max_batch: int = 1,
+        max_jobs: int = 1,
         warm_model: str = "",
         schemas: Sequence[int] = KNOWN_SCHEMAS,
-    ) -> list[Claimed]:
+    ) -> list[ClaimedSpec]:
         """Take the next jobs of a queue; the same ones again for the same `claim_id`.
 
         Args:
             queue: the queue.
             worker: the worker's name.
             claim_id: drawn by the worker; it becomes the token of every job taken.
-            max_batch: how many jobs with the same batch key may be taken together.
+            max_jobs: how many jobs with the same call key may be taken together.
             warm_model: the model that is loaded, preferred while nobody waits long.
             schemas: schema numbers that the worker can read.
         """
-        rows = self._scripts.run(
+        claimed = self._scripts.run(
             "claim",
             queue=queue,
             worker=worker,
             claim_id=claim_id,
-            max_batch=max_batch,
+            max_jobs=max_jobs,
             warm_model=warm_model,
             schemas=list(schemas),
             lease_ms=milliseconds(self._scripts.lease_seconds),
             claim_kept_ms=milliseconds(CLAIM_KEPT_SECONDS),
             errors=ERRORS,
         )
-        return [Claimed(job_id.decode(), spec.decode()) for job_id, spec in rows]
+        return [ClaimedSpec(job_id.decode(), spec.decode()) for job_id, spec in claimed]
 
-    def renew(self, rows: Sequence[tuple[str, str]]) -> list[RenewVerdict]:
-        """Extend the leases of (job id, token) rows; tells what the worker must know of each."""
+    def renew(self, claims: Sequence[tuple[str, str]]) -> list[RenewVerdict]:
+        """Extend the leases of claims, given as (job id, token); return a verdict for each.
+
+        `cancel` was asked for, `late` is past its deadline, `stale` is no longer this worker's.
+        """
         verdicts = self._scripts.run(
             "renew",
-            rows=[list(row) for row in rows],
+            claims=[list(claim) for claim in claims],
             lease_ms=milliseconds(self._scripts.lease_seconds),
         )
         return [verdict.decode() for verdict in verdicts]
@@ -109,7 +112,7 @@ class Claims(StorePart):
         timings: Timings,
         warnings: Sequence[JobWarning] = (),
     ) -> FinishVerdict:
-        """Commit a result; gives the job's status, or `stale` if it is no longer this claim's."""
+        """Commit a result; return the job's status, or `stale` if the claim no longer holds it."""
         fields = {
             "outputs": json.dumps([output.model_dump() for output in outputs]),
             "recipe": recipe.model_dump_json(),
@@ -120,11 +123,11 @@ class Claims(StorePart):
         return self._finish(job_id, token, "succeeded", fields)
 
     def finish_failed(self, job_id: str, token: str, failure: JobFailure) -> FinishVerdict:
-        """Commit a failure; answers as `finish_succeeded`."""
+        """Commit a failure; return as `finish_succeeded`."""
         return self._finish(job_id, token, "failed", {"error": failure.model_dump_json()})
 
     def release(self, job_id: str, token: str, outcome: Outcome) -> ReleaseVerdict:
-        """Give a job back that cannot be finished here; tells what became of it."""
+        """Give a job back that cannot be finished here; return its new status."""
         verdict: ReleaseVerdict = self._scripts.run(
             "release", job_id=job_id, token=token, outcome=outcome, errors=ERRORS
         ).decode()

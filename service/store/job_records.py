@@ -99,15 +99,20 @@ class Submitted:
 class JobRecords(StorePart):
     """The records of jobs, for the API."""
 
-    def begin_upload(self, job_id: str, seconds: float = UPLOAD_SECONDS) -> None:
-        """Have the job's blobs wiped unless it is submitted in time; call before the first byte."""
-        self._scripts.run("begin_upload", job_id=job_id, due_ms=milliseconds(seconds))
+    def begin_upload(self, owner_id: str, seconds: float = UPLOAD_SECONDS) -> None:
+        """Have blobs wiped unless their job is submitted in time; call before the first byte.
 
-    def abandon_upload(self, job_id: str) -> None:
+        Args:
+            owner_id: the job or the upload that the blobs belong to.
+            seconds: how long they may lie there.
+        """
+        self._scripts.run("begin_upload", owner_id=owner_id, due_ms=milliseconds(seconds))
+
+    def abandon_upload(self, owner_id: str) -> None:
         """Have the blobs of a job that was refused or replayed wiped soon."""
         self._scripts.guard(
             lambda: self._scripts.redis.zadd(
-                self._scripts.key("wipe"), {f"{job_id}#upload": 0}, xx=True
+                self._scripts.key("wipe"), {f"{owner_id}#upload": 0}, xx=True
             )
         )
 
@@ -142,7 +147,7 @@ class JobRecords(StorePart):
             batch_id=spec.batch.batch_id if spec.batch else None,
             batch_index=spec.batch.index if spec.batch else None,
             model=spec.model or "",
-            batch_key=spec.batch_key,
+            call_key=spec.call_key,
             cost=spec.cost,
             charge=spec.cost / limits.key.weight,
             tags=" ".join(digest_tag(tag) for tag in dict.fromkeys(spec.params.tags or [])),

@@ -15,18 +15,18 @@ PUT_OFF_SECONDS = 60
 
 @dataclass(frozen=True)
 class ReapReport:
-    """What one pass of the reaper did.
+    """Result of one pass of the reaper.
 
     Attributes:
         requeued: jobs that went back, by queue.
-        ring: deliveries missing, by queue.
+        missing: wake-ups missing, by queue.
         ended: jobs that ended: late, canceled, crashed too often.
         expired: jobs that were wiped.
-        held: whether expired leases were left alone, because nobody could renew for a while.
+        held: True when expired leases were left alone, because no worker could renew for a while.
     """
 
     requeued: dict[str, int]
-    ring: dict[str, int]
+    missing: dict[str, int]
     ended: int
     expired: int
     held: bool
@@ -36,7 +36,7 @@ class Reaper(StorePart):
     """Frees what dead workers held, ends what is late, expires what is old."""
 
     def reap(self, *, min_gap_seconds: float = 0.3) -> ReapReport:
-        """Do what is due: expired leases, deadlines, results; find missing deliveries.
+        """Do what is due: expired leases, deadlines, results; find missing wake-ups.
 
         Args:
             min_gap_seconds: do nothing when anybody reaped less long ago.
@@ -60,7 +60,7 @@ class Wipes(StorePart):
     """The list of jobs and uploads whose blobs are to be deleted."""
 
     def take(self, limit: int = 100) -> list[str]:
-        """Give the entries of the wipe list that are due; `wiped_job_id` tells whose they are."""
+        """Return the entries of the wipe list that are due; `wiped_owner_id` reads their owners."""
         return [member.decode() for member in self._scripts.run("take_wipes", limit=limit)]
 
     def end(self, member: str) -> None:
@@ -75,6 +75,6 @@ class Wipes(StorePart):
         )
 
 
-def wiped_job_id(member: str) -> str:
-    """Give the job whose blobs an entry of the wipe list stands for."""
+def wiped_owner_id(member: str) -> str:
+    """Return the id of the job or upload whose blobs an entry of the wipe list names."""
     return member.rpartition("#")[0]

@@ -1,8 +1,7 @@
-"""Deliveries: anonymous wake-ups through RQ.
+"""Anonymous wake-ups through RQ.
 
-A delivery names no job. Each makes one worker claim once, by policy; too many do no harm, and the
-reaper
-adds what is missing. So nothing here needs to be exact.
+A wake-up names no job. Each makes one worker claim once, by policy; too many do no harm, and the
+reaper adds what is missing. So nothing here needs to be exact.
 """
 
 from __future__ import annotations
@@ -18,16 +17,16 @@ from service.contract.errors import BrokerUnavailable
 from service.contract.names import RUN_JOB, rq_prefix
 from service.store import ReapReport
 
-DELIVERY_SECONDS = 86_400
-"""A delivery that nobody took for so long goes; the reaper rings again if a job still waits."""
+WAKEUP_SECONDS = 86_400
+"""A wake-up that no worker took for so long expires; the reaper adds another if a job waits."""
 
 
 class Wakeups:
-    """Rings for workers.
+    """Wakes workers.
 
     Args:
         redis: the connection.
-        namespace: as the job store's; RQ must have been imported with its prefix.
+        namespace: the job store's; RQ must have been imported with its prefix.
 
     Raises:
         ValueError: RQ was imported before `names.export_rq_prefix` was called.
@@ -42,35 +41,35 @@ class Wakeups:
         self._redis = redis
         self._queues: dict[str, Queue] = {}
 
-    def ring(self, queue: str, count: int = 1) -> None:
-        """Wake as many claims on a queue.
+    def notify(self, queue: str, count: int = 1) -> None:
+        """Send as many wake-ups to a queue.
 
         Raises:
-            BrokerUnavailable: Redis does not answer; the reaper will ring.
+            BrokerUnavailable: Redis does not answer; the reaper will send them.
         """
         target = self._queues.get(queue) or self._queues.setdefault(
             queue, Queue(queue, connection=self._redis, serializer="json")
         )
         try:
             # The name is never called, so it need not resolve here: the API has no worker package.
-            target.enqueue_many([self._delivery() for _ in range(count)])
+            target.enqueue_many([self._make_wakeup() for _ in range(count)])
         except RedisError as error:
             raise BrokerUnavailable("the broker does not answer", retry_after_seconds=2) from error
 
-    def ring_for(self, report: ReapReport) -> None:
-        """Wake as many claims as a pass of the reaper has found to be owed.
+    def notify_missing(self, report: ReapReport) -> None:
+        """Send the wake-ups that a reaper pass found missing.
 
         Raises:
-            BrokerUnavailable: Redis does not answer; the next pass finds what is still missing.
+            BrokerUnavailable: Redis does not answer; the next pass finds those still missing.
         """
-        for queue, count in (*report.requeued.items(), *report.ring.items()):
-            self.ring(queue, count)
+        for queue, count in (*report.requeued.items(), *report.missing.items()):
+            self.notify(queue, count)
 
-    def _delivery(self) -> rq.queue.EnqueueData:
+    def _make_wakeup(self) -> rq.queue.EnqueueData:
         return Queue.prepare_data(
             RUN_JOB,
             job_id=f"d-{uuid4().hex}",
-            ttl=DELIVERY_SECONDS,
+            ttl=WAKEUP_SECONDS,
             result_ttl=0,
             failure_ttl=3600,
             description="wake-up",

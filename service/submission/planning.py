@@ -258,7 +258,7 @@ def check_painted_pixels(canvas: tuple[int, int], num_images: int) -> None:
         )
 
 
-def batch_key(
+def call_key(
     operation: Operation,
     params: InpaintParams | OutpaintParams,
     choice: Choice,

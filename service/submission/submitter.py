@@ -34,7 +34,7 @@ from service.store.wakeups import Wakeups
 from service.submission.admission import Gate
 from service.submission.inspection import Asked, Inspected, Inspector
 from service.submission.intake import Intake, PictureUpload
-from service.submission.planning import batch_key, cost, fill_defaults
+from service.submission.planning import call_key, cost, fill_defaults
 
 log = structlog.get_logger()
 
@@ -174,7 +174,7 @@ class Submitter:
 
     def _ring(self, queue: str) -> None:
         try:
-            self._wakeups.ring(queue)
+            self._wakeups.notify(queue)
         except BrokerUnavailable:
             # The job is accepted; the reaper finds within seconds that a delivery is missing.
             log.warning("ring_failed", queue=queue)
@@ -218,7 +218,7 @@ def _build_spec(asked: Asked, found: Inspected) -> JobSpec:
         model=found.choice.model.name if found.choice.model else None,
         queue=found.choice.queue,
         priority=params.priority or "normal",
-        batch_key=batch_key(asked.operation, params, found.choice, found.canvas),
+        call_key=call_key(asked.operation, params, found.choice, found.canvas),
         cost=cost(found.canvas, params.num_images or 1),
         params=params,
         image=_describe_blob(pictures["image"], found.picture),

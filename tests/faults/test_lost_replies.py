@@ -337,7 +337,7 @@ def test_reap_that_lost_its_reply_is_made_up_for_by_the_next(
     with pytest.raises(BrokerUnavailable):
         caller.reaper.reap(min_gap_seconds=0)
     clock.short_for(CPU_QUEUE, 1)
-    assert caller.reaper.reap(min_gap_seconds=0).ring == {CPU_QUEUE: 1}
+    assert caller.reaper.reap(min_gap_seconds=0).missing == {CPU_QUEUE: 1}
     assert (load(store, JOB).crashes, load(store, JOB).requeues) == (1, 1)
     caller.redis.close()
 
@@ -360,7 +360,7 @@ def _work(url: str, name: str, commits: dict[str, int]) -> None:
     while True:
         number += 1
         token = f"{name}-{number}"
-        ids = _insist(partial(claim, store, token, max_batch=3))
+        ids = _insist(partial(claim, store, token, max_jobs=3))
         if not ids:
             break
         for place, job_id in enumerate(ids):
@@ -378,7 +378,7 @@ def test_every_job_ends_once_when_a_third_of_all_replies_is_lost(
 ) -> None:
     caller = connect(cutter.url)
     cutter.cut_often(0.33, seed=7)
-    ids = [_insist(lambda: submit(caller, batch_key="b")) for _ in range(40)]
+    ids = [_insist(lambda: submit(caller, call_key="b")) for _ in range(40)]
     commits: dict[str, int] = {}
     threads = [
         threading.Thread(target=_work, args=(cutter.url, name, commits)) for name in ("w1", "w2")

@@ -357,7 +357,7 @@ def test_progress_only_grows_and_every_event_is_told_once(stack: Stack) -> None:
 
 def test_ring_without_a_job_does_nothing(stack: Stack) -> None:
     stack.start_worker()
-    Wakeups(stack.store.redis, DEFAULT_NAMESPACE).ring(CPU_QUEUE, 3)
+    Wakeups(stack.store.redis, DEFAULT_NAMESPACE).notify(CPU_QUEUE, 3)
     wait_for(lambda: not stack.store.redis.llen(rq_list(DEFAULT_NAMESPACE, CPU_QUEUE)))
     assert stack.wait_ended(stack.submit()).status is JobStatus.SUCCEEDED
 

@@ -53,7 +53,7 @@ from worker.imaging.blending import match_rim
 from worker.imaging.masks import decode_mask
 from worker.operations.inpaint import measure_mask
 from worker.operations.paint import paint
-from worker.reporting import Row
+from worker.reporting import ClaimedJob
 
 LIMIT = 17_000_000
 
@@ -143,7 +143,7 @@ def decode(data: bytes) -> NDArray[np.uint8]:
     return np.asarray(ImageOps.exif_transpose(Image.open(BytesIO(data))).convert("RGBA"))
 
 
-def run(row: Row, blobs: BlobStore, engines: EngineRegistry) -> Output:
+def run(row: ClaimedJob, blobs: BlobStore, engines: EngineRegistry) -> Output:
     report = RecordingReporter()
     paint([row], blobs, engines, report, max_image_pixels=LIMIT)
     assert not report.failures
@@ -151,7 +151,7 @@ def run(row: Row, blobs: BlobStore, engines: EngineRegistry) -> Output:
     return output
 
 
-def effective_mask(row: Row, blobs: BlobStore) -> bytes:
+def effective_mask(row: ClaimedJob, blobs: BlobStore) -> bytes:
     return blobs.get(f"jobs/{row.job_id}/{row.token}/mask.png")
 
 

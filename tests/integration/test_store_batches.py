@@ -16,79 +16,79 @@ from tests.support.snapshots import take_snapshot
 
 
 def test_claim_takes_mates_across_tenants(store: JobStore) -> None:
-    ids = [submit(store, tenant=f"t{number}", batch_key="b") for number in range(3)]
-    other = submit(store, tenant="t3", batch_key="c")
-    assert sorted(claim(store, max_batch=8)) == sorted(ids)
-    assert claim(store, "c2", max_batch=8) == [other]
+    ids = [submit(store, tenant=f"t{number}", call_key="b") for number in range(3)]
+    other = submit(store, tenant="t3", call_key="c")
+    assert sorted(claim(store, max_jobs=8)) == sorted(ids)
+    assert claim(store, "c2", max_jobs=8) == [other]
 
 
 def test_claim_takes_no_more_mates_than_asked_for(store: JobStore) -> None:
-    submit_many(store, 5, batch_key="b")
-    assert [len(ids) for ids in claim_all(store, max_batch=2)] == [2, 2, 1]
+    submit_many(store, 5, call_key="b")
+    assert [len(ids) for ids in claim_all(store, max_jobs=2)] == [2, 2, 1]
 
 
 def test_claim_charges_every_mate_to_its_own_tenant(store: JobStore) -> None:
     for tenant in ("a", "b"):
-        submit_many(store, 2, tenant=tenant, batch_key="k", cost=3)
-    claim(store, max_batch=2)
+        submit_many(store, 2, tenant=tenant, call_key="k", cost=3)
+    claim(store, max_jobs=2)
     scores = take_snapshot(store.redis, store.namespace).zsets[f"tenants:{CPU_QUEUE}"]
     assert scores == {"a": 3, "b": 3}
 
 
 def test_claim_makes_no_batch_of_jobs_without_a_key(store: JobStore) -> None:
     submit_many(store, 3)
-    assert [len(ids) for ids in claim_all(store, max_batch=3)] == [1, 1, 1]
+    assert [len(ids) for ids in claim_all(store, max_jobs=3)] == [1, 1, 1]
 
 
 def test_claim_looks_for_mates_among_the_heads_only(store: JobStore) -> None:
-    first = submit(store, tenant="a", batch_key="b")
-    submit(store, tenant="c", batch_key="x")
-    submit(store, tenant="c", batch_key="b")
-    assert claim(store, max_batch=4) == [first]
+    first = submit(store, tenant="a", call_key="b")
+    submit(store, tenant="c", call_key="x")
+    submit(store, tenant="c", call_key="b")
+    assert claim(store, max_jobs=4) == [first]
 
 
 def test_claim_skips_nobody_for_a_mate_when_one_has_waited(store: JobStore, clock: Clock) -> None:
-    first = submit(store, tenant="a", batch_key="b")
-    waiting = submit(store, tenant="b", batch_key="x")
-    mate = submit(store, tenant="c", batch_key="b")
+    first = submit(store, tenant="a", call_key="b")
+    waiting = submit(store, tenant="b", call_key="x")
+    mate = submit(store, tenant="c", call_key="b")
     clock.age(waiting, 3)
-    assert claim(store, max_batch=4) == [first]
-    assert claim(store, "c2", max_batch=4) == [waiting]
-    assert claim(store, "c3", max_batch=4) == [mate]
+    assert claim(store, max_jobs=4) == [first]
+    assert claim(store, "c2", max_jobs=4) == [waiting]
+    assert claim(store, "c3", max_jobs=4) == [mate]
 
 
 def test_claim_takes_a_mate_whose_turn_it_is_though_jobs_have_waited(
     store: JobStore, clock: Clock
 ) -> None:
-    ids = [submit(store, tenant=name, batch_key="b") for name in ("a", "b")]
-    later = submit(store, tenant="c", batch_key="x")
+    ids = [submit(store, tenant=name, call_key="b") for name in ("a", "b")]
+    later = submit(store, tenant="c", call_key="x")
     for job_id in (*ids, later):
         clock.age(job_id, 3)
-    assert claim(store, max_batch=4) == ids
+    assert claim(store, max_jobs=4) == ids
 
 
 def test_claim_paints_jobs_alone_after_a_crash_together(store: JobStore) -> None:
-    ids = submit_many(store, 2, batch_key="b")
-    claim(store, max_batch=2)
+    ids = submit_many(store, 2, call_key="b")
+    claim(store, max_jobs=2)
     for job_id in ids:
         store.claims.report_started(job_id, "c1", 1)
         assert store.claims.release(job_id, "c1", "crashed") == "queued"
-    fresh = submit(store, batch_key="b")
+    fresh = submit(store, call_key="b")
     records = [load(store, job_id) for job_id in ids]
     assert [(record.solo, record.crashes, record.requeues) for record in records] == [
         (True, 0, 1),
         (True, 0, 1),
     ]
-    assert claim_all(store, max_batch=4) == [[ids[0]], [ids[1]], [fresh]]
+    assert claim_all(store, max_jobs=4) == [[ids[0]], [ids[1]], [fresh]]
 
 
 def test_claim_never_joins_a_job_that_must_be_alone(store: JobStore) -> None:
-    alone = submit_many(store, 2, batch_key="b", tenant="z")
-    claim(store, max_batch=2)
+    alone = submit_many(store, 2, call_key="b", tenant="z")
+    claim(store, max_jobs=2)
     for job_id in alone:
         store.claims.release(job_id, "c1", "hung")
-    fresh = submit(store, batch_key="b", tenant="a")
-    taken = claim_all(store, max_batch=4)
+    fresh = submit(store, call_key="b", tenant="a")
+    taken = claim_all(store, max_jobs=4)
     assert sorted(taken) == sorted([[fresh], [alone[0]], [alone[1]]])
 
 

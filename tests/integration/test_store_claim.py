@@ -47,20 +47,20 @@ def test_claim_gives_the_spec_and_takes_the_job(store: JobStore) -> None:
 
 
 def test_claim_gives_the_same_jobs_when_repeated(store: JobStore) -> None:
-    ids = submit_many(store, 3, batch_key="b")
-    assert claim(store, max_batch=2) == ids[:2]
-    assert claim(store, max_batch=2) == ids[:2]
+    ids = submit_many(store, 3, call_key="b")
+    assert claim(store, max_jobs=2) == ids[:2]
+    assert claim(store, max_jobs=2) == ids[:2]
     assert claim(store, "c2") == ids[2:]
 
 
 def test_claim_repeated_leaves_out_what_went_on_since(store: JobStore) -> None:
-    first, second, third = submit_many(store, 3, batch_key="b")
-    claim(store, max_batch=3)
+    first, second, third = submit_many(store, 3, call_key="b")
+    claim(store, max_jobs=3)
     store.claims.release(first, "c1", "drained")
     succeed(store, second)
-    assert claim(store, max_batch=3) == [third]
+    assert claim(store, max_jobs=3) == [third]
     assert claim(store, "c2") == [first]
-    assert claim(store, max_batch=3) == [third]
+    assert claim(store, max_jobs=3) == [third]
 
 
 def test_claim_gives_nothing_when_the_queue_is_empty(store: JobStore) -> None:
@@ -233,7 +233,7 @@ def test_claim_finds_the_last_tenant_when_all_before_it_were_late(
     for number in range(20):
         clock.pass_finish_deadline(submit(store, tenant=f"a{number:02}"))
     good = submit(store, tenant="z")
-    assert claim(store, max_batch=2) == [good]
+    assert claim(store, max_jobs=2) == [good]
 
 
 @pytest.mark.slow

@@ -63,7 +63,7 @@ class RecordMachine(RuleBasedStateMachine):
     @rule(
         tenant=st.sampled_from(TENANTS),
         priority=st.sampled_from(("high", "normal", "low")),
-        batch_key=st.sampled_from(("", "b")),
+        call_key=st.sampled_from(("", "b")),
         key=st.sampled_from((None, None, "k")),
         fingerprint=st.sampled_from(("f", "g")),
         submits=st.booleans(),
@@ -72,13 +72,13 @@ class RecordMachine(RuleBasedStateMachine):
         self,
         tenant: str,
         priority: str,
-        batch_key: str,
+        call_key: str,
         key: str | None,
         fingerprint: str,
         submits: bool,
     ) -> None:
         job_id = self.draw_id("job")
-        spec = make_spec(job_id=job_id, tenant=tenant, priority=priority, batch_key=batch_key)
+        spec = make_spec(job_id=job_id, tenant=tenant, priority=priority, call_key=call_key)
         self.both.call("upload", spec=spec, key=Idempotency(key, fingerprint) if key else None)
         if submits:
             self.both.call("submit", job_id=job_id)
@@ -108,10 +108,10 @@ class RecordMachine(RuleBasedStateMachine):
 
     # Workers --------------------------------------------------------------------------------------
 
-    @rule(max_batch=st.integers(1, 3), warm_model=st.sampled_from(("", "m")))
-    def claim(self, max_batch: int, warm_model: str) -> None:
+    @rule(max_jobs=st.integers(1, 3), warm_model=st.sampled_from(("", "m")))
+    def claim(self, max_jobs: int, warm_model: str) -> None:
         claim_id = self.draw_id("claim")
-        self.both.call("claim", claim_id=claim_id, max_batch=max_batch, warm_model=warm_model)
+        self.both.call("claim", claim_id=claim_id, max_jobs=max_jobs, warm_model=warm_model)
 
     @precondition(lambda self: self.both.claims)
     @rule(row=numbers, number=st.integers(1, 3), kind=st.sampled_from(("progress", "mask")))

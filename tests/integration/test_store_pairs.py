@@ -29,8 +29,8 @@ from tests.support.records import (
 )
 from tests.support.snapshots import check_rules, take_snapshot, timeless
 
-SPEC = make_told_spec(["job.running", "job.succeeded"], job_id="job_A", batch_key="b")
-MATE = make_spec(job_id="job_B", batch_key="b", tenant="other")
+SPEC = make_told_spec(["job.running", "job.succeeded"], job_id="job_A", call_key="b")
+MATE = make_spec(job_id="job_B", call_key="b", tenant="other")
 KEY = Idempotency("k", "f")
 JOB, TENANT = SPEC.job_id, SPEC.tenant
 
@@ -71,7 +71,7 @@ def _submit_mate(scene: Scene) -> Any:
 
 
 def _claim(scene: Scene, claim_id: str = "c1") -> Any:
-    rows = scene.store.claims.take(CPU_QUEUE, worker="w", claim_id=claim_id, max_batch=2)
+    rows = scene.store.claims.take(CPU_QUEUE, worker="w", claim_id=claim_id, max_jobs=2)
     return [row.job_id for row in rows]
 
 

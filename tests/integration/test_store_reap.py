@@ -50,8 +50,8 @@ def test_reap_leaves_a_lease_that_is_renewed(store: JobStore, clock: Clock) -> N
 
 
 def test_renew_tells_each_row_apart(store: JobStore, clock: Clock) -> None:
-    ok, cancel, late, gone = submit_many(store, 4, batch_key="b")
-    claim(store, max_batch=4)
+    ok, cancel, late, gone = submit_many(store, 4, call_key="b")
+    claim(store, max_jobs=4)
     store.jobs.cancel(cancel, "default")
     clock.pass_finish_deadline(late)
     store.claims.release(gone, "c1", "drained")
@@ -164,8 +164,8 @@ def test_drain_is_no_crash(store: JobStore, clock: Clock) -> None:
 
 
 def test_death_of_a_batch_marks_its_jobs_and_counts_nothing(store: JobStore, clock: Clock) -> None:
-    ids = submit_many(store, 2, batch_key="b")
-    claim(store, max_batch=2)
+    ids = submit_many(store, 2, call_key="b")
+    claim(store, max_jobs=2)
     for job_id in ids:
         store.claims.report_started(job_id, "c1", 1)
         clock.run_out_lease(job_id)
@@ -246,10 +246,10 @@ def test_everything_goes_once_jobs_are_old(store: JobStore, clock: Clock) -> Non
 def test_reap_rings_for_every_job_after_two_short_passes(store: JobStore, clock: Clock) -> None:
     submit_many(store, 5)
     clock.reaped(1)
-    assert store.reaper.reap(min_gap_seconds=0).ring == {}
-    assert store.reaper.reap(min_gap_seconds=0).ring == {}
+    assert store.reaper.reap(min_gap_seconds=0).missing == {}
+    assert store.reaper.reap(min_gap_seconds=0).missing == {}
     clock.short_for(CPU_QUEUE, 1)
-    assert store.reaper.reap(min_gap_seconds=0).ring == {CPU_QUEUE: 5}
+    assert store.reaper.reap(min_gap_seconds=0).missing == {CPU_QUEUE: 5}
 
 
 def test_reap_rings_for_the_difference_only(store: JobStore, clock: Clock) -> None:
@@ -258,7 +258,7 @@ def test_reap_rings_for_the_difference_only(store: JobStore, clock: Clock) -> No
     clock.reaped(1)
     store.reaper.reap(min_gap_seconds=0)
     clock.short_for(CPU_QUEUE, 1)
-    assert store.reaper.reap(min_gap_seconds=0).ring == {CPU_QUEUE: 2}
+    assert store.reaper.reap(min_gap_seconds=0).missing == {CPU_QUEUE: 2}
 
 
 def test_reap_lets_one_reaper_ring(store: JobStore, clock: Clock) -> None:
@@ -266,8 +266,8 @@ def test_reap_lets_one_reaper_ring(store: JobStore, clock: Clock) -> None:
     clock.reaped(1)
     store.reaper.reap(min_gap_seconds=0)
     clock.short_for(CPU_QUEUE, 1)
-    assert store.reaper.reap(min_gap_seconds=0).ring == {CPU_QUEUE: 1}
-    assert store.reaper.reap(min_gap_seconds=0).ring == {}
+    assert store.reaper.reap(min_gap_seconds=0).missing == {CPU_QUEUE: 1}
+    assert store.reaper.reap(min_gap_seconds=0).missing == {}
     assert 0 < store.redis.pttl(f"{store.namespace}:guard:{CPU_QUEUE}") <= 2000
 
 
@@ -279,7 +279,7 @@ def test_reap_starts_counting_anew_when_deliveries_sufficed(store: JobStore, clo
     store.reaper.reap(min_gap_seconds=0)
     store.redis.delete(LIST)
     clock.short_for(CPU_QUEUE, 1)
-    assert store.reaper.reap(min_gap_seconds=0).ring == {}
+    assert store.reaper.reap(min_gap_seconds=0).missing == {}
 
 
 def test_reap_drops_deliveries_that_no_job_needs(store: JobStore, clock: Clock) -> None:

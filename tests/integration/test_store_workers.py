@@ -170,8 +170,8 @@ def _run_batch_and_webhooks(store: JobStore) -> None:
 def test_every_script_runs_in_a_cluster(cluster_url: str) -> None:
     store = connect(cluster_url)
     clock = Clock(store)
-    ids = submit_many(store, 3, batch_key="b")
-    assert claim(store, max_batch=2) == ids[:2]
+    ids = submit_many(store, 3, call_key="b")
+    assert claim(store, max_jobs=2) == ids[:2]
     store.claims.report_started(ids[0], "c1", 1)
     store.claims.report_mask(ids[0], "c1", 2, MASK, "p")
     assert store.claims.renew([(ids[0], "c1"), (ids[1], "c1")]) == ["ok", "ok"]

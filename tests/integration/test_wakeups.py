@@ -16,7 +16,7 @@ from service.contract.names import (
     rq_prefix,
 )
 from service.store import JobStore, connect
-from service.store.wakeups import DELIVERY_SECONDS, Wakeups
+from service.store.wakeups import WAKEUP_SECONDS, Wakeups
 from tests.support.records import Clock, submit_many
 from tests.support.snapshots import take_snapshot
 
@@ -27,15 +27,15 @@ def wakeups(store: JobStore) -> Wakeups:
 
 
 def test_ring_adds_as_many_deliveries(store: JobStore, wakeups: Wakeups) -> None:
-    wakeups.ring(CPU_QUEUE)
-    wakeups.ring(CPU_QUEUE, 3)
-    wakeups.ring(gpu_queue("g"), 2)
+    wakeups.notify(CPU_QUEUE)
+    wakeups.notify(CPU_QUEUE, 3)
+    wakeups.notify(gpu_queue("g"), 2)
     assert store.redis.llen(rq_list(DEFAULT_NAMESPACE, CPU_QUEUE)) == 4
     assert store.redis.llen(rq_list(DEFAULT_NAMESPACE, gpu_queue("g"))) == 2
 
 
 def test_delivery_names_no_job_and_is_readable_by_rq(store: JobStore, wakeups: Wakeups) -> None:
-    wakeups.ring(CPU_QUEUE, 2)
+    wakeups.notify(CPU_QUEUE, 2)
     queue = Queue(CPU_QUEUE, connection=store.redis, serializer="json")
     jobs = [Job.fetch(id_, connection=store.redis, serializer="json") for id_ in queue.job_ids]
     assert len({job.id for job in jobs}) == 2
@@ -46,13 +46,13 @@ def test_delivery_names_no_job_and_is_readable_by_rq(store: JobStore, wakeups: W
 
 
 def test_delivery_does_not_stay_for_ever(store: JobStore, wakeups: Wakeups) -> None:
-    wakeups.ring(CPU_QUEUE)
+    wakeups.notify(CPU_QUEUE)
     (key,) = store.redis.keys(f"{rq_prefix(DEFAULT_NAMESPACE)}:job:*")
-    assert 0 < store.redis.ttl(key) <= DELIVERY_SECONDS
+    assert 0 < store.redis.ttl(key) <= WAKEUP_SECONDS
 
 
 def test_ring_keeps_everything_under_the_namespace(store: JobStore, wakeups: Wakeups) -> None:
-    wakeups.ring(CPU_QUEUE)
+    wakeups.notify(CPU_QUEUE)
     own = store.redis.keys(f"{rq_prefix(DEFAULT_NAMESPACE)}:*")
     assert own
     assert sorted(own) == sorted(store.redis.keys("*"))
@@ -61,7 +61,7 @@ def test_ring_keeps_everything_under_the_namespace(store: JobStore, wakeups: Wak
 def test_ring_says_unavailable_when_the_broker_is_away() -> None:
     nobody = connect("unix:///no/such/broker.sock")
     with pytest.raises(BrokerUnavailable):
-        Wakeups(nobody.redis, DEFAULT_NAMESPACE).ring(CPU_QUEUE)
+        Wakeups(nobody.redis, DEFAULT_NAMESPACE).notify(CPU_QUEUE)
 
 
 def test_wakeups_refuse_a_namespace_that_rq_was_not_imported_with(store: JobStore) -> None:
@@ -71,15 +71,15 @@ def test_wakeups_refuse_a_namespace_that_rq_was_not_imported_with(store: JobStor
 
 def test_deleted_list_is_rung_full_again(store: JobStore, clock: Clock, wakeups: Wakeups) -> None:
     submit_many(store, 7)
-    wakeups.ring(CPU_QUEUE, 7)
+    wakeups.notify(CPU_QUEUE, 7)
     clock.reaped(1)
-    assert store.reaper.reap(min_gap_seconds=0).ring == {}
+    assert store.reaper.reap(min_gap_seconds=0).missing == {}
     store.redis.delete(rq_list(DEFAULT_NAMESPACE, CPU_QUEUE))
     store.reaper.reap(min_gap_seconds=0)
     clock.short_for(CPU_QUEUE, 1)
-    for queue, count in store.reaper.reap(min_gap_seconds=0).ring.items():
-        wakeups.ring(queue, count)
+    for queue, count in store.reaper.reap(min_gap_seconds=0).missing.items():
+        wakeups.notify(queue, count)
     snapshot = take_snapshot(store.redis, store.namespace)
     assert len(snapshot.lists[f"rq:queue:{CPU_QUEUE}"]) == 7
-    assert store.reaper.reap(min_gap_seconds=0).ring == {}
+    assert store.reaper.reap(min_gap_seconds=0).missing == {}
     assert f"short:{CPU_QUEUE}" not in take_snapshot(store.redis, store.namespace).strings

@@ -84,7 +84,7 @@ def test_no_module_is_a_drawer() -> None:
         ("service/documents/schemas.py", "import worker.config"),
         ("service/contract/jobs.py", "import flask"),
         ("service/contract/params.py", "import service.contract.jobs"),
-        ("worker/batch.py", "import service.config"),
+        ("worker/call_run.py", "import service.config"),
         ("worker/imaging/picture.py", "import torch"),
         ("service/new_module.py", ""),
     ],

@@ -49,7 +49,7 @@ def test_name_of_deliveries_resolves_and_refuses_to_run() -> None:
 
 def test_ring_puts_one_anonymous_delivery_on_the_list(broker_url: str) -> None:
     redis = Redis.from_url(broker_url)
-    Wakeups(redis, DEFAULT_NAMESPACE).ring(CPU_QUEUE, 2)
+    Wakeups(redis, DEFAULT_NAMESPACE).notify(CPU_QUEUE, 2)
     ids = [as_text(id_) for id_ in redis.lrange(rq_list(DEFAULT_NAMESPACE, CPU_QUEUE), 0, -1)]
     assert len(ids) == 2
     job = Job.fetch(ids[0], connection=redis, serializer="json")

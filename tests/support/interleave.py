@@ -13,7 +13,7 @@ from typing import Any
 
 from service.contract.jobs import JobSpec
 from service.contract.names import CPU_QUEUE
-from service.store import Idempotency, JobStore, Outcome, wiped_job_id
+from service.store import Idempotency, JobStore, Outcome, wiped_owner_id
 from tests.support.model_job import ModelJob
 from tests.support.records import FAILURE, LIMITS, MASK, PROGRESS, Clock, outcome, succeed
 from tests.support.snapshots import TERMINAL, Snapshot
@@ -136,12 +136,12 @@ class Interleaver:
 
     # Workers --------------------------------------------------------------------------------------
 
-    def _claim(self, claim_id: str, max_batch: int, warm_model: str) -> None:
+    def _claim(self, claim_id: str, max_jobs: int, warm_model: str) -> None:
         rows = self.store.claims.take(
             CPU_QUEUE,
             worker=f"worker-{claim_id}",
             claim_id=claim_id,
-            max_batch=max_batch,
+            max_jobs=max_jobs,
             warm_model=warm_model,
         )
         ids = [row.job_id for row in rows]
@@ -149,13 +149,13 @@ class Interleaver:
             held = [id_ for id_ in self.claims[claim_id] if self.jobs[id_].holds(claim_id)]
             assert ids == held
             return
-        self._check_choice(ids, max_batch)
+        self._check_choice(ids, max_jobs)
         self._note_claim(claim_id, ids)
 
-    def _check_choice(self, ids: list[str], max_batch: int) -> None:
+    def _check_choice(self, ids: list[str], max_jobs: int) -> None:
         waiting = [job for job in self.jobs.values() if job.status == "queued" and not job.is_late]
         assert bool(ids) == bool(waiting), "a claim is empty only if nothing can be claimed"
-        assert len(ids) == len(set(ids)) <= max_batch
+        assert len(ids) == len(set(ids)) <= max_jobs
         for job in (self.jobs[job_id] for job_id in ids):
             assert job in waiting
             older = [
@@ -167,7 +167,7 @@ class Interleaver:
             ]
             assert set(older) <= set(ids), "within tenant and priority the oldest goes first"
         if len(ids) > 1:
-            assert len({self.jobs[job_id].spec.batch_key for job_id in ids} - {""}) == 1
+            assert len({self.jobs[job_id].spec.call_key for job_id in ids} - {""}) == 1
             assert not any(self.jobs[job_id].solo for job_id in ids)
 
     def _note_claim(self, claim_id: str, ids: list[str]) -> None:
@@ -269,11 +269,11 @@ class Interleaver:
         members = self.store.wipes.take()
         self.taken += members
         for member in members:
-            self.jobs[wiped_job_id(member)].has_upload = False
+            self.jobs[wiped_owner_id(member)].has_upload = False
 
     def _wipe(self, member: str) -> None:
         """The courier deletes late what it took long ago."""
-        job = self.jobs[wiped_job_id(member)]
+        job = self.jobs[wiped_owner_id(member)]
         assert not job.status, "pictures of a job that is there would be deleted"
         job.has_blobs = False
         self.store.wipes.end(member)

@@ -14,7 +14,7 @@ from tests.unit.worker.operations.recording import RecordingReporter, inpaint_ro
 from worker.config import WorkerSettings
 from worker.engines.registry import build_engines
 from worker.operations.paint import paint
-from worker.reporting import Row
+from worker.reporting import ClaimedJob
 
 LIMIT = 17_000_000
 
@@ -36,7 +36,7 @@ def main(folder: Path) -> None:
     sys.stdout.write(json.dumps(extra | output.proof.model_dump(mode="json")) + "\n")
 
 
-def _row(blobs: BlobStore, image: bytes, mask: bytes) -> Row:
+def _row(blobs: BlobStore, image: bytes, mask: bytes) -> ClaimedJob:
     return inpaint_row(blobs, image, mask, InpaintParams(seed=0))
 
 

@@ -99,7 +99,7 @@ class Stack:
             limits=LIMITS,
         )
         if ring:
-            Wakeups(store.redis, DEFAULT_NAMESPACE).ring(spec.queue)
+            Wakeups(store.redis, DEFAULT_NAMESPACE).notify(spec.queue)
         return spec.job_id
 
     def make_spec(self, tag: str, **overrides: object) -> JobSpec:

@@ -9,7 +9,7 @@ import structlog
 
 from service.contract.errors import Internal, OutOfMemory, PaintjobError
 from service.contract.jobs import JobFailure
-from worker.reporting import Row
+from worker.reporting import ClaimedJob
 
 log = structlog.get_logger()
 
@@ -22,7 +22,7 @@ def describe_failure(error: Exception) -> JobFailure:
     )
 
 
-def log_failure(error: Exception, rows: Sequence[Row]) -> None:
+def log_failure(error: Exception, rows: Sequence[ClaimedJob]) -> None:
     """Log a failure: a line if it was foreseen, else with its traceback; prompts never."""
     job_ids = [row.job_id for row in rows]
     if isinstance(error, PaintjobError) and error.__cause__ is None:
@@ -40,7 +40,7 @@ def _to_known(error: Exception) -> PaintjobError:
     return Internal("something unforeseen went wrong while painting")
 
 
-def _traceback_without_prompts(error: Exception, rows: Sequence[Row]) -> str:
+def _traceback_without_prompts(error: Exception, rows: Sequence[ClaimedJob]) -> str:
     text = "".join(traceback.format_exception(error))
     for row in rows:
         for prompt in (row.spec.params.prompt, row.spec.params.negative_prompt):

@@ -25,7 +25,7 @@ from worker.imaging.masks import (
 )
 from worker.imaging.picture import Picture
 from worker.operations.preparation import Prepared, read_input
-from worker.reporting import Reporter, Row
+from worker.reporting import ClaimedJob, Reporter
 
 MANY_PARTS = 256
 """Parts of a mask above which it is likely noise."""
@@ -35,7 +35,7 @@ CELL_PIXELS = 8
 
 
 def prepare_inpaint(
-    row: Row, blobs: BlobStore, report: Reporter, max_image_pixels: int
+    row: ClaimedJob, blobs: BlobStore, report: Reporter, max_image_pixels: int
 ) -> Prepared:
     """Decode picture and mask, and post the mask that will be painted.
 

@@ -13,10 +13,10 @@ from worker.imaging.decoding import decode_picture
 from worker.imaging.feathering import weigh_outward
 from worker.imaging.geometry import shrink_original
 from worker.operations.preparation import Prepared, read_input
-from worker.reporting import Row
+from worker.reporting import ClaimedJob
 
 
-def prepare_outpaint(row: Row, blobs: BlobStore, max_image_pixels: int) -> Prepared:
+def prepare_outpaint(row: ClaimedJob, blobs: BlobStore, max_image_pixels: int) -> Prepared:
     """Decode the picture and lay it on its canvas.
 
     Raises:

@@ -30,7 +30,7 @@ from worker.operations.preparation import Prepared
 from worker.operations.previews import Previews
 from worker.operations.provenance import describe_file
 from worker.operations.safety import SafetyCheck, check_input, check_output, check_prompt
-from worker.reporting import Aborted, Reporter, Row
+from worker.reporting import Aborted, ClaimedJob, Reporter
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ class Batch:
         self._embed_recipe = embed_recipe
         self._marking = marking
 
-    def run(self, rows: Sequence[Row], get_engine: Callable[[], Engine]) -> None:
+    def run(self, rows: Sequence[ClaimedJob], get_engine: Callable[[], Engine]) -> None:
         """Paint rows from blobs to proven outputs.
 
         Raises:
@@ -105,7 +105,7 @@ class Batch:
         for painted in self._paint(engine, wanted):
             self._finish(painted, recipe, load_seconds)
 
-    def _prepare(self, row: Row) -> Prepared | None:
+    def _prepare(self, row: ClaimedJob) -> Prepared | None:
         if self._report.is_aborted(row.job_id):
             return None
         try:
@@ -219,14 +219,14 @@ class Batch:
     def _wanted(self, rows: list[Prepared]) -> list[Prepared]:
         return [ready for ready in rows if not self._report.is_aborted(ready.row.job_id)]
 
-    def _fail(self, rows: list[Row], error: Exception) -> None:
+    def _fail(self, rows: list[ClaimedJob], error: Exception) -> None:
         log_failure(error, rows)
         for row in rows:
             self._report.failed(row.job_id, describe_failure(error))
 
 
 def paint(
-    rows: Sequence[Row],
+    rows: Sequence[ClaimedJob],
     blobs: BlobStore,
     engines: EngineRegistry,
     report: Reporter,
@@ -253,7 +253,7 @@ def paint(
     Raises:
         Aborted: no row is wanted any more; the engines can be used again.
     """
-    groups: dict[tuple[str, str, str | None], list[Row]] = {}
+    groups: dict[tuple[str, str, str | None], list[ClaimedJob]] = {}
     for row in rows:
         key = (str(row.spec.operation), row.spec.method, row.spec.model)
         groups.setdefault(key, []).append(row)

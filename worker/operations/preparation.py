@@ -13,7 +13,7 @@ from worker.engines.base import Canvas
 from worker.imaging import MaskArray
 from worker.imaging.feathering import WeightArray
 from worker.imaging.picture import Picture
-from worker.reporting import Row
+from worker.reporting import ClaimedJob
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +32,7 @@ class Prepared:
         mask_sha256: hex digest of the effective mask as posted; `None` in outpainting.
     """
 
-    row: Row
+    row: ClaimedJob
     picture: Picture
     mask: MaskArray
     warnings: tuple[JobWarning, ...] = ()

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from service.contract.jobs import Recipe
-from worker.reporting import Row
+from worker.reporting import ClaimedJob
 
 KEYWORD: Final = "paintjob"
 """Of the text in a PNG."""
@@ -36,7 +36,7 @@ PAINTING_FIELDS: Final = frozenset(
 files are passed on further than answers."""
 
 
-def describe_file(row: Row, seed: int, recipe: Recipe) -> Mapping[str, str]:
+def describe_file(row: ClaimedJob, seed: int, recipe: Recipe) -> Mapping[str, str]:
     """Give the texts of one picture's file, by keyword; none where it is not to be told.
 
     Args:

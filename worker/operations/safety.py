@@ -15,7 +15,7 @@ from worker.config import WorkerSettings
 from worker.imaging import ImageArray, MaskArray
 from worker.imaging.picture import Picture
 from worker.operations.preparation import Prepared
-from worker.reporting import Row
+from worker.reporting import ClaimedJob
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def load_safety_check(settings: WorkerSettings) -> SafetyCheck | None:
     return check
 
 
-def check_prompt(check: SafetyCheck | None, row: Row) -> None:
+def check_prompt(check: SafetyCheck | None, row: ClaimedJob) -> None:
     """Check what a row asks for.
 
     Raises:

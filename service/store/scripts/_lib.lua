@@ -8,8 +8,8 @@ local PRIORITIES = {'high', 'normal', 'low'}
 local LEVELS = {high = 2, normal = 1, low = 0}
 local AGING_MS = 60000
 local MAX_EVENTS = 500
-local MAX_WIPED_TOLD = 1000
-local WIPED_TOLD_MS = 60000
+local MAX_WIPED_KEPT = 1000
+local WIPED_KEPT_MS = 60000
 local MAX_ATTEMPTS_KEPT = 10
 
 local function key(...)
@@ -49,7 +49,7 @@ local function emit(id, kind, data)
   return version
 end
 
--- Outbox: what is to be told of jobs, and of batches --------------------------------------------------
+-- Outbox: webhooks to send, of jobs and of batches ----------------------------------------------------
 -- `webhooks:{id}` has the events of one subject in order, `outbox:{group}` when each subject's next try is due, and
 -- `outbox` when each group's is. A group is one tenant's receivers on one host, more or less.
 
@@ -63,7 +63,7 @@ local function read_webhooks(id)
   return text and cjson.decode(text) or nil
 end
 
--- The first that is still to be told: later ones wait for it.
+-- The first event that is still to be sent: later ones wait for it.
 local function next_event(webhooks)
   for _, event in ipairs(webhooks.events) do
     if event.state == 'pending' then
@@ -88,8 +88,8 @@ local function set_due(id, group, due)
   end
 end
 
--- While a courier has the subject in hand nothing of it is due before that lease is over. Those of a batch have a
--- time to live, as it has itself.
+-- While a courier holds the subject, none of its events is due before that lease ends. The webhooks of a batch have
+-- the batch's time to live.
 local function save_webhooks(id, webhooks)
   redis.call('SET', key('webhooks', id), cjson.encode(webhooks), 'KEEPTTL')
   local event = next_event(webhooks)
@@ -97,8 +97,8 @@ local function save_webhooks(id, webhooks)
   set_due(id, webhooks.group, due)
 end
 
--- The record as it is now, but for what never changes, as JSON. What a running job was like when it began is not
--- to be seen any more when it is told late, or again.
+-- Returns the record as it is now, without the spec, as JSON: the state of a job that starts to run is gone when its
+-- webhook is sent late, or again.
 local function freeze(id)
   local flat = redis.call('HGETALL', job_key(id))
   local kept = {}
@@ -110,8 +110,8 @@ local function freeze(id)
   return cjson.encode(kept)
 end
 
--- Puts an event into the outbox if the caller asked to be told. Part of the script that makes the change, so that
--- nothing is lost between the change and its telling.
+-- Puts an event into the outbox if the caller asked for a webhook. Part of the script that makes the change, so that
+-- nothing is lost between the change and its webhook.
 local function put_out(id, event, version)
   local asked = redis.call('HMGET', subject_key(id), 'webhook_events', 'webhook_group')
   if not string.find(' ' .. (asked[1] or '') .. ' ', ' ' .. event .. ' ', 1, true) then
@@ -230,7 +230,13 @@ local function remove_ready(id, record)
   end
 end
 
--- Attempts: the last ten claims, kept in the record --------------------------------------------------
+-- Attempts: the last ten claims, kept in the record; the size of a call ------------------------------
+
+-- Returns whether a running job was claimed without another one for its engine call. Before schema 4 the field
+-- `call_size` was called `batch`.
+local function is_alone(record)
+  return (record.call_size ~= '' and record.call_size or record.batch) == '1'
+end
 
 local function open_attempt(id, attempts, worker)
   local list = attempts ~= '' and cjson.decode(attempts) or {}
@@ -271,8 +277,7 @@ local function batch_items_key(id)
   return key('batch', id, 'items')
 end
 
--- Ends a batch of which nothing is left to wait for; it then lives as long as its results do, and so does what is
--- to be told of it.
+-- Ends a batch all of whose items have ended; it then lives as long as its results, and so do its webhooks.
 local function end_batch_if_over(id)
   local record = redis.call('HMGET', batch_key(id), 'state', 'total', 'refused', 'succeeded', 'failed', 'canceled',
     'deleted', 'ttl_ms')
@@ -291,7 +296,7 @@ local function end_batch_if_over(id)
   end
 end
 
--- Counts a job of a batch that is over: succeeded, failed, canceled, or deleted before any of these.
+-- Counts a job of a batch that has ended: succeeded, failed, canceled, or deleted before any of these.
 local function count_in_batch(id, as)
   local batch = redis.call('HGET', job_key(id), 'batch_id')
   if batch and batch ~= '' and redis.call('EXISTS', batch_key(batch)) == 1 then
@@ -332,7 +337,7 @@ local function is_late(record)
   return record.started_at == '' and record.start_by_at ~= '' and tonumber(record.start_by_at) <= now
 end
 
--- When a waiting job fails by itself.
+-- Notes when a waiting job fails by itself.
 local function watch_deadline(id, record)
   local due = tonumber(record.finish_by_at)
   if record.started_at == '' and record.start_by_at ~= '' then
@@ -341,10 +346,10 @@ local function watch_deadline(id, record)
   redis.call('ZADD', key('deadlines'), int(due), id)
 end
 
--- Takes a running job from its worker: it ends if it must, else it goes back to where it was in the queue.
--- `errors` maps a code to the error document; `counts` tells whether this death counts as a crash.
--- Gives what became of it: canceled, failed or queued.
-local function give_back(id, outcome, errors, counts, solo)
+-- Takes a running job from its worker and requeues it at its old place, unless it must end.
+-- `errors` maps a code to the error document; `counts` is true where this death counts as a crash.
+-- Returns the new status: canceled, failed or queued.
+local function requeue(id, outcome, errors, counts, solo)
   local record = read(id, 'queue', 'tenant', 'priority', 'seq', 'cost', 'tags', 'crashes', 'max_crashes',
     'requeues', 'max_requeues', 'cancel_requested_at', 'finish_by_at', 'start_by_at', 'started_at')
   if record.cancel_requested_at ~= '' then
@@ -364,7 +369,7 @@ local function give_back(id, outcome, errors, counts, solo)
     return 'failed'
   end
   redis.call('HSET', job_key(id), 'status', 'queued', 'token', '', 'worker', '', 'painting_at', '', 'progress', '',
-    'mask_effective', '', 'mask_path', '')
+    'mask_effective', '', 'mask_path', '', 'call_size', '')
   if solo then
     redis.call('HSET', job_key(id), 'solo', '1')
   end
@@ -377,8 +382,8 @@ local function give_back(id, outcome, errors, counts, solo)
   return 'queued'
 end
 
--- Removes every trace of a job from Redis and puts its blobs on the wipe list: now, and again when no worker
--- that still holds it can write any more.
+-- Deletes every trace of a job from Redis and puts its blobs on the wipe list: now, and again when no worker that
+-- still holds it can write any more.
 local function wipe(id, tombstone, tombstone_ms, again_ms)
   local record = read(id, 'status', 'queue', 'tenant', 'priority', 'cost', 'tags', 'idempotency', 'key_id',
     'finished_at')
@@ -392,16 +397,17 @@ local function wipe(id, tombstone, tombstone_ms, again_ms)
   redis.call('ZREM', key('expiry'), id)
   leave_active(id, record)
   redis.call('DEL', job_key(id), key('events', id))
-  -- For those who wait for its events: a stream that is deleted wakes nobody.
-  redis.call('XADD', key('wiped'), 'MAXLEN', '~', MAX_WIPED_TOLD, '*', 'job_id', id)
-  redis.call('PEXPIRE', key('wiped'), WIPED_TOLD_MS)
+  -- For clients that wait for its events: deleting a stream wakes nobody.
+  redis.call('XADD', key('wiped'), 'MAXLEN', '~', MAX_WIPED_KEPT, '*', 'job_id', id)
+  redis.call('PEXPIRE', key('wiped'), WIPED_KEPT_MS)
   forget_webhooks(id)
-  redis.call('SET', key('tombstone', id), cjson.encode({tenant = record.tenant, by = tombstone}), 'PX', int(tombstone_ms))
+  redis.call('SET', key('tombstone', id), cjson.encode({tenant = record.tenant, by = tombstone}), 'PX',
+    int(tombstone_ms))
   redis.call('ZADD', key('wipe'), int(now), id .. '#now', int(now + again_ms), id .. '#late')
   return record
 end
 
--- 'expired' when the job was there and its tombstone still stands, else 'missing'. Another tenant sees neither.
+-- Returns 'expired' while the job's tombstone exists, else 'missing'; to another tenant always 'missing'.
 local function why_missing(id, tenant)
   local tombstone = redis.call('GET', key('tombstone', id))
   if tombstone and cjson.decode(tombstone).tenant == tenant then
@@ -410,9 +416,10 @@ local function why_missing(id, tenant)
   return 'missing'
 end
 
--- What a caller is told of a job ------------------------------------------------------------------------
+-- Job views for callers ---------------------------------------------------------------------------------
 
--- Jobs that would be claimed before this one if none came; -1 unless it waits. An estimate: tenants take turns.
+-- Returns how many jobs would be claimed before this one if none came; -1 unless it waits. An estimate, because
+-- tenants take turns.
 local function position_of(id, record)
   local ahead = redis.call('ZRANK', ready_key(record), id)
   if not ahead then
@@ -443,14 +450,15 @@ local function workers_online(queue)
   return redis.call('ZCOUNT', key('workers', queue), '(' .. int(now), '+inf')
 end
 
--- Worker milliseconds that a job of this cost takes, by what the last ones of its queue took; nil while unknown.
+-- Returns the worker milliseconds that a job of this cost takes, estimated from the last jobs of its queue; nil while
+-- unknown.
 local function expected_ms(queue, cost)
   local pace = redis.call('HMGET', key('pace', queue), 'ms', 'cost')
   return pace[1] and pace[1] / pace[2] * cost
 end
 
--- Milliseconds until a waiting job is claimed: the work ahead, shared by the workers online, and half a job,
--- because they are in the middle of theirs. -1 while unknown. Holds still until something ends.
+-- Returns the milliseconds until a waiting job is claimed: the work ahead, shared by the workers online, and half a
+-- job, because each is in the middle of one. -1 while unknown. It does not change until something ends.
 local function wait_ms(record, place)
   local workers, waiting = workers_online(record.queue), redis.call('ZCARD', key('ready', record.queue))
   local each = waiting > 0 and redis.call('GET', key('load', record.queue)) or nil
@@ -461,8 +469,8 @@ local function wait_ms(record, place)
   return math.floor(each * (place / workers + 0.5))
 end
 
--- A record as it is told: its fields, its place, the milliseconds until it is claimed, and those that it takes.
-local function tell(id)
+-- Returns the view of a job: its fields, its place, the milliseconds until it is claimed, and those that it takes.
+local function view(id)
   local record = read(id, 'status', 'queue', 'tenant', 'priority', 'cost')
   local place = record.status == 'queued' and position_of(id, record) or -1
   local takes = expected_ms(record.queue, record.cost)

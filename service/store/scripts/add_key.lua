@@ -1,4 +1,4 @@
--- Keeps an API key's digest. Gives kept, taken (the id is another key's) or too_many.
+-- Keeps an API key's digest. Returns kept, taken (the id is another key's) or too_many.
 local record = key('key', a.key_id)
 local kept = redis.call('HGET', record, 'digest')
 if kept then

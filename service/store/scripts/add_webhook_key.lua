@@ -1,4 +1,4 @@
--- Adds a signing key to a tenant. Gives ok (again for the same key), or full.
+-- Adds a signing key to a tenant. Returns ok (again for the same key), or full.
 local keys = key('webhook_keys', a.tenant)
 if redis.call('HEXISTS', keys, a.key_id) == 1 then
   return 'ok'

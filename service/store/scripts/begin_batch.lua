@@ -1,5 +1,5 @@
 -- Opens a batch, or finds the one that its idempotency key belongs to.
--- Gives {verdict, batch id}: created, replayed, conflict, gone.
+-- Returns {verdict, batch id}: created, replayed, conflict, gone.
 local id = a.batch_id
 if redis.call('EXISTS', batch_key(id)) == 1 then
   return {'created', id}
@@ -19,6 +19,6 @@ end
 redis.call('HSET', batch_key(id), 'tenant', a.tenant, 'total', a.total, 'state', 'accepting', 'created_at', int(now),
   'ended_at', '', 'ttl_ms', int(a.ttl_ms), 'tags', a.tags, 'idempotency', idempotency,
   'webhook_url', a.webhook_url, 'webhook_events', a.webhook_events, 'webhook_group', a.webhook_group)
--- One whose API process died is never closed; it must not stay for ever.
+-- One whose API process died is never closed; it must not stay forever.
 redis.call('PEXPIRE', batch_key(id), int(a.kept_ms))
 return {'created', id}

@@ -1,5 +1,5 @@
 -- Cancels: a waiting job at once, a running one by a flag that its worker obeys.
--- Gives canceled, stopping, finished, expired or missing.
+-- Returns canceled, stopping, finished, expired or missing.
 local record = read(a.job_id, 'tenant', 'status', 'cancel_requested_at')
 if record.status == '' or record.tenant ~= a.tenant then
   return why_missing(a.job_id, a.tenant)

@@ -1,11 +1,11 @@
--- Gives a worker the next jobs of a queue by policy: first tenant by virtual time, its highest priority, its
--- oldest; then batch mates. Every job taken is charged to its own tenant.
--- Gives a list of {job id, spec}; the same list again for the same claim_id.
+-- Claims the next jobs of a queue by policy: first tenant by virtual time, its highest priority, its oldest; then jobs
+-- that may share its engine call. Every job is charged to its own tenant.
+-- Returns a list of {job id, spec}; the same list again for the same claim_id.
 local queue, claim_id = a.queue, a.claim_id
 local LOOK_AT_TENANTS = 16
 local LOOK_AT_UNKNOWN = 64
 local PATIENCE_MS = 2000
--- How many late jobs one call may end: a script holds up everybody.
+-- How many late jobs one run of the script may end: it holds up everybody.
 local ends_left = 500
 
 local function knows(schema)
@@ -18,7 +18,7 @@ local function knows(schema)
 end
 
 local FIELDS = {'status', 'schema', 'queue', 'tenant', 'priority', 'seq', 'created_at', 'started_at',
-  'start_by_at', 'finish_by_at', 'batch_key', 'model', 'solo', 'cost', 'charge', 'attempts', 'tags'}
+  'start_by_at', 'finish_by_at', 'call_key', 'batch_key', 'model', 'solo', 'cost', 'charge', 'attempts', 'tags'}
 
 -- The oldest job of one priority that can be claimed now; what is late ends here.
 local function head_of(tenant, priority)
@@ -31,7 +31,7 @@ local function head_of(tenant, priority)
     end
     local record = read(id, unpack(FIELDS))
     if record.status ~= 'queued' then
-      -- Never seen, and healed all the same: an index entry without a waiting job.
+      -- Never seen, but repaired all the same: an index entry without a waiting job.
       redis.call('ZREM', key('ready', queue), id)
       redis.call('ZREM', index, id)
     elseif is_late(record) then
@@ -40,6 +40,8 @@ local function head_of(tenant, priority)
     elseif knows(record.schema) then
       record.id = id
       record.waited = now - record.created_at
+      -- Before schema 4 the field was called `batch_key`.
+      record.call_key = record.call_key ~= '' and record.call_key or record.batch_key
       return record
     else
       unknown = unknown + 1
@@ -95,7 +97,7 @@ local function find_heads(limit)
   return heads
 end
 
--- Whether someone has waited so long that nobody may be served before his turn.
+-- Returns whether a tenant has waited so long that no other may be served before it.
 local function is_impatient(heads)
   for _, head in ipairs(heads) do
     if head.waited > PATIENCE_MS then
@@ -108,7 +110,7 @@ end
 local function take(record)
   local id = record.id
   if redis.call('ZSCORE', key('tenants', queue), record.tenant) then
-    -- What one job counts for its tenant is less the more weight the tenant has; its cost stays what it is.
+    -- The more weight a tenant has, the less it is charged; the cost of the job stays.
     local charge = record.charge ~= '' and record.charge or record.cost
     redis.call('ZINCRBY', key('tenants', queue), charge, record.tenant)
   end
@@ -118,7 +120,7 @@ local function take(record)
   redis.call('ZADD', key('leases'), int(now + a.lease_ms), id)
   redis.call('HINCRBY', job_key(id), 'attempt', 1)
   redis.call('HSET', job_key(id), 'status', 'running', 'token', claim_id, 'worker', a.worker,
-    'painting_at', '', 'report', 0, 'batch', 1)
+    'painting_at', '', 'report', 0, 'call_size', 1)
   if record.started_at == '' then
     redis.call('HSET', job_key(id), 'started_at', int(now))
   end
@@ -137,11 +139,11 @@ local function pick_first(heads)
   return heads[1]
 end
 
-local function pick_mate(first)
+local function pick_companion(first)
   local heads = find_heads(LOOK_AT_TENANTS)
   local candidates = is_impatient(heads) and {heads[1]} or heads
   for _, head in ipairs(candidates) do
-    if head.batch_key == first.batch_key and head.solo ~= '1' then
+    if head.call_key == first.call_key and head.solo ~= '1' then
       return head
     end
   end
@@ -149,30 +151,30 @@ local function pick_mate(first)
 end
 
 local function claim()
-  local wide = a.max_batch > 1 or a.warm_model ~= ''
+  local wide = a.max_jobs > 1 or a.warm_model ~= ''
   local first = pick_first(find_heads(wide and LOOK_AT_TENANTS or 1))
   if not first then
     return {}
   end
   take(first)
   local taken = {first.id}
-  while #taken < a.max_batch and first.batch_key ~= '' and first.solo ~= '1' do
-    local mate = pick_mate(first)
-    if not mate then
+  while #taken < a.max_jobs and first.call_key ~= '' and first.solo ~= '1' do
+    local companion = pick_companion(first)
+    if not companion then
       break
     end
-    take(mate)
-    table.insert(taken, mate.id)
+    take(companion)
+    table.insert(taken, companion.id)
   end
   redis.call('PEXPIRE', key('claim', claim_id), int(a.claim_kept_ms))
   for _, id in ipairs(taken) do
-    redis.call('HSET', job_key(id), 'batch', #taken)
+    redis.call('HSET', job_key(id), 'call_size', #taken)
     put_out(id, 'job.running', emit(id, 'status', 'running'))
   end
   return taken
 end
 
--- What a replay still holds: a job that went on since belongs to somebody else.
+-- Returns the jobs that this claim still holds when it is repeated.
 local function claimed_before()
   local kept = {}
   for _, id in ipairs(redis.call('LRANGE', key('claim', claim_id), 0, -1)) do
@@ -190,8 +192,8 @@ if redis.call('EXISTS', key('claim', claim_id)) == 1 then
 else
   ids = claim()
 end
-local rows = {}
+local claimed = {}
 for _, id in ipairs(ids) do
-  table.insert(rows, {id, redis.call('HGET', job_key(id), 'spec')})
+  table.insert(claimed, {id, redis.call('HGET', job_key(id), 'spec')})
 end
-return rows
+return claimed

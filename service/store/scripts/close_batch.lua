@@ -1,4 +1,4 @@
--- Notes what was refused of a batch and that nothing more will come. Gives closed or missing.
+-- Notes the refused items of a batch and that no further item comes. Returns closed or missing.
 local state = redis.call('HGET', batch_key(a.batch_id), 'state')
 if not state then
   return 'missing'

@@ -1,4 +1,5 @@
--- Wipes a job whatever its status. Gives deleted, expired or missing; deleted again for the same delete_id.
+-- Wipes a job whatever its status. Returns deleted, expired or missing; deleted again for the
+-- same delete_id.
 local record = read(a.job_id, 'tenant', 'status', 'idempotency')
 if record.status == '' or record.tenant ~= a.tenant then
   local tombstone = redis.call('GET', key('tombstone', a.job_id))

@@ -1,5 +1,5 @@
--- Writes what came of one try. Gives the event's state: delivered, pending or dead; stale when the lease is another
--- courier's by now, gone when the job or batch was.
+-- Writes the result of one delivery. Returns the event's state: delivered, pending or dead; stale when another courier
+-- holds the lease by now, gone when the job or batch was deleted.
 local MAX_TRIES_KEPT = 10
 
 local webhooks = read_webhooks(a.subject_id)

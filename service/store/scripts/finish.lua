@@ -1,23 +1,23 @@
--- Commits the end of a job by the worker that paints it. Gives the status that the job now has when this claim
--- ended it, or stale when the job is no longer this claim's. A cancel that was promised and a deadline that
--- passed win over a result.
+-- Commits the end of a job by the worker that paints it. Returns the new status when this claim ended the job, or
+-- stale when the claim no longer holds it. A cancel that was promised and a deadline that passed win over a result.
 local PACE_DECAY = 0.95
 local PACE_KEPT_MS = 86400000
 
--- Keeps what jobs of a queue take, the last twenty or so: worker milliseconds, and what they cost. Loading a model
+-- Keeps how long the last twenty or so jobs of a queue took in worker milliseconds, and their cost. Loading a model
 -- before the first of them does not count.
 local function note_pace(record)
   local attempts = cjson.decode(record.attempts)
   local began = record.painting_at ~= '' and record.painting_at or attempts[#attempts].started_at
   local pace = key('pace', record.queue)
+  local size = record.call_size ~= '' and record.call_size or record.batch
   local kept = redis.call('HMGET', pace, 'ms', 'cost')
-  redis.call('HSET', pace, 'ms', (kept[1] or 0) * PACE_DECAY + math.max(1, now - began) / record.batch,
+  redis.call('HSET', pace, 'ms', (kept[1] or 0) * PACE_DECAY + math.max(1, now - began) / size,
     'cost', (kept[2] or 0) * PACE_DECAY + record.cost)
   redis.call('PEXPIRE', pace, PACE_KEPT_MS)
 end
 
 local record = read(a.job_id, 'status', 'token', 'committed_token', 'cancel_requested_at', 'finish_by_at', 'warnings',
-  'painting_at', 'attempts', 'queue', 'cost', 'batch')
+  'painting_at', 'attempts', 'queue', 'cost', 'call_size', 'batch')
 if record.committed_token == a.token then
   return record.status
 end

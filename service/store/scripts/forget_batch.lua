@@ -1,4 +1,4 @@
--- Removes a batch whose jobs are wiped. Gives forgotten or missing.
+-- Deletes a batch whose jobs are wiped. Returns forgotten or missing.
 local record = redis.call('HMGET', batch_key(a.batch_id), 'tenant', 'idempotency')
 if record[1] ~= a.tenant then
   return 'missing'

@@ -1,5 +1,5 @@
--- Has nothing told any more of a batch that is being deleted: its jobs go one by one, and with the last it would
--- end. Nor does it take further items, which would be painted for nobody. Gives muted or missing.
+-- Stops the webhooks of a batch that is being deleted: its jobs go one by one, and with the last it would end. It also
+-- stops taking items, which would be painted for nobody. Returns muted or missing.
 if redis.call('HGET', batch_key(a.batch_id), 'tenant') ~= a.tenant then
   return 'missing'
 end

@@ -1,8 +1,8 @@
--- A worker tells that it is there (or leaves, with no document).
+-- Announces a worker, or notes that it leaves, with no document.
 if a.document then
   a.document.seen_at = now
   redis.call('SET', key('worker', a.name), cjson.encode(a.document), 'PX', int(a.ttl_ms))
-  -- One whose horses will not live is there to be looked at, but nobody to wait for.
+  -- A worker whose horses die is shown, but no job can wait for it.
   local serves = a.document.state ~= 'broken'
   redis.call('ZADD', key('workers', a.queue), int(serves and now + a.ttl_ms or now), a.name)
   if serves then

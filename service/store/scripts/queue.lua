@@ -1,4 +1,5 @@
--- How a queue stands: {jobs waiting, workers online, for how long none was, what a job takes}; milliseconds, -1 unknown.
+-- Returns the state of a queue: {jobs waiting, workers online, for how long there were none, how long a job takes};
+-- times in milliseconds, -1 unknown.
 local online = workers_online(a.queue)
 local waiting = redis.call('ZCARD', key('ready', a.queue))
 local seen = redis.call('GET', key('seen', a.queue))

@@ -1,5 +1,5 @@
--- Puts an event of a job or a batch back into the outbox, the last one unless told which, for as long as a new one would be
--- tried. Gives ok (again for the same redelivery_id), none, unknown, expired or missing.
+-- Puts an event of a job or a batch back into the outbox, the last one unless the caller names one, for as long as a
+-- new one would be tried. Returns ok (again for the same redelivery_id), none, unknown, expired or missing.
 if redis.call('HGET', subject_key(a.subject_id), 'tenant') ~= a.tenant then
   return why_missing(a.subject_id, a.tenant)
 end

@@ -1,8 +1,8 @@
--- Extends the leases of the rows that a worker paints, and tells it what it must know of each:
+-- Extends the leases of the jobs that a worker paints. Returns a verdict for each claim:
 -- ok, cancel (asked for), late (finish deadline passed), stale (no longer this worker's).
 local verdicts = {}
-for _, row in ipairs(a.rows) do
-  local id, token = row[1], row[2]
+for _, claim in ipairs(a.claims) do
+  local id, token = claim[1], claim[2]
   local record = read(id, 'status', 'token', 'cancel_requested_at', 'finish_by_at')
   local verdict = 'ok'
   if record.status ~= 'running' or record.token ~= token then

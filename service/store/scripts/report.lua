@@ -1,5 +1,5 @@
--- Writes what the horse tells while it paints: that it began, progress, the effective mask.
--- `number` counts a claim's reports, so that a repeated one is seen. Gives ok, already or stale.
+-- Writes what the horse reports while it paints: that it began, progress, the effective mask.
+-- `number` counts a claim's reports, so that a repeated one is recognized. Returns ok, already or stale.
 local record = read(a.job_id, 'status', 'token', 'report', 'painting_at')
 if record.status ~= 'running' or record.token ~= a.token then
   return 'stale'

@@ -1,4 +1,4 @@
--- Revokes an API key; what it was stays to be read. Gives 1, or 0 when there is none.
+-- Revokes an API key; its record stays readable. Returns 1, or 0 when there is none.
 local record = key('key', a.key_id)
 local kept = redis.call('HMGET', record, 'tenant', 'revoked_at')
 if not kept[1] then

@@ -1,9 +1,9 @@
 -- Accepts a job: idempotency, limits, record, ready index and event in one step.
--- Gives {verdict, job id, whether a worker of the queue is online, usage, the record as `tell` has it, if there is
--- one}: created, replayed, conflict, gone, batch_gone, queue_full, too_many_jobs (of the tenant),
--- too_many_jobs_of_key, over_budget, no_worker, upload_lost.
--- Usage: unfinished jobs of the tenant and of the key, pixels that the key may still have painted, and after how
--- many milliseconds its budget is whole, or, when it refuses, holds what is asked for.
+-- Returns {verdict, job id, whether a worker of the queue is online, usage, the job's `view`, if there is one}. Verdicts:
+-- created, replayed, conflict, gone, batch_gone, queue_full, too_many_jobs (of the tenant), too_many_jobs_of_key,
+-- over_budget, no_worker, upload_lost.
+-- Usage: unfinished jobs of the tenant and of the key, pixels left in the key's budget, and the milliseconds until the
+-- budget is whole or, after over_budget, until it holds what this job costs.
 local id, queue, tenant = a.job_id, a.queue, a.tenant
 
 -- The budget of a key is a bucket that fills up by the minute, and is full when nothing is kept of it.
@@ -51,7 +51,7 @@ end
 local function answer(verdict, job_id)
   local is_there = verdict == 'created' or verdict == 'replayed'
   return {verdict, job_id or id, workers_online(queue) > 0 and 1 or 0, usage(verdict),
-    is_there and tell(job_id or id) or {}}
+    is_there and view(job_id or id) or {}}
 end
 
 if redis.call('EXISTS', job_key(id)) == 1 then
@@ -115,7 +115,7 @@ local record = {
 redis.call('HSET', job_key(id),
   'schema', a.schema, 'spec', a.spec, 'status', 'queued', 'version', 0,
   'queue', queue, 'tenant', tenant, 'priority', a.priority, 'seq', record.seq,
-  'model', a.model, 'batch_key', a.batch_key, 'cost', a.cost, 'charge', a.charge, 'tags', a.tags, 'solo', '',
+  'model', a.model, 'call_key', a.call_key, 'cost', a.cost, 'charge', a.charge, 'tags', a.tags, 'solo', '',
   'key_id', a.key_id,
   'created_at', int(now), 'started_at', '', 'start_by_at', record.start_by_at,
   'finish_by_at', record.finish_by_at, 'ttl_ms', a.ttl_ms,

@@ -1,4 +1,4 @@
--- Gives the members of the wipe list that are due. An upload that never became a job is turned into a plain
+-- Returns the members of the wipe list that are due. An upload that never became a job is turned into a plain
 -- wipe first: from then on it cannot be submitted any more, so its blobs can go.
 local members = {}
 for _, member in ipairs(redis.call('ZRANGEBYSCORE', key('wipe'), '-inf', int(now), 'LIMIT', 0, a.limit)) do

@@ -6,7 +6,7 @@ import pytest
 
 from service.contract.catalogue import Catalogue, ModelEntry
 from service.contract.names import CPU_QUEUE, gpu_queue
-from worker.main import max_batch_of
+from worker.main import max_jobs_of
 
 
 def _entry(name: str, group: str, max_batch: int) -> ModelEntry:
@@ -26,4 +26,4 @@ def _entry(name: str, group: str, max_batch: int) -> ModelEntry:
 def test_max_batch_of_follows_the_model_that_takes_most(queue: str, expected: int) -> None:
     entries = (_entry("one", "a", 1), _entry("many", "a", 8), _entry("other", "b", 16))
     catalogue = Catalogue(models=entries)
-    assert max_batch_of(queue, catalogue) == expected
+    assert max_jobs_of(queue, catalogue) == expected

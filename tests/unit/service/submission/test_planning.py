@@ -22,7 +22,7 @@ from service.contract.regions import Region
 from service.submission.canvas import FIELDS
 from service.submission.planning import (
     Choice,
-    batch_key,
+    call_key,
     check_painted_pixels,
     choose,
     cost,
@@ -203,12 +203,12 @@ def test_batch_key_is_shared_only_by_what_one_call_can_paint() -> None:
 
     def key(size: tuple[int, int] = (64, 64), **fields: float) -> str:
         params = fill_defaults(InpaintParams.model_validate(fields), choice)
-        return batch_key("inpaint", params, choice, size)
+        return call_key("inpaint", params, choice, size)
 
     assert key(seed=1) == key(seed=2) != ""
     assert len({key(), key(strength=0.5), key(num_inference_steps=3), key((64, 128))}) == 4
     weight_free = choose("inpaint", InpaintParams(), NONE)
-    assert batch_key("inpaint", InpaintParams(), weight_free, (64, 64)) == ""
+    assert call_key("inpaint", InpaintParams(), weight_free, (64, 64)) == ""
 
 
 def test_cost_is_output_megapixels_with_a_floor() -> None:
@@ -268,8 +268,8 @@ def test_a_licence_is_refused_by_policy(tmp_path: Path, allowed: bool) -> None:
 def test_a_deterministic_job_has_no_mates() -> None:
     choice = Choice(_generate(), TINY)
     size = (64, 64)
-    assert batch_key("inpaint", InpaintParams(), choice, size)
-    assert batch_key("inpaint", InpaintParams(deterministic=True), choice, size) == ""
+    assert call_key("inpaint", InpaintParams(), choice, size)
+    assert call_key("inpaint", InpaintParams(deterministic=True), choice, size) == ""
 
 
 def _generate() -> MethodInfo:

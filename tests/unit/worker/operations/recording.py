@@ -23,7 +23,7 @@ from service.contract.jobs import (
 from service.contract.names import CPU_QUEUE, input_path, new_job_id, new_token
 from service.contract.params import InpaintParams, OutpaintParams
 from service.store.blobs import BlobStore
-from worker.reporting import Aborted, Row
+from worker.reporting import Aborted, ClaimedJob
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ def inpaint_row(
     params: InpaintParams | None = None,
     method: str = "patch",
     model: str | None = None,
-) -> Row:
+) -> ClaimedJob:
     job_id = new_job_id()
     spec = JobSpec(
         job_id=job_id,
@@ -121,7 +121,7 @@ def inpaint_row(
         image=put_input(blobs, job_id, "image", image),
         mask=put_input(blobs, job_id, "mask", mask),
     )
-    return Row(spec, new_token())
+    return ClaimedJob(spec, new_token())
 
 
 def outpaint_row(
@@ -131,7 +131,7 @@ def outpaint_row(
     params: OutpaintParams | None = None,
     method: str = "mirror",
     model: str | None = None,
-) -> Row:
+) -> ClaimedJob:
     job_id = new_job_id()
     spec = JobSpec(
         job_id=job_id,
@@ -144,4 +144,4 @@ def outpaint_row(
         image=put_input(blobs, job_id, "image", image),
         geometry=geometry,
     )
-    return Row(spec, new_token())
+    return ClaimedJob(spec, new_token())

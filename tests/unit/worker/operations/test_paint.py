@@ -35,7 +35,7 @@ from worker.engines.base import Canvas, Engine, EngineRegistry, Painted, StepCal
 from worker.engines.registry import QueueEngines
 from worker.imaging.decoding import decode_picture
 from worker.operations.paint import paint
-from worker.reporting import Aborted, Row
+from worker.reporting import Aborted, ClaimedJob
 
 LIMIT = 1_000_000
 BOX = (20, 10, 40, 30)
@@ -67,9 +67,11 @@ def paint_red(canvases: Sequence[Canvas], _on_step: StepCallback) -> list[Any]:
     return [np.full((*canvas.mask.shape, 3), (255, 0, 0), np.uint8) for canvas in canvases]
 
 
-def run(rows: Row | list[Row], blobs: BlobStore, engines: EngineRegistry) -> RecordingReporter:
+def run(
+    rows: ClaimedJob | list[ClaimedJob], blobs: BlobStore, engines: EngineRegistry
+) -> RecordingReporter:
     report = RecordingReporter()
-    rows = [rows] if isinstance(rows, Row) else rows
+    rows = [rows] if isinstance(rows, ClaimedJob) else rows
     paint(rows, blobs, engines, report, max_image_pixels=LIMIT)
     return report
 
@@ -84,7 +86,7 @@ def picture(mode: str = "RGB", seed: int = 0) -> bytes:
     return encode(make_image(mode, 70, 50, seed))
 
 
-def row_of(blobs: BlobStore, seed: int = 0, **params: Any) -> Row:
+def row_of(blobs: BlobStore, seed: int = 0, **params: Any) -> ClaimedJob:
     asked = InpaintParams.model_validate({"seed": seed, **params})
     return inpaint_row(blobs, picture(), encode(MASK), asked)
 
@@ -290,7 +292,7 @@ def test_paint_fails_a_bad_row_alone(
     assert report.started_ids == [good.job_id]
 
 
-def replace_inputs(blobs: BlobStore, row: Row, image: bytes, mask: bytes) -> Row:
+def replace_inputs(blobs: BlobStore, row: ClaimedJob, image: bytes, mask: bytes) -> ClaimedJob:
     """Give the row with other inputs; not through Pillow, which some of them break."""
     changed = {}
     for name, data in (("image", image), ("mask", mask)):

@@ -22,7 +22,7 @@ from worker.operations.inpaint import prepare_inpaint
 from worker.operations.paint import paint
 from worker.operations.preparation import Prepared
 from worker.operations.previews import MIN_GAP_SECONDS, Previews, encode_preview
-from worker.reporting import Row
+from worker.reporting import ClaimedJob
 
 LIMIT = 1_000_000
 MASK = make_box_mask(70, 50, (20, 10, 40, 30))
@@ -39,12 +39,14 @@ class Clock:
         return self.now
 
 
-def row_of(blobs: BlobStore, num_images: int = 1) -> Row:
+def row_of(blobs: BlobStore, num_images: int = 1) -> ClaimedJob:
     params = InpaintParams(seed=0, num_images=num_images)
     return inpaint_row(blobs, encode(make_image("RGB", 70, 50)), encode(MASK), params)
 
 
-def prepare(rows: Sequence[Row], blobs: BlobStore, report: RecordingReporter) -> list[Prepared]:
+def prepare(
+    rows: Sequence[ClaimedJob], blobs: BlobStore, report: RecordingReporter
+) -> list[Prepared]:
     return [prepare_inpaint(row, blobs, report, LIMIT) for row in rows]
 
 

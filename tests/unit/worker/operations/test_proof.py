@@ -29,21 +29,21 @@ from worker.imaging.decoding import decode_picture
 from worker.operations.finishing import Composed, compose
 from worker.operations.paint import paint
 from worker.operations.preparation import Prepared
-from worker.reporting import Row
+from worker.reporting import ClaimedJob
 
 LIMIT = 1_000_000
 MASK = make_box_mask(70, 50, (20, 10, 40, 30))
 GEOMETRY = plan_margins(70, 50, Margins(left=9, top=0, right=30, bottom=0))
 
 
-def run(row: Row, blobs: BlobStore, engines: EngineRegistry) -> DoneReport:
+def run(row: ClaimedJob, blobs: BlobStore, engines: EngineRegistry) -> DoneReport:
     report = RecordingReporter()
     paint([row], blobs, engines, report, max_image_pixels=LIMIT)
     assert not report.failures
     return report.done_rows[row.job_id]
 
 
-def fail(row: Row, blobs: BlobStore, engines: EngineRegistry) -> str:
+def fail(row: ClaimedJob, blobs: BlobStore, engines: EngineRegistry) -> str:
     report = RecordingReporter()
     paint([row], blobs, engines, report, max_image_pixels=LIMIT)
     return report.failures[row.job_id].code
@@ -174,7 +174,7 @@ def test_what_the_api_has_said_of_the_mask_is_not_said_again(blobs: BlobStore) -
         blobs, encode(make_image("RGB", 70, 50)), encode(mask), InpaintParams(seed=0, grow=24)
     )
     said = JobWarning(code="mask_touches_border", detail="of the mask as it came")
-    row = Row(row.spec.model_copy(update={"warnings": [said]}), row.token)
+    row = ClaimedJob(row.spec.model_copy(update={"warnings": [said]}), row.token)
     codes = [warning.code for warning in run(row, blobs, serve(paint_red)).warnings]
     assert codes == ["mask_looks_inverted"]
 

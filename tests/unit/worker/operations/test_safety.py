@@ -24,7 +24,7 @@ from worker.engines.registry import QueueEngines
 from worker.imaging import ImageArray, MaskArray
 from worker.operations.paint import paint
 from worker.operations.safety import SafetyCheck, Verdict, load_safety_check
-from worker.reporting import Row
+from worker.reporting import ClaimedJob
 
 LIMIT = 1_000_000
 PASSED = Verdict()
@@ -64,13 +64,13 @@ def build_check(settings: WorkerSettings) -> SafetyCheck:
     return StubCheck(asked=[settings.queue])
 
 
-def small_row(blobs: BlobStore, params: InpaintParams | None = None) -> Row:
+def small_row(blobs: BlobStore, params: InpaintParams | None = None) -> ClaimedJob:
     image, mask = make_image("RGB", 64, 64), make_box_mask(64, 64, (20, 20, 30, 30))
     return inpaint_row(blobs, encode(image), encode(mask), params)
 
 
 def run(
-    blobs: BlobStore, engines: EngineRegistry, row: Row, check: SafetyCheck
+    blobs: BlobStore, engines: EngineRegistry, row: ClaimedJob, check: SafetyCheck
 ) -> RecordingReporter:
     report = RecordingReporter()
     paint([row], blobs, engines, report, max_image_pixels=LIMIT, safety=check)

@@ -30,7 +30,7 @@ from worker.engines.base import EngineRegistry
 from worker.operations.marking import MARKED, Marking, open_signer
 from worker.operations.paint import paint
 from worker.operations.signing import Signer
-from worker.reporting import Row
+from worker.reporting import ClaimedJob
 
 SIZE = (70, 64)
 BOX = (20, 10, 40, 30)
@@ -70,7 +70,7 @@ def beacon() -> Iterator[tuple[str, list[str]]]:
 
 
 def _paint(
-    blobs: BlobStore, engines: EngineRegistry, row: Row, marking: Marking
+    blobs: BlobStore, engines: EngineRegistry, row: ClaimedJob, marking: Marking
 ) -> tuple[Output, bytes]:
     report = RecordingReporter()
     paint([row], blobs, engines, report, max_image_pixels=100_000, marking=marking)
