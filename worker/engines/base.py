@@ -16,7 +16,7 @@ StepCallback = Callable[[int, int], None]
 
 
 MakePreviews = Callable[[], Mapping[int, ImageArray]]
-"""Gives, by a canvas' index, what it may become: RGB uint8, at most 256 px a side."""
+"""Returns, by a canvas' index, what it may become: RGB uint8, at most 256 px a side."""
 
 PreviewCallback = Callable[[MakePreviews], None]
 """Called after a step with what would make previews of canvases in work. Whoever is called decides
@@ -25,16 +25,19 @@ whether they are made, for that costs time, and bears it if that fails."""
 
 @dataclass(frozen=True)
 class Canvas:
-    """One picture to be painted: a row of a batch.
+    """One picture to be painted.
 
     Attributes:
-        image: RGB uint8 (H, W, 3), not to be written to; what lies beyond the original is
-            unspecified in outpainting.
+        image: RGB uint8 (H, W, 3), or premultiplied RGBA (H, W, 4) where transparency is part of
+            what is painted: alpha is then painted as colors are, and with them, and no color is
+            above its alpha. Not to be written to; in outpainting, what lies beyond the original
+            is unspecified. `generate` sees RGB only.
         mask: uint8 (H, W); 255 repaint, 0 keep, nothing between.
         params: the effective parameters.
         seed: 0 .. 2**32 - 1.
         geometry: where the original lies, in outpainting.
-        source_mask: uint8 (H, W); 255 may be copied from, 0 may not; `None` for everywhere.
+        source_mask: uint8 (H, W); 255 may be copied from, not one pixel of 0 may; `None` for
+            everywhere.
     """
 
     image: ImageArray
@@ -50,13 +53,13 @@ class Painted:
     """What an engine made of one canvas.
 
     Attributes:
-        image: RGB uint8 of the canvas' (H, W, 3).
+        image: uint8 of the canvas' (H, W, C): RGB, or premultiplied RGBA.
         estimate: how well it went by the engine's own measure, 0 .. 1; `None` where it has none.
         details: how it was made, for the recipe; values that JSON knows. `blend` says how it was
             made to fit what is kept, where it was.
         warnings: what the caller should know.
-        batch_size: rows of the largest call that had a part in it; `None` where an engine takes
-            all canvases at once.
+        batch_size: canvases of the largest call to the model that had a part in it; `None` where
+            an engine takes all canvases at once.
     """
 
     image: ImageArray
@@ -70,9 +73,9 @@ class Engine(Protocol):
     """Paints canvases. Knows arrays; knows no files, no blobs, no jobs."""
 
     def load(self) -> Recipe:
-        """Make ready to paint, once; gives the recipe that all of its pictures share.
+        """Make ready to paint, once; return the recipe that all of its pictures share.
 
-        Called again it does nothing and gives the same recipe.
+        Called again it does nothing and returns the same recipe.
         """
         ...
 
@@ -124,7 +127,7 @@ class UnloadableEngine(Engine, Protocol):
         ...
 
     def unload(self) -> None:
-        """Give the memory back; does nothing if it is not loaded. `load` and `paint` load again."""
+        """Free the memory; does nothing if it is not loaded. `load` and `paint` load again."""
         ...
 
 
@@ -132,7 +135,7 @@ class EngineRegistry(Protocol):
     """Finds the engine of a job."""
 
     def get(self, operation: str, method: str, model: str | None) -> Engine:
-        """Give the engine, perhaps not yet loaded, but with room made for it.
+        """Return the engine, perhaps not yet loaded, but with room made for it.
 
         Raises:
             KeyError: this worker has none for it.
@@ -140,15 +143,15 @@ class EngineRegistry(Protocol):
         ...
 
     def methods(self) -> list[tuple[str, str]]:
-        """Give the (operation, method) pairs that this worker paints."""
+        """Return the (operation, method) pairs that this worker paints."""
         ...
 
     def models(self) -> list[str]:
-        """Give the names of the models that this worker holds or can load."""
+        """Return the names of the models that this worker holds or can load."""
         ...
 
     def loaded_models(self) -> list[str]:
-        """Give the names of the models that are loaded now, the most recently used last."""
+        """Return the names of the models that are loaded now, the most recently used last."""
         ...
 
     def warm(self) -> None:

@@ -21,7 +21,9 @@ from worker.engines.patch import Completion, Start, complete, versions, warm
 from worker.engines.progress import paint_each, repeat
 from worker.engines.warning import warn_simpler
 from worker.imaging import ImageArray, MaskArray
+from worker.imaging.compositing import mask_around
 from worker.imaging.picture import to_uint8
+from worker.imaging.transparency import clear_margins
 
 COARSEST: Final = 99
 """A scale coarser than any: a completion begins at the coarsest one that it has."""
@@ -76,9 +78,12 @@ def _paint(canvas: Canvas, on_step: StepCallback) -> Painted:
 def _paint_guided(canvas: Canvas, geometry: Geometry, on_step: StepCallback) -> Painted:
     found = study(canvas.image, geometry, canvas.params.ground, lambda: on_step(0, 1))
     details: dict[str, Any] = {"mirror_style": "guided"} | found.details
-    image, known, own = canvas.image, found.geometry.original, found.geometry.original
-    estimate, reason = 0.0, None
-    if found.smooth:
+    image, wanted = canvas.image, mask_around(found.geometry)
+    if image.shape[2] == 4:
+        image, wanted = clear_margins(image, found.geometry)
+    known = own = found.geometry.original
+    estimate, reason = 1.0, None
+    if found.smooth and wanted.any():
         done = extend_grounds(
             image,
             own,
@@ -89,7 +94,7 @@ def _paint_guided(canvas: Canvas, geometry: Geometry, on_step: StepCallback) -> 
         )
         image, known, estimate, reason = done.image, done.known, done.estimate, done.reason
         details |= describe_grounds(found.smooth)
-    mask = _mask_of(geometry.width, geometry.height, known)
+    mask = _mask_of(geometry.width, geometry.height, known) & wanted
     if mask.any():
         completion = _complete(canvas, image, mask, found, on_step)
         share = np.count_nonzero(mask) / np.count_nonzero(

@@ -20,7 +20,6 @@ from service.contract.formats import (
 from service.contract.params import OutputFormat
 from service.pictures.headers import Resolution
 from worker.imaging import ImageArray
-from worker.imaging.bands import row_bands
 from worker.imaging.picture import Picture, to_uint8
 from worker.imaging.png_chunks import (
     color_space_chunks,
@@ -32,6 +31,7 @@ from worker.imaging.png_chunks import (
     text_chunks,
     xmp_chunk,
 )
+from worker.imaging.transparency import lay_on_white
 
 # Measured by benchmarks/png_encode.py: docs/adr/0013-png-encoder.md. The filter is also what
 # `pair_channels` builds on: it does not know how many channels there are.
@@ -106,20 +106,6 @@ def encode_png(picture: Picture, texts: Mapping[str, str] | None = None) -> byte
         text_chunks(texts or {}),
         xmp_chunk(picture.xmp),
     )
-
-
-def lay_on_white(picture: Picture) -> Picture:
-    """Give the picture without alpha, as it looks on white."""
-    if picture.alpha is None:
-        return picture
-    color = np.empty_like(picture.color)
-    # By bands: the products take two bytes, and more than one of them is held.
-    for rows in row_bands(picture.height):
-        weight = picture.alpha[rows].astype(np.uint16)
-        if not picture.is_gray:
-            weight = weight[..., None]
-        color[rows] = (picture.color[rows] * weight + 255 * (255 - weight) + 127) // 255
-    return picture.with_pixels(color, None)
 
 
 def _check_limits(picture: Picture, output_format: OutputFormat) -> None:

@@ -150,12 +150,13 @@ def make_recipe(shared: Recipe, painted: Painted, batch_size: int) -> Recipe:
 
 
 def check_painted(prepared: Prepared, painted: object) -> None:
-    """Check that an engine gave a picture of the canvas' size.
+    """Check that an engine returned a picture of the canvas' size and channels.
 
     Raises:
         ModelOutputInvalid: it did not.
     """
-    expected = (prepared.picture.height, prepared.picture.width, 3)
+    channels = 4 if prepared.paints_alpha else 3
+    expected = (prepared.picture.height, prepared.picture.width, channels)
     if not isinstance(painted, np.ndarray) or painted.dtype != np.uint8:
         raise ModelOutputInvalid("the engine gave something that is no picture of 8 bits")
     if painted.shape != expected:

@@ -6,13 +6,19 @@ from dataclasses import dataclass
 
 from service.contract.errors import Internal
 from service.contract.geometry import Geometry
-from service.contract.jobs import BlobRef, JobWarning
-from service.contract.params import MAX_SEED, OutputFormat
+from service.contract.jobs import BlobRef, JobSpec, JobWarning
+from service.contract.params import MAX_SEED, InpaintParams, OutputFormat
 from service.store.blobs import BlobStore
 from worker.engines.base import Canvas
-from worker.imaging import MaskArray
+from worker.imaging import ImageArray, MaskArray
 from worker.imaging.feathering import WeightArray
 from worker.imaging.picture import Picture
+from worker.imaging.transparency import (
+    has_transparency,
+    lay_on_white,
+    premultiply,
+    show_opaque_part,
+)
 from worker.reporting import ClaimedJob
 
 
@@ -64,16 +70,42 @@ class Prepared:
         """The format of the results."""
         return self.row.spec.params.output_format or "png"
 
+    @property
+    def paints_alpha(self) -> bool:
+        """Whether transparency is part of what is painted; else what is painted is opaque."""
+        return _paints_alpha(self.row.spec) and has_transparency(self.picture)
+
     def canvases(self) -> list[Canvas]:
-        """Give what the engine paints: one canvas a picture, all over the same read-only arrays."""
-        image = self.picture.rgb()
-        image.flags.writeable = False
-        self.mask.flags.writeable = False
+        """Return what the engine paints: one canvas a picture, all over the same read-only arrays.
+
+        Colors that transparency hides are on none of them.
+        """
+        image, mask = self._view()
+        image.flags.writeable = mask.flags.writeable = False
         params = self.row.spec.params
         return [
-            Canvas(image, self.mask, params, seed, self.geometry, self.source_mask)
+            Canvas(image, mask, params, seed, self.geometry, self.source_mask)
             for seed in self.seeds
         ]
+
+    def _view(self) -> tuple[ImageArray, MaskArray]:
+        """Return picture and mask as the engine sees them."""
+        if not has_transparency(self.picture):
+            return self.picture.rgb(), self.mask
+        if self.paints_alpha:
+            return premultiply(self.picture), self.mask
+        if paints_transparency(self.row.spec):
+            return show_opaque_part(self.picture, self.mask)
+        return lay_on_white(self.picture).rgb(), self.mask
+
+
+def paints_transparency(spec: JobSpec) -> bool:
+    """Return whether what is transparent is itself the mask: it is then to become opaque."""
+    return isinstance(spec.params, InpaintParams) and spec.params.mask_source == "alpha"
+
+
+def _paints_alpha(spec: JobSpec) -> bool:
+    return spec.method != "generate" and not paints_transparency(spec)
 
 
 def read_input(blobs: BlobStore, reference: BlobRef) -> bytes:

@@ -95,7 +95,9 @@ class EditsForm(BaseModel):
         AUTO, description="Time that a weight-free method spends; `auto` with a model."
     )
     background: Literal["auto"] = Field(
-        AUTO, description="Painted pixels are opaque, and kept pixels stay unchanged."
+        AUTO,
+        description="Kept pixels stay unchanged. Without `mask`, transparent pixels become opaque; "
+        "with one, weight-free methods paint transparency as part of the picture.",
     )
     input_fidelity: Literal["high"] = Field("high", description="Kept pixels are kept exactly.")
     moderation: Literal["auto", "low"] = Field(AUTO, description="Nothing is moderated here.")

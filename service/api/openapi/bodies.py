@@ -32,7 +32,7 @@ _PICTURE_NOTES = {
     "mask": "Has the size of the image; white is repainted. A PNG, JPEG or WebP of any mode, read "
     "by luminance (of 16 bits the high byte), not by transparency, which causes the warning "
     "`mask_has_transparency`. Or `mask_source`, or `regions`.",
-    "source_mask": "Has the size of the image; `patch` copies only from where it is white.",
+    "source_mask": "Has the size of the image; `patch` copies no pixel where it is not white.",
 }
 
 

@@ -11,13 +11,22 @@ from numpy.typing import NDArray
 
 from worker.engines.patch.compiled import compiled
 from worker.engines.patch.distance import Field, Ground
+from worker.engines.patch.pyramid import Scale
+from worker.engines.patch.strictness import hide_forbidden
 from worker.engines.patch.strips import Workers, cut
+from worker.engines.patch.transparency import settle_alpha
 from worker.imaging import ImageArray, MaskArray
 
 ITERATIONS: Final = 50
 RELAXATION: Final = 1.6
 SCREEN: Final = 0.005
 """Pull towards the voted color: gradients alone would drift over a wide hole."""
+
+STRICT_SCREEN: Final = 0.03
+"""The same where pixels are forbidden: pieces are smaller, and have more seams to drift at."""
+
+LOOSE_SCREEN: Final = 0.25
+"""The same where no rim holds the hole: gradients of unlike pieces would run away."""
 
 MOST_VOTES = 82
 """Patches over a pixel: 9 x 9 at most."""
@@ -28,22 +37,22 @@ def blend(
     field: Field,
     weights: NDArray[np.float32],
     voted: ImageArray,
-    hole: MaskArray,
+    scale: Scale,
     *,
     larger: float,
     workers: Workers,
 ) -> ImageArray:
-    """Give the picture made of whole pieces instead of means.
+    """Return the picture made of whole pieces instead of means.
 
     Each pixel takes the offset that the patches over it agree on most. Gradients come from there;
     the picture that fits them, the hole's rim and, weakly, the voted colors is solved for.
 
     Args:
-        ground: the finest scale.
+        ground: the finest scale, laid out.
         field: what was found.
         weights: float32 (GH, GW), of the votes.
-        voted: RGB uint8 (H, W, 3), the voted colors.
-        hole: uint8 (H, W), non-zero = hole.
+        voted: the voted colors: RGB uint8 (H, W, 3), or premultiplied RGBA (H, W, 4).
+        scale: the finest scale.
         larger: share of the larger gradient where two pieces meet, 0.5 .. 1: the larger keeps what
             is sharp, the mean of both hides the seam.
         workers: run the strips.
@@ -51,19 +60,45 @@ def blend(
     Source: P. Perez, M. Gangnet, A. Blake, "Poisson image editing", SIGGRAPH 2003; S. Darabi et
         al., "Image Melding", SIGGRAPH 2012.
     """
-    box = _box(hole)
+    hole = scale.hole
     bounds = cut(np.count_nonzero(hole, axis=1))
     origin = np.full((*hole.shape, 2), -1, np.int16)
-    workers.run(partial(_choose, ground, field, weights, hole, origin), bounds)
+    workers.run(partial(_choose, ground, field, weights, hole, scale.readable, origin), bounds)
+    screen = SCREEN
+    if scale.forbidden is not None:
+        voted, is_loose = hide_forbidden(voted, hole, scale.forbidden, origin)
+        screen = LOOSE_SCREEN if is_loose else STRICT_SCREEN
+    join = partial(_join, origin=origin, scale=scale, larger=larger, screen=screen, workers=workers)
+    if voted.shape[2] == 3:
+        return join(voted)
+    # The solver takes three channels: alpha goes three times, which costs as much as the colors.
+    color = join(np.ascontiguousarray(voted[..., :3]))
+    alpha = join(np.repeat(voted[..., 3:], 3, axis=2))[..., 0]
+    return settle_alpha(color, alpha, voted[..., 3], hole, origin)
+
+
+def _join(
+    voted: ImageArray,
+    *,
+    origin: NDArray[np.int16],
+    scale: Scale,
+    larger: float,
+    screen: float,
+    workers: Workers,
+) -> ImageArray:
+    """Solve for the three channels that fit the gradients at the origins."""
+    box = _box(scale.hole)
     color = voted.copy()
     top, left = box[0].start, box[1].start
-    inner = np.ascontiguousarray(hole[box])
+    inner = np.ascontiguousarray(scale.hole[box])
     bounds = cut(np.count_nonzero(inner, axis=1))
     value, goal = np.empty((2, *inner.shape, 3), np.float32)
-    workers.run(partial(_set_goals, color, origin, inner, value, goal, top, left, larger), bounds)
+    barred = np.zeros_like(scale.hole) if scale.forbidden is None else scale.forbidden
+    wanted = color, origin, barred, inner, value, goal, top, left, larger, screen
+    workers.run(partial(_set_goals, *wanted), bounds)
     for _ in range(ITERATIONS):
         for parity in range(2):
-            workers.run(partial(_relax, value, goal, inner, parity), bounds)
+            workers.run(partial(_relax, value, goal, inner, screen, parity), bounds)
     workers.run(partial(_round, color[box], value, inner), bounds)
     return color
 
@@ -81,17 +116,18 @@ def _choose(
     field: Field,
     weights: NDArray[np.float32],
     hole: MaskArray,
+    readable: MaskArray,
     origin: NDArray[np.int16],
     first: int,
     last: int,
 ) -> None:
-    """Give each pixel of rows `first` to `last` the place that most weight wants it copied from."""
+    """Set the place that most weight wants each pixel of rows `first` to `last` copied from."""
     places = np.empty((MOST_VOTES, 2), np.int64)
     votes = np.empty(MOST_VOTES, np.float32)
     for y in range(first, last):
         for x in range(hole.shape[1]):
             if hole[y, x]:
-                count = _collect(ground, field, weights, hole, y, x, places, votes)
+                count = _collect(ground, field, weights, readable, y, x, places, votes)
                 if count:
                     best = np.argmax(votes[:count])
                     origin[y, x, 0], origin[y, x, 1] = places[best, 0], places[best, 1]
@@ -102,13 +138,13 @@ def _collect(
     ground: Ground,
     field: Field,
     weights: NDArray[np.float32],
-    hole: MaskArray,
+    readable: MaskArray,
     y: int,
     x: int,
     places: NDArray[np.int64],
     votes: NDArray[np.float32],
 ) -> int:
-    """List the places that patches over a pixel want it copied from; gives their number."""
+    """List the places that patches over a pixel want it copied from; return their number."""
     count = 0
     for i in _over(y, ground.rows, ground.radius):
         dy = y - int(ground.rows[i])
@@ -116,7 +152,7 @@ def _collect(
             if ground.active[i, j]:
                 py = field.source[i, j, 0] + dy
                 px = field.source[i, j, 1] + x - ground.columns[j]
-                if not hole[py, px]:
+                if readable[py, px]:
                     count = _add_vote(places, votes, count, py, px, weights[i, j])
     return count
 
@@ -151,15 +187,25 @@ def _add_vote(
 
 @compiled
 def _slope(
-    color: ImageArray, origin: NDArray[np.int16], y: int, x: int, dy: int, dx: int, channel: int
+    color: ImageArray,
+    origin: NDArray[np.int16],
+    barred: MaskArray,
+    y: int,
+    x: int,
+    dy: int,
+    dx: int,
+    channel: int,
 ) -> tuple[bool, float]:
-    """Give the step from a pixel to the neighbor at (dy, dx), as it is where the pixel came from.
+    """Return the step from a pixel to the neighbor at (dy, dx), as it is where the pixel came from.
 
-    A known pixel came from itself, but what lies beside it is the hole: it has no say.
+    A known pixel came from itself, but what lies beside it is the hole: it has no say. Nor has a
+    step onto a pixel that may not be copied.
     """
     py, px = int(origin[y, x, 0]), int(origin[y, x, 1])
     qy, qx = py + dy, px + dx
     if py < 0 or qy < 0 or qx < 0 or qy >= color.shape[0] or qx >= color.shape[1]:
+        return False, 0.0
+    if barred[qy, qx]:
         return False, 0.0
     return True, float(color[qy, qx, channel]) - float(color[py, px, channel])
 
@@ -168,12 +214,14 @@ def _slope(
 def _set_goals(
     color: ImageArray,
     origin: NDArray[np.int16],
+    barred: MaskArray,
     hole: MaskArray,
     value: NDArray[np.float32],
     goal: NDArray[np.float32],
     top: int,
     left: int,
     share: float,
+    screen: float,
     first: int,
     last: int,
 ) -> None:
@@ -183,18 +231,20 @@ def _set_goals(
         for x in range(width):
             for channel in range(3):
                 value[y, x, channel] = color[top + y, left + x, channel]
-                goal[y, x, channel] = np.float32(SCREEN) * value[y, x, channel]
+                goal[y, x, channel] = np.float32(screen) * value[y, x, channel]
             if hole[y, x]:
                 for side in range(4):
                     dy, dx = (side == 1) - (side == 0), (side == 3) - (side == 2)
                     if 0 <= y + dy < height and 0 <= x + dx < width:
-                        _add_step(color, origin, top + y, left + x, dy, dx, share, goal[y, x])
+                        at = top + y, left + x
+                        _add_step(color, origin, barred, *at, dy, dx, share, goal[y, x])
 
 
 @compiled
 def _add_step(
     color: ImageArray,
     origin: NDArray[np.int16],
+    barred: MaskArray,
     y: int,
     x: int,
     dy: int,
@@ -204,8 +254,8 @@ def _add_step(
 ) -> None:
     """Take the wanted step from a pixel to its neighbor from the pixel's goal."""
     for channel in range(3):
-        has, step = _slope(color, origin, y, x, dy, dx, channel)
-        back_has, back = _slope(color, origin, y + dy, x + dx, -dy, -dx, channel)
+        has, step = _slope(color, origin, barred, y, x, dy, dx, channel)
+        back_has, back = _slope(color, origin, barred, y + dy, x + dx, -dy, -dx, channel)
         if back_has and not has:
             step = -back
         elif back_has:
@@ -219,6 +269,7 @@ def _relax(
     value: NDArray[np.float32],
     goal: NDArray[np.float32],
     hole: MaskArray,
+    screen: float,
     parity: int,
     first: int,
     last: int,
@@ -228,13 +279,15 @@ def _relax(
     for y in range(first, last):
         for x in range((y + parity) % 2, width, 2):
             if hole[y, x]:
-                _relax_pixel(value, goal, y, x)
+                _relax_pixel(value, goal, screen, y, x)
 
 
 @compiled
-def _relax_pixel(value: NDArray[np.float32], goal: NDArray[np.float32], y: int, x: int) -> None:
+def _relax_pixel(
+    value: NDArray[np.float32], goal: NDArray[np.float32], screen: float, y: int, x: int
+) -> None:
     """Move one pixel towards the mean of its neighbors and past it."""
-    count = np.float32(SCREEN)
+    count = np.float32(screen)
     red, green, blue = goal[y, x, 0], goal[y, x, 1], goal[y, x, 2]
     for side in range(4):
         ny, nx = y + (side == 1) - (side == 0), x + (side == 3) - (side == 2)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -14,6 +14,7 @@ from worker.engines.patch.fallback import fill_plainly
 from worker.engines.patch.levels import Solution, Start, solve
 from worker.engines.patch.plan import Plan, Quality, make_plan
 from worker.engines.patch.strips import Workers
+from worker.engines.patch.transparency import is_opaque
 from worker.engines.patch.windows import find_windows
 from worker.imaging import ImageArray, MaskArray
 
@@ -23,7 +24,7 @@ class Completion:
     """A completed picture.
 
     Attributes:
-        image: RGB uint8 (H, W, 3); outside the mask equal to what was given.
+        image: of the shape that was given, and equal to it outside the mask.
         estimate: how well it went, 0 .. 1.
         reason: why something simpler than the full patches was used; `None` where it was not.
         levels: scales of the pyramid above the finest, the most that any window had.
@@ -74,6 +75,7 @@ class _Part:
     columns: slice
     own: MaskArray
     sources: MaskArray
+    forbidden: MaskArray | None
     plan: Plan | None
 
 
@@ -84,6 +86,7 @@ def complete(
     seed: int,
     quality: Quality = "balanced",
     source_mask: MaskArray | None = None,
+    strict: bool = False,
     start: Start | None = None,
     on_step: StepCallback,
     threads: int | None = None,
@@ -96,11 +99,14 @@ def complete(
     says so.
 
     Args:
-        image: RGB uint8 (H, W, 3); what lies under the mask is not read.
+        image: RGB uint8 (H, W, 3), or premultiplied RGBA (H, W, 4), whose alpha is painted with its
+            colors; what lies under the mask is not read.
         mask: uint8 (H, W), 255 = repaint.
         seed: 0 .. 2**32 - 1; the same seed gives the same bytes on any number of threads.
         quality: how much time to take.
         source_mask: uint8 (H, W), 255 where may be copied from; `None` for everywhere.
+        strict: whether no other known pixel is copied; else a patch whose center may be copied
+            brings all of its known pixels.
         start: what to begin with instead of a guess from the hole's border.
         on_step: called with rounds done and rounds in all, at least every 0.1 s or so of work;
             what it raises ends the work and passes through.
@@ -114,7 +120,7 @@ def complete(
     """
     if not mask.any():
         return Completion(image.copy(), 1.0, None, 0, 0)
-    parts = _plan_parts(image, mask, quality, source_mask, start)
+    parts = _plan_parts(image, mask, quality, source_mask, strict, start)
     progress = Progress(on_step, sum(part.plan.rounds if part.plan else 1 for part in parts))
     progress.check()
     result, left = image.copy(), mask.copy()
@@ -143,6 +149,7 @@ def _plan_parts(
     mask: MaskArray,
     quality: Quality,
     source_mask: MaskArray | None,
+    strict: bool,
     start: Start | None,
 ) -> list[_Part]:
     # A start may point anywhere in the picture, a user's sources may lie anywhere.
@@ -152,9 +159,12 @@ def _plan_parts(
         box = window.box
         rows, columns = slice(box.top, box.bottom), slice(box.left, box.right)
         hole = np.ascontiguousarray(mask[rows, columns])
-        sources = (hole == 0).astype(np.uint8) * 255
+        known = sources = (hole == 0).astype(np.uint8) * 255
+        forbidden = None
         if source_mask is not None:
-            sources &= source_mask[rows, columns]
+            sources = known & source_mask[rows, columns]
+            if strict:
+                forbidden = _or_none(known & ~source_mask[rows, columns])
         plan = make_plan(
             hole,
             sources,
@@ -162,7 +172,7 @@ def _plan_parts(
             start_level=start.level if start else None,
             is_close=start is not None and start.is_close,
         )
-        parts.append(_Part(rows, columns, window.own, sources, plan))
+        parts.append(_Part(rows, columns, window.own, sources, forbidden, plan))
     return parts
 
 
@@ -175,9 +185,24 @@ def _complete_part(
     workers: Workers,
     advance: Callable[[], None],
 ) -> Solution:
+    if window.shape[2] == 4 and is_opaque(window, hole):
+        # As good and as fast as without alpha, and the same bytes.
+        color = np.ascontiguousarray(window[..., :3])
+        done = _complete_part(color, hole, part, seed, _drop_alpha(start), workers, advance)
+        return replace(done, image=np.dstack((done.image, np.full_like(hole, 255))))
     if part.plan is None:
-        image, reason = fill_plainly(window, hole)
+        image, reason = fill_plainly(window, hole, part.forbidden)
         advance()
         return Solution(image, Evidence(int(np.count_nonzero(hole)), is_plain=True), reason, 0)
     run = partial(solve, window, hole, part.sources, part.plan, seed=seed, start=start)
-    return run(workers=workers, advance=advance)
+    return run(forbidden=part.forbidden, workers=workers, advance=advance)
+
+
+def _or_none(mask: MaskArray) -> MaskArray | None:
+    return mask if mask.any() else None
+
+
+def _drop_alpha(start: Start | None) -> Start | None:
+    if start is None or start.picture is None:
+        return start
+    return replace(start, picture=np.ascontiguousarray(start.picture[..., :3]))

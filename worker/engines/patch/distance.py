@@ -24,7 +24,9 @@ class Ground(NamedTuple):
         flat: uint8 (H * pitch,), the planes with rows padded by spare lanes.
         pitch: bytes from row to row.
         lanes: int16 (48,), -1 for bytes that belong to a patch's row.
-        votes: uint8 (H * pitch,), 1 for bytes of known pixels, 0 for others: what may be copied.
+        known: uint8 (H * pitch,), 1 for bytes of known pixels, 0 for others.
+        votes: uint8 (H * pitch,), 1 for bytes of pixels that may be copied: `known` itself, unless
+            the caller forbids some.
         sums: uint16 (H, W, 3), sums of color over the patch around each pixel.
         sources: uint8 (H, W), non-zero at centers that may be copied from.
         pool: int32 (N,), indexes of such centers in the flat picture, all or a share of them.
@@ -39,6 +41,7 @@ class Ground(NamedTuple):
     flat: NDArray[np.uint8]
     pitch: int
     lanes: NDArray[np.int16]
+    known: NDArray[np.uint8]
     votes: NDArray[np.uint8]
     sums: NDArray[np.uint16]
     sources: NDArray[np.uint8]
@@ -66,7 +69,7 @@ class Field(NamedTuple):
 @compiled
 def squared_difference(
     flat: NDArray[np.uint8],
-    votes: NDArray[np.uint8],
+    known: NDArray[np.uint8],
     lanes: NDArray[np.int16],
     pitch: int,
     target: int,
@@ -78,7 +81,7 @@ def squared_difference(
 
     Args:
         flat: uint8, the planes.
-        votes: uint8, 1 for bytes of known pixels.
+        known: uint8, 1 for bytes of known pixels.
         lanes: int16 (48,), which bytes of a row count.
         pitch: bytes from row to row.
         target: where one patch begins.
@@ -91,14 +94,14 @@ def squared_difference(
     one, other, step = np.uint64(target), np.uint64(source), np.uint64(pitch)
     total = np.int32(0)
     for _ in range(side):
-        every, known = np.int32(0), np.int32(0)
+        every, certain = np.int32(0), np.int32(0)
         for lane in range(np.uint64(LANE_COUNT)):
             gap = np.int16(np.int16(flat[one + lane]) - np.int16(flat[other + lane]))
             gap = np.int16(gap & lanes[lane])
             every = np.int32(every + np.int32(np.int32(gap) * np.int32(gap)))
-            gap = np.int16(gap & -np.int16(votes[one + lane]))
-            known = np.int32(known + np.int32(np.int32(gap) * np.int32(gap)))
-        total = np.int32(total + every + KNOWN_EXTRA * known)
+            gap = np.int16(gap & -np.int16(known[one + lane]))
+            certain = np.int32(certain + np.int32(np.int32(gap) * np.int32(gap)))
+        total = np.int32(total + every + KNOWN_EXTRA * certain)
         if total >= limit:
             break
         one += step
@@ -144,7 +147,7 @@ def patch_cost(ground: Ground, ty: int, tx: int, sy: int, sx: int, limit: float)
     source = (sy - radius) * pitch + (sx - radius) * 5
     return extra + float(
         squared_difference(
-            ground.flat, ground.votes, ground.lanes, pitch, target, source, side, int(bound) + 1
+            ground.flat, ground.known, ground.lanes, pitch, target, source, side, int(bound) + 1
         )
     )
 

@@ -10,6 +10,7 @@ from worker.engines.patch.completion import complete
 from worker.engines.patch.warming import versions, warm
 from worker.engines.progress import paint_each
 from worker.engines.warning import warn_simpler
+from worker.imaging.transparency import clear_holes
 
 
 class PatchEngine:
@@ -31,12 +32,16 @@ class PatchEngine:
 
 
 def _paint(canvas: Canvas, on_step: StepCallback) -> Painted:
+    image, mask = canvas.image, canvas.mask
+    if image.shape[2] == 4 and canvas.source_mask is None:
+        image, mask = clear_holes(image, mask)
     done = complete(
-        canvas.image,
-        canvas.mask,
+        image,
+        mask,
         seed=canvas.seed,
         quality=canvas.params.quality or "balanced",
         source_mask=canvas.source_mask,
+        strict=True,
         on_step=on_step,
     )
     details = {"levels": done.levels, "windows": done.windows}

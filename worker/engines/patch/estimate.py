@@ -10,6 +10,7 @@ from typing import Final
 import cv2
 import numpy as np
 
+from worker.engines.patch.features import to_gray
 from worker.imaging import ImageArray, MaskArray
 
 PLAIN_FILL: Final = 0.1
@@ -42,8 +43,8 @@ class Evidence:
 
 
 def measure_roughness(image: ImageArray, hole: MaskArray) -> float:
-    """Give the mean step from pixel to pixel within a hole, in gray values."""
-    gray = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+    """Return the mean step from pixel to pixel within a hole, in gray values."""
+    gray = to_gray(image)
     across = cv2.mean(cv2.absdiff(gray[:, 1:], gray[:, :-1]), hole[:, 1:])[0]
     down = cv2.mean(cv2.absdiff(gray[1:], gray[:-1]), hole[1:])[0]
     return float(across + down) / 2

@@ -8,16 +8,22 @@ from worker.imaging import ImageArray, MaskArray
 from worker.imaging.infill import fill_telea
 
 
-def fill_plainly(image: ImageArray, mask: MaskArray) -> tuple[ImageArray, str]:
+def fill_plainly(
+    image: ImageArray, mask: MaskArray, forbidden: MaskArray | None = None
+) -> tuple[ImageArray, str]:
     """Fill by fast marching, or with gray when nothing at all is known.
 
     Args:
-        image: RGB uint8 (H, W, 3).
+        image: RGB uint8 (H, W, 3), or premultiplied RGBA (H, W, 4).
         mask: uint8 (H, W), 255 = hole.
+        forbidden: uint8 (H, W), 255 at known pixels that are not to be read, unless there are no
+            others.
 
     Returns:
         A new picture, and why it was made so.
     """
+    if forbidden is not None and not (mask | forbidden).all():
+        mask = mask | forbidden
     known = mask == 0
     if not known.any():
         return np.full_like(image, 128), "nothing of the picture is known: filled with gray"

@@ -11,25 +11,26 @@ from numpy.typing import NDArray
 from worker.imaging import ImageArray, MaskArray
 
 CHANNELS: Final = 5
-"""Red, green, blue, and the mean of |Ix| and |Iy|."""
+"""Red, green, blue, and the means of |Ix| and |Iy|; with transparency red, green, blue, alpha,
+and one mean for both. One number for both kinds, because the kernels are compiled for it."""
 
 LANES: Final = 48
 """Bytes that the comparison reads of a patch's row: a multiple of what one instruction takes."""
 
 Planes = NDArray[np.uint8]
-"""uint8 (H, W, 5): color and texture of each pixel."""
+"""uint8 (H, W, 5): color, alpha if there is any, and texture of each pixel."""
 
 
 def measure_texture(
     image: ImageArray, hole: MaskArray, window: int, weight: float
 ) -> NDArray[np.uint8]:
-    """Give how rough the picture is around each pixel.
+    """Return how rough the picture is around each pixel.
 
     Roughness at full size tells a coarse scale what it can no longer see: grass from a wall of the
     same green.
 
     Args:
-        image: RGB uint8 (H, W, 3).
+        image: uint8 (H, W, 3) or (H, W, 4); its alpha is not looked at.
         hole: uint8 (H, W), non-zero = hole, not read.
         window: side of the square that is averaged over, odd.
         weight: how much it counts beside color.
@@ -40,7 +41,7 @@ def measure_texture(
     Source: A. Newson et al., "Video Inpainting of Complex Scenes", SIAM J. Imaging Sciences 7(4),
         2014, section 3.3.
     """
-    gray = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+    gray = to_gray(image)
     # A difference across the hole's rim would be an edge that is not there.
     known = cv2.erode((hole == 0).astype(np.uint8), np.ones((3, 3), np.uint8))
     share = np.asarray(_mean(known, window))
@@ -55,6 +56,12 @@ def measure_texture(
     return texture
 
 
+def to_gray(image: ImageArray) -> NDArray[np.uint8]:
+    """Return the luminance of RGB, or of premultiplied RGBA, as uint8 (H, W)."""
+    code = cv2.COLOR_RGBA2GRAY if image.shape[2] == 4 else cv2.COLOR_RGB2GRAY
+    return np.asarray(cv2.cvtColor(image, code), np.uint8)
+
+
 def _mean(plane: object, window: int) -> NDArray[np.float32]:
     size = (window, window)
     mean = cv2.boxFilter(np.asarray(plane), cv2.CV_32F, size, borderType=cv2.BORDER_REFLECT)
@@ -62,16 +69,20 @@ def _mean(plane: object, window: int) -> NDArray[np.float32]:
 
 
 def stack_planes(image: ImageArray, hole: MaskArray, levels: int, weight: float) -> Planes:
-    """Give the planes of a picture whose pyramid has `levels` halvings.
+    """Return the planes of a picture whose pyramid has `levels` halvings.
 
     Args:
-        image: RGB uint8 (H, W, 3).
+        image: RGB uint8 (H, W, 3), or premultiplied RGBA (H, W, 4).
         hole: uint8 (H, W), non-zero = hole.
         levels: halvings; roughness is averaged over what one pixel of the coarsest scale covers.
         weight: how much roughness counts beside color.
     """
     window = min(max(2**levels + 1, 5), 33)
-    return np.dstack((image, measure_texture(image, hole, window, weight)))
+    texture = measure_texture(image, hole, window, weight)
+    if image.shape[2] == 4:
+        both = np.hypot(*(texture[..., i].astype(np.float32) for i in range(2)))
+        return np.dstack((image, np.minimum(both, 255).astype(np.uint8)))
+    return np.dstack((image, texture))
 
 
 def lay_out(planes: NDArray[np.uint8] | NDArray[np.bool_]) -> Planes:

@@ -19,6 +19,10 @@ MAX_SHIFT = 12.0
 REACH = 16
 """Pixels around a position in which a better one is looked for one by one."""
 
+ENOUGH_WHOLE = 256
+"""Patches free of forbidden pixels from which no other is copied from: what a patch lacks, other
+patches must say, and they agree on the less the more is forbidden."""
+
 MAX_POOL = 1 << 18
 """Sources to draw from; the search refines what was drawn anyway."""
 
@@ -38,13 +42,15 @@ def make_ground(scale: Scale, planes: Planes, plan: Plan, stride: int) -> Ground
     rows, columns = (_positions(side, radius, stride) for side in scale.hole.shape)
     reach = np.ones((2 * radius + 1, 2 * radius + 1), np.uint8)
     touching = np.asarray(cv2.dilate(scale.hole, reach), np.uint8)
-    sources = find_sources(scale.sources, radius, plan.clear)
+    sources = _prefer_whole(find_sources(scale.sources, radius, plan.clear), scale, reach)
+    known = _flatten(_mark(scale.hole == 0))
     pitch = planes.strides[0]
     ground = Ground(
         flat=_flatten(planes),
         pitch=pitch,
         lanes=make_lanes(radius),
-        votes=_flatten(_mark_known(scale.hole)),
+        known=known,
+        votes=known if scale.forbidden is None else _flatten(_mark(scale.readable != 0)),
         sums=np.empty((*scale.hole.shape, 3), np.uint16),
         sources=sources,
         pool=_thin_out(np.flatnonzero(sources)),
@@ -64,9 +70,17 @@ def _thin_out(places: NDArray[np.intp]) -> NDArray[np.int32]:
     return places[:: len(places) // MAX_POOL + 1].astype(np.int32)
 
 
-def _mark_known(hole: MaskArray) -> Planes:
-    """Give 1 for every byte of a known pixel, laid out as planes are."""
-    return lay_out(np.broadcast_to((hole == 0)[..., None], (*hole.shape, CHANNELS)))
+def _prefer_whole(centers: MaskArray, scale: Scale, reach: MaskArray) -> MaskArray:
+    """Return the centers of patches without forbidden pixels, or all where those are too few."""
+    if scale.forbidden is None:
+        return centers
+    whole = np.where(cv2.dilate(scale.forbidden, reach), 0, centers).astype(np.uint8)
+    return whole if cv2.countNonZero(whole) >= ENOUGH_WHOLE else centers
+
+
+def _mark(chosen: NDArray[np.bool_]) -> Planes:
+    """Return 1 for every byte of a chosen pixel, laid out as planes are."""
+    return lay_out(np.broadcast_to(chosen[..., None], (*chosen.shape, CHANNELS)))
 
 
 def _flatten(planes: Planes) -> NDArray[np.uint8]:

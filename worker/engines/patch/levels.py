@@ -39,7 +39,7 @@ class Start:
 
     Attributes:
         level: scale to begin at, 0 = finest; coarser ones than the hole needs are not used.
-        picture: RGB uint8 (H, W, 3), what the hole might hold.
+        picture: what the hole might hold, with the channels of the picture to complete.
         offsets: int32 (H, W, 2), rows and columns from each pixel of the hole to its source.
         is_close: whether it is so near the result that the fine scales need few rounds.
     """
@@ -55,7 +55,7 @@ class Solution:
     """One window completed.
 
     Attributes:
-        image: RGB uint8 (H, W, 3).
+        image: of the shape that was given.
         evidence: what tells how well it went.
         reason: why something simpler was used; `None` where it was not.
         levels: scales above the finest.
@@ -115,6 +115,7 @@ def solve(
     sources: MaskArray,
     plan: Plan,
     *,
+    forbidden: MaskArray | None,
     seed: int,
     start: Start | None,
     workers: Workers,
@@ -123,17 +124,18 @@ def solve(
     """Complete one window.
 
     Args:
-        image: RGB uint8 (H, W, 3).
+        image: RGB uint8 (H, W, 3), or premultiplied RGBA (H, W, 4).
         hole: uint8 (H, W), 255 = hole.
         sources: uint8 (H, W), 255 where may be copied from.
         plan: how.
+        forbidden: uint8 (H, W), 255 at known pixels of which none may be copied; `None` for none.
         seed: of all that is random.
         start: what to begin with, of the same size.
         workers: run the kernels.
         advance: called after every round.
     """
     workers.check()
-    finest = Scale(stack_planes(image, hole, plan.levels, plan.texture), hole, sources)
+    finest = Scale(stack_planes(image, hole, plan.levels, plan.texture), hole, sources, forbidden)
     workers.check()
     scales = _usable(build_pyramid(finest, plan.levels, workers.check), plan)
     level = len(scales) - 1
@@ -142,17 +144,17 @@ def solve(
         level -= 1
         layer = _refine(layer, scales[level], plan, level, workers)
         _iterate(layer, plan, level, seed, workers, advance)
-    voted = np.ascontiguousarray(layer.planes[..., :3])
-    # Who says where to copy from may want what is unlike the surroundings.
+    voted = np.ascontiguousarray(layer.planes[..., : image.shape[2]])
     is_free = cv2.countNonZero(sources) + cv2.countNonZero(hole) == hole.size
-    if plan.levels > 0 and is_free:
-        voted = settle_tone(voted, hole, plan.half_width, workers.check)
+    # Who says where to copy from may want what is unlike the surroundings that are not copied.
+    if plan.levels > 0 and (is_free or forbidden is not None):
+        voted = settle_tone(voted, finest, plan.half_width, workers.check)
     picture = blend(
         layer.ground,
         layer.field,
         layer.weights,
         voted,
-        hole,
+        finest,
         larger=plan.larger,
         workers=workers,
     )
@@ -209,7 +211,7 @@ def _given(scale: Scale, plan: Plan, level: int, start: Start, workers: Workers)
     planes = fill_smoothly(scale.planes, scale.hole)
     if start.picture is not None:
         color = halve_image(start.picture, level)
-        np.copyto(planes[..., :3], color, where=scale.hole[..., None] != 0)
+        np.copyto(planes[..., : color.shape[2]], color, where=scale.hole[..., None] != 0)
     layer = Layer(scale, planes, plan, level, workers.check)
     offsets = np.zeros((*scale.hole.shape, 2), np.int16)
     if start.offsets is not None:

@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from worker.engines.patch.pyramid import pull_push
-from worker.imaging import ImageArray, MaskArray
+from worker.engines.patch.pyramid import Scale, pull_push
+from worker.imaging import ImageArray
 
 CELL: Final = 4
 """Pixels a side of what is averaged before: a mean over sixteen and more is as good from these."""
@@ -28,33 +28,43 @@ whole, and where they are not, half of the way takes three quarters of the error
 
 
 def settle_tone(
-    image: ImageArray, hole: MaskArray, half_width: float, check: Callable[[], None]
+    image: ImageArray, scale: Scale, half_width: float, check: Callable[[], None]
 ) -> ImageArray:
-    """Give the picture with the low frequencies of its hole moved towards a smooth fill.
+    """Return the picture with the low frequencies of its hole moved towards a smooth fill.
+
+    Alpha stays as it is: its means are edges.
 
     Args:
-        image: RGB uint8 (H, W, 3), painted.
-        hole: uint8 (H, W), non-zero = hole.
+        image: RGB uint8 (H, W, 3), or premultiplied RGBA (H, W, 4), painted.
+        scale: the finest scale; what it forbids does not count as surroundings.
         half_width: of the hole, in pixels.
         check: called between planes; may raise to stop.
     """
     sigma = max(FINEST, half_width * BY_WIDTH) / CELL
+    hole, readable = scale.hole, (scale.readable != 0).astype(np.uint8)
     height, width = hole.shape
     size = max(width // CELL, 1), max(height // CELL, 1)
-    bare = (hole == 0).astype(np.uint8)
-    known = _shrink(bare.astype(np.float32), size)
+    known = _shrink((hole == 0).astype(np.float32), size)
+    seen, weight = _shrink(readable.astype(np.float32), size), None
+    if image.shape[2] == 4:
+        weight = np.asarray(image[..., 3] / np.float32(255), np.float32)
+        seen = _shrink(readable * weight, size)
     sums, means = np.empty((2, size[1], size[0], 3), np.float32)
     for channel in range(3):
         plane = np.ascontiguousarray(image[..., channel])
         means[..., channel] = _shrink(plane.astype(np.float32), size)
-        sums[..., channel] = _shrink((plane * bare).astype(np.float32), size)
+        sums[..., channel] = _shrink((plane * readable).astype(np.float32), size)
         check()
-    rest = (pull_push(sums, known) - means) * (SHARE * (1 - known))[..., None]
+    if weight is not None:
+        means /= np.maximum(_shrink(weight, size), 1 / 255)[..., None]
+    rest = (pull_push(sums, seen) - means) * (SHARE * (1 - known))[..., None]
     rest = np.asarray(cv2.GaussianBlur(rest, (0, 0), sigma), np.float32)
     result = image.copy()
     for channel in range(3):
         check()
         wide = np.asarray(cv2.resize(rest[..., channel], (width, height)))
+        if weight is not None:
+            wide = wide * weight
         moved = np.rint(wide + image[..., channel]).clip(0, 255).astype(np.uint8)
         np.copyto(result[..., channel], moved, where=hole != 0)
     return result

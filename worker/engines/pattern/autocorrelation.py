@@ -109,7 +109,7 @@ def _multiply(detail: NDArray[np.float32], reach_y: int, reach_x: int) -> NDArra
         for side, reach in zip(detail.shape[:2], (reach_y, reach_x), strict=True)
     ]
     power = np.zeros((size[0], size[1] // 2 + 1), np.float32)
-    for channel in range(3):
+    for channel in range(detail.shape[2]):
         spectrum = np.fft.rfft2(detail[..., channel], size)
         power += np.square(spectrum.real) + np.square(spectrum.imag)
     product = np.fft.irfft2(power, size)

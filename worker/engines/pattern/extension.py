@@ -22,7 +22,9 @@ from worker.engines.pattern.lattice import Sheet, lay, places
 from worker.engines.pattern.period import Period, find_period
 from worker.engines.progress import repeat, share_of
 from worker.imaging import ImageArray, MaskArray
+from worker.imaging.compositing import mask_around
 from worker.imaging.picture import to_uint8
+from worker.imaging.transparency import clear_margins
 
 MIN_SCORE: Final = 0.4
 """Correlation one period away below which no forecast is made: most photos end here."""
@@ -48,7 +50,7 @@ class Extension:
     """An extended picture.
 
     Attributes:
-        image: uint8 (H, W, C).
+        image: of the shape that was given.
         estimate: how well it went, 0 .. 1.
         details: which way was taken, for the recipe.
         reason: why something simpler was used; `None` where it was not.
@@ -80,7 +82,8 @@ def extend(
     """Extend a picture to its canvas.
 
     Args:
-        image: the canvas, uint8 (H, W, C); only the original's part is read.
+        image: the canvas, RGB uint8 (H, W, 3) or premultiplied RGBA (H, W, 4); only the original's
+            part is read.
         geometry: where the original lies.
         seed: 0 .. 2**32 - 1; the same seed gives the same bytes.
         quality: how much time to take.
@@ -89,7 +92,10 @@ def extend(
     """
     on_step(0, 1)
     found = study(image, geometry, ground, lambda: on_step(0, 1))
-    extension = _extend_inner(image, found, seed, quality, on_step)
+    inner, wanted = image, mask_around(found.geometry)
+    if image.shape[2] == 4:
+        inner, wanted = clear_margins(image, found.geometry)
+    extension = _extend_inner(inner, wanted, found, seed, quality, on_step)
     box = geometry.original
     # The lines of a frame were painted over; the original is kept as it is.
     inside = np.s_[box.top : box.bottom, box.left : box.right]
@@ -99,18 +105,27 @@ def extend(
 
 
 def _extend_inner(
-    image: ImageArray, found: Study, seed: int, quality: Quality, on_step: StepCallback
+    image: ImageArray,
+    wanted: MaskArray,
+    found: Study,
+    seed: int,
+    quality: Quality,
+    on_step: StepCallback,
 ) -> Extension:
+    if not wanted.any():
+        # A figure amid transparency is no pattern, however regular its own outline is.
+        return Extension(image.copy(), 1.0, {"pattern": "transparent"}, None)
     if found.may_be_pattern:
         pattern = _find_pattern(image, found.geometry, on_step)
         if pattern is not None:
             return _carry_on(image, found.geometry, pattern, seed, quality, on_step)
     tell = share_of(on_step, FORETOLD, 1)
     if found.smooth:
-        return _continue_ground(image, found, seed, quality, tell)
+        return _continue_ground(image, wanted, found, seed, quality, tell)
     growth = grow(
         image,
         found.geometry.original,
+        wanted,
         unique=found.unique,
         seed=seed,
         quality=quality,
@@ -121,7 +136,12 @@ def _extend_inner(
 
 
 def _continue_ground(
-    image: ImageArray, found: Study, seed: int, quality: Quality, on_step: StepCallback
+    image: ImageArray,
+    wanted: MaskArray,
+    found: Study,
+    seed: int,
+    quality: Quality,
+    on_step: StepCallback,
 ) -> Extension:
     """Continue the grounds, and grow the sides where there is none by patches."""
     box = found.geometry.original
@@ -138,6 +158,7 @@ def _continue_ground(
     growth = grow(
         done.image,
         done.known,
+        wanted,
         own=box,
         unique=found.unique,
         seed=seed,
@@ -192,7 +213,7 @@ def _carry_on(
         on_step(int(FORETOLD * 100), 100)
 
     light = find_light(original, pattern.period, pattern.forecast.terms, check)
-    gain = light.gain(geometry.height, geometry.width, box.left, box.top)[..., None]
+    gain = light.gain_like(image, box.left, box.top)
     check()
     sheet = Sheet.of(image / gain, box)
     check()
@@ -206,6 +227,8 @@ def _carry_on(
         on_step=share_of(on_step, LAID, 1),
     )
     result = to_uint8(np.rint(sheet.values * gain).clip(0, 255).astype(np.uint8))
+    if result.shape[2] == 4:
+        np.minimum(result[..., :3], result[..., 3:], out=result[..., :3])
     steps = [[round(float(way), 1) for way in step] for step in pattern.period.steps]
     estimate = estimate_lattice(pattern.forecast.correlation, geometry)
     return Extension(result, estimate, {"pattern": "period", "period": steps}, reason)

@@ -69,10 +69,9 @@ def foretell_rim(
 def _foretell(
     image: ImageArray, box: Box, period: Period, terms: int, check: Callable[[], None]
 ) -> Forecast:
-    height, width = image.shape[:2]
     inner = np.ascontiguousarray(image[box.top : box.bottom, box.left : box.right])
     light = find_light(inner, period, terms, check)
-    gain = light.gain(height, width, box.left, box.top)[..., None]
+    gain = light.gain_like(image, box.left, box.top)
     check()
     sheet = Sheet.of(image / gain, box)
     sheet.values[sheet.rest != 0] = 0

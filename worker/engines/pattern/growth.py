@@ -33,7 +33,7 @@ class Growth:
     """A picture grown to its canvas.
 
     Attributes:
-        image: uint8 (H, W, C).
+        image: of the shape that was given.
         estimate: how well the patches fit, 0 .. 1.
         reason: why something simpler was used; `None` where it was not.
     """
@@ -46,6 +46,7 @@ class Growth:
 def grow(
     image: ImageArray,
     box: Box,
+    wanted: MaskArray,
     *,
     own: Box | None = None,
     unique: NDArray[np.uint8] | None = None,
@@ -56,8 +57,10 @@ def grow(
     """Fill a canvas around a box from the border outwards, each ring from the ones before.
 
     Args:
-        image: uint8 (H, W, C); only the box is read.
+        image: RGB uint8 (H, W, 3), or premultiplied RGBA (H, W, 4).
         box: what is known, not empty.
+        wanted: uint8 (H, W), 255 where is to be painted; 0 beyond the box where the canvas is known
+            to be transparent.
         own: the original, which may be less than is known; `None` for the box.
         unique: uint8 of the original's (H, W), non-zero on what is not to be copied.
         seed: 0 .. 2**32 - 1.
@@ -76,7 +79,7 @@ def grow(
         window = np.ascontiguousarray(result[inside])
         part = complete(
             window,
-            _mask_around(known, ring),
+            _mask_around(known, ring) & wanted[inside],
             # The seeds of neighbors must not meet: rings of one picture, variants of another.
             seed=(seed + 0x9E3779B1 * index) % 2**32,
             quality=quality,

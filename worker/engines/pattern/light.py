@@ -62,11 +62,24 @@ class Light:
         return np.asarray(a * x + b * y + c * x * x + d * x * y + e * y * y)
 
     def gain(self, height: int, width: int, left: int, top: int) -> NDArray[np.float32]:
-        """Give the light of a canvas float32 (height, width), the picture at (left, top) in it."""
+        """Return the light of a canvas float32 (height, width), the picture at (left, top)."""
         columns = np.arange(-left, width - left, dtype=np.float64)[None]
         rows = np.arange(-top, height - top, dtype=np.float64)[:, None]
         gain = np.exp(self.log_gain(columns, rows).clip(-STRONGEST, STRONGEST))
         return np.asarray(gain, np.float32)
+
+    def gain_like(self, image: ImageArray, left: int = 0, top: int = 0) -> NDArray[np.float32]:
+        """Return the light of a canvas float32 (H, W, 1 or C): it changes colors, and no alpha.
+
+        Args:
+            image: the canvas, uint8 (H, W, C).
+            left: where the picture lies on it.
+            top: likewise.
+        """
+        gain = self.gain(image.shape[0], image.shape[1], left, top)[..., None]
+        if image.shape[2] == 3:
+            return gain
+        return np.concatenate((gain, gain, gain, np.ones_like(gain)), axis=2)
 
 
 def even_light(height: int, width: int) -> Light:
@@ -128,7 +141,7 @@ def _compare(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Give what each slope adds to the quotient's logarithm, (N, 5), and that logarithm, (N,)."""
     dx, dy = step
-    here, there = overlap(image, dx, dy)
+    here, there = overlap(image[..., :3], dx, dy)
     height, width = here.shape[:2]
     rows, columns = height // CELL, width // CELL
     if rows == 0 or columns == 0:

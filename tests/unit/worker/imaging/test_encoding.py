@@ -11,8 +11,9 @@ from service.contract.params import OutputFormat
 from tests.support.corpus import see_with_pillow
 from tests.support.pictures import encode, make_alpha, make_image, make_profile, make_rgb
 from worker.imaging.decoding import decode_picture
-from worker.imaging.encoding import encode_picture, lay_on_white
+from worker.imaging.encoding import encode_picture
 from worker.imaging.picture import Picture
+from worker.imaging.transparency import lay_on_white
 
 LIMIT = 1_000_000
 MODES = ["L", "LA", "RGB", "RGBA"]

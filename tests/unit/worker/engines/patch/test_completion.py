@@ -83,6 +83,53 @@ def test_completion_copies_from_the_source_mask_only() -> None:
     assert painted[40:50, 25:40, 2].max() < 60
 
 
+@pytest.mark.parametrize("quality", ["fast", "balanced", "best"])
+@pytest.mark.parametrize("seed", range(4))
+def test_completion_copies_no_pixel_that_is_forbidden(quality: Quality, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    image = np.clip(rng.normal((60, 140, 60), 8, (120, 120, 3)), 0, 255).astype(np.uint8)
+    sources = np.full((120, 120), 255, np.uint8)
+    size, gap = int(rng.integers(1, 5)), int(rng.integers(5, 14))
+    for y in range(0, 120, gap):
+        for x in range(int(rng.integers(gap)), 120, gap):
+            image[y : y + size, x : x + size] = (220, 30, 30)
+            sources[y : y + size, x : x + size] = 0
+    mask = hole(120, 120, (40, 80, 35, 85))
+    done = complete(
+        image,
+        mask,
+        seed=seed,
+        quality=quality,
+        source_mask=sources,
+        strict=True,
+        on_step=quiet,
+    )
+    inside = done.image[mask > 0].astype(int)
+    assert (inside[:, 0] - inside[:, 1]).max() < 0
+    assert abs(inside.mean(axis=0) - (60, 140, 60)).max() < 10
+
+
+def test_completion_does_not_shine_with_what_is_forbidden_around_the_hole() -> None:
+    image = np.full((96, 96, 3), (60, 140, 60), np.uint8)
+    image[30:70, 30:70] = (220, 30, 30)
+    mask = hole(96, 96, (40, 60, 40, 60))
+    sources = np.full((96, 96), 255, np.uint8)
+    sources[28:72, 28:72] = 0
+    painted = complete(image, mask, seed=1, source_mask=sources, strict=True, on_step=quiet).image
+    assert abs(painted[mask > 0].astype(int) - (60, 140, 60)).max() <= 12
+
+
+def test_completion_fills_smoothly_without_what_is_forbidden() -> None:
+    image = np.full((80, 80, 3), (220, 30, 30), np.uint8)
+    image[0:3, 0:3] = (60, 140, 60)
+    sources = np.zeros((80, 80), np.uint8)
+    sources[0:3, 0:3] = 255
+    mask = hole(80, 80, (30, 50, 30, 50))
+    done = complete(image, mask, seed=1, source_mask=sources, strict=True, on_step=quiet)
+    assert done.reason is not None
+    assert abs(done.image[mask > 0].astype(int) - (60, 140, 60)).max() <= 1
+
+
 def test_completion_begins_with_offsets() -> None:
     image = stripes(96, 128)
     mask = hole(96, 128, (0, 96, 96, 128))

@@ -1,0 +1,210 @@
+from __future__ import annotations
+
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from service.contract.geometry import Geometry, Margins, plan_margins
+from service.contract.params import InpaintParams, OutpaintParams
+from service.store.blobs import BlobStore
+from tests.support.pictures import encode, make_box_mask, make_rgb
+from tests.unit.worker.operations.recording import RecordingReporter, inpaint_row, outpaint_row
+from worker.engines.base import EngineRegistry
+from worker.imaging import ImageArray, MaskArray
+from worker.imaging.decoding import decode_picture
+from worker.imaging.picture import Picture, to_uint8
+from worker.operations.paint import paint
+from worker.reporting import ClaimedJob
+
+LIMIT = 1_000_000
+MAGENTA = (255, 0, 255)
+
+
+def run(row: ClaimedJob, blobs: BlobStore, engines: EngineRegistry) -> tuple[Picture, list[str]]:
+    report = RecordingReporter()
+    paint([row], blobs, engines, report, max_image_pixels=LIMIT)
+    assert not report.failures
+    [done] = report.done_rows.values()
+    [output] = done.outputs
+    assert output.proof.kept_pixels_changed == 0
+    result = decode_picture(blobs.get(output.path), LIMIT)
+    return result, [warning.code for warning in done.warnings]
+
+
+def make_cutout(seed: int, *, softness: float = 1.0, side: int = 140) -> ImageArray:
+    """Return a textured disk amid transparency over magenta, which nobody may see."""
+    color = make_rgb("texture", side, side, seed)
+    # Green on the whole, and the hidden color is all but green.
+    color = color // 3 + np.array((0, 100, 0), np.uint8)
+    shape = np.zeros((side, side), np.float32)
+    cv2.circle(shape, (side // 2, side // 2), side * 3 // 10, 1, -1)
+    alpha = np.rint(cv2.GaussianBlur(shape, (0, 0), softness) * 255).astype(np.uint8)
+    picture = np.dstack((color, alpha))
+    picture[alpha == 0] = (*MAGENTA, 0)
+    return picture
+
+
+def encode_mode(picture: ImageArray, mode: str) -> bytes:
+    return encode(Image.fromarray(picture).convert(mode))
+
+
+def is_magenta(picture: Picture) -> NDArray[np.bool_]:
+    """Return where a trace of the hidden color can be seen."""
+    assert picture.alpha is not None
+    color, alpha = picture.rgb().astype(int), picture.alpha
+    seen = np.minimum(color[..., 0], color[..., 2]) - color[..., 1]
+    return np.asarray((seen > 40) & (alpha > 40))
+
+
+def margins_of(**sides: int) -> Margins:
+    return Margins(**({"left": 0, "top": 0, "right": 0, "bottom": 0} | sides))
+
+
+def outside(geometry: Geometry) -> NDArray[np.bool_]:
+    box, area = geometry.original, np.ones((geometry.height, geometry.width), np.bool_)
+    area[box.top : box.bottom, box.left : box.right] = False
+    return area
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA"])
+@pytest.mark.parametrize(
+    ("method", "params"),
+    [("pattern", {}), ("mirror", {}), ("mirror", {"mirror_style": "exact"})],
+)
+@pytest.mark.parametrize("seed", range(4))
+def test_paint_extends_a_sprite_transparently(
+    blobs: BlobStore,
+    engines: EngineRegistry,
+    mode: str,
+    method: str,
+    params: dict[str, Any],
+    seed: int,
+) -> None:
+    side = ("left", "top", "right", "bottom")[seed]
+    # An exact reflection repeats the disk as soon as it reaches it.
+    geometry = plan_margins(140, 140, margins_of(**{side: 20 if params else 60}))
+    asked = OutpaintParams.model_validate({"seed": seed, **params})
+    data = encode_mode(make_cutout(seed), mode)
+    row = outpaint_row(blobs, data, geometry, asked, method=method)
+    result, _ = run(row, blobs, engines)
+    assert result.alpha is not None
+    assert not result.alpha[outside(geometry)].any()
+    assert not result.color[outside(geometry)].any()
+
+
+@pytest.mark.parametrize("method", ["pattern", "mirror"])
+@pytest.mark.parametrize("seed", range(3))
+def test_paint_continues_a_cutout_only_where_it_reaches_the_border(
+    blobs: BlobStore, engines: EngineRegistry, method: str, seed: int
+) -> None:
+    half = make_cutout(seed)[:70]
+    geometry = plan_margins(140, 70, margins_of(bottom=40, left=30))
+    row = outpaint_row(blobs, encode(half), geometry, OutpaintParams(seed=seed), method=method)
+    result, _ = run(row, blobs, engines)
+    assert result.alpha is not None
+    assert not is_magenta(result)[outside(geometry)].any()
+    # To the left nothing reaches the border; below, the disk does, from column 30 + 28 on.
+    assert not result.alpha[:70, :30].any()
+    assert (result.alpha[70:76, 80:120] == 255).mean() > 0.95
+    assert not result.alpha[70:, :20].any()
+
+
+@pytest.mark.parametrize("quality", ["fast", "balanced", "best"])
+@pytest.mark.parametrize("seed", range(3))
+def test_paint_never_shows_or_copies_hidden_colors(
+    blobs: BlobStore, engines: EngineRegistry, quality: str, seed: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    picture = make_cutout(seed, softness=float(rng.uniform(0.3, 4)))
+    left, top = (int(place) for place in rng.integers(20, 80, 2))
+    mask = make_box_mask(140, 140, (left, top, left + 40, top + 40))
+    picture[mask > 0] = (*MAGENTA, 255)
+    asked = InpaintParams.model_validate({"seed": seed, "quality": quality})
+    result, _ = run(inpaint_row(blobs, encode(picture), encode(mask), asked), blobs, engines)
+    assert not is_magenta(result)[mask > 0].any()
+    assert not result.color[(mask > 0) & (result.alpha == 0)].any()
+
+
+@pytest.mark.parametrize("softness", [0.8, 3, 6])
+@pytest.mark.parametrize("seed", range(2))
+def test_paint_continues_the_rim_of_a_cutout(
+    blobs: BlobStore, engines: EngineRegistry, softness: float, seed: int
+) -> None:
+    truth = make_cutout(seed, softness=softness)
+    mask = np.zeros((140, 140), np.uint8)
+    cv2.circle(mask, (112, 70), 14, 255, -1)
+    picture = truth.copy()
+    picture[mask > 0] = (*MAGENTA, 255)
+    row = inpaint_row(blobs, encode(picture), encode(mask), InpaintParams(seed=seed))
+    result, _ = run(row, blobs, engines)
+    assert result.alpha is not None
+    painted, wanted = (one[mask > 0].astype(int) for one in (result.alpha, truth[..., 3]))
+    assert np.abs(painted - wanted).mean() < 45
+    # As many half transparent pixels as there were: neither a hard edge nor a haze.
+    soft, expected = ((one > 0) & (one < 255) for one in (painted, wanted))
+    assert 0.4 * expected.sum() < soft.sum() < 2 * expected.sum()
+
+
+@pytest.mark.parametrize("operation", ["inpaint", "outpaint"])
+def test_paint_makes_no_difference_between_opaque_alpha_and_none(
+    blobs: BlobStore, engines: EngineRegistry, operation: str
+) -> None:
+    color = make_rgb("texture", 140, 120, 4)
+    opaque = np.dstack((color, np.full((120, 140), 255, np.uint8)))
+    mask = make_box_mask(140, 120, (40, 30, 80, 70))
+    results = []
+    for picture in (color, opaque):
+        if operation == "inpaint":
+            row = inpaint_row(blobs, encode(picture), encode(mask))
+        else:
+            geometry = plan_margins(140, 120, margins_of(right=30))
+            row = outpaint_row(blobs, encode(picture), geometry, method="pattern")
+        results.append(run(row, blobs, engines)[0])
+    assert np.array_equal(results[0].color, results[1].color)
+    assert results[1].alpha is not None
+    assert (results[1].alpha == 255).all()
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_paint_fills_an_opaque_part_of_a_cutout_as_if_there_were_no_alpha(
+    blobs: BlobStore, engines: EngineRegistry, seed: int
+) -> None:
+    picture = np.dstack((make_rgb("texture", 400, 300, seed), np.full((300, 400), 255, np.uint8)))
+    mask = make_box_mask(400, 300, (40, 40, 60, 60))
+    plain, _ = run(inpaint_row(blobs, encode(picture[..., :3]), encode(mask)), blobs, engines)
+    picture[:, 390:] = (*MAGENTA, 0)
+    result, _ = run(inpaint_row(blobs, encode(picture), encode(mask)), blobs, engines)
+    assert np.array_equal(result.color[mask > 0], plain.color[mask > 0])
+
+
+@pytest.mark.parametrize("mode", ["LA", "RGBA"])
+def test_paint_fades_into_transparency_with_feather(
+    blobs: BlobStore, engines: EngineRegistry, mode: str
+) -> None:
+    picture = make_cutout(1)
+    picture[20:60, 60:80] = (0, 200, 0, 255)
+    mask: MaskArray = make_box_mask(140, 140, (50, 5, 90, 40))
+    params = InpaintParams(seed=0, feather=6)
+    row = inpaint_row(blobs, encode_mode(picture, mode), encode(mask), params)
+    result, _ = run(row, blobs, engines)
+    assert result.alpha is not None
+    assert not is_magenta(result)[mask > 0].any()
+    assert result.alpha[8, 53] == 0
+
+
+def test_paint_paints_opaque_where_transparency_is_the_mask(
+    blobs: BlobStore, engines: EngineRegistry
+) -> None:
+    picture = make_cutout(2, softness=2)
+    alpha = picture[..., 3]
+    params = InpaintParams(seed=0, mask_source="alpha")
+    row = inpaint_row(blobs, encode(picture), encode(to_uint8(255 - alpha)), params)
+    result, _ = run(row, blobs, engines)
+    assert result.alpha is not None
+    assert (result.alpha[alpha < 128] == 255).all()
+    assert np.array_equal(result.alpha[alpha >= 128], alpha[alpha >= 128])
+    assert not is_magenta(result)[alpha < 128].any()
