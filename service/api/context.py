@@ -93,9 +93,7 @@ class Context:
     @cached_property
     def batches(self) -> BatchSubmitter:
         """The use case behind `/batches`."""
-        return BatchSubmitter(
-            self.store, self.blobs, self.submitter, self.shelf, self.picture_urls, self.settings
-        )
+        return BatchSubmitter(self.store, self.blobs, self.submitter, self.settings)
 
 
 def install(app: Flask, context: Context) -> None:

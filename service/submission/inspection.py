@@ -21,8 +21,7 @@ from service.contract.errors import (
 )
 from service.contract.faults import fault_of, raise_faults
 from service.contract.geometry import Geometry
-from service.contract.jobs import BatchPlace, JobWarning
-from service.contract.keys import KEYLESS, KeyLimits
+from service.contract.jobs import JobWarning
 from service.contract.params import InpaintParams, Operation, OutpaintParams
 from service.outbound.urls import check_url
 from service.pictures.checks import PictureInfo, check_picture
@@ -55,6 +54,7 @@ from service.submission.planning import (
     find_retention_faults,
     find_unsupported,
 )
+from service.submission.request import JobRequest
 
 PICTURE_SLOTS = 4
 """Pictures decoded at once. A 16-megapixel mask takes some 60 MB while it is measured, regions on
@@ -62,29 +62,6 @@ such a picture some 30 MB, and its own transparency some 110 MB: of all that is 
 this alone has the API decode it whole."""
 
 MAX_KEY_CHARACTERS = 255
-
-
-@dataclass(frozen=True)
-class Asked:
-    """One request as it was read.
-
-    Attributes:
-        params: as asked; `None` if they break a rule, which `faults` then tells.
-        intake: the pictures that came with it.
-        faults: what is already known to be wrong.
-        batch: which item of which batch it is, if of any.
-    """
-
-    operation: Operation
-    params: InpaintParams | OutpaintParams | None
-    intake: Intake
-    tenant: str
-    request_id: str = ""
-    idempotency_key: str | None = None
-    faults: tuple[Fault, ...] = ()
-    key_id: str = KEYLESS
-    key_limits: KeyLimits = field(default_factory=KeyLimits)
-    batch: BatchPlace | None = None
 
 
 @dataclass(frozen=True)
@@ -148,25 +125,25 @@ class Inspector:
         self._catalogue = catalogue
         self._picture_slots = threading.BoundedSemaphore(PICTURE_SLOTS)
 
-    def inspect(self, asked: Asked) -> Inspected:
+    def inspect(self, request: JobRequest) -> Inspected:
         """Check a request.
 
         Raises:
             PaintjobError: it is refused; `faults` tells all that is wrong with it.
         """
-        found = _Findings([*asked.faults, *find_key_faults(asked.idempotency_key)])
+        found = _Findings([*request.faults, *find_key_faults(request.idempotency_key)])
         with self._picture_slots:
-            self._check_pictures(asked, found)
-        if asked.params is not None:
-            self._check_params(asked.params, asked.operation, found)
-            found.faults += _find_unsupported_pictures(asked.intake, found.choice)
+            self._check_pictures(request, found)
+        if request.params is not None:
+            self._check_params(request.params, request.operation, found)
+            found.faults += _find_unsupported_pictures(request.intake, found.choice)
         raise_faults(found.faults)
-        if asked.params is None or found.choice is None or found.picture is None:
+        if request.params is None or found.choice is None or found.picture is None:
             raise ValueError("a request without faults has parameters, a method and a picture")
-        if asked.operation == "inpaint" and found.mask is None:
+        if request.operation == "inpaint" and found.mask is None:
             raise ValueError("an inpainting without faults has a mask")
         return Inspected(
-            params=asked.params,
+            params=request.params,
             choice=found.choice,
             picture=found.picture,
             mask=found.mask,
@@ -193,23 +170,23 @@ class Inspector:
         drawn.write(found.drawn or b"")
         drawn.finish()
 
-    def _check_pictures(self, asked: Asked, found: _Findings) -> None:
-        pictures, limit = asked.intake.pictures, self._settings.max_image_pixels
+    def _check_pictures(self, request: JobRequest, found: _Findings) -> None:
+        pictures, limit = request.intake.pictures, self._settings.max_image_pixels
         if "image" in pictures:
             with found.at("/image"), pictures["image"].open() as file:
                 found.picture = check_picture(file, limit)
-        if found.picture is None or asked.operation == "outpaint":
+        if found.picture is None or request.operation == "outpaint":
             return
         size = found.picture.upright_size
-        self._check_mask(asked, found, size)
+        self._check_mask(request, found, size)
         if "source_mask" in pictures:
             with found.at("/source_mask"), pictures["source_mask"].open() as file:
                 found.source_mask, found.source_warnings = inspect_source_mask(file, size, limit)
 
-    def _check_mask(self, asked: Asked, found: _Findings, size: tuple[int, int]) -> None:
+    def _check_mask(self, request: JobRequest, found: _Findings, size: tuple[int, int]) -> None:
         """Look at the mask, wherever it comes from; that it comes from one place is known."""
-        pictures = asked.intake.pictures
-        known = asked.params if isinstance(asked.params, InpaintParams) else InpaintParams()
+        pictures = request.intake.pictures
+        known = request.params if isinstance(request.params, InpaintParams) else InpaintParams()
         polarity = known.mask_polarity or "white_repaints"
         threshold = known.mask_threshold or DEFAULT_THRESHOLD
         if "mask" in pictures:
@@ -224,7 +201,7 @@ class Inspector:
         elif known.regions is not None:
             with found.at("/regions"):
                 found.mask = inspect_regions(known.regions, size=size, polarity=polarity)
-        if asked.params is None:
+        if request.params is None:
             # Polarity and threshold are not known, so neither is whether the mask is empty or full.
             unsure = (MaskEmpty.code, MaskFull.code)
             found.faults[:] = [fault for fault in found.faults if fault.code not in unsure]
@@ -272,7 +249,7 @@ class Inspector:
         """Look at how far a request reaches, and how far back into the picture.
 
         Args:
-            params: as asked.
+            params: as request.
             size: width and height of the picture, upright, if there is one.
             found: takes the geometry, if there is one.
         """

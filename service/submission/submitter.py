@@ -32,9 +32,10 @@ from service.store import (
 from service.store.blobs import BlobStore
 from service.store.wakeups import Wakeups
 from service.submission.admission import Gate
-from service.submission.inspection import Asked, Inspected, Inspector
+from service.submission.inspection import Inspected, Inspector
 from service.submission.intake import Intake, PictureUpload
 from service.submission.planning import call_key, cost, fill_defaults
+from service.submission.request import JobRequest
 
 log = structlog.get_logger()
 
@@ -108,49 +109,51 @@ class Submitter:
         """
         self._inspector.redraw_mask(intake)
 
-    def plan(self, asked: Asked) -> Planned:
+    def plan(self, request: JobRequest) -> Planned:
         """Give what a request would become; nothing is kept, and no seed is drawn.
 
         Raises:
             PaintjobError: the request is refused; `faults` tells all that is wrong with it.
         """
-        inspected = self._inspector.inspect(self._check_signing(asked))
-        spec = _build_spec(asked, inspected)
+        inspected = self._inspector.inspect(self._check_signing(request))
+        spec = _build_spec(request, inspected)
         params = spec.params.model_copy(update={"seed": inspected.params.seed})
         return Planned(spec.model_copy(update={"params": params}), inspected.canvas)
 
-    def submit(self, asked: Asked) -> Accepted:
+    def submit(self, request: JobRequest) -> Accepted:
         """Accept a request, or give the job that its idempotency key belongs to.
 
         Raises:
             PaintjobError: the request is refused; `faults` tells all that is wrong with it.
         """
-        inspected = self._inspector.inspect(self._check_signing(asked))
+        inspected = self._inspector.inspect(self._check_signing(request))
         if inspected.mask is not None and inspected.mask.drawn is not None:
-            asked.intake.add_drawn("mask", inspected.mask.drawn)
-        spec = _build_spec(asked, inspected)
-        if asked.idempotency_key is None:
+            request.intake.add_drawn("mask", inspected.mask.drawn)
+        spec = _build_spec(request, inspected)
+        if request.idempotency_key is None:
             # A known key leads to its job however full the queue is, which the script alone knows.
             self._gate.check_queue(spec.queue)
-        asked.intake.save()
-        idempotency = self._idempotency(asked)
-        submitted = try_twice(lambda: self._submit(spec, asked, idempotency))
+        request.intake.save()
+        idempotency = self._idempotency(request)
+        submitted = try_twice(lambda: self._submit(spec, request, idempotency))
         if submitted.replayed:
-            self._abandon(asked.intake)
+            self._abandon(request.intake)
         else:
             self._ring(spec.queue)
         log.info("job_accepted", job_id=submitted.job_id, replayed=submitted.replayed)
         return Accepted(submitted.view, submitted.replayed, submitted.usage)
 
-    def _check_signing(self, asked: Asked) -> Asked:
+    def _check_signing(self, request: JobRequest) -> JobRequest:
         """Note the fault of a webhook that nobody could sign."""
-        if asked.params is None or asked.params.webhook_url is None:
-            return asked
-        if try_twice(lambda: self._store.signing_keys.has_any(asked.tenant)):
-            return asked
-        return replace(asked, faults=(*asked.faults, unsigned_fault()))
+        if request.params is None or request.params.webhook_url is None:
+            return request
+        if try_twice(lambda: self._store.signing_keys.has_any(request.sender.tenant)):
+            return request
+        return replace(request, faults=(*request.faults, unsigned_fault()))
 
-    def _submit(self, spec: JobSpec, asked: Asked, idempotency: Idempotency | None) -> Submitted:
+    def _submit(
+        self, spec: JobSpec, request: JobRequest, idempotency: Idempotency | None
+    ) -> Submitted:
         params, settings = spec.params, self._settings
         return self._store.jobs.submit(
             spec,
@@ -161,16 +164,16 @@ class Submitter:
                 settings.queue_limit,
                 settings.tenant_job_limit,
                 settings.worker_absence_seconds,
-                asked.key_limits,
+                request.sender.key_limits,
             ),
             idempotency=idempotency,
-            key_id=asked.key_id,
+            key_id=request.sender.key_id,
         )
 
-    def _idempotency(self, asked: Asked) -> Idempotency | None:
-        if asked.idempotency_key is None:
+    def _idempotency(self, request: JobRequest) -> Idempotency | None:
+        if request.idempotency_key is None:
             return None
-        return Idempotency(asked.idempotency_key, fingerprint(asked))
+        return Idempotency(request.idempotency_key, fingerprint(request))
 
     def _ring(self, queue: str) -> None:
         try:
@@ -195,30 +198,32 @@ def unsigned_fault() -> Fault:
     return Fault("/webhook_url", WebhookKeyRequired.code, message)
 
 
-def fingerprint(asked: Asked) -> str:
+def fingerprint(request: JobRequest) -> str:
     """Give a digest of what was asked: tenant, parameters before defaults, files' digests.
 
     The bytes of the body will not do: a client draws another multipart boundary on every try.
     """
-    params = asked.params.model_dump(exclude_none=True) if asked.params else {}
-    files = {name: picture.sha256 for name, picture in asked.intake.pictures.items()}
-    document = json.dumps([f"/{asked.operation}", asked.tenant, params, files], sort_keys=True)
+    params = request.params.model_dump(exclude_none=True) if request.params else {}
+    files = {name: picture.sha256 for name, picture in request.intake.pictures.items()}
+    document = json.dumps(
+        [f"/{request.operation}", request.sender.tenant, params, files], sort_keys=True
+    )
     return hashlib.sha256(document.encode()).hexdigest()
 
 
-def _build_spec(asked: Asked, found: Inspected) -> JobSpec:
+def _build_spec(request: JobRequest, found: Inspected) -> JobSpec:
     """Put the job together."""
     params, mask = fill_defaults(found.params, found.choice), found.mask
-    pictures = asked.intake.everything()
+    pictures = request.intake.everything()
     return JobSpec(
-        job_id=asked.intake.job_id,
-        tenant=asked.tenant,
-        operation=asked.operation,
+        job_id=request.intake.job_id,
+        tenant=request.sender.tenant,
+        operation=request.operation,
         method=found.choice.method.name,
         model=found.choice.model.name if found.choice.model else None,
         queue=found.choice.queue,
         priority=params.priority or "normal",
-        call_key=call_key(asked.operation, params, found.choice, found.canvas),
+        call_key=call_key(request.operation, params, found.choice, found.canvas),
         cost=cost(found.canvas, params.num_images or 1),
         params=params,
         image=_describe_blob(pictures["image"], found.picture),
@@ -227,8 +232,8 @@ def _build_spec(asked: Asked, found: Inspected) -> JobSpec:
         mask_asked=mask.asked if mask else None,
         geometry=found.geometry,
         warnings=[*found.warnings],
-        request_id=asked.request_id,
-        batch=asked.batch,
+        request_id=request.sender.request_id,
+        batch=request.batch,
     )
 
 

@@ -13,7 +13,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from service.batches.batching import MAX_TOLD_FAULTS
+from service.batches.batching import MAX_SHOWN_FAULTS
 from service.contract.errors import BrokerUnavailable
 from tests.support.http import context_of, finish_job, mask, picture, post_form
 
@@ -142,7 +142,7 @@ def test_refused_item_keeps_few_of_its_faults(app: Flask, client: FlaskClient) -
     batch = _post(client, [{"operation": "outpaint"}] * 20, defaults=unknown).json
     assert batch is not None
     problem = _items(client, batch)[-1]["problem"]
-    assert len(problem["errors"]) == MAX_TOLD_FAULTS
+    assert len(problem["errors"]) == MAX_SHOWN_FAULTS
     assert problem["detail"].startswith("101 rules are broken")
     store = context_of(app).store
     [key] = [key for key in store.redis.keys("*:items") if b":batch:" in key]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from types import MappingProxyType
 
 from flask import Request
@@ -20,6 +19,7 @@ from service.contract.errors import Fault, TooManyWaiters, UnsupportedMediaType
 from service.contract.faults import raise_faults
 from service.contract.params import InpaintParams, Operation, OutpaintParams
 from service.submission.intake import Intake
+from service.submission.request import ParsedBody
 
 JSON_SLOTS = 4
 """Large JSON bodies in memory at once: a picture of 25 MB takes 125 MB while it is parsed."""
@@ -48,14 +48,6 @@ MODELS: dict[Operation, type[InpaintParams | OutpaintParams]] = {
 }
 
 
-@dataclass(frozen=True)
-class Body:
-    """The parameters, `None` if one is invalid, and every fault of the body."""
-
-    params: InpaintParams | OutpaintParams | None
-    faults: tuple[Fault, ...]
-
-
 class BodyReader:
     """The reader of the bodies of `POST /inpaint` and `POST /outpaint`."""
 
@@ -65,7 +57,7 @@ class BodyReader:
 
     def read(
         self, request: Request, operation: Operation, intake: Intake, sources: Sources
-    ) -> Body:
+    ) -> ParsedBody:
         """Read a body; pictures go to the intake.
 
         Args:
@@ -172,7 +164,7 @@ class BodyReader:
             self._json_slots.release()
 
 
-def judge_fields(fields: Fields, operation: Operation, intake: Intake) -> Body:
+def judge_fields(fields: Fields, operation: Operation, intake: Intake) -> ParsedBody:
     """Build the parameters from the fields, and find what is missing or wrong.
 
     Args:
@@ -189,7 +181,7 @@ def judge_fields(fields: Fields, operation: Operation, intake: Intake) -> Body:
     ]
     if operation == "inpaint":
         missing += _find_source_faults(fields, {*intake.pictures, *_names(fields.faults)})
-    return Body(params, (*fields.faults, *missing, *faults))
+    return ParsedBody(operation, params, (*fields.faults, *missing, *faults))
 
 
 def _find_source_faults(fields: Fields, sent: set[str]) -> list[Fault]:

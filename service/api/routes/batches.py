@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, g, request
+from flask import Blueprint, Response, request
 
 from service.api.access.auth import get_caller
 from service.api.context import get_context
+from service.api.requests.batch_body import BatchBody
+from service.api.requests.batch_items import iter_items
 from service.api.routes.rendering import RETRY_AFTER_SECONDS, render
+from service.api.routes.submitting import build_sources, get_sender
 from service.batches.answers import describe_batch, describe_items
-from service.batches.batching import AskedBatch
+from service.batches.batching import BatchOrder
 from service.batches.zipping import stream_results
 from service.contract.errors import Fault, NotFinished, NotFound
 from service.contract.faults import raise_faults
@@ -37,11 +40,9 @@ def create_batch() -> Response:
     key = request.headers.get("Idempotency-Key")
     raise_faults(find_key_faults(key))
     context.gate.check()
-    body, caller = context.batch_reader.read(request), get_caller()
+    body = context.batch_reader.read(request)
     try:
-        record, replayed = context.batches.submit(
-            AskedBatch(body, caller.tenant, caller.key_id, caller.limits, g.request_id, key)
-        )
+        record, replayed = context.batches.submit(_build_order(body, key))
     finally:
         body.parts.close()
     response = _render(record, 202)
@@ -49,6 +50,21 @@ def create_batch() -> Response:
     if replayed:
         response.headers["Idempotency-Replayed"] = "true"
     return response
+
+
+def _build_order(body: BatchBody, key: str | None) -> BatchOrder:
+    batch = body.request
+    sources = build_sources(get_context().picture_urls.open_budget(), {"part": body.parts.read})
+    return BatchOrder(
+        items=iter_items(batch, sources),
+        total=len(batch.items),
+        ttl_seconds=batch.ttl_seconds,
+        tags=batch.tags,
+        webhook_url=batch.webhook_url,
+        fingerprint=body.fingerprint,
+        sender=get_sender(),
+        idempotency_key=key,
+    )
 
 
 def get_batch(batch_id: str) -> Response:

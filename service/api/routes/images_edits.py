@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from functools import partial
 
-from flask import Blueprint, Response, after_this_request, g, request
+from flask import Blueprint, Response, after_this_request, request
 
 from service.api.access import limits
 from service.api.access.auth import get_caller
@@ -23,6 +23,7 @@ from service.api.openai.form import MAX_SECONDS, Edits, EditsForm, read_edits
 from service.api.routes.clients import watch_client
 from service.api.routes.pictures import hand_out
 from service.api.routes.rendering import JSON, render
+from service.api.routes.submitting import get_sender
 from service.contract.errors import (
     Fault,
     NoResult,
@@ -35,8 +36,8 @@ from service.contract.jobs import JobRecord, JobStatus, Output
 from service.documents import problems
 from service.documents.schemas import Problem
 from service.pictures.headers import read_header
-from service.submission.inspection import Asked
 from service.submission.intake import Intake
+from service.submission.request import JobRequest, ParsedBody, build_request
 from service.waiting.waiting import Watched, wait_for
 
 PREFIX = "/v1"
@@ -76,7 +77,7 @@ def create_edits() -> Response:
     with context.streams.admit() as waiter:
         with context.submitter.open_intake() as intake:
             edits = _read(intake)
-            accepted = context.submitter.submit(_ask(edits, intake))
+            accepted = context.submitter.submit(_build_request(edits, intake))
         limits.note_usage(accepted.usage)
         job_id, tenant = accepted.view.record.job_id, get_caller().tenant
         job = Watched(context.store, job_id, tenant, watch_client())
@@ -159,19 +160,9 @@ def _find_size_faults(form: EditsForm, intake: Intake) -> list[Fault]:
     return [Fault("/size", "parameter_not_supported", message, ("auto", own))]
 
 
-def _ask(edits: Edits, intake: Intake) -> Asked:
-    caller = get_caller()
-    return Asked(
-        operation="inpaint",
-        params=edits.params,
-        intake=intake,
-        tenant=caller.tenant,
-        key_id=caller.key_id,
-        key_limits=caller.limits,
-        request_id=g.request_id,
-        idempotency_key=request.headers.get("Idempotency-Key"),
-        faults=edits.faults,
-    )
+def _build_request(edits: Edits, intake: Intake) -> JobRequest:
+    body = ParsedBody("inpaint", edits.params, edits.faults)
+    return build_request(body, intake, get_sender(), request.headers.get("Idempotency-Key"))
 
 
 def _render(form: EditsForm, record: JobRecord) -> Response:

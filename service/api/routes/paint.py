@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, after_this_request, g, request
+from dataclasses import replace
+
+from flask import Blueprint, Response, after_this_request, request
 
 from service.api.access import limits
 from service.api.access.auth import get_caller
 from service.api.context import get_context
 from service.api.requests.preferences import Preferences
-from service.api.requests.references import OpenSource
 from service.api.routes.clients import choose_answer, read_preferences, watch_client
 from service.api.routes.pictures import hand_out, send_painted
 from service.api.routes.rendering import add_applied, render, render_job
+from service.api.routes.submitting import build_sources, get_sender
 from service.contract.errors import BrokerUnavailable, Fault, NoResult, get_error_class
 from service.contract.jobs import JobStatus
 from service.contract.params import Operation
 from service.documents.jobs import describe_plan
 from service.store import JobView
-from service.submission.inspection import Asked
 from service.submission.intake import Intake
+from service.submission.request import JobRequest, build_request
 from service.submission.submitter import Accepted
 from service.waiting.streams import Waiter
 from service.waiting.waiting import Watched, is_ended, wait_for
@@ -137,25 +139,12 @@ def _render_picture(view: JobView) -> Response:
     return hand_out(send_painted(record.job_id, record.outputs[0]), record)
 
 
-def _read(operation: Operation, intake: Intake, faults: list[Fault]) -> Asked:
-    context, caller = get_context(), get_caller()
-    sources: dict[str, OpenSource] = {
-        "upload": lambda upload_id: context.shelf.read(upload_id, caller.tenant)
-    }
-    if context.picture_urls.is_open:
-        sources["url"] = context.picture_urls.read
+def _read(operation: Operation, intake: Intake, faults: list[Fault]) -> JobRequest:
+    context = get_context()
+    sources = build_sources(context.picture_urls.read)
     body = context.reader.read(request, operation, intake, sources)
-    return Asked(
-        operation=operation,
-        params=body.params,
-        intake=intake,
-        tenant=caller.tenant,
-        key_id=caller.key_id,
-        key_limits=caller.limits,
-        request_id=g.request_id,
-        idempotency_key=request.headers.get("Idempotency-Key"),
-        faults=(*faults, *body.faults),
-    )
+    body = replace(body, faults=(*faults, *body.faults))
+    return build_request(body, intake, get_sender(), request.headers.get("Idempotency-Key"))
 
 
 def _read_query() -> tuple[bool, list[Fault]]:

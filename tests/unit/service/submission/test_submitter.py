@@ -19,8 +19,8 @@ from service.store.blobs import BlobStore
 from service.store.job_records import JobRecords
 from service.store.wakeups import Wakeups
 from service.submission.admission import Gate
-from service.submission.inspection import Asked
 from service.submission.intake import Intake
+from service.submission.request import JobRequest, Sender
 from service.submission.submitter import Submitter, fingerprint
 from tests.support.http import mask, picture
 
@@ -51,12 +51,14 @@ def _submitter(store: JobStore, folder: Path, wakeups: Wakeups | None = None) ->
     return Submitter(settings, Catalogue(), store, blobs, wakeups, gate)
 
 
-def _asked(intake: Intake, key: str | None = None, **fields: Any) -> Asked:
+def _asked(intake: Intake, key: str | None = None, **fields: Any) -> JobRequest:
     for name, data in (("image", picture()), ("mask", mask())):
         part = intake.open_picture(name)
         part.write(data)
         part.finish()
-    return Asked("inpaint", InpaintParams(**fields), intake, "default", "r-1", key)
+    return JobRequest(
+        "inpaint", InpaintParams(**fields), intake, Sender("default", request_id="r-1"), key
+    )
 
 
 def test_submit_never_queues_an_inpainting_without_a_mask(store: JobStore, tmp_path: Path) -> None:
@@ -151,7 +153,9 @@ def test_submit_stores_the_mask_that_it_drew(store: JobStore, tmp_path: Path) ->
         part.write(picture())
         part.finish()
         params = InpaintParams(regions=[Region(box=[1, 2, 30, 40])])
-        spec = submitter.submit(Asked("inpaint", params, intake, "default")).view.record.spec
+        spec = submitter.submit(
+            JobRequest("inpaint", params, intake, Sender("default"))
+        ).view.record.spec
     assert spec.mask is not None and spec.mask_asked is not None
     assert spec.mask_asked.box == [1, 2, 30, 40]
     assert (spec.mask.format, spec.mask.mode) == ("png", "1")
