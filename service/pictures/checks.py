@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import struct
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
-from PIL import Image, JpegImagePlugin, PngImagePlugin, WebPImagePlugin
+from PIL import Image
 
 from service.contract.errors import (
     ImageTooLarge,
@@ -16,19 +14,14 @@ from service.contract.errors import (
     UnsupportedMediaType,
 )
 from service.pictures.headers import PictureHeader, decoding, read_header
+from service.pictures.opening import open_pixels
 from service.pictures.png import check_sums
-from service.pictures.splice import splice
 
 MIN_SIDE_PIXELS = 64
 MAX_ASPECT = 16
 """The longer side may be so many times the shorter one."""
 
 _MODES = frozenset({"1", "L", "LA", "P", "RGB", "RGBA"})
-_OPENERS: Mapping[str, Callable[[BinaryIO], Image.Image]] = {
-    "png": PngImagePlugin.PngImageFile,
-    "jpeg": JpegImagePlugin.JpegImageFile,
-    "webp": WebPImagePlugin.WebPImageFile,
-}
 
 
 @dataclass(frozen=True)
@@ -113,46 +106,18 @@ def check_pixels(header: PictureHeader, max_pixels: int, name: str = "picture") 
 
 
 def open_picture(file: BinaryIO, header: PictureHeader) -> Image.Image:
-    """Open a picture with Pillow, by its own reader; no pixel is decoded.
-
-    Pillow is shown the pixels' part of the file alone, so that it cannot unpack texts and profiles.
-    A transparent value is in `info` as it is decoded; the picture is not turned upright.
-
-    Call it inside `decoding`, after `check_pixels`.
+    """Open a picture as `open_pixels` does; call it inside `decoding`, after `check_pixels`.
 
     Raises:
         ImageUndecodable: Pillow sees another size than the header declares.
         UnsupportedMediaType: Pillow sees a mode that is not taken.
     """
-    image = _OPENERS[header.format](splice(file, header.pixels))
-    if image.size != (header.width, header.height):
+    image = open_pixels(file, header)
+    if image is None:
         raise ImageUndecodable("the picture contradicts its own header")
     if image.mode not in _MODES:
         raise UnsupportedMediaType(f"pictures of mode {image.mode} are not taken; send 8-bit RGB")
-    if "transparency" in image.info and image.mode != "P":
-        image.info["transparency"] = transparent_value(header)
     return image
-
-
-def transparent_value(header: PictureHeader) -> int | tuple[int, ...] | None:
-    """Give the transparent value of a PNG without palette, in the 8 bits that it is decoded to.
-
-    Pillow gives the value as stored, which in a picture of 2 or 4 bits is another color.
-
-    Returns:
-        One value for gray, three for RGB; `None` if there is none.
-
-    Source: PNG specification, third edition, 11.3.1.1 and 13.12.
-    """
-    if header.transparency is None or header.palette is not None:
-        return None
-    top = 2**header.depth - 1
-    values = struct.unpack(f">{len(header.transparency) // 2}H", header.transparency)
-    # Bits above the depth do not count. Of 16 bits, the high ones are what is decoded.
-    scaled = tuple(
-        value >> 8 if header.depth == 16 else (value & top) * 255 // top for value in values
-    )
-    return scaled if len(scaled) == 3 else scaled[0]
 
 
 def _check_shape(header: PictureHeader) -> None:

@@ -15,11 +15,11 @@ speaks by transparency alone is never taken for a black one. Else transparency i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import BinaryIO
 
-from PIL import Image, ImageChops, ImageOps, JpegImagePlugin, PngImagePlugin, WebPImagePlugin
+from PIL import Image, ImageChops, ImageOps
 
 from service.contract.errors import (
     ImageUndecodable,
@@ -28,10 +28,10 @@ from service.contract.errors import (
     MaskUndecodable,
     UnsupportedMediaType,
 )
-from service.pictures.checks import PictureInfo, check_pixels, open_picture, transparent_value
+from service.pictures.checks import PictureInfo, check_pixels, open_picture
 from service.pictures.headers import PictureHeader, decoding, read_header
+from service.pictures.opening import open_pixels
 from service.pictures.png import check_data
-from service.pictures.splice import splice
 
 _ORIENTATION_TAG = 0x0112
 _MODES = frozenset({"1", "L", "LA", "P", "RGB", "RGBA", "I;16", "CMYK"})
@@ -42,12 +42,6 @@ _UNLIKELY: Mapping[str, int | tuple[int, ...]] = {
     "RGBA": (77, 77, 77, 77),
 }
 """What hardly any last row of a mask is full of; where one is, the data is unpacked twice."""
-
-_OPENERS: Mapping[str, Callable[[BinaryIO], Image.Image]] = {
-    "png": PngImagePlugin.PngImageFile,
-    "jpeg": JpegImagePlugin.JpegImageFile,
-    "webp": WebPImagePlugin.WebPImageFile,
-}
 
 
 @dataclass(frozen=True)
@@ -172,14 +166,11 @@ def _check_data(file: BinaryIO, header: PictureHeader) -> None:
 
 
 def _open_mask(file: BinaryIO, header: PictureHeader) -> Image.Image:
-    """Open a mask with Pillow as `open_picture` does, in more modes; no pixel is decoded."""
-    image = _OPENERS[header.format](splice(file, header.pixels))
-    if image.size != (header.width, header.height):
+    image = open_pixels(file, header)
+    if image is None:
         raise MaskUndecodable("the mask contradicts its own header")
     if image.mode not in _MODES:
         raise UnsupportedMediaType(f"masks of mode {image.mode} are not taken; send 8-bit gray")
-    if "transparency" in image.info and image.mode != "P":
-        image.info["transparency"] = transparent_value(header)
     return image
 
 

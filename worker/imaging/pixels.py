@@ -17,8 +17,9 @@ import cv2
 import numpy as np
 
 from service.contract.errors import ImageUndecodable
-from service.pictures.checks import open_picture, transparent_value
+from service.pictures.checks import open_picture
 from service.pictures.headers import PictureHeader
+from service.pictures.opening import transparent_value
 from worker.imaging import AlphaArray, ImageArray
 from worker.imaging.bands import row_bands
 from worker.imaging.picture import to_uint8

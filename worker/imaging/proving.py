@@ -2,36 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from functools import reduce
 from io import BytesIO
-from typing import Final
 
 import cv2
 import numpy as np
-from PIL import (
-    AvifImagePlugin,
-    Image,
-    ImageOps,
-    JpegImagePlugin,
-    PngImagePlugin,
-    WebPImagePlugin,
-)
+from PIL import Image, ImageOps
 
 from service.contract.errors import KeptPixelsChanged
 from service.contract.jobs import Proof
 from service.contract.params import OutputFormat
+from service.pictures.opening import OPENERS
 from worker.imaging import AlphaArray, ImageArray, MaskArray
 from worker.imaging.bands import row_bands
 from worker.imaging.masks import bounding_box
 from worker.imaging.picture import Picture, to_uint8
-
-_OPENERS: Final[Mapping[OutputFormat, Callable[[BytesIO], Image.Image]]] = {
-    "png": PngImagePlugin.PngImageFile,
-    "jpeg": JpegImagePlugin.JpegImageFile,
-    "webp": WebPImagePlugin.WebPImageFile,
-    "avif": AvifImagePlugin.AvifImageFile,
-}
 
 
 def prove(
@@ -90,8 +75,7 @@ def compare(kept: Picture, mask: MaskArray, encoded: bytes, output_format: Outpu
 
 def _read_output(encoded: bytes, output_format: OutputFormat) -> Image.Image:
     """Decode the output as its receiver will: by Pillow whatever wrote it, and turned upright."""
-    # Not by `Image.open`: it refuses what is larger than it finds usual, and limits are our own.
-    output = _OPENERS[output_format](BytesIO(encoded))
+    output = OPENERS[output_format](BytesIO(encoded))
     output.load()
     ImageOps.exif_transpose(output, in_place=True)
     return output

@@ -1,0 +1,58 @@
+"""Pillow's readers, one for each format, called by name and shown the pixels alone."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Mapping
+from typing import BinaryIO, Final
+
+from PIL import AvifImagePlugin, Image, JpegImagePlugin, PngImagePlugin, WebPImagePlugin
+
+from service.pictures.picture_header import PictureHeader
+from service.pictures.splice import splice
+
+OPENERS: Final[Mapping[str, Callable[[BinaryIO], Image.Image]]] = {
+    "png": PngImagePlugin.PngImageFile,
+    "jpeg": JpegImagePlugin.JpegImageFile,
+    "webp": WebPImagePlugin.WebPImageFile,
+    "avif": AvifImagePlugin.AvifImageFile,
+}
+"""Readers by format. Not `Image.open`: it tries every format it knows and has limits of its own."""
+
+
+def open_pixels(file: BinaryIO, header: PictureHeader) -> Image.Image | None:
+    """Open a picture with Pillow; no pixel is decoded.
+
+    Pillow is shown the pixels' part of the file alone, so that it cannot unpack texts and profiles.
+    A transparent value is in `info` as it is decoded; the picture is not turned upright.
+
+    Returns:
+        The picture; `None` if Pillow sees another size than the header declares.
+    """
+    image = OPENERS[header.format](splice(file, header.pixels))
+    if image.size != (header.width, header.height):
+        return None
+    if "transparency" in image.info and image.mode != "P":
+        image.info["transparency"] = transparent_value(header)
+    return image
+
+
+def transparent_value(header: PictureHeader) -> int | tuple[int, ...] | None:
+    """Return the transparent value of a PNG without palette, in the 8 bits it is decoded to.
+
+    Pillow returns the value as stored, which in a picture of 2 or 4 bits is another color.
+
+    Returns:
+        One value for gray, three for RGB; `None` if there is none.
+
+    Source: PNG specification, third edition, 11.3.1.1 and 13.12.
+    """
+    if header.transparency is None or header.palette is not None:
+        return None
+    top = 2**header.depth - 1
+    values = struct.unpack(f">{len(header.transparency) // 2}H", header.transparency)
+    # Bits above the depth do not count. Of 16 bits, the high ones are decoded.
+    scaled = tuple(
+        value >> 8 if header.depth == 16 else (value & top) * 255 // top for value in values
+    )
+    return scaled if len(scaled) == 3 else scaled[0]
