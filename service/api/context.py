@@ -19,10 +19,10 @@ from service.contract.errors import BrokerUnavailable, StoreUnavailable
 from service.store import JobStore, connect
 from service.store.blobs import BlobStore
 from service.store.wakeups import Wakeups
-from service.submission.admission import Gate
+from service.submission.admission import Admission
 from service.submission.picture_urls import PictureUrls
 from service.submission.submitter import Submitter
-from service.submission.uploads import Shelf
+from service.submission.uploads import UploadStore
 from service.waiting.streams import Streams, count_slots
 
 EXTENSION = "paintjob"
@@ -75,20 +75,21 @@ class Context:
             raise StoreUnavailable("the blob store cannot be opened") from error
 
     @cached_property
-    def gate(self) -> Gate:
-        """The check whether there is room for another job."""
-        return Gate(self.settings, self.store, self.blobs)
+    def admission(self) -> Admission:
+        """The check whether another job may come in."""
+        return Admission(self.settings, self.store, self.blobs)
 
     @cached_property
     def submitter(self) -> Submitter:
         """The use case behind `POST /inpaint` and `POST /outpaint`."""
         wakeups = Wakeups(self.store.redis, self.settings.namespace)
-        return Submitter(self.settings, self.catalogue, self.store, self.blobs, wakeups, self.gate)
+        settings, catalogue, store = self.settings, self.catalogue, self.store
+        return Submitter(settings, catalogue, store, self.blobs, wakeups, self.admission)
 
     @cached_property
-    def shelf(self) -> Shelf:
+    def uploads(self) -> UploadStore:
         """Pictures that are uploaded once and used by several jobs."""
-        return Shelf(self.settings, self.store, self.blobs)
+        return UploadStore(self.settings, self.store, self.blobs)
 
     @cached_property
     def batches(self) -> BatchSubmitter:

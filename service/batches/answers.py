@@ -1,4 +1,4 @@
-"""What the API answers of batches and uploads, and how it is put together."""
+"""The documents of batches and uploads, and the functions that build them."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from service.store import BatchItem, BatchRecord, Upload
 
 
 class BatchCounts(Answer):
-    """How many items of a batch stand how; together all of them."""
+    """Numbers of items of a batch by state; together all of them."""
 
-    unfinished: int = Field(description="Waiting, being painted, or not looked at yet.")
+    unfinished: int = Field(description="Queued, running, or not yet read.")
     succeeded: int
     failed: int
     canceled: int
-    refused: int = Field(description="Never became a job; `items` tells why.")
-    deleted: int = Field(description="Wiped before they had ended.")
+    refused: int = Field(description="Never became a job; `items` has the reasons.")
+    deleted: int = Field(description="Deleted before they had ended.")
 
 
 class BatchLinks(Answer):
-    """Where to go from here; null where there is nothing."""
+    """URLs of what belongs to the batch; null where there is nothing."""
 
     self: str
     items: str
     results: str | None = Field(description="A zip of all results, once the batch has ended.")
     cancel: str | None
-    deliveries: str | None = Field(description="What became of its webhook, if it has one.")
+    deliveries: str | None = Field(description="The deliveries of its webhook, if it has one.")
 
 
 class Batch(Answer):
@@ -38,16 +38,16 @@ class Batch(Answer):
 
     id: str = Field(examples=["batch_01KAQ3C8T6XW3V1Z0F9B2M4N5P"])
     status: Literal["accepting", "running", "ended"] = Field(
-        description="`accepting` while its items come in, `ended` when none is left to wait for."
+        description="`accepting` while its items are read, `ended` when every item has ended."
     )
     total: int
     counts: BatchCounts
-    fraction: float = Field(description="Share of the items that need no more work, 0..1.")
+    fraction: float = Field(description="Share of the items that have ended, 0..1.")
     created_at: datetime
     ended_at: datetime | None
-    expires_at: datetime | None = Field(description="When it is forgotten; null until it ends.")
+    expires_at: datetime | None = Field(description="When it is deleted; null until it ends.")
     tags: list[str]
-    webhook_url: str | None = Field(description="Who is told when it has ended.")
+    webhook_url: str | None = Field(description="Where its document is sent once it has ended.")
     links: BatchLinks
 
 
@@ -58,8 +58,8 @@ class BatchItemAnswer(Answer):
     status: Literal[
         "waiting", "refused", "queued", "running", "succeeded", "failed", "canceled", "wiped"
     ] = Field(
-        description="Of its job, but for `waiting`: not looked at yet; `refused`: see `problem`; "
-        "`wiped`: the job is no longer there."
+        description="The status of its job, or `waiting`: not yet read; `refused`: see `problem`; "
+        "`wiped`: the job was deleted."
     )
     job_id: str | None
     problem: Problem | None = Field(description="Why it was refused.")
@@ -74,13 +74,13 @@ class BatchItems(Answer):
 
 
 class UploadLinks(Answer):
-    """Where to go from here."""
+    """URLs of the upload."""
 
     self: str
 
 
 class UploadAnswer(Answer):
-    """A picture that can be named by requests as `{"upload": id}`."""
+    """A picture that requests can name as `{"upload": id}`."""
 
     id: str = Field(examples=["upl_01KAQ3C8T6XW3V1Z0F9B2M4N5P"])
     bytes: int
@@ -96,7 +96,7 @@ def describe_batch(record: BatchRecord, base_url: str) -> Batch:
     """Build the document of a batch.
 
     Args:
-        record: how it stands.
+        record: of the batch.
         base_url: prefix of all URLs; empty for relative ones.
     """
     url = f"{base_url}/batches/{record.batch_id}"

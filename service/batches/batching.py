@@ -38,10 +38,10 @@ from service.submission.submitter import Submitter, unsigned_fault
 log = structlog.get_logger()
 
 PAGE_ITEMS = 200
-"""Items that are looked at in one call of the broker."""
+"""Items that one call of the broker reads."""
 
 MAX_SHOWN_FAULTS = 10
-"""Of a refused item. A small body could else, by its defaults, fill megabytes of the broker."""
+"""Limit of a refused item: else defaults in a small body could fill megabytes of the broker."""
 
 
 ParsedItem = Callable[[Intake], ParsedBody]
@@ -145,7 +145,7 @@ class BatchSubmitter:
         )
 
     def load(self, batch_id: str, tenant: str) -> BatchRecord:
-        """Give how a batch stands.
+        """Return the record of a batch.
 
         Raises:
             NotFound: there is none, or it is another tenant's.
@@ -153,7 +153,7 @@ class BatchSubmitter:
         return self._store.batches.load(batch_id, tenant)[0]
 
     def items(self, batch_id: str, tenant: str) -> Iterator[BatchItem]:
-        """Give every item of a batch, in order.
+        """Yield every item of a batch, in order.
 
         Raises:
             NotFound: there is none, or it is another tenant's.
@@ -179,7 +179,7 @@ class BatchSubmitter:
         return self.load(batch_id, tenant)
 
     def delete(self, batch_id: str, tenant: str) -> None:
-        """Wipe a batch with all its jobs, telling nobody; may be repeated when it broke off.
+        """Delete a batch with all its jobs, without webhooks; can be repeated if it breaks off.
 
         Raises:
             NotFound: there is none, or it is another tenant's.
@@ -228,4 +228,4 @@ class BatchSubmitter:
         try:
             self.delete(batch_id, tenant)
         except PaintjobError:
-            log.warning("batch_left", batch_id=batch_id)
+            log.warning("batch_not_deleted", batch_id=batch_id)

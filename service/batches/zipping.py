@@ -21,36 +21,36 @@ MANIFEST = "manifest.json"
 def stream_results(
     items: Iterable[BatchItem], tenant: str, store: JobStore, blobs: BlobStore
 ) -> Iterator[bytes]:
-    """Give a zip of every result, item by item, and a manifest that tells what became of each.
+    """Yield a zip of every result, item by item, and a manifest of all items.
 
-    Nothing is compressed: pictures are already. No more than one piece of one picture is held.
-    A result that is wiped while the zip is sent ends the stream: a cut zip is seen to be one.
+    Nothing is compressed: pictures already are. At most one piece of one picture is in memory. A
+    result that is deleted while the zip is sent ends the stream, and the zip is seen to be cut.
 
     Args:
         items: of the batch.
-        tenant: whose it is.
+        tenant: its owner.
         store: the job records.
         blobs: the pictures.
     """
-    # Sizes are not told ahead, for every record would have to be read before the first byte.
+    # Without sizes in advance: for them every record would have to be read before the first byte.
     archive = ZipStream(compress_type=ZIP_STORED)
     # As text: a thousand documents as objects take ten times the memory.
-    rows: list[bytes] = []
+    entries: list[bytes] = []
     for item in items:
-        row = {"index": item.index, "status": item.status or item.kind, "files": []}
+        entry = {"index": item.index, "status": item.status or item.kind, "files": []}
         if item.kind == "refused":
-            row["problem"] = json.loads(item.text)
+            entry["problem"] = json.loads(item.text)
         if item.kind == "job":
-            yield from _add_job(archive, item, row, tenant, store, blobs)
-        rows.append(json.dumps(row).encode())
-    archive.add(b'{"items": [\n' + b",\n".join(rows) + b"\n]}\n", MANIFEST)
+            yield from _add_job(archive, item, entry, tenant, store, blobs)
+        entries.append(json.dumps(entry).encode())
+    archive.add(b'{"items": [\n' + b",\n".join(entries) + b"\n]}\n", MANIFEST)
     yield from archive.finalize()
 
 
 def _add_job(
     archive: ZipStream,
     item: BatchItem,
-    row: dict[str, Any],
+    entry: dict[str, Any],
     tenant: str,
     store: JobStore,
     blobs: BlobStore,
@@ -58,14 +58,14 @@ def _add_job(
     try:
         view = store.jobs.load(item.text, tenant)
     except MissingResource:
-        row["status"] = "wiped"
+        entry["status"] = "wiped"
         return
-    row["job"] = describe_job(view, "").model_dump(mode="json")
+    entry["job"] = describe_job(view, "").model_dump(mode="json")
     if view.record.status is not JobStatus.SUCCEEDED:
         return
     for output in view.record.outputs:
         name = f"{item.index:04d}-{output.index}.{EXTENSIONS[output.format]}"
-        row["files"].append(name)
+        entry["files"].append(name)
         archive.add(_read(output, blobs), name)
         yield from archive.all_files()
 
@@ -74,4 +74,4 @@ def _read(output: Output, blobs: BlobStore) -> Iterator[bytes]:
     try:
         yield from blobs.stream(output.path)
     except FileNotFoundError:
-        raise StoreUnavailable("a result was wiped while it was read") from None
+        raise StoreUnavailable("a result was deleted meanwhile; get the zip again") from None

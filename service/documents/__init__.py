@@ -1,4 +1,4 @@
-"""What callers are shown: the schemas of answers, problem documents, pages, the table of errors.
+"""The documents that callers receive: answers, problem documents, pages, the table of errors.
 
 Knows the contract and the store's records; must not know Flask.
 """

@@ -40,7 +40,7 @@ JOB_ERRORS = frozenset(
         UnsupportedMediaType,
     }
 )
-"""Refusals that a job may end with too, when only its worker can see what is wrong."""
+"""Refusals that may also end a job, when only its worker can see what is wrong."""
 
 
 @cache

@@ -1,4 +1,4 @@
-"""The job's document, built from its record, and the plan's, built from what would be a job."""
+"""Builds the documents of jobs, events and plans."""
 
 from __future__ import annotations
 
@@ -75,14 +75,14 @@ def describe_job(view: JobView, base_url: str) -> Job:
 def describe_event(
     event: StoredEvent, job_id: str, base_url: str, view: JobView | None, preview_path: str | None
 ) -> JobEvent:
-    """Build what is told of an event.
+    """Build the document of an event.
 
     Args:
-        event: what happened.
-        job_id: to which job.
+        event: as stored.
+        job_id: its job.
         base_url: prefix of all URLs; empty for relative ones.
-        view: the job, where it is told with the event.
-        preview_path: of the last preview that was told of: another one makes progress a preview.
+        view: the job, if it is part of the event.
+        preview_path: of the last preview sent; another one makes progress a preview.
     """
     kind, progress = event.kind, None
     if kind == "progress":
@@ -101,7 +101,7 @@ def describe_event(
 
 
 def describe_skip(first: StoredEvent) -> JobEvent:
-    """Build what is told when events before this one are no longer kept."""
+    """Build the event that says that events before this one are no longer kept."""
     return JobEvent(
         type="skipped",
         version=first.version - 1,
@@ -114,7 +114,7 @@ def describe_skip(first: StoredEvent) -> JobEvent:
 
 
 def describe_listed(job: StoredJob, base_url: str) -> ListedJob:
-    """Build what a list tells of a job.
+    """Build the entry of a job in a list.
 
     Args:
         job: as the store lists it.
@@ -143,7 +143,7 @@ def describe_listed(job: StoredJob, base_url: str) -> ListedJob:
 
 
 def describe_plan(spec: JobSpec, canvas: tuple[int, int]) -> Plan:
-    """Build the document of what a request would become.
+    """Build the document of a dry run.
 
     Args:
         spec: the job that it would become.
@@ -166,7 +166,7 @@ def describe_plan(spec: JobSpec, canvas: tuple[int, int]) -> Plan:
 
 
 def _describe_timings(record: JobRecord) -> Timings | None:
-    """Add the time in the queue, which the record knows and the horse does not."""
+    """Add the time in the queue, which the record has and the horse does not know."""
     if record.timings is None or record.started_at is None:
         return record.timings
     queued = (record.started_at - record.created_at).total_seconds()

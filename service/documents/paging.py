@@ -1,4 +1,4 @@
-"""What a list of jobs can be asked for: filters, and where a page begins. No Flask."""
+"""The query of a list of jobs: filters, page size and cursor."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _NAMES = ("cursor", "limit", "status", "tag")
 
 @dataclass(frozen=True)
 class Query:
-    """What a list is asked for.
+    """The query of a list.
 
     Attributes:
-        before: where the page before ended.
-        limit: jobs of a page.
-        statuses: only these; none means all.
+        before: end of the page before.
+        limit: jobs on a page.
+        statuses: only jobs with one of these; empty means all.
         tag: only jobs with this tag.
     """
 
@@ -37,17 +37,17 @@ class Query:
 
 
 def read_query(given: Mapping[str, Sequence[str]]) -> Query:
-    """Read what is asked for.
+    """Read the query of a URL.
 
     Args:
         given: all values of each parameter of the URL.
 
     Raises:
-        PaintjobError: a parameter is unknown or breaks its rule; `faults` tells all.
+        PaintjobError: a parameter is unknown or breaks its rule; `faults` lists all.
     """
     faults: list[Fault] = []
     if set(given) - set(_NAMES):
-        faults.append(_fault(f"the URL takes {', '.join(_NAMES)}", "unknown_field"))
+        faults.append(_fault(f"the URL takes only {', '.join(_NAMES)}", "unknown_field"))
     faults += [
         _fault(f"{name} must be given once")
         for name in ("cursor", "limit", "tag")
@@ -65,7 +65,7 @@ def read_query(given: Mapping[str, Sequence[str]]) -> Query:
 
 
 def write_cursor(before: int) -> str:
-    """Give a cursor: where a page ended. Clients hand it back as it is."""
+    """Return the cursor for the end of a page, which clients send back unchanged."""
     return base64.urlsafe_b64encode(f"1:{before}".encode()).decode().rstrip("=")
 
 
@@ -78,9 +78,9 @@ def _read_cursor(text: str | None, faults: list[Fault]) -> int | None:
         if version == "1" and write_cursor(int(place)) == text:
             return int(place)
     except (binascii.Error, ValueError):
-        # What is not one of ours is refused below, however it is broken.
+        # Whatever is wrong with it, it is refused below.
         place = ""
-    faults.append(_fault("cursor must be one that a page's link gave"))
+    faults.append(_fault("cursor must be taken unchanged from links.next of a page"))
     return None
 
 
@@ -114,12 +114,12 @@ def _fault(message: str, code: str = "invalid_field") -> Fault:
 
 
 def page_url(base_url: str, query: Query, before: int | None) -> str:
-    """Give the URL of a page of the same list.
+    """Return the URL of a page of the same list.
 
     Args:
-        base_url: prefix; empty for a relative one.
-        query: what is asked for.
-        before: where the page begins; `None` for the first.
+        base_url: prefix; empty for a relative URL.
+        query: of the list.
+        before: end of the page before; `None` for the first page.
     """
     pairs = [("status", status.value) for status in query.statuses]
     pairs += [("tag", query.tag)] if query.tag is not None else []

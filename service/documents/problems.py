@@ -45,7 +45,8 @@ STATUS: Mapping[type[PaintjobError], int] = {
     errors.LicenceRefused: 422,
     errors.WebhookKeyRequired: 422,
     errors.IdempotencyConflict: 422,
-    # Not 5xx, for which servers are taken out of service: callers' URLs shall not lead to that.
+    # Not 5xx: load balancers take servers with 5xx out of service, and URLs of callers must not
+    # cause that.
     errors.ImageUnreachable: 424,
     errors.RateLimited: 429,
     errors.TooManyJobs: 429,
@@ -55,7 +56,7 @@ STATUS: Mapping[type[PaintjobError], int] = {
     errors.BrokerFull: 503,
     errors.StoreUnavailable: 503,
     errors.TooManyWaiters: 503,
-    # What ends a job has a status only where a client asked for the bytes themselves.
+    # Errors that end a job have a status only if a client asked for the picture itself.
     errors.DeadlineExceeded: 504,
     errors.WorkerLost: 503,
     errors.RequeuedTooOften: 503,
@@ -71,20 +72,20 @@ STATUS: Mapping[type[PaintjobError], int] = {
     errors.OutputRefused: 422,
     errors.Internal: 500,
 }
-"""Every error class that has a code of its own; a test asks for a row for each."""
+"""Every error class that has a code of its own; a test checks that none is missing."""
 
 HTTP_ONLY: Mapping[int, tuple[str, str, str]] = {
     405: ("method_not_allowed", "The method is not allowed here", "see the Allow header"),
     416: ("range_not_satisfiable", "The range lies outside the picture", "see Content-Range"),
 }
-"""Refusals that only HTTP knows: status → code, title, detail."""
+"""Refusals that exist only in HTTP: status → code, title, detail."""
 
 
 def build_problem(error: PaintjobError, request_id: str, base_url: str) -> Problem:
     """Build the problem document of an error.
 
     Args:
-        error: what happened; a class without a code of its own shows as `internal`.
+        error: a class without a code of its own becomes `internal`.
         request_id: the request's id.
         base_url: prefix of the URL in `type`; empty for a relative one.
     """

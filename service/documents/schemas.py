@@ -1,7 +1,7 @@
-"""What the API answers: one frozen model a document, and the job's document built from its record.
+"""The answers of the API, one frozen model a document.
 
-`Job` is the same object wherever a job is told of. Fields may be added to any answer at any time;
-none is renamed or removed.
+`Job` is the same object wherever a job appears. Fields may be added to any answer at any time; none
+is renamed or removed.
 """
 
 from __future__ import annotations
@@ -35,43 +35,45 @@ class Answer(BaseModel):
 
 
 class QueueAnswer(Answer):
-    """Where a waiting job stands."""
+    """The place of a job in its queue."""
 
     position: int | None = Field(
         description="Jobs that would be claimed before this one if none came; null unless queued."
     )
     eta_seconds: float | None = Field(
-        description="Estimated wait for a worker in seconds, by what the last jobs of the queue "
-        "took; null unless queued, and while none was measured or no worker is online."
+        description="Estimated wait for a worker in seconds, from the times of the queue's last "
+        "jobs; null unless queued, while no job was measured, or while no worker is online."
     )
 
 
 class ProgressAnswer(Answer):
-    """How far a running job is."""
+    """The progress of a running job."""
 
     stage: str = Field(description="`load`, `decode`, `paint` or `encode`.")
     step: int
     steps: int
     fraction: float = Field(description="Share of the whole job that is done, 0..1.")
     preview_url: str | None = Field(
-        description="A small JPEG of what it may become, a new one now and then; null while there "
-        "is none. Only `generate` shows its work."
+        description="A small JPEG of the picture so far, renewed now and then; null while there is "
+        "none. Only `generate` has previews."
     )
 
 
 class MaskAnswer(Answer):
-    """The mask as asked, and as painted once a worker has widened it."""
+    """The mask as sent, and the effective one once a worker has widened it."""
 
-    coverage: float = Field(description="Share of the picture that was asked to be repainted.")
+    coverage: float = Field(
+        description="Share of the picture that the request marks to be repainted."
+    )
     box: list[int] = Field(description="left, top, right, bottom; half-open pixels.")
     source: Literal["mask", "alpha", "regions"] = Field(
-        description="Whether it came as a picture, as the image's own transparency or as regions."
+        description="Whether it is a picture, the image's own transparency or regions."
     )
     effective: MaskEffective | None = Field(description="Null until a worker has posted it.")
 
 
 class OutputAnswer(Answer):
-    """One painted picture, with the proof of what was kept."""
+    """One painted picture, with the proof that kept pixels are unchanged."""
 
     index: int
     url: str
@@ -82,37 +84,37 @@ class OutputAnswer(Answer):
     sha256: str
     seed: int
     estimate: float | None = Field(
-        description="How like the right answer the method thinks its result is, 0..1: its MS-SSIM "
-        "to the truth, judged from what can be seen without it. Null where it does not judge."
+        description="The method's own estimate of how similar its result is to the right one, "
+        "0..1: an MS-SSIM, judged without seeing that. Null where the method does not judge."
     )
     proof: Proof
 
 
 class Links(Answer):
-    """Where to go from here; null where there is nothing."""
+    """URLs of what belongs to the job; null where there is nothing."""
 
     self: str
     result: str | None
     mask: str | None
     events: str | None
-    deliveries: str | None = Field(description="Null of a job without `webhook_url`.")
+    deliveries: str | None = Field(description="Null for a job without `webhook_url`.")
     cancel: str | None
 
 
 class Job(Answer):
-    """One accepted request, and what became of it."""
+    """One accepted request, its state and its results."""
 
     id: str = Field(examples=["job_01KAQ3C8T6XW3V1Z0F9B2M4N5P"])
     version: int = Field(description="Grows with every change of the job.")
     operation: Operation
     status: JobStatus
-    method: str = Field(description="What paints; never `auto`.")
+    method: str = Field(description="The method that paints; never `auto`.")
     model: str | None
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
     expires_at: datetime | None = Field(
-        description="When job and pictures are wiped; null until it ends."
+        description="When job and pictures are deleted; null until it ends."
     )
     start_by_at: datetime | None
     finish_by_at: datetime
@@ -124,8 +126,8 @@ class Job(Answer):
     queue: QueueAnswer
     progress: ProgressAnswer | None
     params: InpaintParams | OutpaintParams = Field(
-        description="Every effective parameter: defaults filled in, seed drawn. "
-        "Null where the method cannot honor it."
+        description="Every effective parameter, with defaults and the seed. Null where the method "
+        "does not support it."
     )
     mask: MaskAnswer | None
     geometry: Geometry | None
@@ -135,7 +137,7 @@ class Job(Answer):
     timings: Timings | None
     error: JobFailure | None
     tags: list[str]
-    batch_id: str | None = Field(description="The batch that it came with, if with any.")
+    batch_id: str | None = Field(description="The batch that it belongs to, if to any.")
     links: Links
 
 
@@ -143,12 +145,12 @@ class JobEvent(Answer):
     """The data of one event of a job's stream. Which fields are null depends on `type`."""
 
     type: str = Field(
-        description="As the event's name: `status`, `painting` (the worker has begun to paint), "
-        "`progress`, `preview` (progress with a new preview), `mask` (the effective mask is "
-        "there), `cancel_requested`, `skipped` (events before the next one are no longer kept), "
+        description="The event's name: `status`, `painting` (the worker has begun to paint), "
+        "`progress`, `preview` (progress with a new preview), `mask` (the effective mask can be "
+        "fetched), `cancel_requested`, `skipped` (events before the next one are no longer kept), "
         "`wiped` (the job was deleted; the last event)."
     )
-    version: int = Field(description="The job's version since then.")
+    version: int = Field(description="The job's version after the event.")
     at: datetime
     status: JobStatus | None = Field(description="With `status`.")
     progress: ProgressAnswer | None = Field(description="With `progress` and `preview`.")
@@ -159,14 +161,14 @@ class JobEvent(Answer):
 
 
 class ListedLinks(Answer):
-    """Where a job and its result are."""
+    """URLs of a job and its result."""
 
     self: str
     result: str | None
 
 
 class ListedJob(Answer):
-    """What a list tells of a job. Every field means what it means in the job's own document."""
+    """A job in a list. Every field means the same as in the job's own document."""
 
     id: str
     version: int
@@ -180,7 +182,7 @@ class ListedJob(Answer):
     expires_at: datetime | None
     cancel_requested_at: datetime | None
     fraction: float | None = Field(
-        description="Share of the whole job that is done, 0..1; null while nothing is known."
+        description="Share of the whole job that is done, 0..1; null while it is unknown."
     )
     error: JobFailure | None
     tags: list[str]
@@ -188,7 +190,7 @@ class ListedJob(Answer):
 
 
 class PageLinks(Answer):
-    """Where the list goes on."""
+    """URLs of this page and the next one."""
 
     self: str
     next: str | None = Field(description="The next page; null on the last.")
@@ -202,47 +204,45 @@ class JobList(Answer):
 
 
 class Deliveries(Answer):
-    """What became of the webhooks of a job or a batch."""
+    """The webhooks of a job or a batch, and their deliveries."""
 
     deliveries: list[Delivery] = Field(
-        description="One for each event so far that was to be told, oldest first."
+        description="One for each event so far that had to be sent, oldest first."
     )
 
 
 class Plan(Answer):
-    """What a request would become. Nothing was queued or kept."""
+    """The job that a request would become. Nothing was queued or kept."""
 
     operation: Operation
-    method: str = Field(description="What would paint; never `auto`.")
+    method: str = Field(description="The method that would paint; never `auto`.")
     model: str | None
     params: InpaintParams | OutpaintParams = Field(
         description="Every effective parameter, as the job would have it; `seed` is null unless "
-        "it was asked for."
+        "it was sent."
     )
     mask: MaskAnswer | None = Field(description="As the job would have it.")
     geometry: Geometry | None = Field(description="As the job would have it.")
     warnings: list[JobWarning] = Field(
-        description="What is odd about the request; the queue and its workers are not looked at."
+        description="Likely mistakes in the request; queue and workers are not checked."
     )
     width: int = Field(description="Width of each result in pixels.")
     height: int = Field(description="Height of each result in pixels.")
     megapixels: float = Field(description="Millions of pixels of all results together.")
-    cost: float = Field(description="What the job would count for in the queue.")
+    cost: float = Field(description="What the job would count for in the queue and against limits.")
 
 
 class ProblemFault(Answer):
-    """One thing that is wrong with a request."""
+    """One fault of a request."""
 
     pointer: str = Field(description="JSON pointer of the field, or the name of a header.")
     code: str
     message: str
-    allowed: list[str] | None = Field(
-        description="What would be accepted, where that can be listed."
-    )
+    allowed: list[str] | None = Field(description="Accepted values, where they can be listed.")
 
 
 class Problem(Answer):
-    """An error, as RFC 9457 has it. No input is echoed."""
+    """An error, as in RFC 9457. No input is repeated."""
 
     type: str = Field(description="URL of a page about the code.")
     title: str
@@ -262,19 +262,19 @@ class ErrorEntry(Answer):
     status: int
     retryable: bool
     met_in: Literal["answer", "job", "both"] = Field(
-        description="`answer`: refuses a request; `job`: travels in `job.error`."
+        description="`answer`: it refuses a request; `job`: it is in `job.error`."
     )
     description: str
 
 
 class ErrorTable(Answer):
-    """Every error there is."""
+    """All errors."""
 
     errors: list[ErrorEntry]
 
 
 class MethodAnswer(Answer):
-    """One way to paint."""
+    """One method."""
 
     name: str
     operation: Operation
@@ -295,7 +295,7 @@ class MethodList(Answer):
 
 
 class ModelAnswer(Answer):
-    """One model: served here, or known and to be added by the operator."""
+    """One model: served here, or known, so that the operator can add it."""
 
     name: str
     family: str
@@ -307,13 +307,13 @@ class ModelAnswer(Answer):
     commercial: bool = Field(description="Whether its licence allows commercial use.")
     is_default: bool = Field(description="Whether `auto`, and `generate` without a model, mean it.")
     memory_bytes: int | None = Field(description="Accelerator memory that it needs, roughly.")
-    conditioning: Conditioning = Field(description="How it learns what is kept.")
-    guidance: Guidance = Field(description="What `guidance_scale` means to it.")
-    sees_hole: bool = Field(description="Whether it looks at what the hole held before.")
+    conditioning: Conditioning = Field(description="How the model receives the kept pixels.")
+    guidance: Guidance = Field(description="What `guidance_scale` means for it.")
+    sees_hole: bool = Field(description="Whether it sees the original pixels of the hole.")
     unsupported_fields: list[str] = Field(
         description="Parameters of `generate` that are refused with it."
     )
-    size_multiple: int = Field(description="Sides are brought to a multiple of this, in pixels.")
+    size_multiple: int = Field(description="Sides are scaled to a multiple of this, in pixels.")
     native_pixels: int = Field(description="Area in pixels that the model paints best.")
     max_batch: int
     defaults: ModelDefaults
@@ -321,32 +321,32 @@ class ModelAnswer(Answer):
 
 
 class ModelList(Answer):
-    """The models that are served here, then those that could be."""
+    """The models that are served here, then those that could be added."""
 
     models: list[ModelAnswer]
 
 
 class QueuePressure(Answer):
-    """How a queue stands."""
+    """The state of a queue."""
 
     queue: str
     waiting: int
     workers_online: int
-    refuses_with: str | None = Field(description="Code that a job for it would be refused with.")
+    refuses_with: str | None = Field(description="Code with which a job for it would be refused.")
 
 
 class PressureAnswer(Answer):
-    """How much room there is, as it was within the last second."""
+    """Free space and queues, at most a second old."""
 
     broker_used_bytes: int | None
     broker_max_bytes: int | None = Field(description="Null: no bound.")
     store_free_bytes: int | None = Field(description="Null: no bound.")
-    refuses_with: str | None = Field(description="Code that any job would be refused with.")
+    refuses_with: str | None = Field(description="Code with which any job would be refused.")
     queues: list[QueuePressure]
 
 
 class LimitsAnswer(Answer):
-    """What a request must stay under."""
+    """Limits of requests."""
 
     max_body_bytes: int
     max_json_body_bytes: int
@@ -358,17 +358,17 @@ class LimitsAnswer(Answer):
     max_painted_pixels: int = Field(description="Canvas times `num_images`.")
     max_aspect: int
     max_num_images: int
-    output_formats: list[OutputFormat] = Field(description="What `output_format` may be here.")
+    output_formats: list[OutputFormat] = Field(description="Values of `output_format` here.")
     max_queued_jobs: int
     max_unfinished_jobs: int = Field(description="Of your tenant.")
     max_unfinished_jobs_of_key: int | None = Field(description="Null: as the tenant's.")
     max_requests_per_minute: int | None = Field(description="Of your key. Null: any number.")
     max_megapixels_per_minute: float | None = Field(
-        description="Of your key, by the `cost` that `dry_run` tells. Null: any number."
+        description="Of your key, by the `cost` that `dry_run` returns. Null: any number."
     )
     max_finish_within_seconds: int
     max_ttl_seconds: int
-    max_wait_seconds: int = Field(description="What `Prefer: wait` may ask for.")
+    max_wait_seconds: int = Field(description="Limit for `Prefer: wait`.")
     max_waiting_clients: int = Field(
         description="Clients that may wait or follow events at once, in each process of the API."
     )
@@ -385,13 +385,13 @@ class LimitsAnswer(Answer):
 
 
 class Health(Answer):
-    """Whether this process does its work."""
+    """The health of this process."""
 
     status: Literal["ok"]
 
 
 class VersionAnswer(Answer):
-    """What runs here."""
+    """Name and version of the service."""
 
     name: Literal["paintjob"]
     version: str

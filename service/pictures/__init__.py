@@ -1,7 +1,8 @@
 """Picture files and masks: headers, metadata and structure, read without numpy.
 
-Reads PNG, JPEG and WebP headers with parsers of its own, because Pillow's WebP reader allocates
-the whole canvas before anybody can look at its size, because it cuts a 16-bit PNG to 8 bits without
-a warning, and because it unpacks texts and profiles of any file that claims them. Decoders are then
-shown the pixels alone. Knows the contract; must not know requests, the broker or painting.
+Headers of PNG, JPEG and WebP are read by parsers of its own: Pillow's WebP reader allocates the
+whole canvas before its size can be checked, Pillow cuts a 16-bit PNG to 8 bits without a warning,
+and it unpacks the texts and profiles of every file. Decoders are shown the pixels alone.
+
+Knows the contract; must not know requests, the broker or painting.
 """

@@ -1,4 +1,4 @@
-"""C2PA manifests, read from results offline. Reading needs the extra `provenance`."""
+"""C2PA manifests of results, read offline. Reading them needs the extra `provenance`."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from service.contract.geometry import Box
 from service.contract.jobs import Proof
 
-# By default the library asks hosts that the file names: whoever sends a picture could choose them.
+# By default the library contacts hosts that the file names, which a sender could choose.
 OFFLINE: Final = {"verify": {"remote_manifest_fetch": False, "ocsp_fetch": False}}
-"""Settings of the library with which it opens no connection."""
+"""Settings with which the library opens no connection."""
 
 PROOF: Final = "paintjob.proof"
-"""Parameter of the action under which a signed manifest tells the proof."""
+"""Parameter of the action that holds the proof in a signed manifest."""
 
 _LABEL: Final = b"c2pa.claim"
-"""What every embedded manifest is known by: its claim's label, which is stored in the clear."""
+"""Label of the claim, which every embedded manifest holds as plain bytes."""
 
 State = Literal["trusted", "valid", "invalid", "unread"]
 
@@ -30,15 +30,15 @@ _STATES: Final[Mapping[str | None, State]] = {"Trusted": "trusted", "Valid": "va
 
 @dataclass(frozen=True)
 class Manifest:
-    """What a file's manifest comes to.
+    """The checked manifest of a file.
 
     Attributes:
-        state: `valid`: the file is as it was signed; `trusted`: likewise, by somebody who is
-            trusted; `invalid`: it is not; `unread`: the library is not installed.
-        signer: whom the certificate names.
-        failures: codes of what does not hold.
-        source_type: URI of the digital source type that its actions tell.
-        proof: what it says of kept pixels, where Paintjob has signed it.
+        state: `valid`: the file is unchanged since it was signed; `trusted`: valid, and signed by a
+            trusted signer; `invalid`: it was changed; `unread`: the library is not installed.
+        signer: name in the certificate.
+        failures: codes of the checks that failed.
+        source_type: URI of the digital source type in its actions.
+        proof: its proof of kept pixels, if Paintjob signed it.
     """
 
     state: State
@@ -49,7 +49,7 @@ class Manifest:
 
 
 class _SignedProof(BaseModel):
-    # A later release may say more than this one can check.
+    # A later release may add fields that this one cannot check.
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     kept_pixels: int
@@ -62,21 +62,24 @@ class _SignedProof(BaseModel):
 
 
 def write_proof(proof: Proof) -> dict[str, Any]:
-    """Give a proof as a manifest tells it: without the digest of the file that it stands in."""
-    told = proof.model_dump(exclude={"output_sha256", "touched_box"}, exclude_none=True)
-    # Not as a list: the library takes lists of small numbers for bytes.
+    """Return a proof as a manifest holds it: without the digest of the file that it is part of."""
+    fields = proof.model_dump(exclude={"output_sha256", "touched_box"}, exclude_none=True)
+    # Not a list: the library reads lists of small numbers as bytes.
     left, top, right, bottom = proof.touched_box
     box = Box(left=left, top=top, right=right, bottom=bottom)
-    return told | {"touched_box": box.model_dump()}
+    return fields | {"touched_box": box.model_dump()}
 
 
 def read_manifest(data: bytes, media_type: str, anchors: str | None = None) -> Manifest | None:
-    """Read and check a file's manifest, opening no connection; `None` if it has none.
+    """Read and check the manifest of a file without opening a connection.
 
     Args:
         data: the file.
         media_type: such as `image/png`.
-        anchors: certificates in PEM of whom to trust; without any, nobody is.
+        anchors: certificates of trusted signers, in PEM; without any, no signer is trusted.
+
+    Returns:
+        The manifest; `None` if the file has none.
     """
     if _LABEL not in data:
         return None
@@ -91,21 +94,21 @@ def read_manifest(data: bytes, media_type: str, anchors: str | None = None) -> M
             state, report = reader.get_validation_state(), json.loads(reader.json())
     except c2pa.C2paError as error:
         return Manifest("invalid", failures=(str(error).partition(":")[0],))
-    return _sum_up(state, report)
+    return _summarize(state, report)
 
 
-def _sum_up(state: str | None, report: Mapping[str, Any]) -> Manifest:
+def _summarize(state: str | None, report: Mapping[str, Any]) -> Manifest:
     active = report["manifests"][report["active_manifest"]]
     actions = list(_iter_actions(active))
     types = (action.get("digitalSourceType") for action in actions)
     proofs = (_find_proof(action) for action in actions)
     signature = active.get("signature_info", {})
-    told = [each["code"] for each in report.get("validation_status", ())]
+    failures = [each["code"] for each in report.get("validation_status", ())]
     return Manifest(
         _STATES.get(state, "invalid"),
         signature.get("common_name") or signature.get("issuer"),
-        # That nobody vouches for the signer is said by the state.
-        tuple(code for code in told if code != "signingCredential.untrusted"),
+        # That the signer is not trusted is in the state.
+        tuple(code for code in failures if code != "signingCredential.untrusted"),
         next((found for found in types if found), None),
         next((found for found in proofs if found), None),
     )
@@ -118,7 +121,7 @@ def _iter_actions(manifest: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 
 
 def _find_proof(action: Mapping[str, Any]) -> Proof | None:
-    """Give the proof that an action tells; one that cannot be read is none."""
+    """Return the proof that an action holds; `None` if it has none, or one that cannot be read."""
     try:
         found = _SignedProof.model_validate(action.get("parameters", {})[PROOF])
     except (KeyError, ValidationError):

@@ -1,4 +1,4 @@
-"""Whether a file is one whole picture that Paintjob takes, found out without a full decode."""
+"""Checks that a file is one whole picture that Paintjob takes, without a full decode."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from service.pictures.png import check_sums
 
 MIN_SIDE_PIXELS = 64
 MAX_ASPECT = 16
-"""The longer side may be so many times the shorter one."""
+"""Limit for the longer side divided by the shorter one."""
 
 _MODES = frozenset({"1", "L", "LA", "P", "RGB", "RGBA"})
 
@@ -34,7 +34,7 @@ class PictureInfo:
         width: pixels, before EXIF orientation is applied.
         height: pixels, before EXIF orientation is applied.
         orientation: EXIF orientation, 1..8.
-        exif: the EXIF block as it came, beginning with its byte order.
+        exif: the EXIF block as sent, beginning with its byte order.
     """
 
     format: str
@@ -59,7 +59,8 @@ def check_picture(file: BinaryIO, max_pixels: int) -> PictureInfo:
         max_pixels: width times height must not exceed it.
 
     Raises:
-        UnsupportedMediaType: it is no PNG, JPEG or WebP, is animated, CMYK or deeper than 8 bits.
+        UnsupportedMediaType: it is not a PNG, JPEG or WebP, or it is animated, CMYK or deeper than
+            8 bits a channel.
         ImageTooLarge: the header declares too many pixels.
         InvalidField: a side is too short, one is too long for the other, or the color profile or
             the EXIF is too large.
@@ -77,13 +78,13 @@ def check_picture(file: BinaryIO, max_pixels: int) -> PictureInfo:
 
 
 def check_kind(header: PictureHeader) -> None:
-    """Refuse what would have to be converted by guesswork.
+    """Check that a picture needs no conversion that could be done in several ways.
 
     Raises:
         UnsupportedMediaType: the picture is animated, CMYK or deeper than 8 bits a channel.
     """
     if header.animated:
-        raise UnsupportedMediaType("the picture is animated; send one frame")
+        raise UnsupportedMediaType("the picture is animated; send a single frame")
     if header.depth > 8:
         raise UnsupportedMediaType("the picture has more than 8 bits a channel; convert it to 8")
     if header.channels == 4:
@@ -91,18 +92,18 @@ def check_kind(header: PictureHeader) -> None:
 
 
 def check_pixels(header: PictureHeader, max_pixels: int, name: str = "picture") -> None:
-    """Refuse a picture by the size that its header declares, before anything is decoded.
+    """Check the size that a header declares, before anything is decoded.
 
     Args:
-        header: as read.
+        header: of the file.
         max_pixels: width times height must not exceed it.
-        name: what the picture is called where it is refused.
+        name: how the error message calls the picture.
 
     Raises:
         ImageTooLarge: it has more pixels than the limit.
     """
     if header.width * header.height > max_pixels:
-        raise ImageTooLarge(f"the {name} declares more than {max_pixels} pixels")
+        raise ImageTooLarge(f"the {name} has more than {max_pixels} pixels; send a smaller one")
 
 
 def open_picture(file: BinaryIO, header: PictureHeader) -> Image.Image:
@@ -114,7 +115,7 @@ def open_picture(file: BinaryIO, header: PictureHeader) -> Image.Image:
     """
     image = open_pixels(file, header)
     if image is None:
-        raise ImageUndecodable("the picture contradicts its own header")
+        raise ImageUndecodable("the picture's data has another size than its header")
     if image.mode not in _MODES:
         raise UnsupportedMediaType(f"pictures of mode {image.mode} are not taken; send 8-bit RGB")
     return image
@@ -129,15 +130,15 @@ def _check_shape(header: PictureHeader) -> None:
 
 
 def _check_structure(file: BinaryIO, header: PictureHeader) -> None:
-    """Find broken structure cheaply, in memory that the number of pixels does not decide.
+    """Check a file's structure cheaply, in memory that does not grow with its pixels.
 
-    That a file is whole has been found out with its header: each format says where it ends.
+    That the file is not cut short was checked with its header: each format marks its end.
     """
     if header.format == "png":
         check_sums(file)
     elif header.format == "jpeg" and not header.progressive:
-        # The whole stream is read, but only one coefficient in 64 is turned into a pixel. Of a
-        # progressive one all coefficients would be held at once: 96 MB at 16 megapixels.
+        # The whole stream is read, but only one coefficient in 64 becomes a pixel. A progressive
+        # JPEG would hold all its coefficients at once: 96 MB at 16 megapixels.
         image = open_picture(file, header)
         image.draft(image.mode, (header.width // 8, header.height // 8))
         image.load()

@@ -1,7 +1,7 @@
-"""EXIF: which way up a picture is, and how many pixels an inch has.
+"""EXIF: the orientation of a picture, and its pixels per inch.
 
-Read here and not by Pillow, whose parser warns through the process-wide filter and takes the
-orientation from other places too, so that two readers of one file could disagree.
+Not read by Pillow, whose parser warns through the process-wide filter and also takes the
+orientation from other places, so that two readers of one file could disagree.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _SIZES: Final = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11
 """Bytes of one value, by its type's number. Source: TIFF 6.0, section 2."""
 
 _METERS: Final = {2: 0.0254, 3: 0.01}
-"""Length of EXIF's resolution unit, by its number."""
+"""Length of a resolution unit, by its number in EXIF."""
 
 
 @dataclass(frozen=True)
@@ -32,9 +32,9 @@ class Entry:
     Attributes:
         tag: its number.
         kind: number of its type.
-        count: how many values it has.
-        start: where they lie in the block.
-        size: how many bytes they take.
+        count: number of values.
+        start: position of the values in the block.
+        size: length of the values in bytes.
     """
 
     tag: int
@@ -45,26 +45,26 @@ class Entry:
 
 
 def byte_order(exif: bytes) -> str:
-    """Give the byte order of an EXIF block in struct's words.
+    """Return the byte order of an EXIF block, as `struct` writes it.
 
     Raises:
-        ValueError: it has none.
+        ValueError: it is not EXIF.
     """
     orders = {b"II*\0": "<", b"MM\0*": ">"}
     if exif[:4] not in orders:
-        raise ValueError("this is no EXIF")
+        raise ValueError("not an EXIF block")
     return orders[exif[:4]]
 
 
 def read_directory(exif: bytes, offset: int) -> list[Entry]:
-    """Read a directory; fields that are broken, or lie outside of the block, are left out.
+    """Read a directory; fields that are broken or outside of the block are left out.
 
     Args:
         exif: the block, beginning with its byte order.
-        offset: where the directory lies in it.
+        offset: position of the directory in it.
 
     Raises:
-        ValueError, struct.error: it is no directory.
+        ValueError, struct.error: there is no directory.
 
     Source: TIFF 6.0, section 2; EXIF 2.32, section 4.6.
     """
@@ -84,7 +84,7 @@ def read_directory(exif: bytes, offset: int) -> list[Entry]:
 
 
 def first_directory(exif: bytes) -> int:
-    """Give where the main directory lies.
+    """Return the position of the main directory.
 
     Raises:
         ValueError, struct.error: there is none.
@@ -94,13 +94,13 @@ def first_directory(exif: bytes) -> int:
 
 
 def read_placement(exif: bytes | None) -> tuple[int, Resolution | None]:
-    """Give orientation and resolution; a block that cannot be read says nothing.
+    """Return orientation and resolution; a block that cannot be read has neither.
 
     Args:
         exif: the block, beginning with its byte order.
 
     Returns:
-        Orientation 1..8, where 0, 9 and all else that EXIF does not know count as 1; resolution.
+        Orientation 1..8, where every other value counts as 1; resolution.
     """
     if exif is None:
         return 1, None

@@ -1,4 +1,4 @@
-"""EXIF that may leave with the picture: built anew from known parts, so nothing hides in it."""
+"""EXIF for results: rebuilt from known fields, so that nothing hidden is passed on."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from service.pictures.exif import (
 )
 
 _POINTERS: Final = frozenset({0x8769, 0x8825, 0xA005})
-"""Fields that lead to another directory: EXIF's own, GPS, interoperability."""
+"""Fields that point to another directory: EXIF's own, GPS, interoperability."""
 
 _DROPPED: Final = frozenset(
     {
-        ORIENTATION,  # is applied
+        ORIENTATION,  # already applied
         0x0100,  # image width, wrong once the canvas has grown
         0x0101,  # image length
         0xA002,  # pixel x dimension
@@ -50,7 +50,7 @@ _MAX_DIRECTORIES: Final = 16
 
 @dataclass(frozen=True)
 class _Field:
-    """One field to be written: its value, or the directory that it leads to."""
+    """One field to be written: its value, or the directory that it points to."""
 
     tag: int
     kind: int
@@ -60,13 +60,13 @@ class _Field:
 
 
 def strip_exif(exif: bytes, *, is_turned: bool = False) -> bytes | None:
-    """Give the EXIF without orientation, thumbnail, maker note and nested metadata.
+    """Return EXIF without orientation, thumbnail, maker note and nested metadata.
 
-    The second directory, which holds the thumbnail, and whatever no field points to stay behind.
+    The second directory, which holds the thumbnail, and bytes that no field uses are dropped.
 
     Args:
         exif: the block, beginning with its byte order.
-        is_turned: whether width and height have changed places.
+        is_turned: whether width and height were exchanged.
 
     Returns:
         The new block; `None` if nothing of it can be read.
@@ -117,7 +117,7 @@ def _follow(exif: bytes, entry: Entry, seen: set[int]) -> list[_Field]:
 
 
 def _measure(fields: list[_Field]) -> int:
-    """Give how many bytes the fields take when written."""
+    """Return the length of the fields in bytes once written."""
     total = 6 + 12 * len(fields)
     for it in fields:
         total += _measure(it.directory) if it.directory else max(len(it.value) - 4, 0)
@@ -125,7 +125,7 @@ def _measure(fields: list[_Field]) -> int:
 
 
 def _write(fields: list[_Field], offset: int, order: str) -> bytes:
-    """Give a directory, followed by what does not fit into its fields."""
+    """Return a directory, followed by the values that do not fit into its fields."""
     table, behind = [], bytearray()
     start = offset + 6 + 12 * len(fields)
     for it in sorted(fields, key=lambda each: each.tag):

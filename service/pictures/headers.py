@@ -1,4 +1,4 @@
-"""What a picture's file declares, whatever its format, before anything is decoded."""
+"""Reads the header of a picture of any format, before anything is decoded."""
 
 from __future__ import annotations
 
@@ -31,39 +31,39 @@ __all__ = [
 ]
 
 MAGIC_BYTES = 12
-"""So many bytes tell what a file is."""
+"""Number of bytes by which a file's format is found."""
 
 
 @contextmanager
 def decoding(error: InvalidInput) -> Iterator[None]:
-    """Turn whatever a decoder raises into one error; want of memory is not the picture's fault."""
+    """Turn whatever a decoder raises into one error, except lack of memory."""
     try:
         yield
     except (PaintjobError, MemoryError):
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise ImageTooLarge("the picture declares too many pixels") from None
+        raise ImageTooLarge("the picture has too many pixels; send a smaller one") from None
     # Decoders raise nearly anything on hostile bytes: OSError, SyntaxError, struct.error, ...
     except Exception:
         raise error from None
 
 
 def read_header(file: BinaryIO, name: str = "picture") -> PictureHeader:
-    """Read what a file declares, by its content and never by its name.
+    """Read a file's header; its format is found by its content, never by its name.
 
     Args:
         file: seekable; read from its start.
-        name: what it is called where it is refused for its format.
+        name: how the error message calls it.
 
     Raises:
-        UnsupportedMediaType: it is no PNG, JPEG or WebP, or a JPEG of a rare coding.
+        UnsupportedMediaType: it is not a PNG, JPEG or WebP, or a JPEG of a rare coding.
         ImageUndecodable: its structure is broken.
         InvalidField: its color profile or its EXIF is too large.
     """
     file.seek(0)
     read = _find_reader(file.read(MAGIC_BYTES))
     if read is None:
-        raise UnsupportedMediaType(f"the {name} must be PNG, JPEG or WebP; it is judged by content")
+        raise UnsupportedMediaType(f"the {name} must be a PNG, JPEG or WebP by its content")
     with decoding(ImageUndecodable("the picture's header is broken")):
         header = read(file)
         if header.width and header.height:
@@ -72,7 +72,7 @@ def read_header(file: BinaryIO, name: str = "picture") -> PictureHeader:
 
 
 def is_picture(start: bytes) -> bool:
-    """Tell by a file's first bytes whether it may be of a format that is taken."""
+    """Return whether a file's first bytes are those of a format that is taken."""
     return _find_reader(start) is not None
 
 

@@ -7,7 +7,7 @@ import struct
 from dataclasses import dataclass, field
 from typing import BinaryIO, Final
 
-from service.contract.errors import ImageUndecodable, InvalidField, UnsupportedMediaType
+from service.contract.errors import ImageUndecodable, UnsupportedMediaType
 from service.pictures.exif import read_placement
 from service.pictures.picture_header import (
     MAX_PROFILE_BYTES,
@@ -16,16 +16,17 @@ from service.pictures.picture_header import (
     Span,
     join_spans,
     make_resolution,
+    profile_too_large,
 )
 
 SIGNATURE: Final = b"\xff\xd8\xff"
 
 MAX_SEGMENTS: Final = 4096
-"""Before the pixels, fill bytes included; 25 million of them take a minute to walk."""
+"""Limit before the pixels, fill bytes included; walking 25 million takes a minute."""
 
 MAX_SCANS: Final = 100
-"""Progressive files have about ten. A scan of 14 bytes costs a pass over all coefficients: without
-a limit one file of 1 MB holds a decoder for an hour."""
+"""Limit; progressive files have about ten. A scan of 14 bytes costs a pass over all coefficients:
+without a limit, one file of 1 MB keeps a decoder busy for an hour."""
 
 _BLOCK_BYTES: Final = 64 * 1024
 
@@ -36,13 +37,13 @@ _FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _TAKEN_FRAMES: Final = frozenset({0xC0, 0xC1, 0xC2})
 """Baseline, extended and progressive; all by Huffman codes."""
 
-# JFIF and Adobe say how colors are coded; all other application data, and comments, do not matter.
+# JFIF and Adobe say how colors are coded. Decoders need no other application data or comments.
 _UNSEEN: Final = (frozenset(range(0xE1, 0xF0)) - {0xEE}) | {0xFE}
 
 
 @dataclass
 class _Findings:
-    """What has been read before the first scan."""
+    """The segments read before the first scan."""
 
     frame: tuple[int, int, int, int, int] | None = None
     exif: bytes | None = None
@@ -52,7 +53,7 @@ class _Findings:
     spans: list[Span] = field(default_factory=lambda: [(0, 2)])
 
     def take(self, marker: int, body: bytes) -> None:
-        """Note what a segment says."""
+        """Keep the content of a segment."""
         if marker in _FRAMES and self.frame is None:
             depth, height, width, channels = struct.unpack_from(">BHHB", body)
             self.frame = (marker, depth, height, width, channels)
@@ -67,20 +68,20 @@ class _Findings:
             self.profile_parts = body[13]
 
     def join_profile(self) -> bytes | None:
-        """Give the profile if all of its parts are there. Source: ICC.1:2022, annex B.4."""
+        """Return the profile if all of its parts are there. Source: ICC.1:2022, annex B.4."""
         if sum(map(len, self.profile.values())) > MAX_PROFILE_BYTES:
-            raise InvalidField(f"the color profile is larger than {MAX_PROFILE_BYTES} bytes")
+            raise profile_too_large()
         if not self.profile or sorted(self.profile) != list(range(1, self.profile_parts + 1)):
             return None
         return b"".join(self.profile[part] for part in sorted(self.profile))
 
 
 def read_jpeg(file: BinaryIO) -> PictureHeader:
-    """Read what a JPEG declares, and walk its scans to its end marker.
+    """Read the header of a JPEG, and walk its scans to its end marker.
 
     Raises:
         ImageUndecodable: its segments break the rules of the format, or it has no end.
-        UnsupportedMediaType: it is coded in a way that most decoders do not know.
+        UnsupportedMediaType: it is coded in a way that most decoders do not support.
         InvalidField: its color profile is too large.
 
     Source: ITU-T T.81, annex B; T.871 (JFIF), section 10.
@@ -95,7 +96,7 @@ def read_jpeg(file: BinaryIO) -> PictureHeader:
             "the JPEG is arithmetic-coded, lossless or hierarchical; send a baseline JPEG or a PNG"
         )
     if channels not in (1, 3, 4):
-        raise ImageUndecodable("the JPEG has a number of channels that means no color")
+        raise ImageUndecodable("the JPEG has neither one nor three color channels")
     orientation, resolution = read_placement(found.exif)
     measured = found.density if found.density and found.density.per != "none" else None
     return PictureHeader(
@@ -115,13 +116,13 @@ def read_jpeg(file: BinaryIO) -> PictureHeader:
 
 
 def _walk_segments(file: BinaryIO, found: _Findings) -> int:
-    """Read the segments before the first scan, and give where that begins."""
+    """Read the segments before the first scan, and return its position."""
     position = 2
     for _ in range(MAX_SEGMENTS):
         file.seek(position)
         prefix, marker = file.read(2)
         if prefix != 0xFF:
-            raise ImageUndecodable("the JPEG's markers are broken")
+            raise ImageUndecodable("the JPEG has other bytes between its segments")
         if marker == 0xFF:  # fill byte
             position += 1
         elif marker == 0x01 or 0xD0 <= marker <= 0xD8:  # markers without a body
@@ -140,7 +141,7 @@ def _walk_segments(file: BinaryIO, found: _Findings) -> int:
 
 
 def _find_end(file: BinaryIO, start: int) -> int:
-    """Give where the end marker ends; what lies behind it is no part of the picture."""
+    """Return the position behind the end marker; what follows is not part of the picture."""
     position, scans = start, 0
     for _ in range(MAX_SEGMENTS):
         position, marker = _next_marker(file, position)
@@ -156,7 +157,7 @@ def _find_end(file: BinaryIO, start: int) -> int:
 
 
 def _next_marker(file: BinaryIO, position: int) -> tuple[int, int]:
-    """Give the next marker within scans, and where it ends."""
+    """Return the position behind the next marker within scans, and the marker."""
     file.seek(position)
     tail = b""
     while block := file.read(_BLOCK_BYTES):

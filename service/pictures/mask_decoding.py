@@ -1,16 +1,17 @@
-"""How a mask's file is read: any picture, by its luminance, the same way by the API and by workers.
+"""Reads the file of a mask, any picture, by its luminance; the API and workers share it.
 
 | file | luminance |
 |---|---|
-| gray, 1, 2, 4 or 8 bits | as it is |
+| gray, 1, 2, 4 or 8 bits | the gray value |
 | gray, 16 bits | the high byte |
 | RGB, palette | Pillow's `L`: (299 R + 587 G + 114 B) / 1000, ITU-R BT.601 |
 | RGB, 16 bits | of the high bytes |
 | CMYK | of the RGB that Pillow converts it to |
-| any of these with transparency | of the colors as they are, not laid on anything |
+| any of these with transparency | of the stored colors, on no background |
 
-Where a pixel is transparent, a luminance that is not plain black and white is refused: a mask that
-speaks by transparency alone is never taken for a black one. Else transparency is ignored, and told.
+A mask with transparent pixels is refused if its luminance is not plain black and white, so that one
+whose meaning is in its transparency is never read as black. Otherwise transparency is ignored, and
+the caller is warned.
 """
 
 from __future__ import annotations
@@ -41,15 +42,15 @@ _UNLIKELY: Mapping[str, int | tuple[int, ...]] = {
     "RGB": (77, 77, 77),
     "RGBA": (77, 77, 77, 77),
 }
-"""What hardly any last row of a mask is full of; where one is, the data is unpacked twice."""
+"""Values that hardly any mask has all along its last row; if one has, data is unpacked twice."""
 
 
 @dataclass(frozen=True)
 class MaskInfo(PictureInfo):
-    """A mask's file.
+    """A mask that passed the checks.
 
     Attributes:
-        has_transparency: whether some of its pixels are not opaque, which its luminance ignores.
+        has_transparency: whether some pixels are not opaque; its luminance ignores that.
     """
 
     has_transparency: bool = False
@@ -58,19 +59,19 @@ class MaskInfo(PictureInfo):
 def read_mask(
     file: BinaryIO, max_pixels: int, size: tuple[int, int] | None = None
 ) -> tuple[MaskInfo, Image.Image]:
-    """Give a mask's file and its luminance: mode L, upright.
+    """Read a mask; return its file's data and its luminance: mode L, upright.
 
     Args:
         file: seekable; read from its start.
-        max_pixels: limit for the declared size.
-        size: width and height that it must have, upright; compared before anything is decoded.
+        max_pixels: limit for width times height.
+        size: width and height that it must have, upright; compared before it is decoded.
 
     Raises:
-        UnsupportedMediaType: it is no PNG, JPEG or WebP, is animated, or a JPEG of 12 bits.
+        UnsupportedMediaType: it is not a PNG, JPEG or WebP, is animated, or a JPEG of 12 bits.
         ImageTooLarge: the header declares too many pixels.
         MaskSizeMismatch: it has another size.
         MaskUndecodable: it is broken or cut.
-        InvalidField: it seems to speak by transparency.
+        InvalidField: its transparency seems to be meant.
     """
     broken = MaskUndecodable("the mask is broken or cut short")
     try:
@@ -94,16 +95,16 @@ def read_mask(
 
 
 def read_transparency(file: BinaryIO) -> Image.Image:
-    """Give how transparent each pixel of a picture is: mode L, 255 less the alpha, upright.
+    """Return the transparency of each pixel of a picture: mode L, 255 minus alpha, upright.
 
-    All pixels are decoded, up to 80 MB for 16 megapixels: call it as rarely as masks are decoded.
+    All pixels are decoded, up to 80 MB for 16 megapixels: hold a picture slot meanwhile.
 
     Args:
-        file: seekable, and passed by `check_picture`; read from its start.
+        file: seekable, checked by `check_picture`; read from its start.
 
     Raises:
         InvalidField: the picture has no transparency.
-        ImageUndecodable: only the full decode showed that it is broken.
+        ImageUndecodable: the full decode found it broken.
     """
     header = read_header(file)
     with decoding(ImageUndecodable("the picture is broken or cut short")):
@@ -117,11 +118,11 @@ def read_transparency(file: BinaryIO) -> Image.Image:
 
 
 def turn_upright(image: Image.Image, orientation: int) -> Image.Image:
-    """Give a picture turned upright.
+    """Return a picture turned upright.
 
     Args:
-        image: as decoded; one channel takes a quarter of the memory.
-        orientation: EXIF's, 1..8.
+        image: as decoded; a single channel takes a quarter of the memory.
+        orientation: EXIF orientation, 1..8.
     """
     if orientation == 1:
         return image
@@ -131,13 +132,13 @@ def turn_upright(image: Image.Image, orientation: int) -> Image.Image:
 
 def _check_kind(header: PictureHeader) -> None:
     if header.animated:
-        raise UnsupportedMediaType("the mask is animated; send one frame")
+        raise UnsupportedMediaType("the mask is animated; send a single frame")
     if header.format == "jpeg" and header.depth > 8:
         raise UnsupportedMediaType("the mask is a JPEG of more than 8 bits a channel; send 8")
 
 
 def _load_whole(image: Image.Image, file: BinaryIO, header: PictureHeader) -> None:
-    """Decode a mask, and find what Pillow passes over in silence: rows that a PNG lacks.
+    """Decode a mask, and check for missing rows of a PNG, which Pillow ignores.
 
     Raises:
         MaskUndecodable: rows are missing.
@@ -146,8 +147,8 @@ def _load_whole(image: Image.Image, file: BinaryIO, header: PictureHeader) -> No
         _check_data(file, header)
         image.load()
         return
-    # Rows come from top to bottom, and Pillow leaves those that are missing as they were. If the
-    # last one has changed all are there, and the data need not be unpacked a second time.
+    # Rows are stored from top to bottom, and Pillow does not touch missing ones. If the last row
+    # has changed, all are there, and the data need not be unpacked a second time.
     width, height = image.size
     image.im = Image.new(image.mode, image.size, _UNLIKELY[image.mode]).im
     image.load()
@@ -168,17 +169,17 @@ def _check_data(file: BinaryIO, header: PictureHeader) -> None:
 def _open_mask(file: BinaryIO, header: PictureHeader) -> Image.Image:
     image = open_pixels(file, header)
     if image is None:
-        raise MaskUndecodable("the mask contradicts its own header")
+        raise MaskUndecodable("the mask's data has another size than its header")
     if image.mode not in _MODES:
         raise UnsupportedMediaType(f"masks of mode {image.mode} are not taken; send 8-bit gray")
     return image
 
 
 def _take_luminance(image: Image.Image, header: PictureHeader) -> tuple[Image.Image, bool]:
-    """Give the luminance of a mask, and whether all its pixels are opaque."""
+    """Return the luminance of a mask, and whether all its pixels are opaque."""
     if image.mode == "I;16":
-        # Pillow's own way to L would cut at 255. Nor does it look for a transparent value among 16
-        # bits; that one is declared is enough.
+        # Pillow's conversion to L would cut at 255, and it does not compare 16 bits with the
+        # transparent value; that the file has one is enough.
         luminance = Image.frombytes("L", image.size, image.tobytes()[1::2])
         return luminance, header.transparency is None
     if not image.has_transparency_data:
@@ -188,15 +189,15 @@ def _take_luminance(image: Image.Image, header: PictureHeader) -> tuple[Image.Im
 
 
 def _check_speaks_by_luminance(luminance: Image.Image) -> None:
-    """Check that a transparent mask is plain black and white: else alpha may be meant.
+    """Check that a mask with transparent pixels is plain black and white.
 
     Raises:
-        InvalidField: it is not.
+        InvalidField: it is not, so its transparency may be meant.
     """
     histogram = luminance.histogram()
     if histogram[0] == 0 or histogram[255] == 0 or any(histogram[1:255]):
         raise InvalidField(
-            "the mask has transparent pixels and its luminance is not plain black and white; "
+            "the mask has transparent pixels, and its luminance is not plain black and white; "
             "masks are read by luminance: send white where to repaint and black where to keep, or "
-            "make those pixels of the picture itself transparent and send mask_source: alpha"
+            "make pixels of the image itself transparent and send mask_source: alpha"
         )

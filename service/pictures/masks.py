@@ -1,7 +1,7 @@
-"""Masks as callers ask for them: which pixels they mark, told with Pillow alone.
+"""Masks as callers ask for them: the pixels that they mark, measured with Pillow alone.
 
-Each source gives a luminance in which what it marks is white: a picture its own, the image's
-transparency 255 less the alpha, regions 255 inside. Polarity and threshold apply to that luminance.
+Each source has a luminance in which marked pixels are white: a mask picture its own, the image's
+transparency 255 minus alpha, regions 255 inside. Polarity and threshold apply to that luminance.
 """
 
 from __future__ import annotations
@@ -24,26 +24,26 @@ from service.pictures.region_drawing import draw_regions
 MaskOrigin = Literal["mask", "alpha", "regions"]
 
 DEFAULT_THRESHOLD = 128
-"""Luminance from which a mask pixel counts as white unless the caller says otherwise."""
+"""Default luminance from which a mask pixel counts as white."""
 
 SOURCE_THRESHOLD = 128
 """Luminance from which a pixel of a source mask counts as white."""
 
 INVERTED_COVERAGE = 0.6
-"""Above this share of repainted pixels a mask looks inverted."""
+"""Share of repainted pixels above which a mask may be inverted by mistake."""
 
 _FAST_COMPRESSION = 1
 
 
 @dataclass(frozen=True)
 class MaskFindings:
-    """What a mask comes to.
+    """An inspected mask.
 
     Attributes:
         info: its file.
-        asked: coverage and box of what it marks, and where it came from.
-        warnings: what looks odd about it.
-        drawn: its file, a PNG, if the caller did not send it as one.
+        asked: coverage and box of the pixels that it marks, and its source.
+        warnings: likely mistakes.
+        drawn: its file, a PNG, if it was not sent as a picture.
     """
 
     info: PictureInfo
@@ -70,8 +70,8 @@ def inspect_mask(
         threshold: luminance from which a pixel counts as white, 1..255.
 
     Raises:
-        UnsupportedMediaType, ImageTooLarge, MaskUndecodable, MaskSizeMismatch, InvalidField: as
-            `read_mask` has it.
+        UnsupportedMediaType, ImageTooLarge, MaskUndecodable, MaskSizeMismatch, InvalidField: see
+            `read_mask`.
         MaskEmpty, MaskFull: it marks nothing, or everything.
     """
     info, luminance = read_mask(file, max_pixels, size)
@@ -83,12 +83,12 @@ def inspect_mask(
 
 
 def inspect_transparency(file: BinaryIO, *, polarity: MaskPolarity, threshold: int) -> MaskFindings:
-    """Make a mask of a picture's own transparency and measure what it marks.
+    """Build a mask from a picture's own transparency and measure what it marks.
 
     Args:
-        file: the picture, seekable, passed by `check_picture`; read from its start.
-        polarity: which end is repainted; what is transparent is white.
-        threshold: 255 less the alpha, from which a pixel counts as white, 1..255.
+        file: the picture, seekable, checked by `check_picture`; read from its start.
+        polarity: which end is repainted; transparent pixels are white.
+        threshold: 255 minus alpha from which a pixel counts as white, 1..255.
 
     Raises:
         InvalidField: the picture has no transparency.
@@ -103,15 +103,15 @@ def inspect_transparency(file: BinaryIO, *, polarity: MaskPolarity, threshold: i
 def inspect_regions(
     regions: Sequence[Region], *, size: tuple[int, int], polarity: MaskPolarity
 ) -> MaskFindings:
-    """Make a mask of regions and measure what it marks.
+    """Build a mask from regions and measure what it marks.
 
     Args:
         regions: at least one.
         size: width and height of the picture, upright.
-        polarity: which end is repainted; what lies in a region is white.
+        polarity: which end is repainted; pixels in a region are white.
 
     Raises:
-        InvalidField: a region does not fit the picture; `faults` tells all that do not.
+        InvalidField: a region does not fit the picture; `faults` names all that do not.
         MaskEmpty, MaskFull: they mark nothing, or everything.
     """
     drawn = draw_regions(regions, size)
@@ -120,7 +120,7 @@ def inspect_regions(
 
 
 def _draw(image: Image.Image, asked: MaskAsked) -> MaskFindings:
-    """Write a mask as the caller could have sent it, so that workers know one kind of mask."""
+    """Encode a mask as a caller could have sent it, so that workers read one kind of mask."""
     buffer = io.BytesIO()
     image.save(buffer, "PNG", compress_level=_FAST_COMPRESSION)
     info = PictureInfo("png", image.mode, *image.size, orientation=1)
@@ -130,7 +130,7 @@ def _draw(image: Image.Image, asked: MaskAsked) -> MaskFindings:
 def inspect_source_mask(
     file: BinaryIO, size: tuple[int, int], max_pixels: int
 ) -> tuple[PictureInfo, list[JobWarning]]:
-    """Decode a mask of where may be copied from: white, from the middle luminance up.
+    """Decode a source mask, which is white where pixels may be copied from.
 
     Args:
         file: seekable; read from its start.
@@ -138,21 +138,21 @@ def inspect_source_mask(
         max_pixels: limit for the declared size.
 
     Returns:
-        Its file, and what looks odd about it.
+        Its file, and warnings.
 
     Raises:
-        UnsupportedMediaType, ImageTooLarge, MaskUndecodable, MaskSizeMismatch, InvalidField: as
-            `read_mask` has it.
-        MaskEmpty: there is nowhere to copy from.
+        UnsupportedMediaType, ImageTooLarge, MaskUndecodable, MaskSizeMismatch, InvalidField: see
+            `read_mask`.
+        MaskEmpty: none of its pixels is white.
     """
     info, luminance = read_mask(file, max_pixels, size)
     if not any(luminance.histogram()[SOURCE_THRESHOLD:]):
-        raise MaskEmpty("no pixel of the source mask is white: there is nowhere to copy from")
+        raise MaskEmpty("no pixel of the source mask is white, so nothing could be copied")
     if not info.has_transparency:
         return info, []
     detail = (
         "the source mask has transparent pixels; it was read by its luminance alone, in which "
-        "white may be copied from"
+        "white pixels may be copied from"
     )
     return info, [JobWarning(code="mask_has_transparency", detail=detail)]
 
@@ -199,33 +199,32 @@ def measure_mask(
 
 _WHITE: Mapping[MaskOrigin, str] = {
     "mask": "white from luminance {}",
-    "alpha": "white where 255 less the alpha is at least {}",
+    "alpha": "white where 255 minus alpha is at least {}",
     "regions": "white in the regions",
 }
 
 
 def _warn_of_transparency(polarity: MaskPolarity) -> JobWarning:
-    """Say how a mask with transparent pixels was read, and what else may have been meant."""
+    """Build the warning of how a mask with transparent pixels was read."""
     if polarity == "white_repaints":
         reading, other = "black is kept", "black_repaints"
     else:
         reading, other = "black is repainted", "white_repaints"
     detail = (
         "the mask has transparent pixels; it was read by its luminance alone, in which transparent "
-        f"black counts as black, and {reading}. If the other way round was meant, send "
-        f"mask_polarity: {other}"
+        f"black is black, and {reading}. If you meant the opposite, send mask_polarity: {other}"
     )
     return JobWarning(code="mask_has_transparency", detail=detail)
 
 
 def find_oddities(asked: MaskAsked, size: tuple[int, int]) -> list[JobWarning]:
-    """Find what is allowed and yet likely a mistake."""
+    """Return warnings of what is allowed but likely a mistake."""
     found = []
     if asked.coverage > INVERTED_COVERAGE:
         detail = f"{asked.coverage:.0%} of the picture is repainted; the mask may be inverted"
         found.append(JobWarning(code="mask_looks_inverted", detail=detail))
     left, top, right, bottom = asked.box
     if left == 0 or top == 0 or right == size[0] or bottom == size[1]:
-        detail = "the mask touches the border, where there is no surrounding to continue"
+        detail = "the mask touches the border, beyond which there are no pixels to continue from"
         found.append(JobWarning(code="mask_touches_border", detail=detail))
     return found

@@ -1,30 +1,32 @@
-"""What a picture's file declares about itself."""
+"""The header of a picture: size, colors and metadata, whatever the format."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from service.contract.errors import InvalidField
+
 Span = tuple[int, int]
-"""Start and stop in a file, half-open."""
+"""Start and end in a file, half-open."""
 
 MAX_PROFILE_BYTES = 1024 * 1024
-"""What Pillow unpacks at most: a larger profile would make outputs that many cannot open."""
+"""Limit of Pillow: with a larger profile many readers could not open the outputs."""
 
 MAX_EXIF_BYTES = 1024 * 1024
 
 MAX_DENSITY = 2**31 - 1
-"""Largest number that a PNG may hold."""
+"""Largest number in a PNG."""
 
 
 @dataclass(frozen=True)
 class Resolution:
-    """Pixels per unit of length, as the file says it.
+    """Pixels per unit of length, as the file has it.
 
     Attributes:
         x: pixels per unit across, >= 1.
         y: pixels per unit down, >= 1.
-        per: the unit; with `none` only the shape of a pixel is known.
+        per: the unit; with `none`, x and y only describe the shape of a pixel.
     """
 
     x: int
@@ -32,13 +34,13 @@ class Resolution:
     per: Literal["meter", "centimeter", "inch", "none"]
 
     def turned(self) -> Resolution:
-        """Give the resolution of the picture turned by 90 degrees."""
+        """Return the resolution of the picture turned by 90 degrees."""
         return replace(self, x=self.y, y=self.x)
 
 
 @dataclass(frozen=True)
 class PictureHeader:
-    """What a file declares.
+    """The header of a file.
 
     Attributes:
         format: `png`, `jpeg` or `webp`.
@@ -46,18 +48,17 @@ class PictureHeader:
         height: pixels, before EXIF orientation.
         mode: Pillow's mode for it.
         depth: bits a channel.
-        channels: 4 in a JPEG means CMYK; 0 where it does not matter.
+        channels: 4 means CMYK in a JPEG; 0 in other formats.
         animated: whether the file holds more than one frame.
         progressive: whether a JPEG comes in several passes.
-        orientation: EXIF orientation, 1..8; what EXIF does not allow counts as 1.
-        resolution: pixels per unit; `None` if the file does not tell.
+        orientation: EXIF orientation, 1..8; 1 if the file has none or an invalid one.
+        resolution: pixels per unit; `None` if the file has none.
         exif: the EXIF block, beginning with its byte order.
         profile: the ICC profile, unpacked.
-        color_space: what a PNG says of its colors beside a profile: kind and data of its chunks
-            gAMA, cHRM, sRGB and cICP.
+        color_space: kind and data of the PNG chunks gAMA, cHRM, sRGB and cICP.
         palette: RGB triples of a palette PNG.
         transparency: a PNG's tRNS chunk.
-        pixels: what a decoder needs to see of the file, in order.
+        pixels: the parts of the file that a decoder needs, in order.
     """
 
     format: str
@@ -78,17 +79,28 @@ class PictureHeader:
     pixels: tuple[Span, ...] = ()
 
 
+def profile_too_large() -> InvalidField:
+    """Build the error of a color profile above the limit."""
+    limit = f"the color profile is larger than {MAX_PROFILE_BYTES} bytes"
+    return InvalidField(f"{limit}; send a smaller one, or none")
+
+
+def exif_too_large() -> InvalidField:
+    """Build the error of EXIF above the limit."""
+    return InvalidField(f"the EXIF is larger than {MAX_EXIF_BYTES} bytes; send less, or none")
+
+
 def make_resolution(
     x: int, y: int, per: Literal["meter", "centimeter", "inch", "none"]
 ) -> Resolution | None:
-    """Give a resolution; `None` for one that says nothing: zero, or square pixels of any size."""
+    """Build a resolution; `None` for one without meaning: zero, or square pixels without a unit."""
     if min(x, y) < 1 or max(x, y) > MAX_DENSITY or (per == "none" and x == y):
         return None
     return Resolution(x, y, per)
 
 
 def join_spans(spans: list[Span]) -> tuple[Span, ...]:
-    """Give the same spans with neighbors joined."""
+    """Return the same spans with neighbors joined."""
     joined: list[Span] = []
     for start, stop in spans:
         if joined and joined[-1][1] == start:

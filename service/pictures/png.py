@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Iterator
 from typing import BinaryIO, Final, NamedTuple
 
-from service.contract.errors import ImageUndecodable, InvalidField
+from service.contract.errors import ImageUndecodable
 from service.pictures.exif import read_placement
 from service.pictures.picture_header import (
     MAX_EXIF_BYTES,
@@ -15,14 +15,16 @@ from service.pictures.picture_header import (
     PictureHeader,
     Resolution,
     Span,
+    exif_too_large,
     join_spans,
     make_resolution,
+    profile_too_large,
 )
 
 SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
 
 MAX_CHUNKS: Final = 65_536
-"""A 25 MB file with chunks of 8 kB has 3,000; millions of empty ones only cost time."""
+"""Limit; a 25 MB file with chunks of 8 kB has 3,000. Millions of empty ones only cost time."""
 
 _BLOCK_BYTES: Final = 64 * 1024
 
@@ -44,11 +46,10 @@ _PASSES: Final = (
 """First column, first row and steps of each pass of an interlaced PNG."""
 
 _DECODED: Final = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"})
-"""Chunks that pixels are made from. The rest is not shown to decoders."""
-
+"""Chunks that pixels are decoded from. Decoders are not shown the others."""
 
 _COLOR_SPACE: Final = {b"cICP": 4, b"sRGB": 1, b"gAMA": 4, b"cHRM": 32}
-"""Chunks that say what the colors mean, and how long they are."""
+"""Chunks that define the colors, and their lengths."""
 
 
 class Chunk(NamedTuple):
@@ -56,8 +57,8 @@ class Chunk(NamedTuple):
 
     Attributes:
         kind: its four letters.
-        start: where its data begins in the file.
-        length: of its data in bytes.
+        start: position of its data in the file.
+        length: length of its data in bytes.
     """
 
     kind: bytes
@@ -75,7 +76,7 @@ class _Basics(NamedTuple):
 
 
 def read_png(file: BinaryIO) -> PictureHeader:
-    """Read what a PNG declares; its pixels are not looked at.
+    """Read the header of a PNG; its pixels are not read.
 
     Raises:
         ImageUndecodable: its chunks break the rules of the format.
@@ -131,10 +132,10 @@ def check_sums(file: BinaryIO) -> None:
 def check_data(file: BinaryIO) -> None:
     """Check that the compressed data is whole and holds every row, by unpacking it piece by piece.
 
-    For pictures that Pillow decodes: it gives black rows where data is missing, without a word.
+    Pillow decodes missing rows as black, without a warning.
 
     Args:
-        file: a PNG that `read_png` has passed.
+        file: a PNG that `read_png` has read.
 
     Raises:
         ImageUndecodable: it is broken, or too short.
@@ -157,7 +158,7 @@ def check_data(file: BinaryIO) -> None:
 
 
 def _count_data_bytes(header: bytes) -> int:
-    """Give how many bytes the rows take, each with its filter's number."""
+    """Return the length of all rows in bytes, each with the number of its filter."""
     width, height, depth, color, _, _, interlace = struct.unpack(">IIBBBBB", header)
     bits, total = depth * _CHANNELS[color], 0
     for left, top, across, down in _PASSES if interlace else ((0, 0, 1, 1),):
@@ -168,7 +169,7 @@ def _count_data_bytes(header: bytes) -> int:
 
 
 def _walk(file: BinaryIO) -> Iterator[Chunk]:
-    """Give the chunks up to IEND; each lies whole within the file."""
+    """Yield the chunks up to IEND, each of which is whole within the file."""
     size = file.seek(0, 2)
     position = len(SIGNATURE)
     for _ in range(MAX_CHUNKS):
@@ -189,7 +190,7 @@ def _read_basics(file: BinaryIO, chunks: list[Chunk]) -> _Basics:
     values = struct.unpack(">IIBBBBB", _read(file, chunks[0]))
     width, height, depth, color, compression, filtering, interlace = values
     if depth not in _DEPTHS.get(color, ()) or compression or filtering or interlace > 1:
-        raise ImageUndecodable("the PNG's header breaks the rules of the format")
+        raise ImageUndecodable("the PNG's header has a value that the format does not allow")
     return _Basics(width, height, depth, color)
 
 
@@ -197,10 +198,10 @@ def _check_order(chunks: list[Chunk]) -> None:
     kinds = [chunk.kind for chunk in chunks]
     critical = {kind for kind in kinds if not kind[0] & 0x20}
     if critical - _DECODED or kinds.count(b"IHDR") > 1 or kinds.count(b"PLTE") > 1:
-        raise ImageUndecodable("the PNG has chunks that no decoder knows, or knows once only")
+        raise ImageUndecodable("the PNG has an unknown critical chunk, or IHDR or PLTE twice")
     data = [index for index, kind in enumerate(kinds) if kind == b"IDAT"]
     if not data or data[-1] - data[0] >= len(data):
-        raise ImageUndecodable("the PNG's data is missing or torn apart")
+        raise ImageUndecodable("the PNG has no IDAT chunk, or other chunks between its IDAT chunks")
 
 
 def _name_mode(basics: _Basics) -> str:
@@ -213,7 +214,7 @@ def _list_spans(chunks: list[Chunk]) -> tuple[Span, ...]:
     data = [chunk.kind for chunk in chunks].index(b"IDAT")
     spans: list[Span] = [(0, len(SIGNATURE))]
     for index, chunk in enumerate(chunks):
-        # A palette or transparency behind the pixels comes too late to count.
+        # A palette or transparency behind the pixels is ignored.
         if chunk.kind in _DECODED and (index < data or chunk.kind in (b"IDAT", b"IEND")):
             spans.append((chunk.start - 8, chunk.start + chunk.length + 4))
     return join_spans(spans)
@@ -240,7 +241,7 @@ def _read_palette(file: BinaryIO, head: list[Chunk], basics: _Basics) -> bytes |
 def _read_transparency(
     file: BinaryIO, head: list[Chunk], basics: _Basics, palette: bytes | None
 ) -> bytes | None:
-    """Read the tRNS chunk; beside an alpha channel it has no meaning."""
+    """Read the tRNS chunk, which has no meaning beside an alpha channel."""
     chunk = _find(head, b"tRNS")
     if chunk is None or basics.color in (4, 6):
         return None
@@ -263,19 +264,18 @@ def _read_exif(file: BinaryIO, chunks: list[Chunk]) -> bytes | None:
     if chunk is None:
         return None
     if chunk.length > MAX_EXIF_BYTES:
-        raise InvalidField(f"the EXIF is larger than {MAX_EXIF_BYTES} bytes")
+        raise exif_too_large()
     return _read(file, chunk).removeprefix(b"Exif\0\0")
 
 
 def _read_profile(file: BinaryIO, head: list[Chunk]) -> bytes | None:
-    """Unpack the color profile, never past its limit; what cannot be unpacked is no profile."""
+    """Unpack the color profile, up to its limit; one that cannot be unpacked is ignored."""
     chunk = _find(head, b"iCCP")
     if chunk is None:
         return None
-    too_large = InvalidField(f"the color profile is larger than {MAX_PROFILE_BYTES} bytes")
-    # Deflate never makes data much longer, so a chunk of twice the limit holds too much.
+    # Deflate hardly ever makes data longer, so a chunk of twice the limit unpacks to too much.
     if chunk.length > 2 * MAX_PROFILE_BYTES:
-        raise too_large
+        raise profile_too_large()
     _, _, packed = _read(file, chunk).partition(b"\0")
     if packed[:1] != b"\0":
         return None
@@ -285,5 +285,5 @@ def _read_profile(file: BinaryIO, head: list[Chunk]) -> bytes | None:
     except zlib.error:
         return None
     if len(profile) > MAX_PROFILE_BYTES:
-        raise too_large
+        raise profile_too_large()
     return profile or None

@@ -1,6 +1,6 @@
-"""Regions into a mask, with Pillow alone: spans of rows, filled in memory.
+"""Draws regions as a mask: spans of rows, filled in memory.
 
-Not Pillow's own polygons: they take in pixels that the outline merely touches, and know no holes.
+Pillow's own polygons also fill pixels that the outline merely touches, and have no holes.
 """
 
 from __future__ import annotations
@@ -16,21 +16,21 @@ from service.contract.regions import MAX_NUMBERS, Region, RunLengths
 
 MAX_WORK = 1_000_000
 """Limit for rows of boxes, crossings of outlines with rows, and runs: about a second of work. A
-hundred thousand vertices could zigzag over a large picture for minutes."""
+hundred thousand vertices that zigzag over a large picture could take minutes."""
 
 _PIECE = 1024
-"""A span of so many pixels counts as one more piece of work."""
+"""Pixels of a span that count as one more unit of work."""
 
 _MAX_CHARACTERS = 7
-"""A number of 32 bits and its sign, five bits a character."""
+"""Longest number of a text: 32 bits and a sign, five bits a character."""
 
 _Ring = list[list[float]]
 _Span = tuple[int, int]
-"""First pixel of a row, and the first one behind."""
+"""First pixel in a row, and the first one behind the span."""
 
 
 class _Refusal(Exception):
-    """What is wrong with one region, and with which field of it."""
+    """A region that cannot be drawn: the rule that it breaks, and the field."""
 
     def __init__(self, field: str, message: str) -> None:
         super().__init__(message)
@@ -38,15 +38,15 @@ class _Refusal(Exception):
 
 
 def draw_regions(regions: Sequence[Region], size: tuple[int, int]) -> Image.Image:
-    """Draw regions: mode L, 255 in any of them and 0 elsewhere.
+    """Draw regions, and return a picture of mode L: 255 in any of them, 0 elsewhere.
 
     Args:
         regions: at least one.
         size: width and height of the picture, upright.
 
     Raises:
-        InvalidField: a region does not fit the picture, is broken or marks nothing, or they take
-            too much work; `faults` tells all of it.
+        InvalidField: a region does not fit the picture, is broken or marks nothing, or drawing
+            takes too much work; `faults` names every such region.
     """
     if sum(_count_numbers(region) for region in regions) > MAX_NUMBERS:
         raise _refuse(f"may have {MAX_NUMBERS} vertices and runs together; send a mask picture")
@@ -69,19 +69,19 @@ def _refuse(message: str) -> InvalidField:
 
 def _count_numbers(region: Region) -> int:
     rings = [region.polygon or [], *(region.holes or [])]
-    # A character is at most one run; a text that is too long is refused before it is read.
+    # A text that is too long is refused before it is read.
     return sum(map(len, rings)) + (_at_least(region.rle) if region.rle else 0)
 
 
 def _at_least(rle: RunLengths) -> int:
-    """Give the number of runs, for a text the least that it can hold."""
+    """Return the number of runs; for a text, the smallest that it can have."""
     if isinstance(rle.counts, str):
         return -(-len(rle.counts) // _MAX_CHARACTERS)
     return len(rle.counts)
 
 
 class _Sheet:
-    """What regions are drawn on: by rows, and by columns for what comes by columns.
+    """The sheet that regions are drawn on, by rows or by columns.
 
     Args:
         width: pixels.
@@ -91,37 +91,37 @@ class _Sheet:
     def __init__(self, width: int, height: int) -> None:
         self.width = width
         self.height = height
-        # Each is made when something is drawn on it: both together are twice the picture.
+        # Each is made when it is first drawn on: both take twice the memory of the picture.
         self._rows = bytearray()
         self._columns = bytearray()
         self._white = memoryview(b"\xff" * max(width, height))
         self._work = 0
 
     def spend(self, work: int) -> None:
-        """Count work.
+        """Count work, and check that it stays below the limit.
 
         Raises:
-            InvalidField: it is too much.
+            InvalidField: it does not.
         """
         self._work += work
         if self._work > MAX_WORK:
-            raise _refuse("take too much work to draw; send fewer, simpler ones or a mask picture")
+            raise _refuse("take too much work to draw; send fewer or simpler ones, or a mask")
 
     def fill_row(self, row: int, start: int, end: int) -> None:
-        """Fill a span of a row; `end` lies outside."""
+        """Fill a span of a row, up to but without `end`."""
         if not self._rows:
             self._rows = bytearray(self.width * self.height)
         self._fill(self._rows, row * self.width + start, end - start)
 
     def fill_run(self, start: int, length: int) -> None:
-        """Fill pixels counted down the first column, then the second, and so on."""
+        """Fill pixels that are counted down the first column, then the second, and so on."""
         if not self._columns:
             self._columns = bytearray(self.width * self.height)
         for done in range(0, length, len(self._white)):
             self._fill(self._columns, start + done, min(len(self._white), length - done))
 
     def develop(self) -> Image.Image:
-        """Give what has been drawn, at least something: mode L, 255 and 0."""
+        """Return the drawing, in mode L, 255 and 0. Something must have been drawn."""
         size = self.width, self.height
         if not self._columns:
             return Image.frombuffer("L", size, self._rows, "raw", "L", 0, 1)
@@ -134,7 +134,7 @@ class _Sheet:
 
     def _fill(self, pixels: bytearray, start: int, length: int) -> None:
         self.spend(1 + length // _PIECE)
-        # By way of views nothing is copied but once.
+        # A view saves one copy.
         memoryview(pixels)[start : start + length] = self._white[:length]
 
 
@@ -150,15 +150,15 @@ def _draw(sheet: _Sheet, region: Region) -> None:
 def _draw_box(sheet: _Sheet, box: list[int]) -> None:
     left, top, right, bottom = box
     if left < 0 or top < 0 or right > sheet.width or bottom > sheet.height:
-        message = f"must lie within the picture, [0, 0, {sheet.width}, {sheet.height}]"
+        message = f"must be within the picture, [0, 0, {sheet.width}, {sheet.height}]"
         raise _Refusal("box", message)
     for row in range(top, bottom):
         sheet.fill_row(row, left, right)
 
 
 def _draw_polygon(sheet: _Sheet, outline: _Ring, holes: list[_Ring]) -> None:
-    """Fill what lies within the outline and within none of the holes."""
-    # Each hole by itself: where two overlap, both leave out.
+    """Fill the pixels within the outline that are in none of the holes."""
+    # Each hole by itself: where two overlap, nothing is filled.
     cuts: defaultdict[int, list[_Span]] = defaultdict(list)
     for hole in holes:
         for row, spans in _iter_rows(sheet, hole):
@@ -169,14 +169,14 @@ def _draw_polygon(sheet: _Sheet, outline: _Ring, holes: list[_Ring]) -> None:
             sheet.fill_row(row, first, last)
             marked += last - first
     if not marked:
-        message = f"holds the center of no pixel of the picture, {sheet.width}x{sheet.height}"
+        message = f"contains no pixel's center; the picture has {sheet.width}x{sheet.height} pixels"
         raise _Refusal("polygon", message)
 
 
 def _iter_rows(sheet: _Sheet, ring: _Ring) -> Iterator[tuple[int, list[_Span]]]:
-    """Give each row with the pixels whose centers lie within a ring, by the even-odd rule.
+    """Yield each row with its spans of pixels whose centers are in a ring, by the even-odd rule.
 
-    A center on a ring belongs to what lies right of it or below, as in most rasterizers, so that of
+    A center on a ring belongs to the side right of it or below, as in most rasterizers, so that of
     two shapes with a common edge exactly one has each pixel along it.
     """
     crossings: defaultdict[int, list[float]] = defaultdict(list)
@@ -189,7 +189,7 @@ def _iter_rows(sheet: _Sheet, ring: _Ring) -> Iterator[tuple[int, list[_Span]]]:
 
 
 def _leave_out(spans: list[_Span], cuts: list[_Span]) -> Iterator[_Span]:
-    """Give what of some spans no cut covers; cuts may overlap, spans do not."""
+    """Yield the parts of spans that no cut covers; cuts may overlap, spans do not."""
     events = [(place, step, 0) for span in spans for place, step in zip(span, (1, -1), strict=True)]
     events += [(place, 0, step) for cut in cuts for place, step in zip(cut, (1, -1), strict=True)]
     since = inside = covered = 0
@@ -202,7 +202,7 @@ def _leave_out(spans: list[_Span], cuts: list[_Span]) -> Iterator[_Span]:
 def _cross(
     sheet: _Sheet, start: list[float], end: list[float], crossings: defaultdict[int, list[float]]
 ) -> None:
-    """Note where an edge crosses the middle of each row of the picture."""
+    """Add the crossings of an edge with the middle of each row of the picture."""
     # Downward, so that an edge that two shapes share crosses at the same place in both.
     (x0, y0), (x1, y1) = sorted((start, end), key=lambda point: (point[1], point[0]))
     first, last = max(0, math.ceil(y0 - 0.5)), min(sheet.height, math.ceil(y1 - 0.5))
@@ -218,7 +218,7 @@ def _draw_runs(sheet: _Sheet, rle: RunLengths) -> None:
         message = f"must be the picture's height and width, [{sheet.height}, {sheet.width}]"
         raise _Refusal("rle/size", message)
     counts = list(_read_runs(rle.counts)) if isinstance(rle.counts, str) else rle.counts
-    # First all checks, then the filling: a run that reaches past the end would fill nothing.
+    # Checked before anything is filled: a run past the end would fill nothing.
     if sum(counts) != sheet.width * sheet.height:
         message = f"must add up to height times width, {sheet.height * sheet.width}"
         raise _Refusal("rle/counts", message)
@@ -232,7 +232,7 @@ def _draw_runs(sheet: _Sheet, rle: RunLengths) -> None:
 
 
 def _read_runs(text: str) -> Iterator[int]:
-    """Read COCO's compressed runs: five bits a character, each number less the last but one.
+    """Yield COCO's compressed runs: five bits a character, each number less the one two before it.
 
     Source: `rleFrString` in the file that `RunLengths` names.
     """
@@ -241,7 +241,7 @@ def _read_runs(text: str) -> Iterator[int]:
     for character in text:
         bits = ord(character) - 48
         if not 0 <= bits < 64 or characters == _MAX_CHARACTERS:
-            raise _Refusal("rle/counts", "is no text that COCO's tools compress runs to")
+            raise _Refusal("rle/counts", "is not a text of runs as COCO's tools compress them")
         value |= (bits & 0x1F) << 5 * characters
         characters += 1
         if bits & 0x20:
@@ -254,4 +254,4 @@ def _read_runs(text: str) -> Iterator[int]:
         yield runs[-1]
         value = characters = 0
     if characters:
-        raise _Refusal("rle/counts", "is cut short")
+        raise _Refusal("rle/counts", "is cut short in the middle of a number")

@@ -1,4 +1,4 @@
-"""A file with parts left out, without copying the rest."""
+"""A view of some parts of a file, without copying them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ BUFFER_BYTES = 64 * 1024
 
 
 def splice(file: BinaryIO, spans: Sequence[Span]) -> BinaryIO:
-    """Give a seekable view of some spans of a file as if they were all of it.
+    """Return a seekable view in which some spans of a file are all of it.
 
     Args:
         file: seekable; the view moves its position, and never closes it.

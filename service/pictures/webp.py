@@ -8,7 +8,13 @@ from typing import BinaryIO, Final, NamedTuple
 
 from service.contract.errors import ImageUndecodable, InvalidField
 from service.pictures.exif import read_placement
-from service.pictures.picture_header import MAX_EXIF_BYTES, MAX_PROFILE_BYTES, PictureHeader
+from service.pictures.picture_header import (
+    MAX_EXIF_BYTES,
+    MAX_PROFILE_BYTES,
+    PictureHeader,
+    exif_too_large,
+    profile_too_large,
+)
 
 MAX_CHUNKS: Final = 1024
 
@@ -23,7 +29,7 @@ class _Chunk(NamedTuple):
 
 
 def read_webp(file: BinaryIO) -> PictureHeader:
-    """Read what a WebP declares; its pixels are not looked at.
+    """Read the header of a WebP; its pixels are not read.
 
     Raises:
         ImageUndecodable: its chunks break the rules of the format or contradict each other.
@@ -39,7 +45,7 @@ def read_webp(file: BinaryIO) -> PictureHeader:
     (width, height), has_alpha = _read_frame(file, chunks)
     if canvas not in (None, (width, height)):
         raise ImageUndecodable("the WebP's picture has another size than its canvas")
-    exif = _read_metadata(file, chunks.get(b"EXIF"), MAX_EXIF_BYTES, "EXIF")
+    exif = _read_metadata(file, chunks.get(b"EXIF"), MAX_EXIF_BYTES, exif_too_large())
     exif = exif.removeprefix(b"Exif\0\0") if exif else None
     orientation, resolution = read_placement(exif)
     return PictureHeader(
@@ -50,7 +56,7 @@ def read_webp(file: BinaryIO) -> PictureHeader:
         orientation=orientation,
         resolution=resolution,
         exif=exif,
-        profile=_read_metadata(file, chunks.get(b"ICCP"), MAX_PROFILE_BYTES, "color profile"),
+        profile=_read_metadata(file, chunks.get(b"ICCP"), MAX_PROFILE_BYTES, profile_too_large()),
         pixels=((0, end),),
     )
 
@@ -72,7 +78,7 @@ def _walk(file: BinaryIO, end: int) -> Iterator[_Chunk]:
         file.seek(position)
         kind, length = struct.unpack("<4sI", file.read(8))
         if position + 8 + length > end:
-            raise ImageUndecodable("the WebP is cut short, or tells a wrong length")
+            raise ImageUndecodable("the WebP is cut short, or has a wrong length")
         yield _Chunk(kind, position + 8, length)
         # Odd chunks are padded; some writers forget it at the very end.
         position = min(position + 8 + length + length % 2, end)
@@ -90,7 +96,7 @@ def _read_canvas(file: BinaryIO, chunks: dict[bytes, _Chunk]) -> tuple[tuple[int
 
 
 def _read_frame(file: BinaryIO, chunks: dict[bytes, _Chunk]) -> tuple[tuple[int, int], bool]:
-    """Read the size of the picture itself, and whether it brings alpha of its own."""
+    """Read the size of the picture itself, and whether it has an alpha channel."""
     if (chunk := chunks.get(b"VP8L")) is not None:
         body = _read(file, chunk, 5)
         bits = int.from_bytes(body[1:5], "little")
@@ -111,9 +117,11 @@ def _read(file: BinaryIO, chunk: _Chunk, count: int) -> bytes:
     return file.read(count)
 
 
-def _read_metadata(file: BinaryIO, chunk: _Chunk | None, limit: int, name: str) -> bytes | None:
+def _read_metadata(
+    file: BinaryIO, chunk: _Chunk | None, limit: int, error: InvalidField
+) -> bytes | None:
     if chunk is None or chunk.length == 0:
         return None
     if chunk.length > limit:
-        raise InvalidField(f"the {name} is larger than {limit} bytes")
+        raise error
     return _read(file, chunk, chunk.length)

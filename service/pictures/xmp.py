@@ -1,4 +1,4 @@
-"""XMP that says how a picture came to be: written for results, and read from any file."""
+"""XMP with the digital source type of a picture: written to results, read from any file."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ EDITED_BY_MODEL: Final = SCHEME + "compositeWithTrainedAlgorithmicMedia"
 """Augmented by generative AI, "such as with inpainting or outpainting operations"."""
 
 EDITED_BY_COPYING: Final = SCHEME + "composite"
-"""A mix of several elements, of which the term does not say whether any is generated."""
+"""A mix of several elements; whether any is generated, the term leaves open."""
 
 _RDF: Final = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 _IPTC: Final = "http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
@@ -30,10 +30,10 @@ _MAX_PACKET_BYTES: Final = 1024 * 1024
 
 
 def write_packet(source_type: str) -> bytes:
-    """Give an XMP packet that tells a digital source type.
+    """Return an XMP packet with a digital source type.
 
     Args:
-        source_type: the term's URI.
+        source_type: URI of the term.
 
     Source: XMP specification part 1 (ISO 16684-1), 7.3; IPTC Photo Metadata Standard, Digital
     Source Type.
@@ -43,13 +43,13 @@ def write_packet(source_type: str) -> bytes:
 
 
 def find_packet(image: Image.Image) -> bytes | None:
-    """Give the XMP of a file that Pillow has loaded; `None` if it has none."""
+    """Return the XMP of a file that Pillow has loaded; `None` if it has none."""
     found = image.info.get("xmp") or image.info.get("XML:com.adobe.xmp")
     return found.encode() if isinstance(found, str) else found
 
 
 def find_source_type(packet: bytes) -> str | None:
-    """Give the digital source type that XMP tells; `None` for none, or XMP that cannot be read.
+    """Return the digital source type in XMP; `None` if it has none, or cannot be read.
 
     Args:
         packet: untrusted.
@@ -58,7 +58,7 @@ def find_source_type(packet: bytes) -> str | None:
         return None
     try:
         text = packet.decode("utf-8-sig").strip("\0 \r\n\t")
-        # XMP has no document type, and entities are what makes XML dangerous.
+        # XMP has no document type, and entities make XML dangerous.
         if "<!" in text.replace("<!--", ""):
             return None
         root = ElementTree.fromstring(text)  # nosec B314 # noqa: S314
@@ -69,7 +69,7 @@ def find_source_type(packet: bytes) -> str | None:
 
 
 def _value_of(element: ElementTree.Element) -> str | None:
-    """Give the source type that one element tells: as attribute, text or resource."""
+    """Return the source type in one element: as attribute, text or resource."""
     if element.tag == _FIELD:
         return (element.get(f"{{{_RDF}}}resource") or element.text or "").strip()
     return element.get(_FIELD)

@@ -1,7 +1,7 @@
-"""Whether there is room for another job: broker memory, space for pictures, queues, workers.
+"""Decides whether another job may come in: broker memory, space for pictures, queues, workers.
 
-Looked at about once a second by each process, so that it costs a request nothing. The gate closes
-before the room is used up: what was accepted runs on, and commits, out of the rest.
+Each process measures about once a second, so that requests pay nothing for it. Jobs are refused
+before the space is used up: accepted ones run and commit in the rest.
 """
 
 from __future__ import annotations
@@ -26,26 +26,26 @@ from service.store.blobs import BlobStore
 
 LOOK_SECONDS = 1.0
 FULL_RETRY_SECONDS = 30
-"""Room comes back as jobs end and expire, which takes a while."""
+"""Space is freed as jobs end and expire, which takes a while."""
 
 Value = TypeVar("Value")
 
 
 @dataclass(frozen=True)
 class Room:
-    """How much room there is.
+    """Free space for jobs.
 
     Attributes:
-        memory: the broker's.
-        store_free_bytes: what is free where the pictures lie; `None` if that has no bound.
+        memory: of the broker.
+        store_free_bytes: free space of the blob store; `None` if it has no bound.
     """
 
     memory: BrokerMemory
     store_free_bytes: int | None
 
 
-class Gate:
-    """Says whether a job may come in.
+class Admission:
+    """Decides whether a job may come in.
 
     Args:
         settings: the bounds.
@@ -60,15 +60,15 @@ class Gate:
         self._queues: dict[str, _Kept[QueueState]] = {}
 
     def look(self) -> Room:
-        """Give how much room there is, as it was within the last second.
+        """Return the free space, at most a second old.
 
         Raises:
-            BrokerUnavailable, StoreUnavailable: one of them does not answer.
+            BrokerUnavailable, StoreUnavailable: broker or store does not answer.
         """
         return self._room.get()
 
     def look_at(self, queue: str) -> QueueState:
-        """Give how a queue stands, as it was within the last second.
+        """Return the state of a queue, at most a second old.
 
         Raises:
             BrokerUnavailable: Redis does not answer.
@@ -77,25 +77,27 @@ class Gate:
         return state.get()
 
     def find_refusal(self) -> Refused | None:
-        """Give why no job may come in now, whatever its queue.
+        """Return why no job of any queue may come in now; `None` if one may.
 
         Raises:
-            BrokerUnavailable, StoreUnavailable: one of them does not answer.
+            BrokerUnavailable, StoreUnavailable: broker or store does not answer.
         """
         room, settings = self.look(), self._settings
         share = room.memory.share
         if share is not None and share >= settings.broker_memory_share:
-            detail = f"the broker's memory is {share:.0%} full; jobs are taken again below "
+            detail = f"the broker's memory is {share:.0%} full; try again, jobs are accepted below "
             detail += f"{settings.broker_memory_share:.0%}"
             return BrokerFull(detail, retry_after_seconds=FULL_RETRY_SECONDS)
         free = room.store_free_bytes
         if free is not None and free < settings.store_reserve_bytes:
-            detail = f"less than {settings.store_reserve_bytes} bytes are free for pictures"
+            detail = f"less than {settings.store_reserve_bytes} bytes are free; try again later"
             return StoreUnavailable(detail, retry_after_seconds=FULL_RETRY_SECONDS)
         return None
 
     def find_queue_refusal(self, queue: str) -> Refused | None:
-        """Give why no job may come into a queue now. The submission has the last word.
+        """Return why no job may come into a queue now; `None` if one may.
+
+        The queue is checked again when the job is stored.
 
         Raises:
             BrokerUnavailable: Redis does not answer.
@@ -103,10 +105,10 @@ class Gate:
         state, settings = self.look_at(queue), self._settings
         bound = settings.worker_absence_seconds
         if bound and state.absent_seconds is not None and state.absent_seconds > bound:
-            detail = "no worker for this method has been seen for long"
+            detail = "no worker for this method is online; try again later"
             return NoWorker(detail, retry_after_seconds=60)
         if state.waiting >= settings.queue_limit:
-            detail = f"{state.waiting} jobs wait, and the queue takes no more; try again later"
+            detail = f"the queue is full: {state.waiting} jobs wait; try again later"
             return QueueFull(detail, retry_after_seconds=state.slot_seconds())
         return None
 
@@ -115,7 +117,8 @@ class Gate:
 
         Raises:
             BrokerFull: the broker's memory is nearly used up.
-            StoreUnavailable: the space for pictures is; or the store does not answer.
+            StoreUnavailable: the space for pictures is nearly used up, or the store does not
+                answer.
             BrokerUnavailable: Redis does not answer.
         """
         refusal = self.find_refusal()
@@ -137,8 +140,8 @@ class Gate:
 class _Kept(Generic[Value]):
     """A value that is looked up again when it is older than a second, by one thread at a time.
 
-    That nobody answered is told to all who waited for it: else each would try in turn, for as long
-    as the time limit of the broker's socket. Whoever comes later looks anew.
+    An error is raised for every thread that waited for the look-up: else each would try in turn,
+    as long as the broker's socket waits. Later calls look it up again.
     """
 
     def __init__(self, look_up: Callable[[], Value]) -> None:
@@ -154,10 +157,10 @@ class _Kept(Generic[Value]):
                     self._kept = self._look()
                 kept = self._kept
         if kept is None:
-            raise AssertionError("looked up just now")
+            raise AssertionError("the value was looked up above")
         found = kept[1]
         if isinstance(found, Refused):
-            # Without its past: each raise would add to that.
+            # Without its traceback: each raise would make it longer.
             raise found.with_traceback(None)
         return found
 

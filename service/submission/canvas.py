@@ -1,4 +1,4 @@
-"""How far an outpaint request reaches: one of five vocabularies into a canvas. No Flask."""
+"""The canvas of an outpaint request, from one of five sets of size parameters."""
 
 from __future__ import annotations
 
@@ -37,20 +37,20 @@ FIELDS: Mapping[Vocabulary, tuple[str, ...]] = {
     "canvas": CANVAS_FIELDS + POSITION_FIELDS,
     "zoom_out": ("zoom_out",),
 }
-"""The fields of each vocabulary; `anchor` goes with the last three."""
+"""Fields of each vocabulary; `anchor` goes with the last three."""
 
 _WAYS = (
     "margins in pixels or in percent, aspect_ratio, width and height, or zoom_out; `anchor` alone "
-    "says only where"
+    "is not enough"
 )
 
 
 def find_vocabulary_faults(params: OutpaintParams) -> list[Fault]:
-    """Find what is wrong with how a request says how far: exactly one vocabulary does, whole."""
+    """Check that exactly one complete set of size parameters was sent, and return the faults."""
     given = _find_given(params)
     if not given:
         allowed = tuple(name for fields in FIELDS.values() for name in fields)
-        return [Fault("", "invalid_field", f"say how far: {_WAYS}", allowed)]
+        return [Fault("", "invalid_field", f"send the size of the canvas: {_WAYS}", allowed)]
     (first, names), *others = given.items()
     faults = [
         Fault(f"/{more[0]}", "conflicting_fields", _exclude(first, names, other, more))
@@ -64,7 +64,7 @@ def find_vocabulary_faults(params: OutpaintParams) -> list[Fault]:
 
 
 def _find_given(params: OutpaintParams) -> dict[Vocabulary, list[str]]:
-    """Give the vocabularies that are used, each with those of its fields that are there."""
+    """Return the vocabularies that are used, each with the fields that were sent."""
     found = {
         vocabulary: [name for name in fields if getattr(params, name) is not None]
         for vocabulary, fields in FIELDS.items()
@@ -74,7 +74,7 @@ def _find_given(params: OutpaintParams) -> dict[Vocabulary, list[str]]:
 
 def _exclude(first: Vocabulary, names: list[str], other: Vocabulary, more: list[str]) -> str:
     one, another = _name(first, names), _name(other, more)
-    return f"{one} and {another} exclude each other: say how far in one way"
+    return f"{one} and {another} exclude each other; send the size in one way"
 
 
 def _name(vocabulary: Vocabulary, names: list[str]) -> str:
@@ -82,7 +82,7 @@ def _name(vocabulary: Vocabulary, names: list[str]) -> str:
 
 
 def _find_missing(names: list[str]) -> list[Fault]:
-    """Find the other half of a size or a position."""
+    """Return a fault for each missing half of a size or a position."""
     wanted = set(CANVAS_FIELDS)
     if not wanted.issuperset(names):
         wanted.update(POSITION_FIELDS)
@@ -96,16 +96,16 @@ def _find_missing(names: list[str]) -> list[Fault]:
 
 def _find_anchor_faults(vocabulary: Vocabulary, names: list[str]) -> list[Fault]:
     if vocabulary in ("margins", "percent"):
-        message = f"{_name(vocabulary, names)} say where the original lies; anchor cannot"
+        message = f"{_name(vocabulary, names)} already place the original; leave out anchor"
     elif any(name in POSITION_FIELDS for name in names):
-        message = "x, y and anchor exclude each other: both say where the original lies"
+        message = "x and y already place the original; leave out anchor"
     else:
         return []
     return [Fault("/anchor", "conflicting_fields", message)]
 
 
 def find_pointer(params: OutpaintParams) -> str:
-    """Give the pointer of what says how far, if one field does; else that of the whole body."""
+    """Return the pointer of the size parameter if there is one, else that of the whole body."""
     names = [name for found in _find_given(params).values() for name in found]
     return f"/{names[0]}" if len(names) == 1 else ""
 
@@ -114,24 +114,28 @@ def plan_geometry(params: OutpaintParams, size: tuple[int, int], max_pixels: int
     """Plan the canvas of an outpaint request.
 
     Args:
-        params: as asked, with one vocabulary.
+        params: as sent, with one vocabulary.
         size: width and height of the picture, upright.
         max_pixels: limit for the canvas.
 
     Raises:
-        NoChange: the canvas is the picture.
+        NoChange: the canvas has the size of the picture.
         ImageTooLarge: the canvas has too many pixels.
         InvalidField: it does not hold the whole picture, or one side is too long for the other.
     """
     geometry = _plan(params, size)
     canvas = (geometry.width, geometry.height)
     if canvas == size:
-        raise NoChange("the canvas would have the picture's own size; nothing would be painted")
+        raise NoChange(
+            "the canvas has the picture's size, so nothing would be painted; ask for a larger one"
+        )
     if canvas[0] * canvas[1] > max_pixels:
-        raise ImageTooLarge(f"the canvas would have more than {max_pixels} pixels")
+        raise ImageTooLarge(
+            f"the canvas would have more than {max_pixels} pixels; ask for a smaller one"
+        )
     if max(canvas) > MAX_ASPECT * min(canvas):
         limit = f"at most {MAX_ASPECT} times the shorter one"
-        raise InvalidField(f"the longer side of the canvas would have to be {limit}")
+        raise InvalidField(f"the longer side of the canvas must be {limit}")
     return geometry
 
 
@@ -154,17 +158,17 @@ def _plan(params: OutpaintParams, size: tuple[int, int]) -> Geometry:
 
 
 def _exact(value: float | None) -> Fraction:
-    """Give the number that was written, not the nearest binary one: 12.35 % of 1000 is 123.5."""
+    """Return the decimal number as written, so that 12.35 % of 1000 is 123.5."""
     return Fraction(str(value or 0))
 
 
 def _check_holds_original(
     params: OutpaintParams, canvas: tuple[int, int], size: tuple[int, int]
 ) -> None:
-    """Check that the original lies on the canvas with all its pixels.
+    """Check that all of the original lies on the canvas.
 
     Raises:
-        InvalidField: it does not; `faults` tells along which axes.
+        InvalidField: it does not; `faults` names the fields.
     """
     faults = []
     axes = zip(CANVAS_FIELDS, POSITION_FIELDS, canvas, size, strict=True)
@@ -174,17 +178,17 @@ def _check_holds_original(
             message = f"is less than the picture's {side} of {needed}; {NEVER_CROPS}"
             faults.append(Fault(f"/{side}", "invalid_field", message))
         elif position + needed > available:
-            message = f"may be at most {available - needed} there; {NEVER_CROPS}"
+            message = f"must be at most {available - needed} here; {NEVER_CROPS}"
             faults.append(Fault(f"/{corner}", "invalid_field", message))
     if faults:
         raise InvalidField(faults[0].message, faults=tuple(faults))
 
 
 def check_overlap(overlap: int, geometry: Geometry) -> None:
-    """Check that blending leaves some of the original untouched.
+    """Check that blending leaves some of the original unchanged.
 
     Args:
-        overlap: pixels inward from the edges at which the original is extended.
+        overlap: pixels inward from the edges where the original is extended.
         geometry: of the request.
 
     Raises:
@@ -192,4 +196,4 @@ def check_overlap(overlap: int, geometry: Geometry) -> None:
     """
     limit = find_longest_overlap(geometry)
     if overlap > limit:
-        raise InvalidField(f"must leave some of the original untouched: at most {limit} here")
+        raise InvalidField(f"must be at most {limit} here, to leave some of the original unchanged")

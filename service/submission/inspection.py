@@ -1,6 +1,6 @@
-"""What the checks of a request find out: every fault at once, or all that its job is made of.
+"""Inspects a request: returns every fault at once, or all that its job is made of.
 
-Knows no Flask, no broker, and of the store only where the pictures of this request lie.
+Knows neither the broker nor, of the store, more than where the pictures of this request are.
 """
 
 from __future__ import annotations
@@ -58,8 +58,8 @@ from service.submission.request import JobRequest
 
 PICTURE_SLOTS = 4
 """Pictures decoded at once. A 16-megapixel mask takes some 60 MB while it is measured, regions on
-such a picture some 30 MB, and its own transparency some 110 MB: of all that is asked of a picture,
-this alone has the API decode it whole."""
+such a picture some 30 MB, and its own transparency some 110 MB, because only then the API decodes
+the whole picture."""
 
 MAX_KEY_CHARACTERS = 255
 
@@ -69,13 +69,13 @@ class Inspected:
     """A request that passed every check.
 
     Attributes:
-        params: as asked, before defaults.
-        choice: what paints.
-        picture: the picture's file.
-        mask: what is to be repainted; `None` in outpainting.
-        source_mask: the file of where may be copied from.
+        params: as sent, before defaults.
+        choice: method and model.
+        picture: file of the picture.
+        mask: the pixels to repaint; `None` in outpainting.
+        source_mask: file of the source mask, white where pixels may be copied from.
         geometry: the canvas; `None` in inpainting.
-        warnings: what looks odd about the masks.
+        warnings: likely mistakes in the masks.
     """
 
     params: InpaintParams | OutpaintParams
@@ -96,7 +96,7 @@ class Inspected:
 
 @dataclass
 class _Findings:
-    """What the checks found out so far, and every fault on the way."""
+    """Results of the checks so far, and all faults."""
 
     faults: list[Fault] = field(default_factory=list)
     choice: Choice | None = None
@@ -108,7 +108,7 @@ class _Findings:
 
     @contextmanager
     def at(self, pointer: str) -> Iterator[None]:
-        """Note what is wrong with a field and go on, so that all faults are told at once."""
+        """Collect the fault that the block raises and go on, so that all are returned at once."""
         try:
             yield
         except PaintjobError as error:
@@ -129,7 +129,7 @@ class Inspector:
         """Check a request.
 
         Raises:
-            PaintjobError: it is refused; `faults` tells all that is wrong with it.
+            PaintjobError: it is refused; `faults` lists all that is wrong with it.
         """
         found = _Findings([*request.faults, *find_key_faults(request.idempotency_key)])
         with self._picture_slots:
@@ -153,12 +153,10 @@ class Inspector:
         )
 
     def redraw_mask(self, intake: Intake) -> None:
-        """Put in place of a mask that speaks by its transparency one that speaks by luminance.
-
-        What is transparent becomes white.
+        """Convert an alpha mask to a luminance mask; transparent pixels become white.
 
         Raises:
-            PaintjobError: the mask is broken, or has no transparency; there is then none.
+            PaintjobError: the mask is broken, or has no transparency; it is then dropped.
         """
         sent = intake.pictures.pop("mask")
         with self._picture_slots:
@@ -184,7 +182,7 @@ class Inspector:
                 found.source_mask, found.source_warnings = inspect_source_mask(file, size, limit)
 
     def _check_mask(self, request: JobRequest, found: _Findings, size: tuple[int, int]) -> None:
-        """Look at the mask, wherever it comes from; that it comes from one place is known."""
+        """Inspect the mask of any source; that there is exactly one was checked before."""
         pictures = request.intake.pictures
         known = request.params if isinstance(request.params, InpaintParams) else InpaintParams()
         polarity = known.mask_polarity or "white_repaints"
@@ -202,7 +200,7 @@ class Inspector:
             with found.at("/regions"):
                 found.mask = inspect_regions(known.regions, size=size, polarity=polarity)
         if request.params is None:
-            # Polarity and threshold are not known, so neither is whether the mask is empty or full.
+            # Without polarity and threshold it is unknown whether the mask is empty or full.
             unsure = (MaskEmpty.code, MaskFull.code)
             found.faults[:] = [fault for fault in found.faults if fault.code not in unsure]
 
@@ -227,7 +225,7 @@ class Inspector:
         if found.picture is not None:
             with found.at("/keep_metadata"):
                 check_format_holds_exif(found.picture.exif, params)
-        # Of an extension that is itself refused, the picture alone is judged: no canvas is less.
+        # If the canvas was refused, the picture is checked in its place: no canvas is smaller.
         if canvas is not None:
             with found.at("/num_images"):
                 check_painted_pixels(canvas, params.num_images or 1)
@@ -235,23 +233,23 @@ class Inspector:
                 check_format_holds(canvas, params.output_format or "png")
 
     def _check_webhook(self, params: InpaintParams | OutpaintParams, found: _Findings) -> None:
-        """Look at where a job's webhooks are to go, now; the courier looks again each time."""
+        """Check the address of webhooks now; the courier checks it again for each delivery."""
         if params.webhook_url is not None:
             with found.at("/webhook_url"):
                 check_url(params.webhook_url, self._settings.webhook_policy)
         elif params.webhook_events is not None:
-            message = "says what to tell webhook_url of, which is missing"
+            message = "needs webhook_url, which is missing"
             found.faults.append(Fault("/webhook_events", "invalid_field", message))
 
     def _check_geometry(
         self, params: OutpaintParams, size: tuple[int, int] | None, found: _Findings
     ) -> None:
-        """Look at how far a request reaches, and how far back into the picture.
+        """Check the size parameters and the overlap.
 
         Args:
-            params: as request.
-            size: width and height of the picture, upright, if there is one.
-            found: takes the geometry, if there is one.
+            params: as sent.
+            size: width and height of the picture, upright, if it is known.
+            found: receives the geometry.
         """
         vocabulary = find_vocabulary_faults(params)
         found.faults += vocabulary
@@ -265,18 +263,20 @@ class Inspector:
 
 
 def _find_unsupported_pictures(intake: Intake, choice: Choice | None) -> list[Fault]:
-    """Find every picture that the method cannot honor."""
+    """Return a fault for every picture that the method cannot use."""
     if choice is None:
         return []
     names = sorted(choice.unsupported_fields & set(intake.pictures))
     return [
-        Fault(f"/{name}", ParameterNotSupported.code, f"{choice.painter_of(name)} cannot honor it")
+        Fault(
+            f"/{name}", ParameterNotSupported.code, f"{choice.painter_of(name)} does not support it"
+        )
         for name in names
     ]
 
 
 def find_key_faults(key: str | None) -> list[Fault]:
-    """Find what is wrong with an idempotency key."""
+    """Check an idempotency key, and return its faults."""
     if key is None:
         return []
     if 0 < len(key) <= MAX_KEY_CHARACTERS and key.isascii() and key.isprintable():

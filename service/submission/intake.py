@@ -1,8 +1,8 @@
-"""Pictures of one request on their way to the blob store.
+"""Stages the pictures of one request on their way to the blob store.
 
-A small part stays in memory until the request has passed every check, so that most refusals cost no
-write; a large one is streamed to the store while it comes in, so that memory stays bounded. What is
-only planned leaves nothing in the store: its large parts wait in temporary files.
+A small picture stays in memory until the request has passed every check, so that most refusals cost
+no write; a large one is streamed to the store while it comes in, so that memory is bounded. A dry
+run leaves nothing in the store: its large pictures are in temporary files.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from service.contract.names import input_path
 from service.store.blobs import BlobStore, BlobWriter
 
 MEMORY_PART_BYTES = 256 * 1024
-"""Larger parts go to the store as they come; 160 threads may each hold two smaller ones."""
+"""Larger pictures are streamed to the store; 160 threads may each hold two smaller ones."""
 
 READ_BUFFER_BYTES = 1024 * 1024
 
@@ -28,27 +28,27 @@ class Intake:
     """The pictures of one request.
 
     Args:
-        job_id: the job they will belong to.
-        blobs: where they go.
+        owner_id: id of the job or upload that they will belong to.
+        blobs: where they are stored.
         begin_upload: called once, before the first byte is written to the store.
         max_part_bytes: limit for one picture.
-        keeps: whether pictures may go to the store; else they leave nothing there.
+        keeps: whether pictures may be written to the store; otherwise nothing is left there.
 
     Attributes:
-        pictures: what the caller sent, by the name of its field.
-        drawn: what was made of what the caller sent, by the name that the job has for it.
+        pictures: pictures that the caller sent, by name of the field.
+        drawn: pictures made from what the caller sent, by their name in the job.
     """
 
     def __init__(
         self,
-        job_id: str,
+        owner_id: str,
         blobs: BlobStore,
         begin_upload: Callable[[str], None],
         max_part_bytes: int,
         *,
         keeps: bool = True,
     ) -> None:
-        self.job_id = job_id
+        self.owner_id = owner_id
         self.blobs = blobs
         self.max_part_bytes = max_part_bytes
         self.keeps = keeps
@@ -58,16 +58,16 @@ class Intake:
         self._begin_upload = begin_upload
 
     def open_picture(self, name: str) -> PictureUpload:
-        """Begin a picture; the name is that of its field."""
+        """Begin a picture, named by its field."""
         self.pictures[name] = PictureUpload(self, name)
         return self.pictures[name]
 
     def drop_picture(self, name: str) -> None:
-        """Forget a picture that broke off; what lies in the store of it goes with the request."""
+        """Drop a picture that broke off; its part in the store is wiped with the request."""
         self.pictures.pop(name).close()
 
     def add_drawn(self, name: str, data: bytes) -> None:
-        """Take a picture that was made here, whole; no limit for what is sent applies to it.
+        """Add a whole picture that was made here; the limit for sent pictures does not apply.
 
         Raises:
             BrokerUnavailable, StoreUnavailable: it cannot be written.
@@ -78,11 +78,11 @@ class Intake:
         self.drawn[name] = picture
 
     def everything(self) -> Mapping[str, PictureUpload]:
-        """Give all pictures that the job will have, sent or drawn, by name."""
+        """Return all pictures that the job will have, sent or drawn, by name."""
         return self.pictures | self.drawn
 
     def save(self) -> None:
-        """Write what is still in memory.
+        """Write the pictures that are still in memory.
 
         Raises:
             BrokerUnavailable, StoreUnavailable: it cannot be written.
@@ -91,24 +91,24 @@ class Intake:
         if not held:
             return
         self.begin_write()
-        # A writer in pieces costs three times what one put does.
+        # Writing in pieces costs three times as much as one put.
         self.blobs.put_all({picture.path: bytes(picture.memory or b"") for picture in held})
         for picture in held:
             picture.memory = None
 
     def close(self) -> None:
-        """Drop temporary files."""
+        """Delete temporary files."""
         for picture in self.everything().values():
             picture.close()
 
     def begin_write(self) -> None:
-        """Have the broker wipe what is written from now on, unless the job is accepted.
+        """Register what is written from now on to be wiped unless the job is accepted.
 
         Raises:
-            BrokerUnavailable: it does not answer, so nothing may be written.
+            BrokerUnavailable: the broker does not answer, so nothing may be written.
         """
         if not self.has_written:
-            self._begin_upload(self.job_id)
+            self._begin_upload(self.owner_id)
             self.has_written = True
 
 
@@ -116,12 +116,12 @@ class PictureUpload:
     """One picture: written in pieces, then read for checks, then saved by its intake.
 
     Attributes:
-        memory: what has been written, until it goes to the store.
+        memory: the bytes so far, until they go to the store.
     """
 
     def __init__(self, intake: Intake, name: str, max_bytes: int | None = None) -> None:
         self.name = name
-        self.path = input_path(intake.job_id, name)
+        self.path = input_path(intake.owner_id, name)
         self.bytes = 0
         self._intake = intake
         self._max_bytes = intake.max_part_bytes if max_bytes is None else max_bytes
@@ -132,11 +132,11 @@ class PictureUpload:
 
     @property
     def sha256(self) -> str:
-        """Hex digest of what has been written."""
+        """Hex digest of the bytes so far."""
         return self._digest.hexdigest()
 
     def write(self, data: bytes) -> None:
-        """Take a piece.
+        """Add a piece.
 
         Raises:
             BodyTooLarge: the picture is larger than the limit.
@@ -144,7 +144,9 @@ class PictureUpload:
         """
         self.bytes += len(data)
         if self.bytes > self._max_bytes:
-            raise BodyTooLarge(f"{self.name} is larger than {self._max_bytes} bytes")
+            raise BodyTooLarge(
+                f"{self.name} is larger than {self._max_bytes} bytes; send a smaller file"
+            )
         self._digest.update(data)
         if self.memory is not None:
             self.memory += data
@@ -154,10 +156,10 @@ class PictureUpload:
             self._writer.write(data)
 
     def finish(self) -> None:
-        """Take it that all pieces are there.
+        """End the picture: all pieces were written.
 
         Raises:
-            StoreUnavailable: the store does not take the picture.
+            StoreUnavailable: the store refuses the picture.
         """
         if self._writer is not None:
             self._writer.close()
@@ -173,12 +175,12 @@ class PictureUpload:
         return io.BufferedReader(reader, READ_BUFFER_BYTES)
 
     def close(self) -> None:
-        """Drop the temporary file, if there is one."""
+        """Delete the temporary file, if there is one."""
         if self._temporary is not None:
             self._temporary.drop()
 
     def _spill(self, memory: bytearray) -> None:
-        """Go on in the store, or in a temporary file."""
+        """Move the picture to the store, or to a temporary file."""
         if self._intake.keeps:
             self._intake.begin_write()
             self._writer = self._intake.blobs.open_writer(self.path)
@@ -189,10 +191,10 @@ class PictureUpload:
 
 
 class _TemporaryFile:
-    """A file without a name, which the system takes back at the latest when the process ends.
+    """A file without a name, which is deleted at the latest when the process ends.
 
     Raises:
-        StoreUnavailable: there is no room for it.
+        StoreUnavailable: there is no space for it.
     """
 
     def __init__(self) -> None:
@@ -200,19 +202,19 @@ class _TemporaryFile:
             # It lives as long as its intake, which closes it.
             self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115
         except OSError as error:
-            raise StoreUnavailable("there is no room for temporary files") from error
+            raise StoreUnavailable("there is no space for temporary files") from error
 
     def write(self, data: bytes) -> None:
-        """Take a piece."""
+        """Write a piece."""
         try:
             view = memoryview(data)
             while view:
                 view = view[self._file.write(view) :]
         except OSError as error:
-            raise StoreUnavailable("there is no room for temporary files") from error
+            raise StoreUnavailable("there is no space for temporary files") from error
 
     def close(self) -> None:
-        """Do nothing: it is yet to be read."""
+        """Do nothing: the file will be read."""
 
     def open(self) -> BinaryIO:
         """Open it for reading from its start; one reader at a time."""
@@ -221,7 +223,7 @@ class _TemporaryFile:
         return reader
 
     def drop(self) -> None:
-        """Give it back."""
+        """Delete it."""
         self._file.close()
 
 
@@ -255,7 +257,7 @@ class _BlobReader(io.RawIOBase):
         try:
             data = b"".join(self._blobs.stream(self._path, self._position, end))
         except FileNotFoundError as error:
-            raise StoreUnavailable("an upload was lost") from error
+            raise StoreUnavailable("a picture of the request was lost; send it again") from error
         buffer[: len(data)] = data
         self._position += len(data)
         return len(data)

@@ -1,4 +1,4 @@
-"""How a result is to be written: which formats there are here, and what each can hold. No Flask."""
+"""Checks the format of a result: which ones this deployment writes, and what each can hold."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from service.pictures.exif_stripping import strip_exif
 
 
 def list_output_formats() -> tuple[OutputFormat, ...]:
-    """Give the formats that results can have here: not every Pillow is built with AVIF."""
+    """Return the formats that results can have here: not every Pillow is built with AVIF."""
     return ("png", "jpeg", "webp", "avif") if features.check("avif") else ("png", "jpeg", "webp")
 
 
 def find_format_faults(params: InpaintParams | OutpaintParams) -> list[Fault]:
-    """Find what is wrong with how the result is to be written."""
+    """Check the parameters of the output format, and return the faults."""
     faults = []
     output_format, formats = params.output_format or "png", list_output_formats()
     if output_format not in formats:
@@ -32,11 +32,11 @@ def find_format_faults(params: InpaintParams | OutpaintParams) -> list[Fault]:
         faults.append(Fault("/output_format", "invalid_field", message, formats))
     if params.output_lossless is not None and output_format != "webp":
         always = "always" if output_format == "png" else "never"
-        message = f"{output_format} is {always} lossless; only webp can be told"
+        message = f"{output_format} is {always} lossless; only webp takes output_lossless"
         faults.append(Fault("/output_lossless", "conflicting_fields", message))
     if params.output_quality is not None:
         if output_format not in LOSSY_FORMATS:
-            message = f"{output_format} is lossless; output_quality goes with jpeg, webp and avif"
+            message = f"{output_format} is lossless; only jpeg, webp and avif take output_quality"
             faults.append(Fault("/output_quality", "conflicting_fields", message))
         elif output_format == "webp" and params.output_lossless:
             message = "output_quality and output_lossless exclude each other"
@@ -52,15 +52,17 @@ def check_format_holds(canvas: tuple[int, int], output_format: OutputFormat) -> 
     """
     limit = LONGEST_SIDES[output_format]
     if max(canvas) > limit:
-        raise InvalidField(f"{output_format} holds at most {limit} pixels a side; choose another")
+        raise InvalidField(
+            f"{output_format} can have at most {limit} pixels a side; choose another format"
+        )
 
 
 def check_format_holds_exif(exif: bytes | None, params: InpaintParams | OutpaintParams) -> None:
-    """Check that a format can hold what is left of a picture's EXIF, if that is to be kept.
+    """Check that a format can hold the stripped EXIF of a picture, if it is to be kept.
 
     Args:
-        exif: as it came.
-        params: as asked.
+        exif: as sent.
+        params: as sent.
 
     Raises:
         InvalidField: it cannot.
@@ -68,12 +70,12 @@ def check_format_holds_exif(exif: bytes | None, params: InpaintParams | Outpaint
     if exif is None or not params.keep_metadata or params.output_format != "jpeg":
         return
     if len(strip_exif(exif) or b"") > MAX_JPEG_EXIF_BYTES:
-        limit = f"jpeg holds at most {MAX_JPEG_EXIF_BYTES} bytes of EXIF"
+        limit = f"jpeg can have at most {MAX_JPEG_EXIF_BYTES} bytes of EXIF"
         raise InvalidField(f"{limit}, and the picture has more; choose another format")
 
 
 def format_defaults(params: InpaintParams | OutpaintParams) -> dict[str, Any]:
-    """Give what is told of the format where the caller says nothing."""
+    """Return the defaults of the output format."""
     values: dict[str, Any] = {}
     if not is_lossless(params.output_format or "png", params.output_lossless or False):
         values["output_quality"] = DEFAULT_QUALITY

@@ -1,6 +1,6 @@
-"""Pictures that requests name by URL: fetched while the request waits, a bounded number at once.
+"""Fetches pictures that requests name by URL, while the request waits, a few at a time.
 
-Source: the guard is that of webhooks, `service.outbound`; the list of hosts comes on top.
+Addresses are guarded as those of webhooks are, by `service.outbound`, and by the list of hosts.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ from service.outbound.urls import parse_url
 from service.pictures.headers import MAGIC_BYTES, is_picture
 
 THREADS_PER_SLOT = 4
-"""Of all threads a quarter may be fetching, and half of these from one host."""
+"""A quarter of all threads may fetch at once, and half of these from one host."""
 
 BATCH_FETCH_SECONDS = 300.0
-"""What all pictures of a batch may take together: its client waits, and so does a thread."""
+"""Limit for all pictures of a batch together, for which a client and a thread wait."""
 
 _TRANSIENT = frozenset({408, 425, 429})
 
@@ -51,27 +51,30 @@ class PictureUrls:
 
     @property
     def is_open(self) -> bool:
-        """Whether pictures may be named by URL at all."""
+        """True if the operator allows any host."""
         return bool(self._hosts)
 
     def read(self, text: str) -> Iterator[bytes]:
-        """Give the bytes of a picture while they come in.
+        """Yield the bytes of a picture as they arrive.
 
         Raises:
-            InvalidField: the URL breaks a rule, or leads to where callers may not reach.
-            ImageNotServed, ImageUnreachable, UnsupportedMediaType, BodyTooLarge: it cannot be had.
-            TooManyWaiters: too many are being fetched.
+            InvalidField: the URL breaks a rule, or leads to an address that is not allowed.
+            ImageNotServed, ImageUnreachable, UnsupportedMediaType, BodyTooLarge: the host does not
+                send a picture that is taken.
+            TooManyWaiters: too many pictures are being fetched.
         """
         return self._read(text, time.monotonic(), self._settings.image_url_timeout_seconds)
 
     def open_budget(self) -> Callable[[str], Iterator[bytes]]:
-        """Give a `read` for a batch: it waits for its turn, and all its calls share a time."""
+        """Return a `read` for a batch, which waits for a slot; all calls share one time limit."""
         end = time.monotonic() + BATCH_FETCH_SECONDS
 
         def read(text: str) -> Iterator[bytes]:
             left = end - time.monotonic()
             if left <= 0:
-                raise ImageUnreachable("the time for the pictures of this batch is over")
+                raise ImageUnreachable(
+                    f"fetching the pictures of this batch took over {BATCH_FETCH_SECONDS:g} seconds"
+                )
             return self._read(text, end, min(left, self._settings.image_url_timeout_seconds))
 
         return read
@@ -79,7 +82,7 @@ class PictureUrls:
     def _read(self, text: str, patient_until: float, seconds: float) -> Iterator[bytes]:
         url = parse_url(text, self._settings.image_url_policy)
         if not self._hosts.allows(url):
-            raise InvalidField("must name a host that the operator allows pictures from")
+            raise InvalidField("must name a host from which the operator allows pictures")
         return self._fetch(url, patient_until, seconds)
 
     def _fetch(self, url: httpx2.URL, patient_until: float, seconds: float) -> Iterator[bytes]:
@@ -94,7 +97,7 @@ class PictureUrls:
                 code = error.code
                 raise
             finally:
-                # Of the URL the host alone: paths and queries hold secrets.
+                # Only the host: path and query may hold secrets.
                 took = round(time.monotonic() - started, 3)
                 log.info("picture_fetched", host=url.host, outcome=code, seconds=took)
 
@@ -113,10 +116,10 @@ class PictureUrls:
 
 
 class _Slots:
-    """Places for those who fetch: so many in all, and half of them for any one host.
+    """Slots for fetching: a number in all, and half of them for any one host.
 
     Args:
-        most: places.
+        most: number of slots.
     """
 
     def __init__(self, most: int) -> None:
@@ -127,19 +130,21 @@ class _Slots:
 
     @contextmanager
     def hold(self, host: str, patient_until: float) -> Iterator[None]:
-        """Hold a place while the block runs.
+        """Hold a slot while the block runs.
 
         Args:
-            host: what is fetched from.
-            patient_until: when to give up waiting for one, by `time.monotonic`.
+            host: of the URL.
+            patient_until: when to stop waiting for a slot, by `time.monotonic`.
 
         Raises:
-            TooManyWaiters: none became free in time.
+            TooManyWaiters: no slot became free in time.
         """
         with self._changed:
             patience = patient_until - time.monotonic()
             if not self._changed.wait_for(lambda: self._is_free(host), max(0.0, patience)):
-                detail = "too many pictures are being fetched; sent along they need no fetching"
+                detail = (
+                    "too many pictures are being fetched; try again, or send the picture itself"
+                )
                 raise TooManyWaiters(detail, retry_after_seconds=2)
             self._held[host] += 1
         try:
@@ -163,24 +168,28 @@ def _build_headers() -> Headers:
 
 
 def _check_answer(answer: httpcore2.Response, max_bytes: int) -> None:
-    """Judge an answer by its head."""
+    """Check the status and headers of an answer."""
     status = answer.status
     headers = {name.lower(): value for name, value in answer.headers}
     if 300 <= status < 400:
-        raise ImageNotServed("the host redirects, which is not followed; name where it leads to")
+        raise ImageNotServed(
+            "the host redirects, which is not followed; send the URL that it redirects to"
+        )
     if status in _TRANSIENT or status >= 500:
         raise ImageUnreachable(f"the host answered {status}")
     if status != 200:
         raise ImageNotServed(f"the host answered {status}")
     if headers.get(b"content-encoding", b"identity").lower() != b"identity":
-        raise ImageNotServed("the host sends the picture compressed though it was asked not to")
+        raise ImageNotServed(
+            "the host sends the picture with a Content-Encoding that was not asked for"
+        )
     length = headers.get(b"content-length", b"")
     if length.isdigit() and int(length) > max_bytes:
         raise _too_large(max_bytes)
 
 
 def _check_pieces(pieces: Iterator[bytes], max_bytes: int) -> Iterator[bytes]:
-    """Pass a body on, judged by its first bytes, and counted."""
+    """Yield a body, after checking its first bytes, and count it."""
     start, count = b"", 0
     for piece in pieces:
         count += len(piece)
@@ -199,7 +208,7 @@ def _check_pieces(pieces: Iterator[bytes], max_bytes: int) -> Iterator[bytes]:
 
 def _check_type(start: bytes) -> None:
     if not is_picture(start):
-        raise UnsupportedMediaType("the URL must lead to a PNG, JPEG or WebP, judged by content")
+        raise UnsupportedMediaType("the URL must lead to a PNG, JPEG or WebP by its content")
 
 
 def _too_large(max_bytes: int) -> BodyTooLarge:
@@ -207,9 +216,9 @@ def _too_large(max_bytes: int) -> BodyTooLarge:
 
 
 _REASONS = {
-    "unresolvable": "the host of the URL has no address",
+    "unresolvable": "the host of the URL has no address in DNS",
     "timeout": "the host did not send the picture in time",
-    "invalid_answer": "what the host sent is no whole answer",
+    "invalid_answer": "the host's answer is not valid HTTP, or was cut short",
     "tls_failed": "the certificate of the host is not trusted",
     "unreachable": "the host does not answer",
 }
@@ -217,7 +226,7 @@ _REASONS = {
 
 @contextmanager
 def _translating() -> Iterator[None]:
-    """Tell in the caller's words why an exchange failed."""
+    """Translate a failed exchange into an error for the caller."""
     try:
         yield
     except ExchangeFailed as error:

@@ -1,4 +1,4 @@
-"""What a request comes to: method, model, effective parameters, cost. No Flask, no store."""
+"""Plans a job: method, model, effective parameters, cost. Knows neither pictures nor the store."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ MIN_COST = 0.1
 DEFAULT_FINISH_SECONDS = 3600
 DEFAULT_TTL_SECONDS = 86_400
 NO_STORE_TTL_SECONDS = 600
-"""How long a result that is handed out once waits for that."""
+"""Life of a result with no_store, which is deleted when it is fetched."""
 
 MAX_NO_STORE_TTL_SECONDS = 3600
 DEFAULTS: Mapping[str, str | int] = {
@@ -47,19 +47,19 @@ DEFAULTS: Mapping[str, str | int] = {
     "mirror_style": "guided",
     "overlap": 0,
 }
-"""What a method takes that can honor the parameter."""
+"""Defaults of methods that support the parameter."""
 
 
 @dataclass(frozen=True)
 class Choice:
-    """What paints: a method, and its model if it needs one."""
+    """The method that paints, and its model if it needs one."""
 
     method: MethodInfo
     model: ModelEntry | None
 
     @property
     def queue(self) -> str:
-        """The queue whose workers serve it."""
+        """Queue of the workers that serve it."""
         return gpu_queue(self.model.group) if self.model else CPU_QUEUE
 
     @property
@@ -69,7 +69,7 @@ class Choice:
         return self.method.unsupported_fields | of_model
 
     def painter_of(self, field: str) -> str:
-        """Say what cannot honor a parameter: the method, or only this model of it."""
+        """Name what does not support a parameter: the method, or only this model."""
         if self.model is None or field in self.method.unsupported_fields:
             return f"method {self.method.name}"
         return f"model {self.model.name}"
@@ -78,11 +78,11 @@ class Choice:
 def choose(
     operation: Operation, params: InpaintParams | OutpaintParams, catalogue: Catalogue
 ) -> Choice:
-    """Choose what paints. `auto` follows configuration only, never what happens to be online.
+    """Choose method and model. `auto` follows configuration, not which workers are online.
 
     Raises:
         MethodUnavailable: the operation has no such method.
-        ModelRequired: what is asked needs a model, and none is configured or named.
+        ModelRequired: the request needs a model, and none is configured or named.
         ModelUnavailable: the model named is not configured.
     """
     name: str = params.method or "auto"
@@ -90,7 +90,7 @@ def choose(
         name = _resolve_auto(operation, params, catalogue)
     method = find_method(operation, name)
     if method is None:
-        raise MethodUnavailable(f"{operation} has no such method")
+        raise MethodUnavailable(f"{operation} has no such method; GET /methods lists them")
     return Choice(method, _choose_model(params.model, catalogue) if method.needs_model else None)
 
 
@@ -102,7 +102,7 @@ def _resolve_auto(
     asked = [name for name in sorted(GENERATE_FIELDS) if getattr(params, name) is not None]
     if not asked:
         return BEST_WEIGHT_FREE[operation]
-    message = f"only a model can honor it. {_how_to_name_one(catalogue)}"
+    message = f"only a model supports it. {_how_to_name_one(catalogue)}"
     faults = [Fault(f"/{name}", ModelRequired.code, message) for name in asked]
     raise ModelRequired(message, faults=tuple(faults))
 
@@ -139,7 +139,7 @@ def _how_to_add(name: str, catalogue: Catalogue) -> str:
 
 
 def _model_fault(kind: type[PaintjobError], detail: str, catalogue: Catalogue) -> PaintjobError:
-    # Among faults of other fields only its own message is told: that must say what to do.
+    # Beside faults of other fields only its own message is shown, which must say what to do.
     names = tuple(entry.name for entry in catalogue.models)
     return kind(detail, faults=(Fault("/model", kind.code, detail, names),))
 
@@ -154,40 +154,42 @@ def _how_to_name_one(catalogue: Catalogue) -> str:
 
 
 def find_unsupported(params: InpaintParams | OutpaintParams, choice: Choice) -> list[Fault]:
-    """Find every parameter that cannot be honored by what paints: they are refused."""
+    """Return a fault for every parameter that method or model does not support."""
     method, code = choice.method, "parameter_not_supported"
     faults = [
-        Fault(f"/{name}", code, f"{choice.painter_of(name)} cannot honor it")
+        Fault(f"/{name}", code, f"{choice.painter_of(name)} does not support it")
         for name in sorted(choice.unsupported_fields)
         if getattr(params, name, None) is not None
     ]
     is_exact = isinstance(params, OutpaintParams) and params.mirror_style == "exact"
     if (params.num_images or 1) > 1 and (is_exact or not method.variants):
-        message = f"method {method.name} paints the same picture every time; only 1 makes sense"
+        message = f"method {method.name} paints the same picture every time; it must be 1"
         faults.append(Fault("/num_images", code, message))
     return faults
 
 
 def find_mask_faults(params: InpaintParams) -> list[Fault]:
-    """Find what is said of a mask that cannot mean anything for its source."""
+    """Return a fault for each mask parameter that has no effect with the mask's source."""
     found = []
     if params.regions is not None and params.mask_threshold is not None:
-        message = "regions have no shades that a threshold could divide"
+        message = "has no effect on regions, which have no luminance; leave it out"
         found.append(Fault("/mask_threshold", "conflicting_fields", message))
     if params.mask_source == "alpha" and params.feather:
-        message = "what was there is transparent: fading into it would leave a transparent rim"
+        message = (
+            "must be 0 with mask_source alpha: fading into transparent pixels would leave a rim"
+        )
         found.append(Fault("/feather", "conflicting_fields", message))
     return found
 
 
 def find_retention_faults(params: InpaintParams | OutpaintParams) -> list[Fault]:
-    """Find what does not go with a result that is handed out once."""
+    """Return a fault for each parameter that contradicts `no_store`."""
     found = []
     if params.no_store and (params.num_images or 1) > 1:
-        message = "no_store hands out one picture and wipes the job; ask for one"
+        message = "must be 1 with no_store, which deletes the job with the first download"
         found.append(Fault("/num_images", "conflicting_fields", message))
     if params.no_store and (params.ttl_seconds or 0) > MAX_NO_STORE_TTL_SECONDS:
-        message = f"with no_store at most {MAX_NO_STORE_TTL_SECONDS}"
+        message = f"must be at most {MAX_NO_STORE_TTL_SECONDS} with no_store"
         found.append(Fault("/ttl_seconds", "conflicting_fields", message))
     return found
 
@@ -195,7 +197,7 @@ def find_retention_faults(params: InpaintParams | OutpaintParams) -> list[Fault]
 def fill_defaults(
     params: InpaintParams | OutpaintParams, choice: Choice
 ) -> InpaintParams | OutpaintParams:
-    """Give the effective parameters: defaults in, seed drawn, what cannot be honored left null."""
+    """Return the effective parameters: with defaults and a seed, null where not supported."""
     values: dict[str, Any] = {
         "method": choice.method.name,
         "num_images": 1,
@@ -236,7 +238,7 @@ def _model_defaults(model: ModelEntry) -> dict[str, Any]:
 
 def _operation_defaults(params: InpaintParams | OutpaintParams) -> dict[str, Any]:
     if isinstance(params, InpaintParams):
-        # Regions may be as large as a picture; what they come to is the mask, which is kept.
+        # Regions may be as large as a picture; the mask drawn from them is kept instead.
         values = {"mask_polarity": "white_repaints", "grow": 0, "feather": 0, "regions": None}
         threshold = {} if params.regions is not None else {"mask_threshold": DEFAULT_THRESHOLD}
         return values | threshold
@@ -247,14 +249,14 @@ def _operation_defaults(params: InpaintParams | OutpaintParams) -> dict[str, Any
 
 
 def check_painted_pixels(canvas: tuple[int, int], num_images: int) -> None:
-    """Check that a request does not ask for too much at once.
+    """Check that a request does not ask for too many pixels.
 
     Raises:
         ImageTooLarge: canvas times `num_images` passes the limit.
     """
     if canvas[0] * canvas[1] * num_images > MAX_PAINTED_PIXELS:
         raise ImageTooLarge(
-            f"canvas times num_images may come to {MAX_PAINTED_PIXELS} pixels; ask for fewer images"
+            f"canvas times num_images is above {MAX_PAINTED_PIXELS} pixels; ask for fewer images"
         )
 
 
@@ -264,7 +266,7 @@ def call_key(
     choice: Choice,
     canvas: tuple[int, int],
 ) -> str:
-    """Give the key that jobs share which one engine call can paint together; empty for none."""
+    """Return the key that jobs share if one engine call can paint them; empty for none."""
     if choice.model is None or params.deterministic:
         return ""
     parts = (
@@ -279,5 +281,5 @@ def call_key(
 
 
 def cost(canvas: tuple[int, int], num_images: int) -> float:
-    """Give what a claim charges its tenant: output megapixels, at least 0.1."""
+    """Return what a claim charges its tenant: output megapixels, at least 0.1."""
     return max(MIN_COST, canvas[0] * canvas[1] * num_images / 1_000_000)

@@ -1,7 +1,7 @@
-"""The use case behind `POST /inpaint` and `POST /outpaint`: check, store, write the record, ring.
+"""The use case behind `POST /inpaint` and `POST /outpaint`: check, store, submit, notify workers.
 
-Knows no Flask. Every fault of a request is told at once, and nothing is kept of a refused one, nor
-of one that is only planned.
+All faults of a request are returned at once. Nothing is kept of a refused request, nor of a dry
+run.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from service.store import (
 )
 from service.store.blobs import BlobStore
 from service.store.wakeups import Wakeups
-from service.submission.admission import Gate
+from service.submission.admission import Admission
 from service.submission.inspection import Inspected, Inspector
 from service.submission.intake import Intake, PictureUpload
 from service.submission.planning import call_key, cost, fill_defaults
@@ -42,7 +42,7 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True)
 class Accepted:
-    """The job that a request led to, whether it was there before, and what is used of limits."""
+    """The job of a request, whether its key had led to it before, and the usage of limits."""
 
     view: JobView
     replayed: bool
@@ -51,7 +51,7 @@ class Accepted:
 
 @dataclass(frozen=True)
 class Planned:
-    """The job that a request would become, without a seed, and its results' width and height."""
+    """The job that a request would become, without a seed, and width and height of its results."""
 
     spec: JobSpec
     canvas: tuple[int, int]
@@ -67,30 +67,30 @@ class Submitter:
         store: JobStore,
         blobs: BlobStore,
         wakeups: Wakeups,
-        gate: Gate,
+        admission: Admission,
     ) -> None:
         self._settings = settings
         self._inspector = Inspector(settings, catalogue)
         self._store = store
         self._blobs = blobs
         self._wakeups = wakeups
-        self._gate = gate
+        self._admission = admission
 
     @contextmanager
     def open_intake(self, *, keeps: bool = True) -> Iterator[Intake]:
-        """Open a place for the pictures of one request; if the block raises, they are wiped.
+        """Open an intake for the pictures of one request; if the block raises, they are wiped.
 
         Args:
-            keeps: whether the request is to be submitted; one that is planned leaves nothing.
+            keeps: whether the request will be submitted; a dry run leaves nothing.
 
         Raises:
-            BrokerFull, StoreUnavailable: there is no room for another job.
+            BrokerFull, StoreUnavailable: there is no space for another job.
             BrokerUnavailable: Redis does not answer.
         """
         if keeps:
-            self._gate.check()
+            self._admission.check()
         limit = self._settings.max_part_bytes
-        # Not connected before it is needed: a plan needs neither broker nor store.
+        # Not connected before it is needed: a dry run needs neither broker nor store.
         begin = self._store.jobs.begin_upload
         intake = Intake(new_job_id(), self._blobs, begin, limit, keeps=keeps)
         try:
@@ -102,18 +102,18 @@ class Submitter:
             intake.close()
 
     def redraw_mask(self, intake: Intake) -> None:
-        """Put in place of a mask that speaks by its transparency one that speaks by luminance.
+        """Convert an alpha mask to a luminance mask; transparent pixels become white.
 
         Raises:
-            PaintjobError: the mask is broken, or has no transparency; there is then none.
+            PaintjobError: the mask is broken, or has no transparency; it is then dropped.
         """
         self._inspector.redraw_mask(intake)
 
     def plan(self, request: JobRequest) -> Planned:
-        """Give what a request would become; nothing is kept, and no seed is drawn.
+        """Return the job that a request would become; nothing is kept, and no seed is drawn.
 
         Raises:
-            PaintjobError: the request is refused; `faults` tells all that is wrong with it.
+            PaintjobError: the request is refused; `faults` lists all that is wrong with it.
         """
         inspected = self._inspector.inspect(self._check_signing(request))
         spec = _build_spec(request, inspected)
@@ -121,30 +121,30 @@ class Submitter:
         return Planned(spec.model_copy(update={"params": params}), inspected.canvas)
 
     def submit(self, request: JobRequest) -> Accepted:
-        """Accept a request, or give the job that its idempotency key belongs to.
+        """Accept a request, or return the job that its idempotency key belongs to.
 
         Raises:
-            PaintjobError: the request is refused; `faults` tells all that is wrong with it.
+            PaintjobError: the request is refused; `faults` lists all that is wrong with it.
         """
         inspected = self._inspector.inspect(self._check_signing(request))
         if inspected.mask is not None and inspected.mask.drawn is not None:
             request.intake.add_drawn("mask", inspected.mask.drawn)
         spec = _build_spec(request, inspected)
         if request.idempotency_key is None:
-            # A known key leads to its job however full the queue is, which the script alone knows.
-            self._gate.check_queue(spec.queue)
+            # A known key leads to its job however full the queue is; only the script knows keys.
+            self._admission.check_queue(spec.queue)
         request.intake.save()
         idempotency = self._idempotency(request)
         submitted = try_twice(lambda: self._submit(spec, request, idempotency))
         if submitted.replayed:
             self._abandon(request.intake)
         else:
-            self._ring(spec.queue)
+            self._notify(spec.queue)
         log.info("job_accepted", job_id=submitted.job_id, replayed=submitted.replayed)
         return Accepted(submitted.view, submitted.replayed, submitted.usage)
 
     def _check_signing(self, request: JobRequest) -> JobRequest:
-        """Note the fault of a webhook that nobody could sign."""
+        """Add a fault if the webhook could not be signed."""
         if request.params is None or request.params.webhook_url is None:
             return request
         if try_twice(lambda: self._store.signing_keys.has_any(request.sender.tenant)):
@@ -175,33 +175,33 @@ class Submitter:
             return None
         return Idempotency(request.idempotency_key, fingerprint(request))
 
-    def _ring(self, queue: str) -> None:
+    def _notify(self, queue: str) -> None:
         try:
             self._wakeups.notify(queue)
         except BrokerUnavailable:
-            # The job is accepted; the reaper finds within seconds that a delivery is missing.
-            log.warning("ring_failed", queue=queue)
+            # The job is accepted; within seconds the reaper finds that a wake-up is missing.
+            log.warning("wakeup_not_sent", queue=queue)
 
     def _abandon(self, intake: Intake) -> None:
         if not intake.has_written:
             return
         try:
-            self._store.jobs.abandon_upload(intake.job_id)
+            self._store.jobs.abandon_upload(intake.owner_id)
         except BrokerUnavailable:
             # The entry that was written before the first byte has them wiped within the hour.
-            log.warning("abandon_failed", job_id=intake.job_id)
+            log.warning("pictures_not_abandoned", job_id=intake.owner_id)
 
 
 def unsigned_fault() -> Fault:
-    """Give the fault of a webhook that nobody could sign."""
-    message = "nothing can be signed: the operator has made no webhook key for this tenant yet"
+    """Return the fault of a webhook that could not be signed."""
+    message = "cannot be signed: ask the operator to make a webhook key for your tenant"
     return Fault("/webhook_url", WebhookKeyRequired.code, message)
 
 
 def fingerprint(request: JobRequest) -> str:
-    """Give a digest of what was asked: tenant, parameters before defaults, files' digests.
+    """Return a digest of tenant, parameters before defaults, and digests of the files.
 
-    The bytes of the body will not do: a client draws another multipart boundary on every try.
+    Not of the body's bytes: a client draws another multipart boundary on every try.
     """
     params = request.params.model_dump(exclude_none=True) if request.params else {}
     files = {name: picture.sha256 for name, picture in request.intake.pictures.items()}
@@ -212,11 +212,11 @@ def fingerprint(request: JobRequest) -> str:
 
 
 def _build_spec(request: JobRequest, found: Inspected) -> JobSpec:
-    """Put the job together."""
+    """Build the specification of a job."""
     params, mask = fill_defaults(found.params, found.choice), found.mask
     pictures = request.intake.everything()
     return JobSpec(
-        job_id=request.intake.job_id,
+        job_id=request.intake.owner_id,
         tenant=request.sender.tenant,
         operation=request.operation,
         method=found.choice.method.name,
@@ -240,7 +240,7 @@ def _build_spec(request: JobRequest, found: Inspected) -> JobSpec:
 def _find_blob(
     pictures: Mapping[str, PictureUpload], name: str, info: PictureInfo | None
 ) -> BlobRef | None:
-    """Describe a picture that the job may lack, as a plan lacks the mask that it would draw."""
+    """Describe a picture; `None` if the job has none, or a dry run did not draw it."""
     if info is None or name not in pictures:
         return None
     return _describe_blob(pictures[name], info)

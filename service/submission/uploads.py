@@ -1,7 +1,7 @@
-"""Pictures that are handed in once and used by several jobs: `POST /uploads`.
+"""Pictures that are sent once and used by several jobs: `POST /uploads`.
 
-An upload's blob lies where that of a job of its id would, and is wiped as one of a job that was
-never submitted. A job that uses it gets a copy: no two share a blob.
+The blob of an upload is stored as a picture of a job with its id, and is wiped as one of a job that
+was never submitted. A job that uses it gets a copy: no two share a blob.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from service.submission.intake import Intake
 
 UPLOAD_LIFE = timedelta(days=1)
 WIPE_MARGIN = timedelta(hours=1)
-"""The blob outlives the name, so that what was found can be read."""
+"""The blob outlives the record, so that an upload that was found can be read."""
 
 _FILE = "file"
 
 
-class Shelf:
-    """Keeps uploads for their tenants."""
+class UploadStore:
+    """Keeps the uploads of tenants."""
 
     def __init__(self, settings: ServiceSettings, store: JobStore, blobs: BlobStore) -> None:
         self._settings = settings
@@ -36,7 +36,7 @@ class Shelf:
 
     @contextmanager
     def open_intake(self) -> Iterator[Intake]:
-        """Open a place for one picture; if the block raises, what was written is wiped."""
+        """Open an intake for one picture; if the block raises, what was written is wiped."""
         life = (UPLOAD_LIFE + WIPE_MARGIN).total_seconds()
         intake = Intake(
             new_upload_id(),
@@ -48,7 +48,7 @@ class Shelf:
             yield intake
         except BaseException:
             if intake.has_written:
-                self._store.jobs.abandon_upload(intake.job_id)
+                self._store.jobs.abandon_upload(intake.owner_id)
             raise
         finally:
             intake.close()
@@ -57,9 +57,9 @@ class Shelf:
         """Keep the picture of an intake.
 
         Raises:
-            UnsupportedMediaType, ImageUndecodable, ImageTooLarge: it is no picture that any job
-                would take.
-            BrokerUnavailable, StoreUnavailable: it cannot be kept.
+            UnsupportedMediaType, ImageUndecodable, ImageTooLarge: it is not a picture that a job
+                could use.
+            BrokerUnavailable, StoreUnavailable: it cannot be stored.
         """
         picture = intake.pictures[_FILE]
         with picture.open() as file:
@@ -67,7 +67,7 @@ class Shelf:
         check_pixels(header, self._settings.max_image_pixels)
         intake.save()
         upload = Upload(
-            upload_id=intake.job_id,
+            upload_id=intake.owner_id,
             tenant=tenant,
             path=picture.path,
             bytes=picture.bytes,
@@ -81,29 +81,29 @@ class Shelf:
         return upload
 
     def find(self, upload_id: str, tenant: str) -> Upload:
-        """Give what is known of an upload.
+        """Return the record of an upload.
 
         Raises:
-            NotFound: there is none, it has run out, or it is another tenant's.
+            NotFound: there is none, it has expired, or it is another tenant's.
         """
         found = self._store.uploads.find(upload_id, tenant) if is_upload_id(upload_id) else None
         if found is None:
-            raise NotFound("there is no such upload, or it has run out")
+            raise NotFound("there is no such upload, or it has expired")
         return found
 
     def read(self, upload_id: str, tenant: str) -> Iterator[bytes]:
-        """Give the bytes of an upload.
+        """Return the bytes of an upload.
 
         Raises:
-            ValueError: there is none; the text is fit for the caller.
+            ValueError: there is none; the text is for the caller.
         """
         try:
             return self._blobs.stream(self.find(upload_id, tenant).path)
         except (NotFound, FileNotFoundError):
-            raise ValueError("names no upload of yours; POST /uploads gives one") from None
+            raise ValueError("is not one of your uploads; POST /uploads makes one") from None
 
     def drop(self, upload_id: str, tenant: str) -> None:
-        """Forget an upload and have its blob wiped; jobs that used it have their own copies.
+        """Delete an upload and its blob; jobs that used it have their own copies.
 
         Raises:
             NotFound: there is none, or it is another tenant's.

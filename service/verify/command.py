@@ -1,6 +1,6 @@
-"""`paintjob verify`: check offline that every kept pixel of a result is the original's.
+"""`paintjob verify`: checks offline that a result kept every pixel that it had to keep.
 
-And tell what the result's file says of how it came to be.
+It also prints the provenance in the result's file.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from service.verify.comparison import (
     compare_outpainted,
 )
 from service.verify.job_document import (
-    Claims,
+    JobDocument,
     find_broken_signature,
     find_contradictions,
-    read_claims,
+    read_job_document,
 )
 from service.verify.provenance import Provenance, read_provenance
 
@@ -47,7 +47,7 @@ PictureFile = Annotated[Path, typer.Argument(help="The picture that was sent.", 
 ResultFile = Annotated[Path, typer.Argument(help="The picture that came back.", dir_okay=False)]
 MaskFile = Annotated[
     Path | None,
-    typer.Option(help="The effective mask, as links.mask gives it, or one that was not grown."),
+    typer.Option(help="The effective mask, from links.mask, or a mask sent without grow."),
 ]
 PolarityOption = Annotated[
     Polarity | None, typer.Option(help="Which end was repainted; white_repaints by default.")
@@ -56,17 +56,16 @@ Threshold = Annotated[
     int | None, typer.Option(min=1, max=255, help="Luminance of white; 128 by default.")
 ]
 Offset = Annotated[
-    int | None, typer.Option(min=0, help="Where the original lies on an outpainted result.")
+    int | None, typer.Option(min=0, help="Position of the original on an outpainted result.")
 ]
 Overlap = Annotated[
     int | None, typer.Option(min=0, help="Band inside each extended side that may differ.")
 ]
 JobFile = Annotated[
-    Path | None, typer.Option(help="The job's JSON: gives geometry, digests and claims to check.")
+    Path | None,
+    typer.Option(help="The job document (JSON): geometry, digests and proofs to check."),
 ]
-TrustFile = Annotated[
-    Path | None, typer.Option(help="Certificates (PEM) of whom to trust as signers by C2PA.")
-]
+TrustFile = Annotated[Path | None, typer.Option(help="Certificates (PEM) of trusted C2PA signers.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 
 
@@ -83,38 +82,38 @@ def verify(
     trust: TrustFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Check offline that every kept pixel of RESULT is ORIGINAL's, color and alpha.
+    """Check offline that every kept pixel of RESULT equals ORIGINAL's, color and alpha.
 
-    An inpainted result needs --mask, an outpainted one --left and --top, or else --job.
+    An inpainted result needs --mask, an outpainted one --left and --top, or --job.
 
-    Exit status 0: proven. 1: a pixel or a claim differs, or a signature does not hold. 2: they
-    cannot be compared, or nothing was to be kept.
+    Exit status 0: proven. 1: a pixel or a value of the job document differs, or a signature is not
+    valid. 2: the files cannot be compared, or nothing was kept.
     """
     reading = {"--mask-polarity": mask_polarity, "--mask-threshold": mask_threshold}
     placing = {"--left": left, "--top": top, "--overlap": overlap}
     _check_options(mask, job, reading, placing)
     try:
-        claims = None if job is None else read_claims(job.read_bytes())
+        document = None if job is None else read_job_document(job.read_bytes())
         before, after = original.read_bytes(), result.read_bytes()
         hole = None if mask is None else mask.read_bytes()
         if hole is None:
             given = Placement(left or 0, top or 0, overlap or 0)
-            found = compare_outpainted(before, after, _place(claims, given))
+            found = compare_outpainted(before, after, _place(document, given))
         else:
-            _check_is_inpainted(claims)
+            _check_is_inpainted(document)
             polarity: MaskPolarity = (
                 "black_repaints" if mask_polarity is Polarity.BLACK else "white_repaints"
             )
             threshold = mask_threshold or DEFAULT_THRESHOLD
             found = compare_inpainted(before, after, hole, polarity, threshold)
         files = {"image": before, "mask": hole, "output": after}
-        faults = [] if claims is None else find_contradictions(claims, found, files)
+        faults = [] if document is None else find_contradictions(document, found, files)
         origin = read_provenance(after, None if trust is None else _read_anchors(trust))
         if origin.manifest is not None:
             faults += find_broken_signature(origin.manifest, found, files)
     except (PaintjobError, OSError) as error:
-        _give_up(str(error), as_json)
-    _tell(found, faults, origin, as_json)
+        _exit_incomparable(str(error), as_json)
+    _print(found, faults, origin, as_json)
     raise typer.Exit(CHANGED if found.kept_pixels_changed or faults else PROVEN)
 
 
@@ -124,7 +123,7 @@ def _check_options(
     reading: Mapping[str, Polarity | int | None],
     placing: Mapping[str, int | None],
 ) -> None:
-    """Refuse options that do not go together.
+    """Check that the options go together.
 
     Raises:
         typer.BadParameter: they do not.
@@ -132,17 +131,17 @@ def _check_options(
     read = [name for name, value in reading.items() if value is not None]
     placed = [name for name, value in placing.items() if value is not None]
     if job is not None and (read or placed):
-        raise typer.BadParameter(f"--job says this already: {', '.join(read + placed)}")
+        raise typer.BadParameter(f"--job contains {', '.join(read + placed)}; leave them out")
     if mask is not None and placed:
-        raise typer.BadParameter(f"--mask is for inpainted results; not so {', '.join(placed)}")
+        raise typer.BadParameter(f"--mask is for inpainted results, not {', '.join(placed)}")
     if mask is None and read:
-        raise typer.BadParameter(f"without --mask there is no use for {', '.join(read)}")
+        raise typer.BadParameter(f"{', '.join(read)} can only be used with --mask")
     if mask is None and job is None and placed in ([], ["--overlap"]):
-        raise typer.BadParameter("say what was kept: --mask, --left and --top, or --job")
+        raise typer.BadParameter("give --mask, --left and --top, or --job, to say what was kept")
 
 
 def _read_anchors(file: Path) -> str:
-    """Read the certificates of whom to trust.
+    """Read the certificates of trusted signers.
 
     Raises:
         OSError: the file cannot be read.
@@ -150,40 +149,40 @@ def _read_anchors(file: Path) -> str:
     """
     text = file.read_bytes().decode(errors="replace")
     if "BEGIN CERTIFICATE" not in text:
-        raise InvalidField("--trust names a file without certificates in PEM")
+        raise InvalidField("the file of --trust contains no certificate in PEM")
     return text
 
 
-def _place(claims: Claims | None, given: Placement) -> Placement:
-    """Give where the original lies: by the job if there is one, else as given.
+def _place(document: JobDocument | None, given: Placement) -> Placement:
+    """Return where the original lies: by the job document if there is one, else as given.
 
     Raises:
-        InvalidField: the job has inpainted.
+        InvalidField: the job is an inpainting.
     """
-    if claims is None:
+    if document is None:
         return given
-    if claims.operation == "inpaint":
-        raise InvalidField("the job has inpainted: give its effective mask, from links.mask")
-    return claims.placement()
+    if document.operation == "inpaint":
+        raise InvalidField("the job is an inpainting: give its effective mask, from links.mask")
+    return document.placement()
 
 
-def _check_is_inpainted(claims: Claims | None) -> None:
-    """Refuse a mask for an outpainted result.
+def _check_is_inpainted(document: JobDocument | None) -> None:
+    """Check that a result compared by a mask is not of an outpainting.
 
     Raises:
-        InvalidField: the job has outpainted.
+        InvalidField: it is.
     """
-    if claims is not None and claims.operation == "outpaint":
-        raise InvalidField("the job has outpainted: its geometry says what was kept, not a mask")
+    if document is not None and document.operation == "outpaint":
+        raise InvalidField("the job is an outpainting: leave out --mask, its geometry is enough")
 
 
-def _tell(found: Comparison, faults: list[str], origin: Provenance, as_json: bool) -> None:
+def _print(found: Comparison, faults: list[str], origin: Provenance, as_json: bool) -> None:
     """Print what was found."""
     if as_json:
         proven = not found.kept_pixels_changed and not faults
-        told = {"contradictions": faults, "digital_source_type": origin.source_type}
+        further = {"contradictions": faults, "digital_source_type": origin.source_type}
         manifest = None if origin.manifest is None else _describe(origin.manifest)
-        typer.echo(json.dumps({"proven": proven, **asdict(found), **told, "manifest": manifest}))
+        typer.echo(json.dumps({"proven": proven, **asdict(found), **further, "manifest": manifest}))
         return
     typer.echo(f"kept pixels:         {found.kept_pixels}")
     if found.band_pixels:
@@ -191,40 +190,40 @@ def _tell(found: Comparison, faults: list[str], origin: Provenance, as_json: boo
     typer.echo(f"changed:             {found.kept_pixels_changed}")
     typer.echo(f"largest difference:  {found.max_difference}")
     if found.changed_box is not None:
-        typer.echo(f"they lie within:     {list(found.changed_box)}")
+        typer.echo(f"within the box:      {list(found.changed_box)}")
     if origin.source_type is not None:
         typer.echo(f"digital source type: {origin.source_type}")
     if origin.manifest is not None:
-        _tell_manifest(origin.manifest)
+        _print_manifest(origin.manifest)
     for note in found.notes:
         typer.echo(f"note:                {note}")
     for fault in faults:
         typer.echo(f"contradiction:       {fault}")
 
 
-def _tell_manifest(manifest: Manifest) -> None:
-    """Print what the result's manifest comes to."""
+def _print_manifest(manifest: Manifest) -> None:
+    """Print the checked manifest."""
     if manifest.state == "unread":
-        typer.echo("C2PA manifest:       there; reading it needs paintjob[provenance]")
+        typer.echo("C2PA manifest:       present; to read it, install paintjob[provenance]")
         return
     typer.echo(
-        f"C2PA manifest:       {manifest.state}, signed by {manifest.signer or 'nobody known'}"
+        f"C2PA manifest:       {manifest.state}, signed by {manifest.signer or 'an unknown signer'}"
     )
     if manifest.source_type is not None:
         typer.echo(f"signed source type:  {manifest.source_type}")
 
 
 def _describe(manifest: Manifest) -> dict[str, Any]:
-    """Give a manifest for machines."""
+    """Return a manifest as JSON."""
     proof = None if manifest.proof is None else manifest.proof.model_dump(exclude={"output_sha256"})
-    told = {"state": manifest.state, "signer": manifest.signer, "failures": manifest.failures}
-    return {**told, "digital_source_type": manifest.source_type, "proof": proof}
+    fields = {"state": manifest.state, "signer": manifest.signer, "failures": manifest.failures}
+    return {**fields, "digital_source_type": manifest.source_type, "proof": proof}
 
 
-def _give_up(reason: str, as_json: bool) -> NoReturn:
-    """Say why nothing can be compared."""
+def _exit_incomparable(reason: str, as_json: bool) -> NoReturn:
+    """Print why the files cannot be compared, and exit."""
     if as_json:
         typer.echo(json.dumps({"proven": None, "reason": reason}))
     else:
-        typer.echo(f"paintjob: cannot be compared: {reason}", err=True)
+        typer.echo(f"paintjob: the files cannot be compared: {reason}", err=True)
     raise typer.Exit(INCOMPARABLE)

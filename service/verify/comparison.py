@@ -1,8 +1,8 @@
-"""Whether kept pixels came back, told from two files by Pillow alone.
+"""Compares the kept pixels of an original with those of a result, with Pillow alone.
 
-How masks, headers and originals are read it shares with the service; decoding the result and
-comparing are its own: what a worker proves of its own work, this checks from outside. What shares
-nothing at all is the script in `docs/proof.md`.
+Reading masks, headers and originals is shared with the service. Decoding the result and comparing
+are not: this checks from outside what a worker proves of its own work. The script in
+`docs/proof.md` shares nothing at all.
 """
 
 from __future__ import annotations
@@ -30,11 +30,10 @@ from service.pictures.masks import DEFAULT_THRESHOLD, binarize
 _ANY_SIZE: Final = 2**31
 
 _FORMATS: Final = ("PNG", "JPEG", "WEBP", "AVIF")
-"""What results can be. Pillow knows more, and of some it gives a part or cut numbers."""
+"""Formats of results. Pillow reads more, of some only a part or numbers cut to 8 bits."""
 
 _AVIF_DEEP: Final = re.compile(rb"av1C\x81.[\x40-\x7f\xc0-\xff]", re.DOTALL)
 """A decoder's configuration of 10 or 12 bits. Source: AV1 Codec ISO Media File Format, 2.3.3."""
-
 
 BoxTuple = tuple[int, int, int, int]
 """Left, top, right, bottom; half-open pixels."""
@@ -42,19 +41,19 @@ BoxTuple = tuple[int, int, int, int]
 
 @dataclass(frozen=True)
 class Comparison:
-    """What a comparison of kept pixels comes to.
+    """The result of comparing kept pixels.
 
     Attributes:
-        kept_pixels: pixels that had to come back.
-        kept_pixels_changed: how many of them differ in any channel, color or alpha.
+        kept_pixels: number of pixels that had to be kept.
+        kept_pixels_changed: number of those that differ in any channel, color or alpha.
         max_difference: largest difference among them, 0..255.
         changed_box: left, top, right, bottom around those that differ, in the result's pixels;
-            `None` if none does.
+            `None` if none differs.
         width: of the result, upright.
         height: of the result, upright.
-        touched_box: box around all that did not have to come back, likewise; `None` if all had to.
-        band_pixels: pixels of the original that blending was allowed to touch.
-        notes: what the files say differently of equal numbers, which are all that is compared.
+        touched_box: box around all other pixels, likewise; `None` if there are none.
+        band_pixels: number of the original's pixels that blending was allowed to change.
+        notes: differences of profiles and color spaces, by which equal numbers mean other colors.
     """
 
     kept_pixels: int
@@ -122,11 +121,11 @@ def compare_inpainted(
 
 
 def compare_outpainted(original: bytes, result: bytes, placement: Placement) -> Comparison:
-    """Compare the original with where it lies on the result, less the band of overlap.
+    """Compare the original with its place on the result, without the band of overlap.
 
     Raises:
-        InvalidInput, UnsupportedMediaType: the files cannot be read, the original does not lie
-            inside the result, or the band leaves nothing of it.
+        InvalidInput, UnsupportedMediaType: the files cannot be read, the original is not inside
+            the result, or the band leaves nothing of it.
     """
     before, after = _read_original(original), _read_result(result)
     width, height = before.pixels.size
@@ -146,20 +145,20 @@ def compare_outpainted(original: bytes, result: bytes, placement: Placement) -> 
 def _compare(
     before: _Picture, after: _Picture, kept: Image.Image, corner: tuple[int, int]
 ) -> Comparison:
-    """Compare the original with where it lies on the result, where `kept` is 255.
+    """Compare the original with its place on the result, where `kept` is 255.
 
     Args:
         before: the original.
         after: the result.
-        kept: mode L, of the original's size; 255 where it had to come back.
+        kept: mode L, of the original's size; 255 where it had to be kept.
         corner: left and top of the original on the result.
 
     Raises:
-        InvalidField: nothing had to come back.
+        InvalidField: no pixel had to be kept.
     """
     kept_pixels = kept.histogram()[255]
     if not kept_pixels:
-        raise InvalidField("nothing was kept: there is no pixel to compare")
+        raise InvalidField("nothing was kept, so there is no pixel to compare")
     left, top = corner
     part = after.pixels.crop((left, top, left + kept.width, top + kept.height))
     channels = ImageChops.difference(before.pixels, part).split()
@@ -183,22 +182,22 @@ def _compare(
 
 
 def _find_notes(before: _Picture, after: _Picture) -> list[str]:
-    """Find where the files say of the same numbers that they are other colors."""
+    """Describe where profiles or color spaces of the files differ."""
     notes = []
     if after.profile is None and before.profile is not None:
         notes.append("the result lacks the original's color profile")
     elif after.profile != before.profile:
-        notes.append("the result has a color profile that the original has not")
-    told, tells = dict(before.color_space), dict(after.color_space)
-    kinds = sorted(kind for kind in told.keys() | tells if told.get(kind) != tells.get(kind))
+        notes.append("the result has another color profile than the original")
+    ours, theirs = dict(before.color_space), dict(after.color_space)
+    kinds = sorted(kind for kind in ours.keys() | theirs if ours.get(kind) != theirs.get(kind))
     if kinds:
         names = ", ".join(kind.decode() for kind in kinds)
-        notes.append(f"the result and the original say different things of their colors by {names}")
+        notes.append(f"the result and the original define their colors differently: {names}")
     return notes
 
 
 def _read_original(data: bytes) -> _Picture:
-    """Decode an original to RGBA, upright; what the service would not take is refused alike."""
+    """Decode an original to RGBA, upright; the service's own rules apply."""
     header = read_header(BytesIO(data), "original")
     check_kind(header)
     with decoding(ImageUndecodable("the original is broken or cut short")):
@@ -212,10 +211,10 @@ def _read_result(data: bytes) -> _Picture:
     """Decode a result to RGBA, upright, by Pillow alone.
 
     Raises:
-        ImageUndecodable: it is broken, or in a format that results do not have.
-        UnsupportedMediaType: Pillow would give other numbers than the file holds, or a part of it.
+        ImageUndecodable: it is broken, or of a format that results do not have.
+        UnsupportedMediaType: Pillow would decode other numbers than the file has, or a part of it.
     """
-    with decoding(ImageUndecodable(f"the result is broken, or none of {', '.join(_FORMATS)}")):
+    with decoding(ImageUndecodable(f"the result is broken, or not one of {', '.join(_FORMATS)}")):
         image = Image.open(BytesIO(data), formats=_FORMATS)
         if getattr(image, "n_frames", 1) > 1:
             raise UnsupportedMediaType("the result has several frames")
@@ -239,11 +238,11 @@ def _check_depth(*, is_deep: bool) -> None:
 
 
 def _drop_orientation_of_xmp(image: Image.Image) -> None:
-    """Leave EXIF alone to say how the picture lies: Pillow would look into XMP as well."""
+    """Drop XMP, so that Pillow takes the orientation from EXIF alone."""
     for name in ("xmp", "XML:com.adobe.xmp"):
         image.info.pop(name, None)
 
 
 def _sizes(name: str, image: Image.Image, original: _Picture) -> str:
     one, other = ("{}x{}".format(*size) for size in (image.size, original.pixels.size))
-    return f"{name} is {one}, the original {other}: they cannot be compared"
+    return f"{name} is {one}, the original {other}; only equal sizes can be compared"

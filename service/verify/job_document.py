@@ -1,4 +1,4 @@
-"""What a job's document claims of its results, held against what was found."""
+"""Compares a job's document, or a signed manifest, with what was found in the files."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from service.pictures.c2pa import Manifest
 from service.verify.comparison import Comparison, Placement
 
 
-class _Claimed(BaseModel):
-    # A later release may say more than this one can check.
+class _Stated(BaseModel):
+    # A later release may add fields that this one cannot check.
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
-class ClaimedOutput(_Claimed):
-    """What a job says of one output."""
+class StatedOutput(_Stated):
+    """One output, as the document describes it."""
 
     index: int
     width: int
@@ -32,89 +32,89 @@ class ClaimedOutput(_Claimed):
     proof: Proof
 
 
-class ClaimedEffective(_Claimed):
-    """What a job says of the mask that it painted."""
+class StatedEffective(_Stated):
+    """The effective mask, as the document describes it."""
 
     coverage: float
     box: list[int]
 
 
-class ClaimedMask(_Claimed):
-    """What a job says of its mask."""
+class StatedMask(_Stated):
+    """The mask, as the document describes it."""
 
-    effective: ClaimedEffective | None = None
+    effective: StatedEffective | None = None
 
 
-class Claims(_Claimed):
-    """What a job's document says, as far as it can be checked."""
+class JobDocument(_Stated):
+    """The fields of a job's document that can be checked."""
 
     operation: Operation
     params: Mapping[str, Any]
-    mask: ClaimedMask | None = None
+    mask: StatedMask | None = None
     geometry: Geometry | None = None
-    outputs: tuple[ClaimedOutput, ...]
+    outputs: tuple[StatedOutput, ...]
 
     def placement(self) -> Placement:
-        """Give where the job laid the original.
+        """Return where the job placed the original.
 
         Raises:
             InvalidField: it has no geometry.
         """
         if self.geometry is None:
-            raise InvalidField("the job has no geometry")
+            raise InvalidField("the job document has no geometry, so it is not of an outpainting")
         box = self.geometry.original
         return Placement(box.left, box.top, int(self.params.get("overlap") or 0))
 
 
 class _Check(NamedTuple):
-    """One thing that is claimed, and what was found."""
+    """One value of the document, and what was found."""
 
     name: str
-    claimed: object
+    stated: object
     found: object
 
 
-def read_claims(document: bytes) -> Claims:
+def read_job_document(data: bytes) -> JobDocument:
     """Read a job's document.
 
     Raises:
-        InvalidField: it is none, or is that of a job without outputs.
+        InvalidField: it is not one, or its job has no outputs.
     """
     try:
-        claims = Claims.model_validate_json(document)
+        document = JobDocument.model_validate_json(data)
     except ValidationError:
-        told = "the job's document cannot be read; it is what GET /jobs/{id} gives"
-        raise InvalidField(told) from None
-    if not claims.outputs:
-        raise InvalidField("the job has no outputs: there is nothing to compare")
-    return claims
+        detail = "the job document cannot be read; save the answer of GET /jobs/{id}"
+        raise InvalidField(detail) from None
+    if not document.outputs:
+        raise InvalidField("the job has no outputs, so there is nothing to compare")
+    return document
 
 
 def find_contradictions(
-    claims: Claims, found: Comparison, files: Mapping[str, bytes | None]
+    document: JobDocument, found: Comparison, files: Mapping[str, bytes | None]
 ) -> list[str]:
-    """Find in what a job's document and what was found disagree.
+    """Return every contradiction between a job's document and what was found.
 
     Args:
-        claims: the document.
+        document: of the job.
         found: the comparison.
         files: the `image`, the `mask` (`None` in outpainting) and the `output` that were compared.
     """
     digests = {name: None if data is None else _digest(data) for name, data in files.items()}
-    named = [output for output in claims.outputs if output.sha256 == digests["output"]]
-    # Which output a foreign file stands for is unknown; what all outputs share can still be told.
-    output = (named or claims.outputs)[0]
-    checks = [*_check_shared(claims, output, found, digests)]
+    named = [output for output in document.outputs if output.sha256 == digests["output"]]
+    # Which output another file stands for is unknown; values that all outputs share are checked.
+    output = (named or document.outputs)[0]
+    checks = [*_check_shared(document, output, found, digests)]
     if named:
         checks += _check_file(output, found, files["output"] or b"")
-    faults = [] if named else ["the result is not a file that the job delivered"]
-    return faults + _tell(checks, "the job")
+    faults = [] if named else ["the result is not one of the output files of the job"]
+    return faults + _describe_contradictions(checks, "the job document")
 
 
 def find_broken_signature(
     manifest: Manifest, found: Comparison, files: Mapping[str, bytes | None]
 ) -> list[str]:
-    """Find in what a result's manifest does not hold, or disagrees with what was found.
+    """Return what is wrong with a result's manifest, or contradicts what was found.
 
     Args:
         manifest: of the result.
@@ -122,48 +122,51 @@ def find_broken_signature(
         files: the `image` that was compared.
     """
     if manifest.state == "invalid":
-        return [f"the C2PA manifest does not hold: {', '.join(manifest.failures)}"]
+        return [f"the C2PA manifest is not valid: {', '.join(manifest.failures)}"]
     if manifest.proof is None:
         return []
     checks = [
-        # Not the mask's digest: here, what is compared by may be a mask of the caller's own.
+        # Not the mask's digest: the mask given here may be one of the caller's own.
         _Check("image_sha256", manifest.proof.image_sha256, _digest(files["image"] or b"")),
         *_check_kept(manifest.proof, found),
         *_check_changed(manifest.proof, found),
     ]
-    return _tell(checks, "the signed manifest")
+    return _describe_contradictions(checks, "the signed manifest")
 
 
-def _tell(checks: Iterable[_Check], claimant: str) -> list[str]:
+def _describe_contradictions(checks: Iterable[_Check], source: str) -> list[str]:
     return [
-        f"{check.name} is {check.found}, and {claimant} says {check.claimed}"
+        f"{check.name} is {check.found}, but {source} says {check.stated}"
         for check in checks
-        if check.claimed != check.found
+        if check.stated != check.found
     ]
 
 
 def _check_shared(
-    claims: Claims, output: ClaimedOutput, found: Comparison, digests: Mapping[str, str | None]
+    document: JobDocument,
+    output: StatedOutput,
+    found: Comparison,
+    digests: Mapping[str, str | None],
 ) -> Iterator[_Check]:
-    """Give what is claimed of every output alike."""
+    """Yield the values that all outputs share."""
     proof = output.proof
     yield _Check("image_sha256", proof.image_sha256, digests["image"])
     yield _Check("mask_sha256", proof.mask_sha256, digests["mask"])
     yield from _check_kept(proof, found)
     yield _Check("width", output.width, found.width)
     yield _Check("height", output.height, found.height)
-    if claims.geometry is not None:
-        yield _Check("geometry.width", claims.geometry.width, found.width)
-        yield _Check("geometry.height", claims.geometry.height, found.height)
-    if digests["mask"] is not None and claims.mask is not None and claims.mask.effective:
-        pixels, effective = found.width * found.height, claims.mask.effective
+    if document.geometry is not None:
+        yield _Check("geometry.width", document.geometry.width, found.width)
+        yield _Check("geometry.height", document.geometry.height, found.height)
+    if digests["mask"] is not None and document.mask is not None and document.mask.effective:
+        pixels, effective = found.width * found.height, document.mask.effective
         coverage = (pixels - found.kept_pixels) / pixels
         yield _Check("mask.effective.coverage", effective.coverage, coverage)
         yield _Check("mask.effective.box", effective.box, list(found.touched_box or ()))
 
 
-def _check_file(output: ClaimedOutput, found: Comparison, data: bytes) -> Iterator[_Check]:
-    """Give what is claimed of one output."""
+def _check_file(output: StatedOutput, found: Comparison, data: bytes) -> Iterator[_Check]:
+    """Yield the values of one output."""
     proof = output.proof
     yield _Check("bytes", output.bytes, len(data))
     yield _Check("output_sha256", proof.output_sha256, _digest(data))
@@ -171,14 +174,14 @@ def _check_file(output: ClaimedOutput, found: Comparison, data: bytes) -> Iterat
 
 
 def _check_kept(proof: Proof, found: Comparison) -> Iterator[_Check]:
-    """Give what is claimed of what had to come back."""
+    """Yield the counts of pixels that had to be kept."""
     yield _Check("kept_pixels", proof.kept_pixels, found.kept_pixels)
     yield _Check("band_pixels", proof.band_pixels, found.band_pixels)
     yield _Check("touched_box", proof.touched_box, list(found.touched_box or ()))
 
 
 def _check_changed(proof: Proof, found: Comparison) -> Iterator[_Check]:
-    """Give what is claimed of what did not come back as it was."""
+    """Yield the measures of kept pixels that changed."""
     yield _Check("kept_pixels_changed", proof.kept_pixels_changed, found.kept_pixels_changed)
     yield _Check("max_difference", proof.max_difference, found.max_difference)
 

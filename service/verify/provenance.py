@@ -1,4 +1,4 @@
-"""All that a picture's file says of how it came to be."""
+"""Reads the provenance of a picture from its file: XMP and C2PA manifest."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from service.pictures.xmp import find_packet, find_source_type
 
 @dataclass(frozen=True)
 class Provenance:
-    """What a file says of itself.
+    """Provenance in a file.
 
     Attributes:
-        source_type: URI of the digital source type that its XMP tells.
+        source_type: URI of the digital source type in its XMP.
         manifest: its C2PA manifest.
     """
 
@@ -27,16 +27,16 @@ class Provenance:
 
 
 def read_provenance(data: bytes, anchors: str | None = None) -> Provenance:
-    """Read what a picture's file says of how it came to be, opening no connection.
+    """Read the provenance of a picture without opening a connection.
 
     Args:
         data: the file.
-        anchors: certificates in PEM of whom to trust; without any, nobody is.
+        anchors: certificates of trusted signers, in PEM; without any, no signer is trusted.
 
     Raises:
-        ImageUndecodable: it is no picture.
+        ImageUndecodable: it is not a picture.
     """
-    with decoding(ImageUndecodable("the file is no picture")):
+    with decoding(ImageUndecodable("the file is not a picture")):
         image = Image.open(BytesIO(data))
         image.load()
         packet, media_type = find_packet(image), image.get_format_mimetype()

@@ -60,16 +60,16 @@ def test_full_broker_refuses_jobs_and_lets_those_it_has_end(
     assert client.get("/jobs").status_code == 200
 
 
-def test_gate_opens_when_there_is_room_again(
+def test_admission_opens_when_there_is_room_again(
     private_broker: EmbeddedBroker, tmp_path: Path
 ) -> None:
     app = build_app(private_broker.url, tmp_path)
-    store, gate = context_of(app).store, context_of(app).gate
+    store, admission = context_of(app).store, context_of(app).admission
     _shrink(store, 0.9)
     assert post_inpaint(app.test_client()).status_code == 503
     _shrink(store, 0.5)
-    kept: Any = gate._room._kept
-    gate._room._kept = (kept[0] - LOOK_SECONDS, kept[1])
+    kept: Any = admission._room._kept
+    admission._room._kept = (kept[0] - LOOK_SECONDS, kept[1])
     assert post_inpaint(app.test_client()).status_code == 202
 
 

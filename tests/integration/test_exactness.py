@@ -30,7 +30,7 @@ from service.verify.comparison import (
     compare_inpainted,
     compare_outpainted,
 )
-from service.verify.job_document import find_contradictions, read_claims
+from service.verify.job_document import find_contradictions, read_job_document
 from tests.support.pictures import (
     encode,
     make_alpha,
@@ -317,7 +317,7 @@ def test_the_verifier_finds_what_the_proof_says(
         "mask": {"effective": measured.model_dump(mode="json")},
         "outputs": [output.model_dump(mode="json")],
     }
-    assert not find_contradictions(read_claims(json.dumps(job).encode()), found, files)
+    assert not find_contradictions(read_job_document(json.dumps(job).encode()), found, files)
     assert (found.kept_pixels_changed == 0) == (output_format == "png")
 
 
@@ -348,11 +348,11 @@ def test_the_verifier_finds_what_the_proof_of_an_overlap_says(
         "geometry": geometry.model_dump(mode="json"),
         "outputs": [output.model_dump(mode="json")],
     }
-    claims = read_claims(json.dumps(job).encode())
+    document = read_job_document(json.dumps(job).encode())
     files = {"image": data, "mask": None, "output": blobs.get(output.path)}
-    found = compare_outpainted(data, blobs.get(output.path), claims.placement())
+    found = compare_outpainted(data, blobs.get(output.path), document.placement())
     assert found.kept_pixels_changed == 0
-    assert not find_contradictions(claims, found, files)
+    assert not find_contradictions(document, found, files)
 
 
 @pytest.mark.slow

@@ -39,7 +39,7 @@ def create_batch() -> Response:
     context = get_context()
     key = request.headers.get("Idempotency-Key")
     raise_faults(find_key_faults(key))
-    context.gate.check()
+    context.admission.check()
     body = context.batch_reader.read(request)
     try:
         record, replayed = context.batches.submit(_build_order(body, key))

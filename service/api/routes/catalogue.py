@@ -109,7 +109,7 @@ def get_limits() -> Response:
 def _describe_pressure(context: Context) -> PressureAnswer | None:
     """Describe the free capacity; None if broker or store do not answer."""
     try:
-        room, refusal = context.gate.look(), context.gate.find_refusal()
+        room, refusal = context.admission.look(), context.admission.find_refusal()
         queues = [_describe_queue(context, queue) for queue in context.store.queues.load_names()]
     except (BrokerUnavailable, StoreUnavailable):
         return None
@@ -123,7 +123,7 @@ def _describe_pressure(context: Context) -> PressureAnswer | None:
 
 
 def _describe_queue(context: Context, queue: str) -> QueuePressure:
-    state, refusal = context.gate.look_at(queue), context.gate.find_queue_refusal(queue)
+    state, refusal = context.admission.look_at(queue), context.admission.find_queue_refusal(queue)
     return QueuePressure(
         queue=queue,
         waiting=state.waiting,

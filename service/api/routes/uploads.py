@@ -22,10 +22,10 @@ def build_blueprint() -> Blueprint:
 def create_upload() -> Response:
     """Store a picture for a day."""
     context = get_context()
-    context.gate.check()
-    with context.shelf.open_intake() as intake:
+    context.admission.check()
+    with context.uploads.open_intake() as intake:
         context.reader.read_file(request, intake)
-        upload = context.shelf.keep(intake, get_caller().tenant)
+        upload = context.uploads.keep(intake, get_caller().tenant)
     answer = describe_upload(upload, context.settings.public_url)
     response = render(answer, 201)
     response.headers["Location"] = answer.links.self
@@ -35,11 +35,11 @@ def create_upload() -> Response:
 def get_upload(upload_id: str) -> Response:
     """Return an upload."""
     context = get_context()
-    upload = context.shelf.find(upload_id, get_caller().tenant)
+    upload = context.uploads.find(upload_id, get_caller().tenant)
     return render(describe_upload(upload, context.settings.public_url))
 
 
 def delete_upload(upload_id: str) -> Response:
     """Delete an upload; jobs that used it have their own copies."""
-    get_context().shelf.drop(upload_id, get_caller().tenant)
+    get_context().uploads.drop(upload_id, get_caller().tenant)
     return Response(status=204)

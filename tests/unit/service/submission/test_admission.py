@@ -1,4 +1,4 @@
-"""How the gate looks: at most once for all who ask at the same time."""
+"""Admission asks a broker at most once for all who ask at the same time."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from service.config import ServiceSettings
 from service.contract.errors import BrokerUnavailable
 from service.store import connect
 from service.store.blobs import BlobStore
-from service.submission.admission import Gate
+from service.submission.admission import Admission
 
 
-def test_gate_asks_a_broker_that_hangs_once_for_all_who_wait(tmp_path: Path) -> None:
+def test_admission_asks_a_broker_that_hangs_once_for_all_who_wait(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"redis://127.0.0.1:{silent.getsockname()[1]}"
         settings = ServiceSettings(redis_url=url, data_dir=tmp_path)
         store = connect(url, socket_timeout=0.5)
-        gate = Gate(settings, store, BlobStore.open(tmp_path.as_uri()))
+        admission = Admission(settings, store, BlobStore.open(tmp_path.as_uri()))
         told: list[str] = []
 
         def ask() -> None:
             try:
-                gate.check()
+                admission.check()
             except BrokerUnavailable as error:
                 told.append(error.code)
 

@@ -18,7 +18,7 @@ from service.store import JobStore, Submitted, connect
 from service.store.blobs import BlobStore
 from service.store.job_records import JobRecords
 from service.store.wakeups import Wakeups
-from service.submission.admission import Gate
+from service.submission.admission import Admission
 from service.submission.intake import Intake
 from service.submission.request import JobRequest, Sender
 from service.submission.submitter import Submitter, fingerprint
@@ -47,8 +47,8 @@ def _submitter(store: JobStore, folder: Path, wakeups: Wakeups | None = None) ->
     blobs = BlobStore.open(folder.as_uri())
     wakeups = wakeups or Wakeups(store.redis, DEFAULT_NAMESPACE)
     settings = ServiceSettings()
-    gate = Gate(settings, store, blobs)
-    return Submitter(settings, Catalogue(), store, blobs, wakeups, gate)
+    admission = Admission(settings, store, blobs)
+    return Submitter(settings, Catalogue(), store, blobs, wakeups, admission)
 
 
 def _asked(intake: Intake, key: str | None = None, **fields: Any) -> JobRequest:
@@ -76,7 +76,7 @@ def test_submit_repeats_when_the_answer_is_lost(broker_url: str, tmp_path: Path)
     submitter = _submitter(store, tmp_path)
     with submitter.open_intake() as intake:
         accepted = submitter.submit(_asked(intake))
-    assert accepted.view.record.job_id == intake.job_id
+    assert accepted.view.record.job_id == intake.owner_id
     assert not accepted.replayed
     assert accepted.view.record.version == 1
     assert store.wipes.take() == []
@@ -88,7 +88,7 @@ def test_submit_accepts_although_nobody_can_be_rung(store: JobStore, tmp_path: P
     with submitter.open_intake() as intake:
         submitter.submit(_asked(intake))
     (claimed,) = store.claims.take(CPU_QUEUE, worker="w", claim_id="c")
-    assert claimed.job_id == intake.job_id
+    assert claimed.job_id == intake.owner_id
 
 
 def test_submit_wipes_the_uploads_of_a_replay(store: JobStore, tmp_path: Path) -> None:
@@ -98,8 +98,8 @@ def test_submit_wipes_the_uploads_of_a_replay(store: JobStore, tmp_path: Path) -
     with submitter.open_intake() as second:
         accepted = submitter.submit(_asked(second, "key", seed=1))
     assert accepted.replayed
-    assert accepted.view.record.job_id == first.job_id
-    assert [member.split("#")[0] for member in store.wipes.take()] == [second.job_id]
+    assert accepted.view.record.job_id == first.owner_id
+    assert [member.split("#")[0] for member in store.wipes.take()] == [second.owner_id]
 
 
 def test_submit_keeps_nothing_of_a_refused_request(store: JobStore, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from service.contract.errors import InvalidField
 from service.verify.comparison import Comparison
-from service.verify.job_document import find_contradictions, read_claims
+from service.verify.job_document import find_contradictions, read_job_document
 
 FILES = {"image": b"a", "mask": b"b", "output": b"cc"}
 FOUND = Comparison(3100, 0, 0, None, 70, 50, (20, 10, 40, 30))
@@ -44,20 +44,20 @@ def job_of(proof: dict[str, Any], output: dict[str, Any], effective: dict[str, A
 
 def find(**changes: dict[str, Any]) -> list[str]:
     given: dict[str, dict[str, Any]] = {"proof": {}, "output": {}, "effective": {}, **changes}
-    return find_contradictions(read_claims(job_of(**given)), FOUND, FILES)
+    return find_contradictions(read_job_document(job_of(**given)), FOUND, FILES)
 
 
-def test_read_claims_refuses_what_is_no_finished_job() -> None:
+def test_read_job_document_refuses_what_is_no_finished_job() -> None:
     for document in (b"{", b"[]", json.dumps({"id": "job_1"}).encode()):
         with pytest.raises(InvalidField, match="cannot be read"):
-            read_claims(document)
+            read_job_document(document)
     with pytest.raises(InvalidField, match="no outputs"):
-        read_claims(b'{"operation": "inpaint", "params": {}, "outputs": []}')
+        read_job_document(b'{"operation": "inpaint", "params": {}, "outputs": []}')
 
 
-def test_claims_of_an_inpainting_have_no_placement() -> None:
+def test_document_of_an_inpainting_has_no_placement() -> None:
     with pytest.raises(InvalidField, match="no geometry"):
-        read_claims(job_of({}, {}, {})).placement()
+        read_job_document(job_of({}, {}, {})).placement()
 
 
 def test_find_contradictions_finds_none_where_all_is_true() -> None:
