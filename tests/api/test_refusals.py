@@ -206,9 +206,9 @@ source = "/nowhere"
     [
         ({"model": "flux2-klein-4b"}, "/model", "`paintjob models pull flux2-klein-4b`"),
         ({"model": "x"}, "/model", "GET /models"),
-        ({"strength": "0.1", "num_inference_steps": "5"}, "/strength", "no whole step"),
+        ({"strength": "0.1", "num_inference_steps": "5"}, "/strength", "less than one step"),
         ({"guidance_scale": "1", "negative_prompt": "rain"}, "/negative_prompt", "above 1"),
-        ({"region": "full", "padding": "8"}, "/padding", "nothing to pad"),
+        ({"region": "full", "padding": "8"}, "/padding", "no effect with region full"),
     ],
 )
 def test_what_a_model_cannot_honor_is_refused_with_what_helps(

@@ -13,9 +13,13 @@ PROBLEMS: Mapping[str, tuple[str, str | None, tuple[str, ...] | None]] = {
     "malformed_body": ("the multipart body ends before its last boundary", None, None),
     "length_required": ("send Content-Length", None, None),
     "body_too_large": ("the body is larger than 70000000 bytes", None, None),
-    "image_too_large": ("the picture declares more than 16000000 pixels", "/image", None),
+    "image_too_large": (
+        "the picture has more than 16000000 pixels; send a smaller one",
+        "/image",
+        None,
+    ),
     "unsupported_media_type": (
-        "the image must be PNG, JPEG or WebP; it is judged by content",
+        "the picture must be a PNG, JPEG or WebP by its content",
         "/image",
         ("png", "jpeg", "webp"),
     ),
@@ -75,7 +79,7 @@ PROBLEMS: Mapping[str, tuple[str, str | None, tuple[str, ...] | None]] = {
         None,
     ),
     "webhook_key_required": (
-        "nothing can be signed: the operator has made no webhook key for this tenant yet",
+        "cannot be signed: ask the operator to make a webhook key for your tenant",
         "/webhook_url",
         None,
     ),

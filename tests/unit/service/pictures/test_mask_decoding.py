@@ -151,9 +151,9 @@ def test_read_mask_does_not_mind_transparency_that_no_pixel_has() -> None:
 
 
 def test_read_mask_calls_a_mask_a_mask() -> None:
-    with pytest.raises(UnsupportedMediaType, match="the mask must be PNG"):
+    with pytest.raises(UnsupportedMediaType, match="the mask must be a PNG"):
         _luminance(encode(_ramp(), "GIF"))
-    with pytest.raises(ImageTooLarge, match="the mask declares more than 100 pixels"):
+    with pytest.raises(ImageTooLarge, match="the mask has more than 100 pixels"):
         read_mask(io.BytesIO(encode(_ramp())), 100)
 
 

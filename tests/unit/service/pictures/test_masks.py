@@ -188,5 +188,5 @@ def test_inspect_source_mask_asks_for_some_white() -> None:
     _, (warning,) = inspect_source_mask(io.BytesIO(brushed), SIZE, 16_000_000)
     assert warning.code == "mask_has_transparency"
     assert warning.detail.startswith("the source mask")
-    with pytest.raises(MaskEmpty, match="copy from"):
+    with pytest.raises(MaskEmpty, match="no pixel of the source mask is white"):
         inspect_source_mask(io.BytesIO(encode(Image.new("L", SIZE, 127))), SIZE, 16_000_000)

@@ -124,10 +124,10 @@ def test_what_is_only_planned_never_reaches_the_store(blobs: BlobStore, data: by
     assert (begun, blobs.list("jobs/")) == ([], [])
 
 
-def test_no_room_for_temporary_files_is_told(
+def test_no_space_for_temporary_files_is_refused(
     blobs: BlobStore, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "absent"))
     intake = Intake("job_x", blobs, lambda job_id: None, 25_000_000, keeps=False)
-    with pytest.raises(StoreUnavailable, match="no room"):
+    with pytest.raises(StoreUnavailable, match="no space"):
         _upload(intake, LARGE)

@@ -50,7 +50,7 @@ def test_the_models_own_defaults_count() -> None:
     assert (step.pointer, step.code) == ("/num_inference_steps", "conflicting_fields")
     assert "strength 0.2 of 4 steps" in step.message
     assert (unguided.pointer, unguided.code) == ("/negative_prompt", "conflicting_fields")
-    assert "guidance_scale above 1: not 1" in unguided.message
+    assert "guidance_scale above 1, not 1" in unguided.message
 
 
 def test_there_is_no_original_beyond_a_picture() -> None:

@@ -241,7 +241,7 @@ def test_generate_without_a_model_means_the_built_in_one() -> None:
     asked = InpaintParams(prompt="x", infill="blur", guidance_scale=1, seed=1)
     faults = find_unsupported(asked, choice)
     assert [fault.pointer for fault in faults] == ["/guidance_scale", "/infill", "/prompt"]
-    assert {fault.message for fault in faults} == {"model self cannot honor it"}
+    assert {fault.message for fault in faults} == {"model self does not support it"}
     params = fill_defaults(InpaintParams(method="generate", seed=1), choice)
     assert (params.prompt, params.infill, params.num_inference_steps) == (None, None, 24)
 

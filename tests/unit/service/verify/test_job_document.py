@@ -65,7 +65,7 @@ def test_find_contradictions_finds_none_where_all_is_true() -> None:
 
 
 @pytest.mark.parametrize(
-    ("part", "name", "claimed"),
+    ("part", "name", "stated"),
     [
         ("proof", "kept_pixels", 3099),
         ("proof", "kept_pixels_changed", 1),
@@ -82,14 +82,14 @@ def test_find_contradictions_finds_none_where_all_is_true() -> None:
         ("effective", "box", [20, 10, 40, 31]),
     ],
 )
-def test_find_contradictions_finds_each(part: str, name: str, claimed: object) -> None:
+def test_find_contradictions_finds_each(part: str, name: str, stated: object) -> None:
     prefix = "mask.effective." if part == "effective" else ""
-    [fault] = find(**{part: {name: claimed}})
+    [fault] = find(**{part: {name: stated}})
     assert fault.startswith(f"{prefix}{name} is ")
-    assert fault.endswith(f", and the job says {claimed}")
+    assert fault.endswith(f", but the job document says {stated}")
 
 
-def test_find_contradictions_tells_what_a_foreign_file_contradicts() -> None:
+def test_find_contradictions_returns_what_another_file_contradicts() -> None:
     faults = find(output={"sha256": "00", "bytes": 3}, proof={"touched_box": [0, 0, 1, 1]})
     told = [fault.split(" is ")[0] for fault in faults]
     assert told == ["the result", "touched_box"]
