@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from ipaddress import ip_address
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import Literal, Self
 
@@ -61,6 +61,28 @@ class ServiceSettings(WebhookSettings):
     client_silence_seconds: float = Field(
         60.0, gt=0, description="A client that neither sends nor reads for so long is disconnected."
     )
+    client_head_seconds: float = Field(
+        15.0, gt=0, description="Seconds that the head of a request may take in total."
+    )
+    client_bytes_per_second: float = Field(
+        16_384.0, gt=0, description="The lowest rate of a body or response; slower is disconnected."
+    )
+    client_transfer_seconds: float = Field(
+        3600.0,
+        gt=0,
+        description="Seconds that a body or response may wait for its client in total.",
+    )
+    client_connections: int = Field(
+        256, ge=1, description="Connections of one client address, in each process of the API."
+    )
+    trusted_proxies: str = Field(
+        "",
+        description="Addresses or networks of proxies, separated by commas, whose X-Forwarded-For "
+        "is believed and whose connections are not limited.",
+    )
+    key_waiting_clients: int = Field(
+        0, ge=0, description="Wait slots of one key, in each process of the API; 0: half of them."
+    )
 
     @property
     def asks_for_keys(self) -> bool:
@@ -75,6 +97,11 @@ class ServiceSettings(WebhookSettings):
             unfinished_jobs=self.key_unfinished_jobs or None,
             megapixels_per_minute=self.key_megapixels_per_minute or None,
         )
+
+    @property
+    def trusted_proxy_networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        """The networks of the trusted proxies."""
+        return _parse_networks(self.trusted_proxies)
 
     @property
     def image_url_host_list(self) -> HostList:
@@ -98,6 +125,12 @@ class ServiceSettings(WebhookSettings):
                 "PAINTJOB_AUTH=keys and make keys with `paintjob keys create`, or, if everyone who "
                 "reaches it may use it and see all jobs, PAINTJOB_AUTH=open-to-everyone"
             )
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _check_proxies(cls, value: str) -> str:
+        _parse_networks(value)
+        return value
 
     @field_validator("image_url_hosts")
     @classmethod
@@ -129,3 +162,11 @@ def is_loopback(host: str) -> bool:
         return ip_address(host.strip("[]")).is_loopback
     except ValueError:
         return host.lower() == "localhost"
+
+
+def _parse_networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    try:
+        return tuple(ip_network(part.strip()) for part in text.split(",") if part.strip())
+    except ValueError:
+        message = "must be addresses or networks separated by commas, such as 10.0.0.7,10.1.0.0/16"
+        raise ValueError(message) from None

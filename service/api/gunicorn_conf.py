@@ -7,8 +7,6 @@ This is the one module that does work at import, because gunicorn reads its sett
 from __future__ import annotations
 
 import os
-import socket
-import struct
 from pathlib import Path
 from typing import Any
 
@@ -60,24 +58,12 @@ def when_ready(server: Any) -> None:
         RuntimeError: other machines can reach one, and neither keys nor open access are set.
     """
     for listener in server.LISTENERS:
-        _bound_silence(listener.sock)
         name = listener.getsockname()
         if isinstance(name, tuple):  # a unix socket's is a path
             try:
                 _settings.check_reach(str(name[0]))
             except ValueError as error:
                 raise RuntimeError(str(error)) from None
-
-
-def _bound_silence(listener: socket.socket) -> None:
-    """Limit how long the clients of a socket may send nothing within the head of a request.
-
-    gunicorn reads the head without a time limit, and `pre_request` runs after it. On Linux every
-    accepted connection inherits this limit.
-    """
-    seconds = _settings.client_silence_seconds
-    bound = struct.pack("ll", int(seconds), int(seconds % 1 * 1_000_000))
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, bound)
 
 
 def post_fork(server: Any, worker: Any) -> None:
@@ -96,8 +82,5 @@ def post_worker_init(worker: Any) -> None:
 
 
 def pre_request(worker: Any, request: Any) -> None:
-    """Limit how long a client may send nothing; otherwise stalled uploads hold all threads.
-
-    A read that times out counts as a disconnected client, which ends the request.
-    """
-    request.unreader.sock.settimeout(_settings.client_silence_seconds)
+    """Start to measure how fast the client sends the body and reads the response."""
+    request.unreader.sock.begin_request()

@@ -1,32 +1,204 @@
-"""gunicorn's threaded worker, except for how it closes connections."""
+"""gunicorn's threaded worker, except for how it reads heads, shares threads and closes."""
 
 from __future__ import annotations
 
+import errno
+import os
+import socket
+import time
+from collections import Counter, deque
 from concurrent.futures import Future
+from functools import partial
+from selectors import EVENT_READ
 from typing import Any
 
+import structlog
 from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped]
+
+from service.api.connections import Connection, Pace, PacedSocket, TrustedProxies
+from service.config import ServiceSettings
+from service.waiting.streams import count_slots
+
+log = structlog.get_logger()
+
+READ_BYTES = 64 * 1024
+
+DROP_SECONDS = 10.0
+DROP_BYTES = 128 * 1024 * 1024
+IDLE_SECONDS = 2.0
+"""Limits for a body that is still being sent after its response: total time, bytes, and silence."""
+
+_GONE = (errno.EAGAIN, errno.ECONNABORTED, errno.EWOULDBLOCK)
 
 
 class HttpWorker(ThreadWorker):  # type: ignore[misc]
-    """A worker that closes connections in the threads that serve requests.
+    """A worker that no client can occupy alone.
 
-    gunicorn waits up to two seconds for the client to close its side too, in the one thread that
-    accepts: forty clients that keep theirs open would block all others for more than a minute, and
-    a process without a heartbeat meanwhile is killed.
+    Heads are read in the thread that accepts, so that a client that sends its head byte by byte
+    costs a descriptor and no thread. One client's requests never use all threads: the others wait
+    for their turn. A connection is closed there too, and what the client still sends is read and
+    dropped meanwhile: otherwise the kernel resets the connection, and a client that sends a large
+    body never sees why it was refused.
     """
 
-    def finish_request(self, conn: Any, fs: Future[Any]) -> None:
-        """Finish with a connection whose request was answered, in the thread that accepts.
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self._open: Counter[str] = Counter()
+        self._running: Counter[str] = Counter()
+        self._waiting: dict[str, deque[Connection]] = {}
+        self._closing: set[Connection] = set()
+
+    def init_process(self) -> None:
+        """Read the settings, and run."""
+        self._settings = ServiceSettings.from_env(os.environ)
+        self._proxies = TrustedProxies(self._settings.trusted_proxy_networks)
+        self._pace = Pace(
+            self._settings.client_silence_seconds,
+            self._settings.client_bytes_per_second,
+            self._settings.client_transfer_seconds,
+        )
+        self._share = count_slots(self.cfg.threads)
+        super().init_process()
+
+    def accept(self, listener: socket.socket) -> None:
+        """Accept a connection, unless its peer has too many.
 
         Source: the method of the same name in gunicorn 27.
         """
+        try:
+            accepted, client = listener.accept()
+        except OSError as error:
+            if error.errno not in _GONE:
+                raise
+            return
+        sock = PacedSocket(accepted, self._pace)
+        conn = Connection(self.cfg, sock, client, listener.getsockname())
+        conn.is_counted = bool(conn.peer) and conn.peer not in self._proxies
+        if conn.is_counted and self._open[conn.peer] >= self._settings.client_connections:
+            log.warning("connection_refused", open=self._open[conn.peer])
+            sock.close()
+            return
+        self.nr_conns += 1
+        self._open[conn.peer] += 1
+        conn.on_close = self._count_closed
+        self._await_head(conn)
+
+    def on_client_socket_readable(self, conn: Connection, client: socket.socket) -> None:
+        """Read the next head of a connection that was kept."""
+        self.poller.unregister(client)
+        self.keepalived_conns.remove(conn)
+        self._await_head(conn)
+
+    def on_pending_socket_readable(self, conn: Connection, client: socket.socket) -> None:
+        """Read a piece of a head; once it is complete, the request waits for a thread."""
+        data = _read(client)
+        if data is None:
+            return
+        conn.head += data
+        if data and not conn.has_head():
+            return
+        self.poller.unregister(client)
+        self.pending_conns.remove(conn)
+        if data:
+            self.enqueue_req(conn)
+        else:
+            self._drop(conn)
+
+    def enqueue_req(self, conn: Connection) -> None:
+        """Give a request a thread, or let it wait while its client uses its share of them."""
+        conn.address = self._proxies.find_client(conn.peer, bytes(conn.head))
+        if conn.address and self._running[conn.address] >= self._share:
+            self._waiting.setdefault(conn.address, deque()).append(conn)
+        else:
+            self._start(conn)
+
+    def finish_request(self, conn: Connection, fs: Future[Any]) -> None:
+        """Keep or close a connection whose request was answered, and start the next request."""
+        self._end_turn(conn)
         if fs.cancelled() or fs.exception() is not None or fs.result():
             super().finish_request(conn, fs)
-            return
-        self.nr_conns -= 1
+        else:
+            self._close(conn)
+
+    def murder_pending(self) -> None:
+        """Close the connections whose time is over; called at least once a second."""
+        if not self.alive:
+            for conn in [conn for conn in self.pending_conns if not conn.head]:
+                conn.timeout = 0.0
+                self.pending_conns.remove(conn)
+                self.pending_conns.appendleft(conn)
+        super().murder_pending()
+        now = time.monotonic()
+        for conn in [conn for conn in self._closing if now >= min(conn.timeout, conn.ends_at)]:
+            self._end_closing(conn)
+
+    def _await_head(self, conn: Connection) -> None:
+        conn.data_ready = True
+        conn.timeout = time.monotonic() + self._settings.client_head_seconds
+        self.pending_conns.append(conn)
+        read = partial(self.on_pending_socket_readable, conn)
+        self.poller.register(conn.sock, EVENT_READ, read)
+
+    def _start(self, conn: Connection) -> None:
+        self._running[conn.address] += 1
+        super().enqueue_req(conn)
+
+    def _end_turn(self, conn: Connection) -> None:
+        address = conn.address
+        self._running[address] -= 1
+        waiting = self._waiting.get(address)
+        if waiting:
+            self._start(waiting.popleft())
+        elif self._running[address] <= 0:
+            del self._running[address]
+            self._waiting.pop(address, None)
+
+    def _close(self, conn: Connection) -> None:
+        """End the response, and close the connection once the client has closed its side.
+
+        Source: RFC 9112, section 9.6.
+        """
         try:
-            self.tpool.submit(conn.close, graceful=True)
-        except RuntimeError:
-            # The pool is shut down.
-            conn.close()
+            conn.sock.setblocking(False)
+            conn.sock.shutdown(socket.SHUT_WR)
+        except OSError:
+            self._drop(conn)
+            return
+        now = time.monotonic()
+        conn.timeout, conn.ends_at = now + IDLE_SECONDS, now + DROP_SECONDS
+        self._closing.add(conn)
+        self.poller.register(conn.sock, EVENT_READ, partial(self._read_on, conn))
+
+    def _read_on(self, conn: Connection, client: socket.socket) -> None:
+        """Read and drop what the client still sends after the response."""
+        data = _read(client)
+        if data is None:
+            return
+        conn.dropped += len(data)
+        conn.timeout = time.monotonic() + IDLE_SECONDS
+        if not data or conn.dropped > DROP_BYTES:
+            self._end_closing(conn)
+
+    def _end_closing(self, conn: Connection) -> None:
+        self._closing.discard(conn)
+        self.poller.unregister(conn.sock)
+        self._drop(conn)
+
+    def _drop(self, conn: Connection) -> None:
+        self.nr_conns -= 1
+        conn.close()
+
+    def _count_closed(self, conn: Connection) -> None:
+        self._open[conn.peer] -= 1
+        if self._open[conn.peer] <= 0:
+            del self._open[conn.peer]
+
+
+def _read(client: socket.socket) -> bytes | None:
+    """Read what is there; None if nothing is, and nothing at all if the other side has closed."""
+    try:
+        return client.recv(READ_BYTES)
+    except (BlockingIOError, InterruptedError):
+        return None
+    except OSError:
+        return b""

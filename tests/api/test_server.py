@@ -20,6 +20,10 @@ from tests.support.server import RunningServer, running_server
 
 pytestmark = pytest.mark.slow
 
+FORM_HEAD = (
+    "POST /inpaint HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary=x\r\n"
+)
+
 
 @pytest.fixture
 def server(broker_url: str, tmp_path: Path) -> Iterator[RunningServer]:
@@ -50,7 +54,7 @@ def _memory(server: RunningServer) -> float:
 
 
 def test_chunked_body_is_refused(server: RunningServer) -> None:
-    head = "POST /inpaint HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+    head = "POST /inpaint HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
     answer = _talk(
         server, f"{head}Transfer-Encoding: chunked\r\n\r\n2\r\n{{}}\r\n0\r\n\r\n".encode()
     )
@@ -59,8 +63,7 @@ def test_chunked_body_is_refused(server: RunningServer) -> None:
 
 
 def test_declared_length_above_the_limit_is_refused_unread(server: RunningServer) -> None:
-    head = "POST /inpaint HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=x\r\n"
-    answer = _talk(server, f"{head}Content-Length: 999999999999\r\n\r\n".encode())
+    answer = _talk(server, f"{FORM_HEAD}Content-Length: 999999999999\r\n\r\n".encode())
     assert answer.startswith("HTTP/1.1 413")
     assert '"code":"body_too_large"' in answer
 
@@ -68,10 +71,9 @@ def test_declared_length_above_the_limit_is_refused_unread(server: RunningServer
 def test_client_that_leaves_in_the_middle_leaves_no_blob(
     server: RunningServer, tmp_path: Path
 ) -> None:
-    head = "POST /inpaint HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=x\r\n"
     part = '--x\r\nContent-Disposition: form-data; name="image"; filename="a"\r\n\r\n'
     answer = _talk(
-        server, f"{head}Content-Length: 9000000\r\n\r\n{part}".encode() + b"x" * 2_000_000
+        server, f"{FORM_HEAD}Content-Length: 9000000\r\n\r\n{part}".encode() + b"x" * 2_000_000
     )
     assert answer == "" or answer.startswith("HTTP/1.1 400")
     assert BlobStore.open((tmp_path / "data" / "blobs").as_uri()).list("jobs/") == []
@@ -121,8 +123,7 @@ def test_client_that_falls_silent_does_not_hold_a_thread(broker_url: str, tmp_pa
         "PAINTJOB_HTTP_THREADS": "2",
         "PAINTJOB_CLIENT_SILENCE_SECONDS": "1",
     }
-    head = "POST /inpaint HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=x\r\n"
-    stalled = f"{head}Content-Length: 9000\r\n\r\n--x\r\n".encode()
+    stalled = f"{FORM_HEAD}Content-Length: 9000\r\n\r\n--x\r\n".encode()
     with running_server(broker_url, tmp_path, **settings) as server:
         connections = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(2)]
         for connection in connections:
@@ -133,14 +134,14 @@ def test_client_that_falls_silent_does_not_hold_a_thread(broker_url: str, tmp_pa
             connection.close()
 
 
-@pytest.mark.parametrize("before", [b"", b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n"])
+@pytest.mark.parametrize("before", [b"", b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n"])
 def test_client_that_falls_silent_in_its_headers_does_not_hold_a_thread(
     broker_url: str, tmp_path: Path, before: bytes
 ) -> None:
     settings = {
         "PAINTJOB_HTTP_WORKERS": "1",
         "PAINTJOB_HTTP_THREADS": "2",
-        "PAINTJOB_CLIENT_SILENCE_SECONDS": "1",
+        "PAINTJOB_CLIENT_HEAD_SECONDS": "1",
     }
     with running_server(broker_url, tmp_path, **settings) as server:
         connections = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(2)]
