@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -23,9 +23,16 @@ from obstore.store import LocalStore, MemoryStore, ObjectStore, from_url
 from service.contract.errors import InputLost, StoreUnavailable
 
 if TYPE_CHECKING:
+    from obstore import Bytes
     from obstore.store import ClientConfig, RetryConfig
 
 WRITE_BUFFER_BYTES = 5 * 1024 * 1024
+
+PIECE_BYTES = 256 * 1024
+"""Size of the pieces of a blob that is read: an unread download holds no more than one."""
+
+WINDOW_BYTES = 4 * PIECE_BYTES
+"""Bytes that are read by one request from a store elsewhere."""
 
 # obstore's own defaults go on for three minutes, far longer than any client waits.
 # Plain HTTP is the endpoint's to choose: its URL says so.
@@ -133,22 +140,30 @@ class BlobStore:
         return data
 
     def stream(self, path: str, start: int = 0, end: int | None = None) -> Iterator[bytes]:
-        """Read a blob, or the half-open byte range of one, in pieces.
+        """Read a blob, or the half-open byte range of one, in pieces of `PIECE_BYTES` at most.
 
         Raises:
             FileNotFoundError: there is none; raised here, before the first piece.
             StoreUnavailable: the store does not answer.
         """
         try:
-            if start == 0 and end is None:
-                return (bytes(chunk) for chunk in obstore.get(self._store, path).stream())
-            if end is None:
-                end = int(obstore.head(self._store, path)["size"])
-            return iter([bytes(obstore.get_range(self._store, path, start=start, end=end))])
+            size = int(obstore.head(self._store, path)["size"])
+            end = size if end is None else end
+            if self._directory is None:
+                return _cut(self._read_windows(path, start, end))
+            # An open file, which stays readable though it is deleted meanwhile.
+            found = obstore.get(self._store, path, options={"range": (start, end)} if size else {})
+            return _cut(found.stream(min_chunk_size=PIECE_BYTES))
         except (NotFoundError, FileNotFoundError):
             raise FileNotFoundError(path) from None
         except (BaseError, OSError) as error:
             raise StoreUnavailable from error
+
+    def _read_windows(self, path: str, start: int, end: int) -> Iterator[Bytes]:
+        """Read by requests of their own: an open one would end by its timeout at a slow client."""
+        for first in range(start, end, WINDOW_BYTES):
+            last = min(first + WINDOW_BYTES, end)
+            yield obstore.get_range(self._store, path, start=first, end=last)
 
     def list(self, prefix: str) -> list[str]:
         """Give the paths under a prefix."""
@@ -282,3 +297,11 @@ class BlobWriter:
             raise StoreUnavailable from error
         self._blobs._sync(self._path)
         return StoredBlob(self._path, self.bytes, self._digest.hexdigest())
+
+
+def _cut(chunks: Iterable[Bytes | bytes]) -> Iterator[bytes]:
+    """Yield the bytes of chunks, whose size the store chooses, in pieces."""
+    for chunk in chunks:
+        data = memoryview(chunk)
+        for start in range(0, len(data), PIECE_BYTES):
+            yield bytes(data[start : start + PIECE_BYTES])

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from service.contract.errors import InputLost, StoreUnavailable
-from service.store.blobs import WRITE_BUFFER_BYTES, BlobStore
+from service.store.blobs import PIECE_BYTES, WINDOW_BYTES, WRITE_BUFFER_BYTES, BlobStore
 
 DATA = b"picture"
 
@@ -68,6 +68,15 @@ def test_get_checked_refuses_what_differs(blobs: BlobStore) -> None:
 def test_stream_gives_the_half_open_range(blobs: BlobStore, start: int, end: int | None) -> None:
     blobs.put("jobs/a/x", DATA)
     assert b"".join(blobs.stream("jobs/a/x", start, end)) == DATA[start:end]
+
+
+def test_blobs_are_read_in_small_pieces(blobs: BlobStore) -> None:
+    data = os.urandom(3 * WINDOW_BYTES + 1)
+    blobs.put("jobs/a/large", data)
+    pieces = list(blobs.stream("jobs/a/large"))
+    assert b"".join(pieces) == data
+    assert max(map(len, pieces)) <= PIECE_BYTES
+    assert b"".join(blobs.stream("jobs/a/large", 5, 2 * WINDOW_BYTES)) == data[5 : 2 * WINDOW_BYTES]
 
 
 @pytest.mark.parametrize("size", [0, 1, WRITE_BUFFER_BYTES, 2 * WRITE_BUFFER_BYTES + 1])
