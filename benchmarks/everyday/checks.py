@@ -37,6 +37,8 @@ CLEAR = Check("sprite: highest alpha of what goes on transparent", highest_alpha
 RIM = Check("sprite: mean error of alpha", alpha_error, high=6)
 DRAWING = Check("graphic: % off by > 16", share_off(16), high=3)
 PALETTE = Check("graphic: % of colors that are not there", new_colors(), high=1)
+# In a JPEG an edge between two colors has others beside it.
+PALETTE_JPEG = Check(PALETTE.goal, new_colors(48), high=1)
 PAGE = Check("screenshot: % off by > 16", share_off(16), high=1)
 PALE_LINE = Check("pale border line: levels", line_contrast, high=15)
 

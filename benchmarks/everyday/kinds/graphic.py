@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from benchmarks.everyday.checks import DRAWING, PALETTE, goes_on
+from benchmarks.everyday.checks import DRAWING, PALETTE, PALETTE_JPEG, goes_on
 from benchmarks.everyday.drawing import (
     Color,
     Rng,
@@ -58,13 +58,13 @@ def _inked(rng: Rng) -> Sample:
 
 
 def _horizon_jpeg(rng: Rng) -> Sample:
-    """The cartoon as a JPEG."""
+    """The cartoon as a JPEG: the mask clears the rings around the figure."""
     truth, horizon = _landscape(rng)
     left = int(rng.integers(180, 250))
-    mask = box_mask(HEIGHT, WIDTH, (left, horizon - 48, left + 60, horizon + 48))
     covered = truth.copy()
-    covered[mask > 0] = (200, 0, 0)
-    return fill(truth, mask, DRAWING, PALETTE, jpeg=True, covered=covered)
+    covered[horizon - 32 : horizon + 32, left + 16 : left + 56] = (200, 0, 0)
+    mask = box_mask(HEIGHT, WIDTH, (left, horizon - 48, left + 72, horizon + 48))
+    return fill(truth, mask, DRAWING, PALETTE_JPEG, jpeg=True, covered=covered)
 
 
 def _widened(rng: Rng) -> Sample:
