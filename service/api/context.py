@@ -43,7 +43,9 @@ class Context:
         self.catalogue: Catalogue = read_catalogue(settings)
         self.reader = BodyReader(settings)
         self.picture_urls = PictureUrls(settings)
-        self.streams = Streams(lambda: self.store, count_slots(settings.http_threads))
+        slots = count_slots(settings.http_threads)
+        self.slots_of_key = settings.key_waiting_clients or max(1, slots // 2)
+        self.streams = Streams(lambda: self.store, slots, self.slots_of_key)
         self.batch_reader = BatchReader(settings, self.reader.json_slot)
 
     @cached_property

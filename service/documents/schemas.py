@@ -372,6 +372,7 @@ class LimitsAnswer(Answer):
     max_waiting_clients: int = Field(
         description="Clients that may wait or follow events at once, in each process of the API."
     )
+    max_waiting_clients_of_key: int = Field(description="The same for one API key.")
     max_worker_absence_seconds: float = Field(
         description="Jobs are refused when no worker of their queue was seen for so long; 0: never."
     )

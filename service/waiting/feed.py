@@ -132,17 +132,23 @@ class Feed:
                 if event.is_end:
                     return
                 beat_at = time.monotonic() + HEARTBEAT_SECONDS
-            elif event is None and self._waiter.is_cut:
-                yield b": this stream is cut; reconnect with Last-Event-ID\n\n"
-                return
             elif self._job.is_gone():
                 self._leave()
+                return
+            elif reason := self._find_reason_to_end(event):
+                yield f": {reason}\n\n".encode()
                 return
             elif time.monotonic() >= beat_at:
                 yield b": still there\n\n"
                 if self._is_over():
                     return
                 beat_at = time.monotonic() + HEARTBEAT_SECONDS
+
+    def _find_reason_to_end(self, event: StoredEvent | None) -> str:
+        """Return the reason to end the stream before the job ends; empty if there is none."""
+        if event is None and self._waiter.is_cut:
+            return "this stream is cut; reconnect with Last-Event-ID"
+        return "" if self._job.is_allowed() else "the API key was revoked"
 
     def _is_over(self) -> bool:
         """Return whether the job has ended, in case the broker has lost its last event."""

@@ -18,6 +18,7 @@ from typing import Self
 import structlog
 
 from service.contract.errors import BrokerUnavailable, TooManyWaiters
+from service.contract.keys import KEYLESS
 from service.store import (
     START,
     EventId,
@@ -53,12 +54,14 @@ class Waiter:
     """One waiting client, made by `Streams.admit`, and closed by its caller.
 
     Attributes:
+        key_id: key of the client.
         is_cut: whether no further event comes although the job may continue: the process stops, or
         the queue was full.
     """
 
-    def __init__(self, streams: Streams) -> None:
+    def __init__(self, streams: Streams, key_id: str = KEYLESS) -> None:
         self.is_cut = False
+        self.key_id = key_id
         self._streams = streams
         self._job_id: str | None = None
         self._queue: Queue[StoredEvent | None] = Queue(QUEUE_EVENTS)
@@ -137,11 +140,15 @@ class Streams:
     Args:
         find_store: returns the store; called when first needed, after any fork.
         slots: how many clients may wait at once.
+        slots_of_key: how many of them one key may use; None for all.
     """
 
-    def __init__(self, find_store: Callable[[], JobStore], slots: int) -> None:
+    def __init__(
+        self, find_store: Callable[[], JobStore], slots: int, slots_of_key: int | None = None
+    ) -> None:
         self._find_store = find_store
         self._slots = slots
+        self._slots_of_key = slots_of_key
         self._admitted: set[Waiter] = set()
         self._watched: dict[str, _Watch] = {}
         self._changed = threading.Condition()
@@ -155,19 +162,30 @@ class Streams:
         """Cut all waiters once `is_stopping` returns True; they reconnect to another process."""
         self._is_stopping = is_stopping
 
-    def admit(self) -> Waiter:
+    def admit(self, key_id: str = KEYLESS) -> Waiter:
         """Return a waiter that takes a slot.
 
+        Args:
+            key_id: the client's key; callers without keys have no share of their own.
+
         Raises:
-            TooManyWaiters: all slots are in use.
+            TooManyWaiters: all slots are in use, or all of this key.
         """
         with self._changed:
             if len(self._admitted) >= self._slots:
                 detail = "all wait slots are in use; retry, or poll the job"
                 raise TooManyWaiters(detail, retry_after_seconds=RETRY_AFTER_SECONDS)
-            waiter = Waiter(self)
+            self._check_share(key_id)
+            waiter = Waiter(self, key_id)
             self._admitted.add(waiter)
         return waiter
+
+    def _check_share(self, key_id: str) -> None:
+        if key_id == KEYLESS or self._slots_of_key is None:
+            return
+        if sum(waiter.key_id == key_id for waiter in self._admitted) >= self._slots_of_key:
+            detail = f"all {self._slots_of_key} wait slots of this key are in use; poll the job"
+            raise TooManyWaiters(detail, retry_after_seconds=RETRY_AFTER_SECONDS)
 
     def join(self, waiter: Waiter, job_id: str) -> Tails:
         """Subscribe a waiter to the events of a job; see `Waiter.join`."""

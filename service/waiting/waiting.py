@@ -30,12 +30,16 @@ class Watched:
         job_id: the job.
         tenant: its owner.
         is_gone: returns whether the client has disconnected.
+        is_allowed: returns whether the client may still follow the job.
+        may_cancel: whether the client may cancel the job.
     """
 
     store: JobStore
     job_id: str
     tenant: str
     is_gone: Callable[[], bool]
+    is_allowed: Callable[[], bool] = lambda: True
+    may_cancel: bool = True
 
     def load(self) -> JobView:
         """Read the job.
@@ -46,8 +50,8 @@ class Watched:
         return self.store.jobs.load(self.job_id, self.tenant)
 
     def cancel_if_asked(self, view: JobView) -> None:
-        """Cancel the job if its client has asked for that on a disconnect."""
-        if not view.record.spec.params.cancel_on_disconnect:
+        """Cancel the job of a client that has left, if it was to be and the client may."""
+        if not (self.may_cancel and view.record.spec.params.cancel_on_disconnect):
             return
         try:
             self.store.jobs.cancel(self.job_id, self.tenant)

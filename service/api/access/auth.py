@@ -6,6 +6,9 @@ revoked one stops working at once, in every process.
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import NoReturn
 
@@ -13,13 +16,24 @@ import structlog
 from flask import Flask, Response, g, request
 
 from service.api.context import get_context
-from service.contract.errors import Forbidden, PaintjobError, Unauthorized
-from service.contract.keys import KEYLESS, KeyLimits, Scope, fill_limits, find_key_id, is_key_of
+from service.contract.errors import BrokerUnavailable, Forbidden, PaintjobError, Unauthorized
+from service.contract.keys import (
+    KEYLESS,
+    SCOPES,
+    KeyLimits,
+    Scope,
+    fill_limits,
+    find_key_id,
+    is_key_of,
+)
 from service.contract.names import DEFAULT_TENANT
 from service.store import try_twice
 
 OPEN_BLUEPRINTS = frozenset({"health", "reference", "swagger_ui"})
 """Blueprints that need no key: health, version and the reference."""
+
+CHECK_SECONDS = 2.0
+"""Seconds between two checks of the key of an open stream."""
 
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
 _REALM = 'Bearer realm="paintjob"'
@@ -33,11 +47,13 @@ class Caller:
         tenant: owner of all that the request makes, and of all that it may see.
         key_id: the key that it came with, or `KEYLESS`.
         limits: the key's limits, with the deployment's defaults filled in.
+        scopes: the operations that are allowed.
     """
 
     tenant: str
     key_id: str = KEYLESS
     limits: KeyLimits = field(default_factory=KeyLimits)
+    scopes: frozenset[Scope] = frozenset(SCOPES)
 
 
 def install(app: Flask) -> None:
@@ -56,6 +72,26 @@ def find_caller() -> Caller | None:
     """Return the caller; None where no authentication is needed."""
     caller: Caller | None = g.get("caller")
     return caller
+
+
+def watch_key() -> Callable[[], bool]:
+    """Return a check whether the caller's key still works; it also works after the view returned.
+
+    It asks the broker every few seconds; while that does not answer, the key counts as valid.
+    """
+    caller, store = get_caller(), get_context().store
+    checked_at, is_valid = time.monotonic(), True
+
+    def check() -> bool:
+        nonlocal checked_at, is_valid
+        if caller.key_id != KEYLESS and time.monotonic() - checked_at >= CHECK_SECONDS:
+            checked_at = time.monotonic()
+            with suppress(BrokerUnavailable):
+                kept = store.keys.find(caller.key_id)
+                is_valid = kept is not None and kept.revoked_at is None
+        return is_valid
+
+    return check
 
 
 def _identify() -> None:
@@ -91,7 +127,8 @@ def _authenticate(scope: Scope) -> Caller:
     if scope not in kept.scopes:
         denied = Forbidden(f"this call needs an API key with the scope {scope}")
         _refuse(denied, f'{_REALM}, error="insufficient_scope", scope="{scope}"')
-    return Caller(kept.tenant, kept.id, fill_limits(kept.limits, get_context().settings.key_limits))
+    limits = fill_limits(kept.limits, get_context().settings.key_limits)
+    return Caller(kept.tenant, kept.id, limits, kept.scopes)
 
 
 def _refuse(error: PaintjobError, challenge: str) -> NoReturn:

@@ -200,6 +200,7 @@ _LIMITS = {
     "max_ttl_seconds": 604_800,
     "max_wait_seconds": 60,
     "max_waiting_clients": 128,
+    "max_waiting_clients_of_key": 64,
     "max_unfinished_jobs_of_key": None,
     "max_requests_per_minute": 600,
     "max_megapixels_per_minute": None,

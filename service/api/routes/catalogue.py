@@ -98,6 +98,7 @@ def get_limits() -> Response:
             max_ttl_seconds=_upper_limit("ttl_seconds"),
             max_wait_seconds=MAX_WAIT_SECONDS,
             max_waiting_clients=count_slots(settings.http_threads),
+            max_waiting_clients_of_key=get_context().slots_of_key,
             max_worker_absence_seconds=settings.worker_absence_seconds,
             max_broker_memory_share=settings.broker_memory_share,
             min_store_free_bytes=settings.store_reserve_bytes,

@@ -15,10 +15,14 @@ from typing import Literal
 from flask import request
 from werkzeug.datastructures import MIMEAccept
 
+from service.api.access.auth import get_caller, watch_key
+from service.api.context import get_context
 from service.api.requests.preferences import HEADER, Preferences, parse_preferences
 from service.contract.errors import NotAcceptable
 from service.contract.formats import MEDIA_TYPES
 from service.contract.params import InpaintParams, OutpaintParams
+from service.waiting.streams import Waiter
+from service.waiting.waiting import Watched
 
 JSON = "application/json"
 DEFAULT_FORMAT = "png"
@@ -29,6 +33,28 @@ _CHARSET = re.compile(r""";\s*charset\s*=\s*("[^"]*"|[^;"]*)""", re.IGNORECASE)
 def read_preferences() -> Preferences:
     """Read the `Prefer` header of this request."""
     return parse_preferences(request.headers.get(HEADER))
+
+
+def follow(job_id: str) -> Watched:
+    """Return a job that the client of this request waits for."""
+    caller = get_caller()
+    return Watched(
+        get_context().store,
+        job_id,
+        caller.tenant,
+        watch_client(),
+        watch_key(),
+        may_cancel="jobs:write" in caller.scopes,
+    )
+
+
+def admit() -> Waiter:
+    """Return a wait slot for the client of this request.
+
+    Raises:
+        TooManyWaiters: all slots are in use, or all of its key.
+    """
+    return get_context().streams.admit(get_caller().key_id)
 
 
 def watch_client() -> Callable[[], bool]:

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, request
 
-from service.api.access.auth import get_caller
 from service.api.context import get_context
-from service.api.routes.clients import check_accepts, watch_client
+from service.api.routes.clients import admit, check_accepts, follow
 from service.contract.errors import NotFound
 from service.contract.names import is_job_id
 from service.waiting.feed import HEADER, MEDIA_TYPE, Feed, parse_mark
-from service.waiting.waiting import Watched
 
 
 def build_blueprint() -> Blueprint:
@@ -26,12 +24,12 @@ def get_events(job_id: str) -> Response:
         raise NotFound("there is no such job")
     check_accepts(MEDIA_TYPE)
     last, context = parse_mark(request.headers.get(HEADER)), get_context()
-    job = Watched(context.store, job_id, get_caller().tenant, watch_client())
+    job = follow(job_id)
     # Before a slot is taken: a missing job needs none.
     job.load()
     if request.method == "HEAD":
         return _head()
-    waiter = context.streams.admit()
+    waiter = admit()
     feed = Feed(waiter, job, context.settings.public_url)
     try:
         has_more = feed.open(last)

@@ -8,7 +8,6 @@ from functools import partial
 from flask import Blueprint, Response, after_this_request, request
 
 from service.api.access import limits
-from service.api.access.auth import get_caller
 from service.api.context import get_context
 from service.api.openai.answers import (
     NO_RETRY,
@@ -20,7 +19,7 @@ from service.api.openai.answers import (
     translate_problem,
 )
 from service.api.openai.form import MAX_SECONDS, Edits, EditsForm, read_edits
-from service.api.routes.clients import watch_client
+from service.api.routes.clients import admit, follow
 from service.api.routes.pictures import hand_out
 from service.api.routes.rendering import JSON, render
 from service.api.routes.submitting import get_sender
@@ -38,7 +37,7 @@ from service.documents.schemas import Problem
 from service.pictures.headers import read_header
 from service.submission.intake import Intake
 from service.submission.request import JobRequest, ParsedBody, build_request
-from service.waiting.waiting import Watched, wait_for
+from service.waiting.waiting import wait_for
 
 PREFIX = "/v1"
 PICTURES = ("image", "mask")
@@ -74,14 +73,13 @@ def create_edits() -> Response:
     """
     context = get_context()
     # Before anything is stored: a client that gets no slot can simply retry.
-    with context.streams.admit() as waiter:
+    with admit() as waiter:
         with context.submitter.open_intake() as intake:
             edits = _read(intake)
             accepted = context.submitter.submit(_build_request(edits, intake))
         limits.note_usage(accepted.usage)
-        job_id, tenant = accepted.view.record.job_id, get_caller().tenant
-        job = Watched(context.store, job_id, tenant, watch_client())
-        view = wait_for(waiter, job, MAX_SECONDS + GRACE_SECONDS)
+        job_id = accepted.view.record.job_id
+        view = wait_for(waiter, follow(job_id), MAX_SECONDS + GRACE_SECONDS)
     _name_job(job_id)
     check_succeeded(view.record)
     if edits.form is None:

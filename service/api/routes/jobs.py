@@ -6,7 +6,7 @@ from flask import Blueprint, Response, request
 
 from service.api.access.auth import get_caller
 from service.api.context import get_context
-from service.api.routes.clients import JSON, check_accepts, read_preferences, watch_client
+from service.api.routes.clients import JSON, admit, check_accepts, follow, read_preferences
 from service.api.routes.pictures import hand_out, send_mask, send_output, send_preview
 from service.api.routes.rendering import RETRY_AFTER_SECONDS, add_applied, render_job
 from service.contract.errors import NoResult, NotFinished, NotFound
@@ -15,7 +15,7 @@ from service.contract.jobs import JobRecord, JobStatus, Output
 from service.contract.names import is_job_id
 from service.store import JobView
 from service.store.wiping import wipe_job
-from service.waiting.waiting import Watched, is_ended, wait_for
+from service.waiting.waiting import is_ended, wait_for
 
 
 def build_blueprint() -> Blueprint:
@@ -59,9 +59,8 @@ def _wait(job_id: str, seconds: int) -> JobView:
 
     A change of its position in the queue causes no event, and so ends no wait.
     """
-    context = get_context()
-    job = Watched(context.store, job_id, get_caller().tenant, watch_client())
-    with context.streams.admit() as waiter:
+    job = follow(job_id)
+    with admit() as waiter:
         if not request.if_none_match:
             return wait_for(waiter, job, seconds)
         return wait_for(

@@ -7,10 +7,9 @@ from dataclasses import replace
 from flask import Blueprint, Response, after_this_request, request
 
 from service.api.access import limits
-from service.api.access.auth import get_caller
 from service.api.context import get_context
 from service.api.requests.preferences import Preferences
-from service.api.routes.clients import choose_answer, read_preferences, watch_client
+from service.api.routes.clients import admit, choose_answer, follow, read_preferences
 from service.api.routes.pictures import hand_out, send_painted
 from service.api.routes.rendering import add_applied, render, render_job
 from service.api.routes.submitting import build_sources, get_sender
@@ -23,7 +22,7 @@ from service.submission.intake import Intake
 from service.submission.request import JobRequest, build_request
 from service.submission.submitter import Accepted
 from service.waiting.streams import Waiter
-from service.waiting.waiting import Watched, is_ended, wait_for
+from service.waiting.waiting import is_ended, wait_for
 
 DRY_RUN = "dry_run"
 _WORDS = {"true": True, "false": False}
@@ -58,7 +57,7 @@ def _create(operation: Operation) -> Response:
         applied = preferences.describe_applied(has_waited=False, is_async=True)
         return add_applied(_render_accepted(accepted, accepted.view, 202), applied)
     # Before anything is stored: a client that gets no slot can simply retry.
-    with get_context().streams.admit() as waiter:
+    with admit() as waiter:
         return _submit_and_wait(operation, faults, preferences, waiter)
 
 
@@ -101,10 +100,8 @@ def _submit_and_wait(
 
 
 def _wait(accepted: Accepted, waiter: Waiter, seconds: int) -> JobView:
-    job_id, tenant = accepted.view.record.job_id, get_caller().tenant
-    job = Watched(get_context().store, job_id, tenant, watch_client())
     try:
-        return wait_for(waiter, job, seconds)
+        return wait_for(waiter, follow(accepted.view.record.job_id), seconds)
     except BrokerUnavailable:
         # The job is accepted, and the client must get its id.
         return accepted.view
