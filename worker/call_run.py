@@ -278,7 +278,7 @@ class CallRun:
         if verdict == "stale":
             self._note_end(live, "stale")
             return
-        late = failure_of(DeadlineExceeded("the job did not finish in the time it was given"))
+        late = failure_of(DeadlineExceeded("the job did not finish before its deadline"))
         live.pending_writes.clear()
         # The script turns this into `canceled` where that was promised.
         live.close(self._store.claims.finish_failed, late)

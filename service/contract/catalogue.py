@@ -19,7 +19,7 @@ from service.contract.settings import SharedSettings
 
 
 class ModelDefaults(BaseModel):
-    """Values that `generate` takes when the caller gives none."""
+    """Values that `generate` uses when the caller sends none."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -51,7 +51,7 @@ class ModelEntry(BaseModel):
     """One configured model.
 
     Attributes:
-        name: what callers write in `model`.
+        name: the value of `model` in a request.
         family: which adapter calls it.
         source: a local directory in diffusers' layout, a single safetensors file, or a repository
             id on the Hub; empty for a model without weights.
@@ -76,14 +76,14 @@ class ModelEntry(BaseModel):
         tile_pixels: from so many pixels on the autoencoder works in tiles.
         max_sequence_length: of the prompt in tokens, for families that pad to it.
         licence: SPDX id or name, shown to callers.
-        commercial: whether the licence allows commercial use of the weights.
+        commercial: whether the license allows commercial use of the weights.
         memory_bytes: accelerator memory that it needs, roughly.
         description: one sentence for people.
         group: models of one group are served by one worker and one queue.
         default: whether `auto` and an absent `model` mean this one; at most one entry.
         native_pixels: area in pixels that the model paints best.
         max_batch: rows that one call may hold.
-        defaults: values taken when the caller gives none.
+        defaults: values used when the caller sends none.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -122,7 +122,7 @@ class ModelEntry(BaseModel):
 
     @property
     def traits(self) -> Family:
-        """What the model's family can and cannot do."""
+        """Abilities of the model's family."""
         return FAMILIES[self.family]
 
     @property
@@ -148,7 +148,7 @@ SELF_MODEL = ModelEntry(
     max_batch=8,
     defaults=ModelDefaults(num_inference_steps=24),
 )
-"""What `generate` uses when no model is configured."""
+"""The model of `generate` when none is configured."""
 
 
 class Catalogue(BaseModel):
@@ -185,12 +185,12 @@ class Catalogue(BaseModel):
         return next((entry for entry in self.known if entry.name == name), None)
 
     def queues(self) -> list[str]:
-        """Give every queue that a complete deployment serves, the weight-free one first."""
+        """Return every queue that a complete deployment serves, the weight-free one first."""
         served = (entry for entry in self.models if self.allows(entry))
         return [CPU_QUEUE, *sorted({gpu_queue(entry.group) for entry in served})]
 
     def allows(self, entry: ModelEntry) -> bool:
-        """Whether the operator's policy lets a model's licence pass."""
+        """Return whether the operator's policy allows a model's license."""
         return entry.commercial or self.allow_non_commercial
 
 
@@ -200,7 +200,7 @@ def load_catalogue(
     """Read the operator's models file; no file means no models but the built-in one.
 
     The file is TOML: a `[[models]]` table an entry, with the fields of `ModelEntry`. An entry with
-    the name of a model that Paintjob knows needs to give only the fields that differ.
+    the name of a model that Paintjob knows needs only the fields that differ.
 
     Args:
         path: the file.
@@ -240,7 +240,7 @@ def read_catalogue(settings: SharedSettings) -> Catalogue:
 
 
 def read_known_models() -> dict[str, dict[str, Any]]:
-    """Give the tables of the models that Paintjob knows, by name."""
+    """Return the tables of the models that Paintjob knows, by name."""
     text = files(__package__).joinpath("models.toml").read_text(encoding="utf-8")
     return {table["name"]: table for table in tomllib.loads(text)["models"]}
 

@@ -122,7 +122,7 @@ class BodyTooLarge(BadRequest):
 
 
 class UnsupportedMediaType(BadRequest):
-    """The body or the picture has a type that is not taken."""
+    """The body or the picture has a type that is not supported."""
 
     code = "unsupported_media_type"
     title = "The media type is not supported"
@@ -232,7 +232,7 @@ class ModelUnavailable(InvalidInput):
 
 
 class ModelRequired(InvalidInput):
-    """What is asked needs a model, and none is configured."""
+    """The request needs a model, and none is configured."""
 
     code = "model_required"
     title = "A model is required"
@@ -246,10 +246,10 @@ class ParameterNotSupported(InvalidInput):
 
 
 class LicenceRefused(InvalidInput):
-    """The operator's policy refuses the model's licence."""
+    """The operator's policy refuses the model's license."""
 
     code = "licence_refused"
-    title = "The licence of the model is refused by policy"
+    title = "The license of the model is refused by policy"
 
 
 class WebhookKeyRequired(InvalidInput):
@@ -285,7 +285,7 @@ class Forbidden(NotPermitted):
 
 
 class MissingResource(PaintjobError):
-    """There is nothing under this name."""
+    """There is no resource of this name."""
 
 
 class NotFound(MissingResource):
@@ -296,7 +296,7 @@ class NotFound(MissingResource):
 
 
 class JobExpired(MissingResource):
-    """The job was there and has been wiped."""
+    """The job existed and has been wiped."""
 
     code = "job_expired"
     title = "The job has been wiped"
@@ -341,8 +341,8 @@ class Refused(PaintjobError):
     Args:
         detail: as in `PaintjobError`.
         retry_after_seconds: as there.
-        policy: name of the limit that is reached, as the caller is told of it; empty if it is none
-            of his.
+        policy: name of the limit that is reached, as the caller sees it; empty if the limit is not
+            the caller's own.
     """
 
     retryable = True
@@ -376,7 +376,7 @@ class QueueFull(Refused):
 
 
 class NoWorker(Refused):
-    """No worker that could serve the job has been seen for long."""
+    """No worker that serves the job's queue has been online for long."""
 
     code = "no_worker"
     title = "No worker serves this method"
@@ -390,7 +390,7 @@ class BrokerUnavailable(Refused):
 
 
 class BrokerFull(Refused):
-    """The broker's memory is nearly used up; what is left is for the jobs that were accepted."""
+    """The broker's memory is nearly used up; the rest is for jobs that were accepted."""
 
     code = "broker_full"
     title = "The broker is nearly full"
@@ -404,7 +404,7 @@ class StoreUnavailable(Refused):
 
 
 class TooManyWaiters(Refused):
-    """This process holds as many waiting clients as it may."""
+    """All wait slots of this process are in use."""
 
     code = "too_many_waiters"
     title = "Too many waiting clients"
@@ -476,7 +476,7 @@ class InputLost(PaintingFailed):
 
 
 class Internal(PaintingFailed):
-    """Anything that was not foreseen."""
+    """An error that was not foreseen."""
 
     code = "internal"
     title = "Internal error"
@@ -496,7 +496,7 @@ class SafetyRefused(PaintingFailed):
 
 
 class PromptRefused(SafetyRefused):
-    """The safety check refuses what is asked."""
+    """The safety check refuses the prompt."""
 
     code = "prompt_refused"
     title = "The prompt is refused by the safety check"
@@ -510,7 +510,7 @@ class InputRefused(SafetyRefused):
 
 
 class OutputRefused(SafetyRefused):
-    """The safety check refuses what was painted; nothing is delivered."""
+    """The safety check refuses the result; nothing is delivered."""
 
     code = "output_refused"
     title = "The result is refused by the safety check"
@@ -524,7 +524,7 @@ class SigningFailed(PaintingFailed):
 
 
 def iter_error_classes() -> Iterator[type[PaintjobError]]:
-    """Give every error class that has a code of its own, parents first."""
+    """Yield every error class that has a code of its own, parents first."""
     pending: list[type[PaintjobError]] = [PaintjobError]
     while pending:
         current = pending.pop(0)
@@ -534,7 +534,7 @@ def iter_error_classes() -> Iterator[type[PaintjobError]]:
 
 
 def get_error_class(code: str) -> type[PaintjobError]:
-    """Give the class of an error code.
+    """Return the class of an error code.
 
     Raises:
         KeyError: there is no such code.

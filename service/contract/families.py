@@ -11,14 +11,15 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 Conditioning = Literal["channels", "blend", "control", "reference", "patches"]
-"""How a model learns what is kept. `channels`: mask and masked picture are inputs of the denoiser;
-`blend`: every step pastes the re-noised picture over what is kept; `control`: a ControlNet sees
-them; `reference`: the whole picture, hole included, is a reference; `patches`: the picture's own
-patches are the denoiser."""
+"""Ways to mark for a model which pixels are kept. `channels`: mask and masked picture are inputs of
+the denoiser; `blend`: every step pastes the re-noised picture over what is kept; `control`: a
+ControlNet sees them; `reference`: the whole picture, hole included, is a reference; `patches`: the
+picture's own patches are the denoiser."""
 
 Guidance = Literal["cfg", "true_cfg", "distilled", "none"]
-"""How a model is guided. `cfg`: classifier-free, with a negative prompt; `true_cfg`: likewise, on a
-guidance-distilled model; `distilled`: one number that the model was trained on; `none`: not."""
+"""The guidance of a model. `cfg`: classifier-free, with a negative prompt; `true_cfg`: likewise,
+on a guidance-distilled model; `distilled`: one number that the model was trained on; `none`:
+not."""
 
 
 _HONORED = frozenset({"prompt", "negative_prompt", "strength", "guidance_scale"})

@@ -1,4 +1,4 @@
-"""What is wrong with a request, and how it is raised: everything at once."""
+"""Faults of a request, raised all at once."""
 
 from __future__ import annotations
 
@@ -18,10 +18,14 @@ def raise_faults(faults: Iterable[Fault]) -> None:
         return
     codes = {fault.code for fault in found}
     kind = get_error_class(found[0].code) if len(codes) == 1 else InvalidField
-    detail = found[0].message if len(found) == 1 else f"{len(found)} rules are broken; see errors"
+    detail = (
+        found[0].message
+        if len(found) == 1
+        else f"{len(found)} rules are broken; `errors` lists them"
+    )
     raise kind(detail, faults=found)
 
 
 def fault_of(pointer: str, error: PaintjobError) -> Fault:
-    """Give an error as one fault of a request."""
+    """Return an error as one fault of a request."""
     return Fault(pointer, error.code, error.detail)

@@ -8,7 +8,7 @@ from typing import Final
 from service.contract.params import OutputFormat
 
 EXTENSIONS: Final[Mapping[str, str]] = {"png": "png", "jpeg": "jpg", "webp": "webp", "avif": "avif"}
-"""What names of files end in."""
+"""Suffixes of file names by format."""
 
 MEDIA_TYPES: Final[Mapping[str, str]] = {
     "png": "image/png",
@@ -32,11 +32,11 @@ DEFAULT_QUALITY: Final = 95
 """Quality of what is lossy, 1..100, unless the caller says otherwise."""
 
 MAX_JPEG_EXIF_BYTES: Final = 65_527
-"""What one segment of a JPEG holds beside its length and the word Exif."""
+"""Bytes that one segment of a JPEG holds beside its length and the word Exif."""
 
 
 def is_lossless(output_format: OutputFormat, lossless: bool = False) -> bool:
-    """Tell whether every pixel comes back from a format.
+    """Return whether a format keeps every pixel.
 
     Args:
         output_format: the format.

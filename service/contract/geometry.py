@@ -44,7 +44,7 @@ class Box(BaseModel):
         return self.bottom - self.top
 
     def as_list(self) -> list[int]:
-        """Give left, top, right, bottom: PIL's order."""
+        """Return left, top, right, bottom: PIL's order."""
         return [self.left, self.top, self.right, self.bottom]
 
 
@@ -60,7 +60,7 @@ class Margins(BaseModel):
 
 
 class Geometry(BaseModel):
-    """What an outpaint request comes to.
+    """The canvas of an outpaint request.
 
     Attributes:
         width: width of the canvas in pixels.
@@ -175,7 +175,7 @@ def plan_aspect_ratio(width: int, height: int, ratio: Fraction, anchor: Anchor) 
 
 
 def find_longest_overlap(geometry: Geometry) -> int:
-    """Give the longest overlap that leaves some of the original untouched.
+    """Return the longest overlap that leaves some of the original untouched.
 
     Only sides that are extended are blended over: one along an axis may take all but a pixel of
     it, two share that.

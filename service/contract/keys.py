@@ -18,13 +18,13 @@ Scope = Literal["jobs:read", "jobs:write"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 
 KEYLESS = "keyless"
-"""What stands for a key's id where nobody is asked for one; no key has this id."""
+"""Stands for a key's id where none is required; no key has this id."""
 
 REQUESTS = "requests"
 PIXELS = "pixels"
 KEY_JOBS = "jobs"
 TENANT_JOBS = "tenant-jobs"
-"""What the limits are called where a caller is told of them."""
+"""Names of the limits in what callers see."""
 
 MAX_ACTIVE_KEYS = 20
 """Active keys that a tenant may have: two for each of ten services, while they are exchanged."""
@@ -37,7 +37,7 @@ _UNKNOWN = "0" * 64
 
 
 class KeyLimits(BaseModel):
-    """What a key may use up; what is None, the deployment's default says, or nothing bounds it.
+    """Limits of an API key; None means the deployment's default, or no limit.
 
     Attributes:
         requests_per_minute: calls of every kind.
@@ -75,12 +75,12 @@ class ApiKey:
 
 
 def fill_limits(limits: KeyLimits, defaults: KeyLimits) -> KeyLimits:
-    """Give limits, what they leave open taken from the defaults."""
+    """Return limits, with the defaults in place of None."""
     return KeyLimits.model_validate(defaults.model_dump() | limits.model_dump(exclude_none=True))
 
 
 def to_pixels(megapixels: float | None) -> int | None:
-    """Give whole pixels, the unit in which budgets are kept and told."""
+    """Return whole pixels, the unit of budgets."""
     return None if megapixels is None else round(megapixels * 1_000_000)
 
 
@@ -90,18 +90,18 @@ def draw_key() -> str:
 
 
 def find_key_id(text: str) -> str | None:
-    """Give the id within a key; None if the text is no key."""
+    """Return the id within a key; None if the text is no key."""
     found = _KEY.fullmatch(text)
     return found[1] if found else None
 
 
 def digest_key(text: str) -> str:
-    """Give what is kept of a key. Its secret is random, so a fast digest cannot be turned back."""
+    """Return the digest of a key. Its secret is random, so a fast digest cannot be inverted."""
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def is_key_of(text: str, kept: ApiKey | None) -> bool:
-    """Tell whether a text is the key that is kept, and not revoked.
+    """Return whether a text is the stored key, and not revoked.
 
     Takes as long for a wrong secret, however much of it is right, as for an unknown or revoked key.
     """

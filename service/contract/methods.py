@@ -103,7 +103,7 @@ METHODS: tuple[MethodInfo, ...] = (
 )
 
 BEST_WEIGHT_FREE: Mapping[Operation, str] = {"inpaint": "patch", "outpaint": "pattern"}
-"""What `auto` chooses when no model is the default."""
+"""The method of `auto` when no model is the default."""
 
 
 def find_method(operation: Operation, name: str) -> MethodInfo | None:

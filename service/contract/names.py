@@ -27,7 +27,7 @@ _UPLOAD_ID = re.compile(f"upl_{_ULID}")
 
 
 def gpu_queue(model_group: str) -> str:
-    """Give the queue of the models that one worker can hold together."""
+    """Return the queue of the models that one worker can hold together."""
     return f"paint-gpu:{model_group}"
 
 
@@ -45,7 +45,7 @@ def new_batch_id() -> str:
 
 
 def new_upload_id() -> str:
-    """Draw the id of a picture that is handed in once and used by several jobs."""
+    """Draw the id of a picture that is uploaded once and used by several jobs."""
     return "upl_" + _draw_ulid()
 
 
@@ -55,17 +55,17 @@ def _draw_ulid() -> str:
 
 
 def is_job_id(text: str) -> bool:
-    """Tell whether a text has the form of a job id."""
+    """Return whether a text has the form of a job id."""
     return _JOB_ID.fullmatch(text) is not None
 
 
 def is_batch_id(text: str) -> bool:
-    """Tell whether a text has the form of a batch's id."""
+    """Return whether a text has the form of a batch's id."""
     return _BATCH_ID.fullmatch(text) is not None
 
 
 def is_upload_id(text: str) -> bool:
-    """Tell whether a text has the form of an upload's id."""
+    """Return whether a text has the form of an upload's id."""
     return _UPLOAD_ID.fullmatch(text) is not None
 
 
@@ -75,7 +75,7 @@ def new_token() -> str:
 
 
 def rq_prefix(namespace: str) -> str:
-    """Give the prefix of RQ's own keys; it shares the hash tag, so that one slot holds all."""
+    """Return the prefix of RQ's own keys; it shares the hash tag, so that one slot holds all."""
     return f"{namespace}:rq"
 
 
@@ -93,27 +93,27 @@ def export_rq_prefix(environ: MutableMapping[str, str] = os.environ) -> None:
 
 
 def job_prefix(job_id: str) -> str:
-    """Give the blob prefix that holds all of a job, with the closing slash."""
+    """Return the blob prefix that holds all of a job, with the closing slash."""
     return f"jobs/{job_id}/"
 
 
 def input_path(job_id: str, name: str) -> str:
-    """Give the blob path of an input (`image`, `mask`)."""
+    """Return the blob path of an input (`image`, `mask`)."""
     return f"{job_prefix(job_id)}input/{name}"
 
 
 def claim_prefix(job_id: str, token: str) -> str:
-    """Give the blob prefix of what one claim wrote, with the closing slash."""
+    """Return the blob prefix of what one claim wrote, with the closing slash."""
     return f"{job_prefix(job_id)}{token}/"
 
 
 def output_path(job_id: str, token: str, index: int, extension: str) -> str:
-    """Give the blob path of one output."""
+    """Return the blob path of one output."""
     return f"{claim_prefix(job_id, token)}{index}.{extension}"
 
 
 def preview_path(job_id: str, token: str, number: int) -> str:
-    """Give the blob path of a claim's preview, a JPEG.
+    """Return the blob path of a claim's preview, a JPEG.
 
     Two names take turns: the record changes with every preview, and no more than two are kept.
     """
@@ -121,5 +121,5 @@ def preview_path(job_id: str, token: str, number: int) -> str:
 
 
 def mask_path(job_id: str, token: str) -> str:
-    """Give the blob path of the effective mask, a PNG."""
+    """Return the blob path of the effective mask, a PNG."""
     return f"{claim_prefix(job_id, token)}mask.png"

@@ -1,4 +1,4 @@
-"""What a caller may ask for: one frozen model an operation.
+"""Parameters that a caller may send: one frozen model an operation.
 
 The same model carries a request as asked (absent fields are `None`) and, once `submission` has
 filled the defaults in, the effective parameters that the job echoes. A worker reads only the

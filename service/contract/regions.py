@@ -1,4 +1,4 @@
-"""Regions: the white of a mask, told as boxes, polygons and run-lengths instead of as a picture."""
+"""Regions: the white of a mask as boxes, polygons and run-lengths instead of a picture."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ MAX_TEXT = 7 * MAX_NUMBERS
 
 MAX_COORDINATE = 65_536
 
-# Lists tell their first fault only: a hundred thousand take seconds to put together.
+# Lists report their first fault only: a hundred thousand take seconds to collect.
 Coordinate = Annotated[float, Field(ge=-MAX_COORDINATE, le=MAX_COORDINATE)]
 Edge = Annotated[int, Field(ge=-MAX_COORDINATE, le=MAX_COORDINATE)]
 Point = Annotated[list[Coordinate], Field(min_length=2, max_length=2)]
@@ -38,7 +38,7 @@ RunText = Annotated[str, Field(min_length=1, max_length=MAX_TEXT)]
 
 
 def _tell_kind(counts: object) -> str:
-    """Choose the one rule that faults are told of."""
+    """Choose the one rule whose faults are reported."""
     return "text" if isinstance(counts, str) else "runs"
 
 

@@ -37,7 +37,7 @@ They are imported only where an environment has a name that is not the process's
 """
 
 CLIENT_FIELDS = frozenset({"key"})
-"""What clients read of the same environment: `PAINTJOB_KEY`, the API key that they send."""
+"""Names that clients read from the same environment: `PAINTJOB_KEY`, the API key they send."""
 
 
 class SharedSettings(BaseModel):

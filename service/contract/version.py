@@ -6,7 +6,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 
 def get_version() -> str:
-    """Give the installed distribution's version, or `0+unknown` if it is not installed."""
+    """Return the installed distribution's version, or `0+unknown` if it is not installed."""
     try:
         return version("paintjob")
     except PackageNotFoundError:

@@ -1,4 +1,4 @@
-"""Webhooks as both sides of the outbox see them: which group a receiver belongs to, what was tried.
+"""Webhooks, for both sides of the outbox: groups of receivers, and deliveries.
 
 Source: https://www.standardwebhooks.com
 """
@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from service.contract.params import WebhookEvent
 
 GROUPS_OF_TENANT = 32
-"""A tenant's hosts fall into so many groups. Bounded, so that nobody gets more by naming more."""
+"""Groups that a tenant's hosts fall into. Bounded: more hosts get no more threads."""
 
 BATCH_COMPLETED: Literal["batch.completed"] = "batch.completed"
 
@@ -41,7 +41,7 @@ class DeliveryTry(_Frozen):
 
 
 class Delivery(_Frozen):
-    """One event of a job or a batch, and what became of telling it."""
+    """One event of a job or a batch, and its deliveries."""
 
     id: str = Field(description="The `webhook-id` that every try of this event has.")
     event: WebhookEvent | Literal["batch.completed"]

@@ -1,1 +1,1 @@
-"""The courier: reaps like every worker, wipes blobs that nobody may keep, and tells of jobs."""
+"""The courier: reaps like every worker, wipes blobs that have expired, and sends webhooks."""

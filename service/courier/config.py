@@ -11,13 +11,13 @@ from service.outbound.webhook_settings import WebhookSettings
 
 
 class CourierSettings(WebhookSettings):
-    """What the courier can be told, each from `PAINTJOB_` and the field's name in capitals."""
+    """Settings of the courier, each from `PAINTJOB_` and the field's name in capitals."""
 
     courier_interval_seconds: float = Field(
         1.0,
         gt=0,
         le=2,
-        description="Seconds between rounds; a longer rest would be taken for an outage.",
+        description="Seconds between rounds; a longer pause would be taken for an outage.",
     )
     webhook_retry_seconds: float = Field(
         5.0, gt=0, le=3600, description="Seconds until the second try; later waits grow threefold."
@@ -25,7 +25,7 @@ class CourierSettings(WebhookSettings):
     webhook_window_seconds: float = Field(
         86_400.0, ge=0, le=604_800, description="Seconds that a webhook is tried before it is dead."
     )
-    webhook_threads: int = Field(32, ge=4, le=256, description="Webhooks told at once.")
+    webhook_threads: int = Field(32, ge=4, le=256, description="Webhooks sent at once.")
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> CourierSettings:

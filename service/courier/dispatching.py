@@ -1,4 +1,4 @@
-"""Takes webhooks from the outbox and tells them, many at once, no tenant at another's expense."""
+"""Takes webhooks from the outbox and delivers them, many at once, with a share for each tenant."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ import structlog
 from service.contract.errors import PaintjobError
 from service.contract.names import new_token
 from service.courier.config import CourierSettings
-from service.courier.telling import Tried, next_delay, tell
+from service.courier.delivering import Tried, deliver, next_delay
 from service.store import JobStore, Shares, TakenWebhook, try_twice
 
 LEASE_MARGIN_SECONDS = 5.0
-"""A lease outlives the try by so much: what came of it must still be written."""
+"""A lease outlives the try by so much: its result must still be written."""
 
 IDLE_SECONDS = 0.25
 OUTAGE_SECONDS = 1.0
@@ -28,7 +28,7 @@ class Dispatcher:
     """The courier's side of the outbox.
 
     A tenant has at most a quarter of the threads, and one host of it an eighth; a host that let the
-    last try run out of time has one, until it answers. So whoever hangs delays itself.
+    last try time out has one, until it answers. So a host that hangs delays only itself.
     """
 
     def __init__(self, store: JobStore, settings: CourierSettings) -> None:
@@ -42,7 +42,7 @@ class Dispatcher:
         self._slow: set[str] = set()
 
     def run(self, stop: threading.Event) -> None:
-        """Tell what is due until `stop` is set; what is under way then is finished."""
+        """Deliver what is due until `stop` is set; finish deliveries that have begun."""
         is_silent = False
         with ThreadPoolExecutor(self._threads, thread_name_prefix="webhook") as pool:
             while not stop.is_set():
@@ -50,7 +50,7 @@ class Dispatcher:
                     self._round(pool)
                     is_silent = False
                 except Exception as error:
-                    # Whatever it is: a courier that tells nobody any more must not look alive.
+                    # Any failure: a courier that delivers nothing must not look alive.
                     if not is_silent:
                         log.warning("dispatch_failed", error_type=type(error).__name__)
                     is_silent = True
@@ -91,11 +91,11 @@ class Dispatcher:
 
     def _deliver(self, webhook: TakenWebhook, deadline: float) -> None:
         try:
-            tried = tell(webhook, self._settings, deadline)
+            tried = deliver(webhook, self._settings, deadline)
             self._end(webhook, tried)
             self._judge(webhook.group, tried)
         except PaintjobError as error:
-            # Its lease runs out, and it is told again, under the same id.
+            # Its lease runs out, and it is delivered again, under the same id.
             log.warning("webhook_unrecorded", subject_id=webhook.subject_id, code=error.code)
         finally:
             with self._lock:
@@ -117,8 +117,8 @@ class Dispatcher:
                 window_seconds=settings.webhook_window_seconds,
             )
         )
-        tell_as = log.warning if verdict == "dead" else log.info
-        tell_as(
+        log_as = log.warning if verdict == "dead" else log.info
+        log_as(
             "webhook_tried",
             subject_id=webhook.subject_id,
             webhook_id=webhook.event_id,

@@ -1,4 +1,4 @@
-"""The API keys in Redis: their digests, what they allow, and when they were revoked."""
+"""The API keys in Redis: digests, scopes, limits, and when they were revoked."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from service.store.runner import StorePart
 
 
 class ApiKeys(StorePart):
-    """The keys as the API sees them, and those who give them out."""
+    """The keys, for the API and the command line."""
 
     def add(self, key: str, tenant: str, scopes: Collection[Scope], limits: KeyLimits) -> ApiKey:
-        """Keep a key that was drawn; of its secret only a digest is sent.
+        """Keep a key that was drawn; only a digest of its secret is stored.
 
         Raises:
             ValueError: the key or the tenant's name is malformed, or the tenant has as many active
@@ -32,7 +32,7 @@ class ApiKeys(StorePart):
         check_tenant(tenant)
         key_id = find_key_id(key)
         if key_id is None:
-            raise ValueError("this is no API key")
+            raise ValueError("the text is not an API key")
         verdict = self._scripts.run(
             "add_key",
             key_id=key_id,
@@ -44,22 +44,22 @@ class ApiKeys(StorePart):
         ).decode()
         if verdict == "too_many":
             raise ValueError(
-                f"{tenant} has {MAX_ACTIVE_KEYS} active keys; revoke one that is not used"
+                f"{tenant} has {MAX_ACTIVE_KEYS} active keys, the limit; revoke an unused one"
             )
         kept = self.find(key_id)
         if verdict != "kept" or kept is None:
-            raise ValueError("the id of this key is taken; draw another")
+            raise ValueError("the id of this key is in use; draw another key")
         return kept
 
     def find(self, key_id: str) -> ApiKey | None:
-        """Give what is kept under an id, revoked or not."""
+        """Return the key with this id, revoked or not; None if there is none."""
         fields: Any = self._scripts.guard(
             lambda: self._scripts.redis.hgetall(self._scripts.key("key", key_id))
         )
         return _parse_key(key_id, fields) if fields else None
 
     def load_all(self) -> list[ApiKey]:
-        """Give all keys, oldest first, the revoked ones too."""
+        """Return all keys, oldest first, the revoked ones too."""
         ids: Any = self._scripts.guard(
             lambda: self._scripts.redis.zrange(self._scripts.key("keys"), 0, -1)
         )
@@ -67,7 +67,7 @@ class ApiKeys(StorePart):
         return [key for key in found if key is not None]
 
     def revoke(self, key_id: str) -> bool:
-        """Revoke a key: no call that comes after this is let in; tells whether there is such a key.
+        """Revoke a key: no later call is accepted with it. Return False if there is none.
 
         Its record stays, so that a log line with its id can still be explained.
         """

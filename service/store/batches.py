@@ -30,13 +30,13 @@ class BegunBatch:
 
 @dataclass(frozen=True)
 class BatchRecord:
-    """How a batch stands.
+    """State of a batch.
 
     Attributes:
         state: `accepting` while its items come in, then `running`, then `ended`.
         counts: how many items were refused, succeeded, failed, were canceled, were deleted before
             they ended.
-        webhook_url: who is told when it has ended.
+        webhook_url: receives a webhook when it has ended.
     """
 
     batch_id: str
@@ -67,7 +67,7 @@ class BatchRecord:
 
     @property
     def over(self) -> int:
-        """How many items need no more work."""
+        """Number of items that need no more work."""
         return sum(self.counts.values())
 
 
@@ -123,14 +123,14 @@ class Batches(StorePart):
         )
         if verdict == b"conflict":
             raise IdempotencyConflict(
-                "this Idempotency-Key was used with another batch; draw a new one"
+                "this Idempotency-Key was used with another batch; use a new key"
             )
         if verdict == b"gone":
-            raise NotFound("the batch of this Idempotency-Key has been deleted")
+            raise NotFound("the batch of this Idempotency-Key has been deleted; use a new key")
         return BegunBatch(found.decode(), verdict == b"replayed")
 
     def close(self, batch_id: str, refusals: Sequence[tuple[int, str]]) -> None:
-        """Note what was refused, as (index, problem as JSON), and that nothing more will come."""
+        """Note the refused items, as (index, problem as JSON), and that no more items come."""
         self._scripts.run(
             "close_batch",
             batch_id=batch_id,
@@ -157,11 +157,11 @@ class Batches(StorePart):
         return BatchRecord.from_hash(batch_id, fields), [_parse_item(*item) for item in items]
 
     def mute(self, batch_id: str, tenant: str) -> None:
-        """Have nobody told of a batch, and no more items in it: it is about to be deleted."""
+        """Stop the webhooks and the items of a batch that is about to be deleted."""
         self._scripts.run("mute_batch", batch_id=batch_id, tenant=tenant)
 
     def forget(self, batch_id: str, tenant: str) -> None:
-        """Remove a batch; its jobs are not looked at."""
+        """Delete a batch, without its jobs."""
         self._scripts.run("forget_batch", batch_id=batch_id, tenant=tenant)
 
 

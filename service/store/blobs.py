@@ -1,8 +1,7 @@
 """The blob store: pictures in, pictures out, one interface over a directory, S3 and memory.
 
 Type, size and SHA-256 of a blob are kept in the job record, never in the store's attributes, which
-a
-directory does not have.
+a directory does not have.
 """
 
 from __future__ import annotations
@@ -42,7 +41,7 @@ _S3_RETRY: RetryConfig = {"max_retries": 3, "retry_timeout": timedelta(seconds=1
 
 @dataclass(frozen=True)
 class StoredBlob:
-    """What was written: path, size and hex SHA-256."""
+    """A blob that was written: path, size and hex SHA-256."""
 
     path: str
     bytes: int
@@ -55,8 +54,7 @@ class BlobStore:
     Args:
         store: the object store.
         directory: root of a directory store; its files are synced to disk before a write returns,
-            because
-            obstore renames atomically but never syncs.
+            because obstore renames atomically but never syncs.
     """
 
     def __init__(self, store: ObjectStore, directory: Path | None = None) -> None:
@@ -82,7 +80,7 @@ class BlobStore:
             return cls(MemoryStore())
         if parts.scheme == "s3":
             return cls(from_url(url, client_options=_S3_CLIENT, retry_config=_S3_RETRY))
-        raise ValueError(f"no blob store is known for the scheme {parts.scheme!r}")
+        raise ValueError(f"a blob URL begins with file, s3 or memory, not {parts.scheme!r}")
 
     def put(self, path: str, data: bytes) -> StoredBlob:
         """Write a blob whole, durably.
@@ -166,7 +164,7 @@ class BlobStore:
             yield obstore.get_range(self._store, path, start=first, end=last)
 
     def list(self, prefix: str) -> list[str]:
-        """Give the paths under a prefix."""
+        """Return the paths under a prefix."""
         try:
             batches = obstore.list(self._store, prefix)
             return [meta["path"] for batch in batches for meta in batch]
@@ -187,7 +185,7 @@ class BlobStore:
             raise StoreUnavailable from error
 
     def delete_prefix(self, prefix: str) -> int:
-        """Delete every blob under a prefix; gives how many there were.
+        """Delete every blob under a prefix; return how many there were.
 
         Raises:
             ValueError: the prefix does not end in a slash, so that `jobs/a` can never take
@@ -203,7 +201,7 @@ class BlobStore:
         return len(paths)
 
     def free_bytes(self) -> int | None:
-        """Give what a directory's disk has left for this user; `None` of other stores.
+        """Return the free bytes of a directory's disk; `None` of other stores.
 
         Raises:
             StoreUnavailable: the directory does not answer.
@@ -257,7 +255,7 @@ class BlobStore:
             try:
                 path.rmdir() if path.is_dir() else path.unlink()
             except OSError:
-                # Not empty: somebody writes there just now, and the next wipe will come.
+                # Not empty: another process writes there now, and the next wipe will come.
                 continue
 
 

@@ -1,4 +1,4 @@
-"""What a worker does with claims: take, renew, report, finish, release."""
+"""Claims of workers on jobs: take, renew, report, finish, release."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Claims(StorePart):
             worker: the worker's name.
             claim_id: drawn by the worker; it becomes the token of every job taken.
             max_jobs: how many jobs with the same call key may be taken together.
-            warm_model: the model that is loaded, preferred while nobody waits long.
+            warm_model: the model that is loaded, preferred while no tenant waits long.
             schemas: schema numbers that the worker can read.
         """
         claimed = self._scripts.run(
@@ -90,7 +90,7 @@ class Claims(StorePart):
         self._report(job_id, token, number, "painting", {}, painting=True)
 
     def report_progress(self, job_id: str, token: str, number: int, progress: Progress) -> None:
-        """Write how far the painting is."""
+        """Write the progress of the painting."""
         document = progress.model_dump_json()
         self._report(job_id, token, number, "progress", {"progress": document}, data=document)
 
@@ -127,7 +127,7 @@ class Claims(StorePart):
         return self._finish(job_id, token, "failed", {"error": failure.model_dump_json()})
 
     def release(self, job_id: str, token: str, outcome: Outcome) -> ReleaseVerdict:
-        """Give a job back that cannot be finished here; return its new status."""
+        """Release a job that cannot be finished here; return its new status."""
         verdict: ReleaseVerdict = self._scripts.run(
             "release", job_id=job_id, token=token, outcome=outcome, errors=ERRORS
         ).decode()

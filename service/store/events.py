@@ -1,4 +1,4 @@
-"""What is told of the jobs: a stream of events for each, and one of the jobs that were wiped."""
+"""The events of jobs: a stream for each, and one of the jobs that were wiped."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from service.contract.jobs import JobStatus
 from service.store.runner import ScriptRunner, StorePart
 
 BLOCK_SECONDS = 0.2
-"""How long a reader waits in Redis at a time, well below the socket's timeout."""
+"""Seconds that a reader waits in Redis at a time, well below the socket's timeout."""
 
 _READ_AT_ONCE = 100
 
@@ -47,7 +47,7 @@ class StoredEvent:
     Attributes:
         id: where it stands in the job's stream.
         kind: `status`, `painting`, `progress`, `mask`, `cancel_requested`; or `wiped`, after which
-            there is nothing more to tell.
+            no event follows.
         version: the job's version since then; it counts the events.
         at: when it happened.
         data: a status, or a JSON document, or nothing.
@@ -61,7 +61,7 @@ class StoredEvent:
 
     @property
     def is_end(self) -> bool:
-        """Whether no other event follows."""
+        """True when no other event follows."""
         return self.kind == "wiped" or (self.kind == "status" and JobStatus(self.data).is_terminal)
 
 
@@ -75,30 +75,30 @@ class Tails:
 
 @dataclass(frozen=True)
 class Found:
-    """What a reader found: events by job id, and ids of jobs that were wiped, oldest first."""
+    """Result of a read: events by job id, and ids of jobs that were wiped, oldest first."""
 
     events: Mapping[str, Sequence[StoredEvent]]
     wiped: Sequence[tuple[EventId, str]]
 
 
 class Events(StorePart):
-    """The events as those see them who follow a job."""
+    """The events, for clients that follow a job."""
 
     def find_tails(self, job_id: str) -> Tails:
-        """Tell where the streams end now."""
+        """Return where the streams end now."""
         return Tails(
             self._last_id(self._scripts.key("events", job_id)),
             self._last_id(self._scripts.key("wiped")),
         )
 
     def load_after(self, job_id: str, after: EventId = START) -> list[StoredEvent]:
-        """Give what is kept of a job's events after one of them, oldest first."""
+        """Return the stored events of a job after one of them, oldest first."""
         key = self._scripts.key("events", job_id)
         rows: Any = self._scripts.guard(lambda: self._scripts.redis.xrange(key, min=f"({after}"))
         return [_parse_event(row) for row in rows]
 
     def load_before(self, job_id: str, end: EventId, count: int) -> list[StoredEvent]:
-        """Give the last events up to and with one of them, latest first."""
+        """Return the last events up to and with one of them, latest first."""
         key = self._scripts.key("events", job_id)
         rows: Any = self._scripts.guard(
             lambda: self._scripts.redis.xrevrange(key, max=str(end), count=count)
@@ -114,7 +114,7 @@ class Events(StorePart):
         return EventReader(self._scripts)
 
     def wake_reader(self, connection_id: int) -> bool:
-        """Have a reader that waits in Redis return at once; tells whether it did wait."""
+        """Have a reader that waits in Redis return at once; return whether it waited."""
         try:
             return bool(self._scripts.redis.client_unblock(connection_id))
         except RedisError:
@@ -142,7 +142,7 @@ class EventReader:
         self._redis: Redis = scripts.guard(scripts.redis.client)
 
     def get_connection_id(self) -> int:
-        """Give the number by which Redis knows the reader's connection."""
+        """Return the number by which Redis knows the reader's connection."""
         return int(self._scripts.guard(self._redis.client_id))
 
     def read(self, positions: Mapping[str, EventId], wiped: EventId) -> Found:
@@ -173,7 +173,7 @@ class EventReader:
         return Found(events, gone)
 
     def close(self) -> None:
-        """Give the connection back."""
+        """Return the connection to the pool."""
         self._redis.close()
 
 

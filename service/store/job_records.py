@@ -1,4 +1,4 @@
-"""What the API asks of the records: accept, read, cancel, wipe."""
+"""Job records, for the API: accept, read, list, cancel, wipe."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _OFFLINE = json.dumps(
     [
         JobWarning(
             code="no_worker_online",
-            detail="no worker that serves this method is online; the job waits for one",
+            detail="no worker of this method is online; the job waits until one is",
         ).model_dump()
     ]
 )
@@ -36,7 +36,7 @@ _OFFLINE = json.dumps(
 
 @dataclass(frozen=True)
 class Idempotency:
-    """A client's key, and the fingerprint of what it was sent with."""
+    """A client's key, and the fingerprint of the request it came with."""
 
     key: str
     fingerprint: str
@@ -44,14 +44,14 @@ class Idempotency:
 
 @dataclass(frozen=True)
 class SubmitLimits:
-    """What a submission must stay under.
+    """Limits of a submission.
 
     Attributes:
         queue: waiting jobs in the queue.
         tenant: unfinished jobs of the tenant.
-        worker_absence_seconds: refuse when no worker of the queue was seen for so long; 0 never
+        worker_absence_seconds: refuse when no worker of the queue was online for so long; 0 never
             refuses.
-        key: what the key may use up, defaults filled in, and its tenant's weight.
+        key: limits of the key, defaults filled in, and its tenant's weight.
     """
 
     queue: int
@@ -62,12 +62,12 @@ class SubmitLimits:
 
 @dataclass(frozen=True)
 class Usage:
-    """What is used of a caller's limits after a submission.
+    """Use of a caller's limits after a submission.
 
     Attributes:
         tenant_jobs: unfinished jobs of the tenant.
         key_jobs: unfinished jobs of the key.
-        pixels_left: what is left of the key's budget; below 0 after a job that was larger than it.
+        pixels_left: the rest of the key's budget; below 0 after a job that was larger than it.
         full_in_seconds: when the budget is whole again.
     """
 
@@ -79,12 +79,12 @@ class Usage:
 
 @dataclass(frozen=True)
 class Submitted:
-    """What a submission came to.
+    """Result of a submission.
 
     Attributes:
         job_id: the new job, or the one that the idempotency key belongs to.
-        replayed: whether the key was known.
-        worker_seen: whether a worker of the queue is online now.
+        replayed: True when the idempotency key was known.
+        worker_seen: True when a worker of the queue is online.
         usage: of the caller's limits, this job included.
         view: the job as it is now.
     """
@@ -138,7 +138,7 @@ class JobRecords(StorePart):
             StoreUnavailable: the upload took so long that its blobs were wiped.
         """
         kept_seconds = max(IDEMPOTENCY_SECONDS, finish_within_seconds + ttl_seconds)
-        verdict, job_id, online, used, told = self._scripts.run(
+        verdict, job_id, online, used, found = self._scripts.run(
             "submit",
             job_id=spec.job_id,
             queue=spec.queue,
@@ -177,7 +177,7 @@ class JobRecords(StorePart):
         if outcome not in ("created", "replayed"):
             raise refusal_of(outcome, usage.full_in_seconds)
         replayed = outcome == "replayed"
-        view = parse_view(told, None if replayed else spec)
+        view = parse_view(found, None if replayed else spec)
         return Submitted(job_id.decode(), replayed, bool(online), usage, view)
 
     def load(self, job_id: str, tenant: str) -> JobView:
@@ -187,10 +187,10 @@ class JobRecords(StorePart):
             NotFound: there is none, or it is another tenant's.
             JobExpired: it has been wiped.
         """
-        verdict, told = self._scripts.run("view", job_id=job_id, tenant=tenant)
+        verdict, found = self._scripts.run("view", job_id=job_id, tenant=tenant)
         if verdict != b"found":
             raise absence_of(verdict.decode())
-        return parse_view(told)
+        return parse_view(found)
 
     def cancel(self, job_id: str, tenant: str) -> JobView:
         """Cancel a job: at once while it waits, by a flag while it runs.
@@ -247,7 +247,7 @@ class JobRecords(StorePart):
         before: int | None = None,
         limit: int = 20,
     ) -> JobPage:
-        """Give a page of a tenant's jobs, newest first.
+        """Return a page of a tenant's jobs, newest first.
 
         Jobs that come or go between two pages neither repeat nor hide another.
 
@@ -276,7 +276,7 @@ def _read_usage(used: Sequence[int]) -> Usage:
 
 
 def _webhook_arguments(spec: JobSpec) -> dict[str, str]:
-    """Give what the scripts must know of a job's webhooks; its URL stays in the spec."""
+    """Return the scripts' arguments for a job's webhooks; the URL stays in the spec."""
     url = spec.params.webhook_url
     if url is None:
         return {}
@@ -285,5 +285,5 @@ def _webhook_arguments(spec: JobSpec) -> dict[str, str]:
 
 
 def digest(text: str) -> str:
-    """Hash what a client chose, so that no client's text becomes part of a key."""
+    """Hash a client's text, so that it does not become part of a Redis key."""
     return hashlib.sha256(text.encode()).hexdigest()

@@ -16,7 +16,7 @@ _TAG_DIGEST_BYTES = 12
 
 @dataclass(frozen=True)
 class ListedJob:
-    """What a list tells of a job; the record has the rest.
+    """A job in a list; the record has the rest.
 
     Attributes:
         spec: the spec's document, which a newer release may have written.

@@ -15,11 +15,11 @@ PRESENCE_LEASES = 3
 
 @dataclass(frozen=True)
 class OnlineWorker:
-    """A worker that is there.
+    """A worker that is online.
 
     Attributes:
         state: `starting`, `idle`, `busy`, `draining` or `broken`.
-        seen_at: when it last said so.
+        seen_at: when it last announced itself.
     """
 
     name: str
@@ -42,7 +42,7 @@ class Presence(StorePart):
         models: Sequence[str],
         state: str,
     ) -> None:
-        """Tell that a worker is there, for three leases."""
+        """Announce a worker for three leases."""
         document = {
             "name": name,
             "queue": queue,
@@ -59,11 +59,11 @@ class Presence(StorePart):
         )
 
     def leave(self, name: str, queue: str) -> None:
-        """Tell that a worker is gone."""
+        """Withdraw the announcement of a worker."""
         self._scripts.run("presence", name=name, queue=queue)
 
     def load_workers(self) -> list[OnlineWorker]:
-        """Give the workers that are there."""
+        """Return the workers that are online."""
         queues = self._scripts.guard(
             lambda: self._scripts.redis.smembers(self._scripts.key("queues"))
         )
@@ -71,7 +71,7 @@ class Presence(StorePart):
         return [_parse_worker(json.loads(document)) for document in documents]
 
     def _read_queue(self, queue: str) -> list[bytes]:
-        """Give what the workers of a queue last said; one that has gone says nothing."""
+        """Return the last announcements of the workers of a queue that are online."""
         names = self._scripts.guard(
             lambda: self._scripts.redis.zrange(self._scripts.key("workers", queue), 0, -1)
         )

@@ -1,4 +1,4 @@
-"""How full the broker is, and how a queue stands: read for those who let jobs in."""
+"""The broker's memory and the state of its queues, for the admission of jobs."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _MAX_SLOT_SECONDS = 60
 
 @dataclass(frozen=True)
 class BrokerMemory:
-    """What the broker uses.
+    """Memory of the broker.
 
     Attributes:
-        used_bytes: what it uses; `None` if it does not tell.
-        max_bytes: what it may use; `None` if it has no bound, or does not tell.
+        used_bytes: bytes in use; `None` if it does not report them.
+        max_bytes: its limit; `None` if it has none or does not report it.
     """
 
     used_bytes: int | None
@@ -35,13 +35,13 @@ class BrokerMemory:
 
 @dataclass(frozen=True)
 class QueueState:
-    """How a queue stands.
+    """State of a queue.
 
     Attributes:
         waiting: jobs that wait.
         workers_online: workers that serve it.
-        absent_seconds: for how long none did; `None` while one does, or if none ever was missed.
-        job_seconds: what one job takes a worker; `None` while none was measured.
+        absent_seconds: for how long none did; `None` while one does, or before any job needed one.
+        job_seconds: worker seconds of one job; `None` before one was measured.
     """
 
     waiting: int
@@ -50,30 +50,30 @@ class QueueState:
     job_seconds: float | None
 
     def slot_seconds(self) -> int:
-        """Give when a place will be free in a full queue, within bounds."""
+        """Return the seconds until a slot is free in a full queue, within bounds."""
         each = (self.job_seconds or 10.0) / max(1, self.workers_online)
         return min(_MAX_SLOT_SECONDS, max(1, math.ceil(each)))
 
 
 class Queues(StorePart):
-    """The broker as those see it who let jobs in."""
+    """Broker and queues, for the admission of jobs."""
 
     def load_memory(self) -> BrokerMemory:
-        """Give what the broker uses; nothing of a broker that does not let us ask.
+        """Return the broker's memory; None of both where the broker forbids the question.
 
         Raises:
             BrokerUnavailable: Redis does not answer.
         """
         try:
-            told = self._scripts.redis.info("memory")
+            memory = self._scripts.redis.info("memory")
         except NoPermissionError:
             return BrokerMemory(None, None)
         except RedisError as error:
             raise BrokerUnavailable("the broker does not answer", retry_after_seconds=2) from error
-        return BrokerMemory(told.get("used_memory"), told.get("maxmemory") or None)
+        return BrokerMemory(memory.get("used_memory"), memory.get("maxmemory") or None)
 
     def load_state(self, queue: str) -> QueueState:
-        """Give how a queue stands.
+        """Return the state of a queue.
 
         Raises:
             BrokerUnavailable: Redis does not answer.
@@ -82,7 +82,7 @@ class Queues(StorePart):
         return QueueState(waiting, online, _seconds(absent_ms), _seconds(job_ms))
 
     def load_names(self) -> list[str]:
-        """Give the queues that had a job or a worker.
+        """Return the queues that had a job or a worker.
 
         Raises:
             BrokerUnavailable: Redis does not answer.

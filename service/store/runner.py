@@ -132,5 +132,5 @@ def try_twice(call: Callable[[], Answer]) -> Answer:
 
 
 def milliseconds(seconds: float) -> int:
-    """Give whole milliseconds, the unit of every time in Redis."""
+    """Return whole milliseconds, the unit of every time in Redis."""
     return round(seconds * 1000)

@@ -1,6 +1,6 @@
-"""The keys that webhooks are signed with: at most two of a tenant, so that one can follow another.
+"""The keys that sign webhooks: at most two a tenant, so that a new one can replace an old one.
 
-They are kept as they are, not hashed: whoever signs must have the key.
+They are kept in plain text, not hashed: signing needs the key.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class SigningKey:
 
 
 def draw_secret() -> str:
-    """Draw a secret that nobody can guess."""
+    """Draw a random secret."""
     return SECRET_PREFIX + base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()
 
 
@@ -50,10 +50,10 @@ class SigningKeys(StorePart):
             "add_webhook_key", tenant=tenant, key_id=key_id, secret=secret, most=MAX_KEYS
         )
         if verdict != b"ok":
-            raise ValueError(f"tenant {tenant} has {MAX_KEYS} keys already; retire one first")
+            raise ValueError(f"tenant {tenant} has {MAX_KEYS} keys, the limit; retire one first")
 
     def load_all(self, tenant: str) -> list[SigningKey]:
-        """Give a tenant's keys, newest first."""
+        """Return a tenant's keys, newest first."""
         texts = self._scripts.guard(
             lambda: self._scripts.redis.hvals(self._scripts.key("webhook_keys", tenant))
         )
@@ -61,7 +61,7 @@ class SigningKeys(StorePart):
         return sorted(keys, key=lambda key: key.created_at, reverse=True)
 
     def has_any(self, tenant: str) -> bool:
-        """Tell whether anything can be signed for a tenant."""
+        """Return whether a tenant has a key."""
         return bool(
             self._scripts.guard(
                 lambda: self._scripts.redis.exists(self._scripts.key("webhook_keys", tenant))
@@ -69,7 +69,7 @@ class SigningKeys(StorePart):
         )
 
     def retire(self, tenant: str, key_id: str) -> bool:
-        """Remove a key for good; tells whether it was there."""
+        """Delete a key; return False if there was none."""
         return bool(
             self._scripts.guard(
                 lambda: self._scripts.redis.hdel(self._scripts.key("webhook_keys", tenant), key_id)

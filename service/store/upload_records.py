@@ -38,7 +38,7 @@ class Uploads(StorePart):
         )
 
     def find(self, upload_id: str, tenant: str) -> Upload | None:
-        """Give a picture that was handed in; none of another tenant's."""
+        """Return an upload; None if there is none, or it is another tenant's."""
         document = self._scripts.guard(
             lambda: self._scripts.redis.get(self._scripts.key("upload", upload_id))
         )

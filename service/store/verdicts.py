@@ -1,4 +1,4 @@
-"""What the scripts answer, as errors: to a caller, and into a job that a script ends."""
+"""Verdicts of the scripts as errors: for a caller, and for a job that a script ends."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from service.contract.keys import KEY_JOBS, PIXELS, TENANT_JOBS
 
 
 def failure_of(error: PaintjobError) -> JobFailure:
-    """Give an error as it stands in a job."""
+    """Return an error in the form that job records keep."""
     return JobFailure(
         code=error.code, title=error.title, detail=error.detail, retryable=error.retryable
     )
@@ -31,54 +31,57 @@ def failure_of(error: PaintjobError) -> JobFailure:
 ERRORS = {
     error.code: failure_of(error).model_dump_json()
     for error in (
-        DeadlineExceeded("the job did not start or finish in the time it was given"),
-        WorkerLost("the worker died each time it painted this job"),
+        DeadlineExceeded("the job did not start or finish before its deadline"),
+        WorkerLost("the worker died each time it painted this job; change its parameters"),
         Hung("the painting made no progress and was stopped"),
-        RequeuedTooOften("the job was handed back to the queue too often"),
+        RequeuedTooOften("the job was requeued too often; send it again"),
     )
 }
-"""What a script writes into a job that it ends, by code."""
+"""The error that a script writes into a job that it ends, by code."""
 
 
 def absence_of(verdict: str) -> PaintjobError:
-    """Give the error of a job that is not there: `missing` or `expired`."""
+    """Return the error for a job that is `missing` or `expired`."""
     if verdict == "expired":
         return JobExpired("the job and its pictures have been wiped")
     return NotFound("there is no such job")
 
 
 def refusal_of(verdict: str, full_in_seconds: float) -> PaintjobError:
-    """Give the error of a submission that was not accepted.
+    """Return the error of a submission that was not accepted.
 
     Args:
-        verdict: what the script answered.
-        full_in_seconds: when the key's budget holds what is asked for, if that is what it lacks.
+        verdict: the script's.
+        full_in_seconds: seconds until the key's budget holds the cost of the job, if it does not.
     """
     refusals: dict[str, PaintjobError] = {
         "conflict": IdempotencyConflict(
-            "this Idempotency-Key was used with another request; draw a new one"
+            "this Idempotency-Key was used with another request; use a new key"
         ),
-        "gone": JobExpired("the job of this Idempotency-Key has been wiped"),
-        "batch_gone": NotFound("the batch was deleted while its items came in"),
+        "gone": JobExpired("the job of this Idempotency-Key has been wiped; use a new key"),
+        "batch_gone": NotFound("the batch was deleted while its items were received"),
         "queue_full": QueueFull("the queue is full; try again later", retry_after_seconds=10),
         "too_many_jobs": TooManyJobs(
-            "too many of your jobs are unfinished; wait for some to end",
+            "too many of your jobs are unfinished; wait until some have ended",
             retry_after_seconds=10,
             policy=TENANT_JOBS,
         ),
         "too_many_jobs_of_key": TooManyJobs(
-            "too many jobs of this API key are unfinished; wait for some to end",
+            "too many jobs of this API key are unfinished; wait until some have ended",
             retry_after_seconds=10,
             policy=KEY_JOBS,
         ),
         "over_budget": RateLimited(
-            "the pixels of this minute are used up; Retry-After says when there are enough again",
+            "the pixel budget of this API key is used up; retry after the seconds in Retry-After",
             retry_after_seconds=full_in_seconds,
             policy=PIXELS,
         ),
         "no_worker": NoWorker(
-            "no worker for this method has been seen for long", retry_after_seconds=60
+            "no worker of this method has been online for a long time; try again later",
+            retry_after_seconds=60,
         ),
-        "upload_lost": StoreUnavailable("the upload took too long", retry_after_seconds=1),
+        "upload_lost": StoreUnavailable(
+            "the upload took too long; send the request again", retry_after_seconds=1
+        ),
     }
     return refusals[verdict]

@@ -1,4 +1,4 @@
-"""What the scripts tell of a job, read."""
+"""Job views: a record, and its place in the queue."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from service.contract.jobs import JobRecord, JobSpec, JobStatus, parse_time
 
 @dataclass(frozen=True)
 class JobView:
-    """A record and what the queue makes of it.
+    """A record, and its place in the queue.
 
     Attributes:
         record: the record.
@@ -31,16 +31,16 @@ class JobView:
 
     @property
     def status(self) -> JobStatus:
-        """How the job stands."""
+        """The job's status."""
         return self.record.status
 
     @property
     def painting_at(self) -> datetime | None:
-        """Since when it is painted."""
+        """When its painting began."""
         return self.record.painting_at
 
     def digest(self) -> bytes:
-        """Give a digest of all that a job's document is made of: the same, the same document."""
+        """Return a digest of all that a job's document is made of; equal for equal documents."""
         return self._digest(self.record.model_dump_json().encode())
 
     def _digest(self, record: bytes) -> bytes:
@@ -82,30 +82,30 @@ class StoredView(JobView):
 
     @property
     def status(self) -> JobStatus:
-        """How the job stands."""
+        """The job's status."""
         return JobStatus(self.fields[b"status"].decode())
 
     @property
     def painting_at(self) -> datetime | None:
-        """Since when it is painted."""
+        """When its painting began."""
         return parse_time(self.fields.get(b"painting_at", b"").decode())
 
     def digest(self) -> bytes:
-        """Give a digest of all that a job's document is made of: the same, the same document."""
+        """Return a digest of all that a job's document is made of; equal for equal documents."""
         # No field holds a zero byte: they are words, numbers and JSON.
         return self._digest(
             b"\0".join(part for pair in sorted(self.fields.items()) for part in pair)
         )
 
 
-def parse_view(told: Sequence[Any], spec: JobSpec | None = None) -> JobView:
-    """Read a job as the scripts tell it (`tell` in their library).
+def parse_view(found: Sequence[Any], spec: JobSpec | None = None) -> JobView:
+    """Read a job as the scripts return it (`view` in their library).
 
     Args:
-        told: as the script answers.
+        found: the script's answer.
         spec: the job's, if it is known already; specs never change.
     """
-    flat, position, wait_ms, takes_ms = told
+    flat, position, wait_ms, takes_ms = found
     fields = dict(zip(flat[::2], flat[1::2], strict=True))
     return StoredView(fields, _if_known(position), _seconds(wait_ms), _seconds(takes_ms), spec)
 

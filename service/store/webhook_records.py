@@ -1,4 +1,4 @@
-"""What the courier asks of the outbox, and callers of their deliveries."""
+"""The outbox of webhooks, for the courier, and the deliveries, for callers."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ EndVerdict = Literal["delivered", "pending", "dead", "stale", "gone"]
 
 @dataclass(frozen=True)
 class Shares:
-    """How a courier's threads are shared out, and who has how many of them now.
+    """Shares of a courier's threads, and how many are in use now.
 
     Attributes:
         limit: how many may be taken now.
@@ -42,14 +42,14 @@ class Shares:
 
 @dataclass(frozen=True)
 class TakenWebhook:
-    """An event that this courier has in hand until its lease is over.
+    """An event that this courier holds until its lease ends.
 
     Attributes:
-        token: of the lease; what came of the try is written with it.
-        subject_id: the job or the batch that it tells of.
+        token: of the lease; the result of the delivery is written with it.
+        subject_id: the job or the batch of the event.
         event_id: the webhook's id, the same in every try.
         failures: tries that failed since the event, or its redelivery, was put into the outbox.
-        group: whose turns it takes.
+        group: tenant and hosts that share threads.
         fields: the subject's record as it was at the event, as Redis has it.
         keys: the tenant's signing keys, newest first.
     """
@@ -64,20 +64,20 @@ class TakenWebhook:
 
     @property
     def tenant(self) -> str:
-        """Whose job or batch it is."""
+        """The tenant of the job or batch."""
         return self.fields["tenant"]
 
     @property
     def is_batch(self) -> bool:
-        """Whether it tells of a batch."""
+        """True for an event of a batch."""
         return self.subject_id.startswith(BATCH_PREFIX)
 
     def read_batch(self) -> BatchRecord:
-        """Give the batch's record."""
+        """Return the batch's record."""
         return BatchRecord.from_hash(self.subject_id, self.fields)
 
     def read_record(self) -> JobRecord:
-        """Give the job's record.
+        """Return the job's record.
 
         Raises:
             pydantic.ValidationError: it is of a schema that this release does not know.
@@ -86,7 +86,7 @@ class TakenWebhook:
 
 
 class Webhooks(StorePart):
-    """The events that callers asked to be told of."""
+    """The webhooks that callers asked for."""
 
     def take(self, take_id: str, shares: Shares, *, lease_seconds: float) -> list[TakenWebhook]:
         """Take what is due, one event a subject; the same ones again for the same `take_id`."""
@@ -114,16 +114,16 @@ class Webhooks(StorePart):
         delay_seconds: float,
         window_seconds: float,
     ) -> EndVerdict:
-        """Write what came of a try; gives what the event is now.
+        """Write the result of a delivery; return the new state of the event.
 
         Args:
-            taken: what was tried.
-            seconds: how long it took.
+            taken: the event.
+            seconds: duration of the delivery.
             status: HTTP status of the receiver, if one came.
-            error: why it was not delivered; `None` when it was.
-            gives_up: whether it shall not be tried again.
-            delay_seconds: when it is tried again.
-            window_seconds: how long it is tried at all; the last try comes at its end.
+            error: the reason of a failure; `None` when it was delivered.
+            gives_up: True to make no further try.
+            delay_seconds: seconds until the next try.
+            window_seconds: seconds for which it is tried; the last try comes at their end.
         """
         verdict: EndVerdict = self._scripts.run(
             "end_webhook",
@@ -140,7 +140,7 @@ class Webhooks(StorePart):
         return verdict
 
     def load_deliveries(self, subject_id: str) -> list[Delivery]:
-        """Give the events of a job or a batch, oldest first; none of one that is not there."""
+        """Return the events of a job or a batch, oldest first; none if it does not exist."""
         text = self._scripts.guard(
             lambda: self._scripts.redis.get(self._scripts.key("webhooks", subject_id))
         )
@@ -156,7 +156,7 @@ class Webhooks(StorePart):
         *,
         redelivery_id: str | None = None,
     ) -> None:
-        """Have an event told again, the last one of its job or batch unless told which.
+        """Have an event delivered again: the one given, or the last of its job or batch.
 
         Args:
             subject_id: the job or the batch.
@@ -166,7 +166,7 @@ class Webhooks(StorePart):
 
         Raises:
             NotFound, JobExpired: there is no such job or batch, or it was wiped.
-            NoWebhook: nothing was to be told of it so far, or not this.
+            NoWebhook: it has no webhook so far, or not this one.
         """
         verdict = self._scripts.run(
             "redeliver",
@@ -176,9 +176,11 @@ class Webhooks(StorePart):
             redelivery_id=redelivery_id or secrets.token_hex(8),
         ).decode()
         if verdict == "none":
-            raise NoWebhook("nothing has been told of it so far, nor is anything to be")
+            raise NoWebhook(
+                "it has no webhook so far: set webhook_url and webhook_events when you submit"
+            )
         if verdict == "unknown":
-            raise NoWebhook("it has no webhook of this id")
+            raise NoWebhook("it has no webhook of this id; GET …/webhooks lists those it has")
         if verdict == "missing" and subject_id.startswith(BATCH_PREFIX):
             raise NotFound("there is no such batch")
         if verdict != "ok":
@@ -188,15 +190,15 @@ class Webhooks(StorePart):
 def _parse_taken(
     token: str, subject_id: bytes, event: bytes, flat: list[bytes], keys: list[bytes], group: bytes
 ) -> TakenWebhook:
-    told: dict[str, Any] = json.loads(event)
+    document: dict[str, Any] = json.loads(event)
     now = {name.decode(): value.decode() for name, value in zip(flat[::2], flat[1::2], strict=True)}
-    frozen = json.loads(told["record"]) if told["record"] else None
+    frozen = json.loads(document["record"]) if document["record"] else None
     by_age = sorted((json.loads(key) for key in keys), key=lambda key: -key["created_at"])
     return TakenWebhook(
         token=token,
         subject_id=subject_id.decode(),
-        event_id=told["id"],
-        failures=told["failures"],
+        event_id=document["id"],
+        failures=document["failures"],
         group=group.decode(),
         fields=now if frozen is None else {"spec": now["spec"], **frozen},
         keys=tuple(key["secret"] for key in by_age),

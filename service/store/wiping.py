@@ -1,7 +1,7 @@
 """Wiping a job now: its record by one script, its pictures right after. Knows no Flask.
 
 The script puts the pictures on the wipe list too, and the courier goes through that a second later
-and again when no worker can write any more. So what fails or is cut off here is made up for.
+and again when no worker can write any more. So a wipe that fails here is repeated.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def wipe_job(store: JobStore, blobs: BlobStore, job_id: str, tenant: str) -> Non
 def wipe_after(
     chunks: Iterable[bytes], size: int, wipe: Callable[[], None], has_arrived: Callable[[], bool]
 ) -> Iterator[bytes]:
-    """Give the pieces of a picture, and wipe its job once all have been taken.
+    """Yield the pieces of a picture, and wipe its job once all have been taken.
 
     The server has written out a piece when the next is asked for, but some megabytes of that still
     lie in this machine. If the caller goes away before it has them, or the broker does, the job
@@ -51,8 +51,8 @@ def wipe_after(
         chunks: the pieces.
         size: bytes of all of them.
         wipe: wipes the job.
-        has_arrived: waits until the caller's machine has what was written, or tells that it has not
-            and will not.
+        has_arrived: waits until the caller's machine has received all bytes, and returns False if
+            it will not.
     """
     taken = 0
     for chunk in chunks:
@@ -63,7 +63,7 @@ def wipe_after(
     try:
         wipe()
     except MissingResource:
-        # Somebody else took the last piece first.
+        # Another request took the last piece first.
         return
     except BrokerUnavailable:
         log.warning("wipe_failed")

@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from service.contract.names import DEFAULT_TENANT
-from service.courier.telling import build_message
+from service.courier.delivering import build_message
 from tests.support.http import (
     build_app,
     context_of,

@@ -15,8 +15,8 @@ import pytest
 from service.contract.jobs import JobSpec
 from service.contract.names import CPU_QUEUE
 from service.courier.config import CourierSettings
+from service.courier.delivering import MAX_DELAY_SECONDS, deliver, next_delay
 from service.courier.dispatching import Dispatcher
-from service.courier.telling import MAX_DELAY_SECONDS, next_delay, tell
 from service.local.broker import EmbeddedBroker
 from service.store import JobStore, connect, draw_secret
 from tests.support.patience import wait_for
@@ -184,7 +184,7 @@ def test_try_that_cannot_even_be_made_counts_as_one(store: JobStore) -> None:
     _finish_one(store, "http://127.0.0.1:1/")
     (taken,) = take(store)
     broken = type(taken)(**{**vars(taken), "fields": {"tenant": "default"}})
-    assert tell(broken, _settings(), time.monotonic() + 1).posted.error == "internal"
+    assert deliver(broken, _settings(), time.monotonic() + 1).posted.error == "internal"
 
 
 def test_delays_grow_threefold_up_to_six_hours() -> None:

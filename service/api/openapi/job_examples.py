@@ -180,7 +180,7 @@ def _build_failure() -> dict[str, Any]:
     error = {
         "code": "deadline_exceeded",
         "title": "The deadline has passed",
-        "detail": "the job did not finish in the time it was given",
+        "detail": "the job did not finish before its deadline",
         "retryable": False,
     }
     return {"version": 4, "error": error, **_end(CREATED_AT + 3_600_000, "failed")}

@@ -1,4 +1,4 @@
-"""One try to tell a caller what happened to its job, or that its batch has ended."""
+"""One delivery of a webhook: the document of a job, or of a batch that has ended."""
 
 from __future__ import annotations
 
@@ -24,45 +24,45 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True)
 class Tried:
-    """What came of a try, and how long it took."""
+    """Result of a delivery, and its duration."""
 
     posted: Posted
     seconds: float
 
 
-def tell(taken: TakenWebhook, settings: CourierSettings, deadline: float) -> Tried:
-    """Send a document once. Nothing that can go wrong with it is raised.
+def deliver(taken: TakenWebhook, settings: CourierSettings, deadline: float) -> Tried:
+    """Send a document once; failures are returned, not raised.
 
     Args:
         taken: the event.
         settings: the courier's.
-        deadline: when it must be over, by `time.monotonic`: before the lease is.
+        deadline: when it must end, by `time.monotonic`: before the lease does.
     """
     started = time.monotonic()
     try:
         message = build_message(taken, settings.public_url)
         posted = post(message, settings.webhook_policy, deadline, settings.webhook_ca_file)
     except Exception as error:
-        # Whatever it is, it must count as a try, or it would be tried for ever.
+        # Any failure must count as a try, or the webhook would be tried forever.
         log.error("webhook_crashed", subject_id=taken.subject_id, error_type=type(error).__name__)
         posted = Posted(error="internal")
     return Tried(posted, time.monotonic() - started)
 
 
 def build_message(taken: TakenWebhook, base_url: str) -> Message:
-    """Give what is sent: the batch, or the job as it was at the event without its place.
+    """Build the message: the batch, or the job as it was at the event, without its place.
 
     Raises:
         ValueError: the record cannot be read, or has no webhook.
     """
     url, document = _describe(taken, base_url)
     if url is None:
-        raise ValueError("what is in the outbox has a webhook")
+        raise ValueError("an event in the outbox has no webhook URL")
     return Message(url, taken.event_id, document.model_dump_json().encode(), taken.keys)
 
 
 def _describe(taken: TakenWebhook, base_url: str) -> tuple[str | None, Answer]:
-    """Give where to tell it, and what."""
+    """Return the URL and the document to send."""
     if taken.is_batch:
         batch = taken.read_batch()
         return batch.webhook_url, describe_batch(batch, base_url)
@@ -71,7 +71,7 @@ def _describe(taken: TakenWebhook, base_url: str) -> tuple[str | None, Answer]:
 
 
 def next_delay(failures: int, first_seconds: float) -> float:
-    """Give the seconds until the next try, after so many that failed before this one.
+    """Return the seconds until the next try, after so many that failed before this one.
 
     They grow threefold up to six hours, and are spread by a tenth, so that webhooks that failed
     together do not come back together.
