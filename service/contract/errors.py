@@ -35,7 +35,7 @@ document
     └── KeptPixelsChanged · SigningFailed
 
 No class knows an HTTP status: `service/documents/problems.py` has the one table, and a test asks
-for a row per class.
+for an entry per class.
 """
 
 from __future__ import annotations
@@ -332,7 +332,7 @@ class NoWebhook(WrongState):
     """There is nothing to send again."""
 
     code = "no_webhook"
-    title = "The job has no such webhook"
+    title = "There is no such webhook"
 
 
 class Refused(PaintjobError):

@@ -124,7 +124,7 @@ class PaintParams(BaseModel):
         None,
         description="`auto` (default): a weight-free method finds the ground (flat, graded, or a "
         "fine even texture) that meets the hole or the border, continues it, and does not repeat "
-        "what exists once; `recipe.details` tells what it found. `ignore`: it copies whatever "
+        "what exists once; `recipe.details` lists what it found. `ignore`: it copies whatever "
         "looks alike, for a texture that `auto` mistakes for single things.",
     )
     output_format: OutputFormat | None = Field(
@@ -194,7 +194,7 @@ class PaintParams(BaseModel):
         None,
         min_length=1,
         max_length=4,
-        description="What to tell `webhook_url` of, each once: by default the three ends, "
+        description="Events sent to `webhook_url`, each once: by default the three ends, "
         "`job.succeeded`, `job.failed` and `job.canceled`.",
         json_schema_extra={"uniqueItems": True},
     )
@@ -333,8 +333,8 @@ class OutpaintParams(PaintParams):
         ge=0,
         le=MAX_OVERLAP_PIXELS,
         description="Pixels inward from the sides that are extended, over which the original may "
-        "be blended with what is painted; 0 by default: it comes back untouched. `proof` tells the "
-        "band apart.",
+        "be blended with what is painted; 0 by default: it comes back untouched. `proof` counts "
+        "the band separately.",
     )
 
     mirror_style: MirrorStyle | None = Field(

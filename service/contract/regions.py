@@ -37,7 +37,7 @@ Runs = Annotated[list[Run], Field(min_length=1, max_length=MAX_NUMBERS, fail_fas
 RunText = Annotated[str, Field(min_length=1, max_length=MAX_TEXT)]
 
 
-def _tell_kind(counts: object) -> str:
+def _find_kind(counts: object) -> str:
     """Choose the one rule whose faults are reported."""
     return "text" if isinstance(counts, str) else "runs"
 
@@ -55,7 +55,7 @@ class RunLengths(BaseModel):
         min_length=2, max_length=2, description="Height and width: the picture's own."
     )
     counts: Annotated[Runs, Tag("runs")] | Annotated[RunText, Tag("text")] = Field(
-        discriminator=Discriminator(_tell_kind),
+        discriminator=Discriminator(_find_kind),
         description="Lengths of the runs, or the text that COCO's tools compress them to.",
     )
 
@@ -104,5 +104,5 @@ class Region(BaseModel):
         if len(shapes) != 1:
             raise ValueError("must have exactly one of box, polygon and rle")
         if self.holes is not None and self.polygon is None:
-            raise ValueError("holes go with a polygon")
+            raise ValueError("holes belong to a polygon; send them with one")
         return self

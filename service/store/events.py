@@ -94,16 +94,16 @@ class Events(StorePart):
     def load_after(self, job_id: str, after: EventId = START) -> list[StoredEvent]:
         """Return the stored events of a job after one of them, oldest first."""
         key = self._scripts.key("events", job_id)
-        rows: Any = self._scripts.guard(lambda: self._scripts.redis.xrange(key, min=f"({after}"))
-        return [_parse_event(row) for row in rows]
+        replies: Any = self._scripts.guard(lambda: self._scripts.redis.xrange(key, min=f"({after}"))
+        return [_parse_event(reply) for reply in replies]
 
     def load_before(self, job_id: str, end: EventId, count: int) -> list[StoredEvent]:
         """Return the last events up to and with one of them, latest first."""
         key = self._scripts.key("events", job_id)
-        rows: Any = self._scripts.guard(
+        replies: Any = self._scripts.guard(
             lambda: self._scripts.redis.xrevrange(key, max=str(end), count=count)
         )
-        return [_parse_event(row) for row in rows]
+        return [_parse_event(reply) for reply in replies]
 
     def open_reader(self) -> EventReader:
         """Open a reader, which has a connection of its own.
@@ -122,8 +122,8 @@ class Events(StorePart):
             return False
 
     def _last_id(self, key: str) -> EventId:
-        rows: Any = self._scripts.guard(lambda: self._scripts.redis.xrevrange(key, count=1))
-        return EventId.parse(rows[0][0]) if rows else START
+        replies: Any = self._scripts.guard(lambda: self._scripts.redis.xrevrange(key, count=1))
+        return EventId.parse(replies[0][0]) if replies else START
 
 
 class EventReader:
@@ -162,13 +162,14 @@ class EventReader:
         answer: Any = self._scripts.guard(
             lambda: self._redis.xread(streams, count=_READ_AT_ONCE, block=block)
         )
-        rows = {key.decode(): entries for key, entries in answer or []}
+        by_key = {key.decode(): entries for key, entries in answer or []}
         gone = [
-            (EventId.parse(row), fields[b"job_id"].decode()) for row, fields in rows.pop(end, [])
+            (EventId.parse(wiped_at), fields[b"job_id"].decode())
+            for wiped_at, fields in by_key.pop(end, [])
         ]
         events = {
             key.removeprefix(prefix): [_parse_event(entry) for entry in entries]
-            for key, entries in rows.items()
+            for key, entries in by_key.items()
         }
         return Found(events, gone)
 
@@ -183,8 +184,8 @@ def make_wiped(event_id: EventId) -> StoredEvent:
     return StoredEvent(event_id, "wiped", 0, at, "")
 
 
-def _parse_event(row: tuple[bytes, Mapping[bytes, bytes]]) -> StoredEvent:
-    event_id, fields = row
+def _parse_event(reply: tuple[bytes, Mapping[bytes, bytes]]) -> StoredEvent:
+    event_id, fields = reply
     return StoredEvent(
         id=EventId.parse(event_id),
         kind=fields[b"type"].decode(),

@@ -258,7 +258,7 @@ class JobRecords(StorePart):
             before: where the last page ended.
             limit: how many at most; a page may hold fewer, and more may follow all the same.
         """
-        rows, next_before = self._scripts.run(
+        entries, next_before = self._scripts.run(
             "list",
             tenant=tenant,
             statuses=[status.value for status in statuses or JobStatus],
@@ -266,7 +266,7 @@ class JobRecords(StorePart):
             before=before,
             limit=limit,
         )
-        jobs = [parse_listed(row) for row in rows]
+        jobs = [parse_listed(entry) for entry in entries]
         return JobPage(jobs, int(next_before) if next_before else None)
 
 

@@ -48,12 +48,12 @@ def digest_tag(tag: str) -> str:
     return hashlib.blake2b(tag.encode(), digest_size=_TAG_DIGEST_BYTES).hexdigest()
 
 
-def parse_listed(row: Sequence[bytes]) -> ListedJob:
+def parse_listed(entry: Sequence[bytes]) -> ListedJob:
     """Read a job of a page, as the script returns it."""
-    job_id, _, status, version, spec, *times, progress, error = (value.decode() for value in row)
+    job_id, _, status, version, spec, *times, progress, error = (value.decode() for value in entry)
     created, started, finished, expires, cancel_requested = map(parse_time, times)
     if created is None:
-        raise ValueError("a record says when it was made")
+        raise ValueError("the record of a job has no created_at")
     return ListedJob(
         job_id=job_id,
         status=JobStatus(status),

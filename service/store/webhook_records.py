@@ -90,7 +90,7 @@ class Webhooks(StorePart):
 
     def take(self, take_id: str, shares: Shares, *, lease_seconds: float) -> list[TakenWebhook]:
         """Take what is due, one event a subject; the same ones again for the same `take_id`."""
-        rows = self._scripts.run(
+        entries = self._scripts.run(
             "take_webhooks",
             take_id=take_id,
             limit=shares.limit,
@@ -101,7 +101,7 @@ class Webhooks(StorePart):
             slow=dict.fromkeys(shares.slow, True),
             lease_ms=milliseconds(lease_seconds),
         )
-        return [_parse_taken(take_id, *row) for row in rows]
+        return [_parse_taken(take_id, *entry) for entry in entries]
 
     def end(
         self,
@@ -180,7 +180,7 @@ class Webhooks(StorePart):
                 "it has no webhook so far: set webhook_url and webhook_events when you submit"
             )
         if verdict == "unknown":
-            raise NoWebhook("it has no webhook of this id; GET …/webhooks lists those it has")
+            raise NoWebhook("it has no webhook of this id; GET …/deliveries lists those it has")
         if verdict == "missing" and subject_id.startswith(BATCH_PREFIX):
             raise NotFound("there is no such batch")
         if verdict != "ok":

@@ -331,7 +331,7 @@ def test_reap_that_lost_its_reply_is_made_up_for_by_the_next(
         caller.reaper.reap(min_gap_seconds=0)
     assert load(store, JOB).status == "queued"
     assert load(store, JOB).crashes == 1
-    # Nobody was told to ring: the missing delivery is found, and found again if that is lost too.
+    # No wake-up was sent: the missing one is found, and found again if that is lost too.
     clock.short_for(CPU_QUEUE, 1)
     cutter.cut_next(_text_of(store, "reap"))
     with pytest.raises(BrokerUnavailable):

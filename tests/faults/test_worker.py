@@ -276,15 +276,15 @@ def test_sigterm_storm_loses_no_job(stack: Stack) -> None:
     assert all(record.crashes == 0 for record in records)
 
 
-def test_deleted_rq_list_is_rung_again(stack: Stack) -> None:
-    job_ids = [stack.submit(ring=False) for _ in range(5)]
+def test_deleted_rq_list_is_filled_again(stack: Stack) -> None:
+    job_ids = [stack.submit(notify=False) for _ in range(5)]
     stack.store.redis.delete(rq_list(DEFAULT_NAMESPACE, CPU_QUEUE))
     stack.start_worker()
     for job_id in job_ids:
         assert stack.wait_ended(job_id).status is JobStatus.SUCCEEDED
 
 
-def test_forged_delivery_is_never_called(stack: Stack, tmp_path: Path) -> None:
+def test_forged_wakeup_is_never_called(stack: Stack, tmp_path: Path) -> None:
     from rq import Queue
 
     proof = tmp_path / "forged"
@@ -355,7 +355,7 @@ def test_progress_only_grows_and_every_event_is_told_once(stack: Stack) -> None:
     assert all(earlier <= later for earlier, later in pairwise(fractions))
 
 
-def test_ring_without_a_job_does_nothing(stack: Stack) -> None:
+def test_wakeup_without_a_job_does_nothing(stack: Stack) -> None:
     stack.start_worker()
     Wakeups(stack.store.redis, DEFAULT_NAMESPACE).notify(CPU_QUEUE, 3)
     wait_for(lambda: not stack.store.redis.llen(rq_list(DEFAULT_NAMESPACE, CPU_QUEUE)))

@@ -78,22 +78,22 @@ def test_wipe_due_puts_off_what_cannot_be_deleted(
     assert blobs.list(job_prefix(job_id)) == []
 
 
-def test_round_rings_for_jobs_without_a_delivery(
+def test_round_notifies_for_jobs_without_a_wakeup(
     broker_url: str, tmp_path: Path, redis_client: Redis
 ) -> None:
     stack = Stack(broker_url, tmp_path)
-    stack.submit(ring=False)
+    stack.submit(notify=False)
     stop = threading.Event()
     store = stack.store
     wakeups = Wakeups(store.redis, store.namespace)
     courier = threading.Thread(target=run, args=(store, wakeups, stack.blobs, stop, 0.2))
     courier.start()
     try:
-        deliveries = redis_client.blpop([rq_list(DEFAULT_NAMESPACE, CPU_QUEUE)], timeout=5)
+        found = redis_client.blpop([rq_list(DEFAULT_NAMESPACE, CPU_QUEUE)], timeout=5)
     finally:
         stop.set()
         courier.join()
-    assert deliveries is not None
+    assert found is not None
 
 
 def test_round_goes_on_when_the_store_is_away(

@@ -1,4 +1,4 @@
-"""What reapers do: leases, crashes, results that are old, deliveries that are missing."""
+"""The reaper: leases, crashes, old results, missing wake-ups."""
 
 from __future__ import annotations
 
@@ -240,10 +240,10 @@ def test_everything_goes_once_jobs_are_old(store: JobStore, clock: Clock) -> Non
     assert _snapshot(store).kept == kept
 
 
-# Missing deliveries -------------------------------------------------------------------------------
+# Missing wake-ups ---------------------------------------------------------------------------------
 
 
-def test_reap_rings_for_every_job_after_two_short_passes(store: JobStore, clock: Clock) -> None:
+def test_reap_finds_missing_wakeups_after_two_short_passes(store: JobStore, clock: Clock) -> None:
     submit_many(store, 5)
     clock.reaped(1)
     assert store.reaper.reap(min_gap_seconds=0).missing == {}
@@ -252,7 +252,7 @@ def test_reap_rings_for_every_job_after_two_short_passes(store: JobStore, clock:
     assert store.reaper.reap(min_gap_seconds=0).missing == {CPU_QUEUE: 5}
 
 
-def test_reap_rings_for_the_difference_only(store: JobStore, clock: Clock) -> None:
+def test_reap_finds_the_difference_only(store: JobStore, clock: Clock) -> None:
     submit_many(store, 5)
     store.redis.rpush(LIST, *"abc")
     clock.reaped(1)
@@ -261,7 +261,7 @@ def test_reap_rings_for_the_difference_only(store: JobStore, clock: Clock) -> No
     assert store.reaper.reap(min_gap_seconds=0).missing == {CPU_QUEUE: 2}
 
 
-def test_reap_lets_one_reaper_ring(store: JobStore, clock: Clock) -> None:
+def test_reap_lets_one_reaper_notify(store: JobStore, clock: Clock) -> None:
     submit(store)
     clock.reaped(1)
     store.reaper.reap(min_gap_seconds=0)
@@ -271,7 +271,7 @@ def test_reap_lets_one_reaper_ring(store: JobStore, clock: Clock) -> None:
     assert 0 < store.redis.pttl(f"{store.namespace}:guard:{CPU_QUEUE}") <= 2000
 
 
-def test_reap_starts_counting_anew_when_deliveries_sufficed(store: JobStore, clock: Clock) -> None:
+def test_reap_starts_counting_anew_when_wakeups_sufficed(store: JobStore, clock: Clock) -> None:
     submit(store)
     clock.reaped(1)
     store.reaper.reap(min_gap_seconds=0)
@@ -282,7 +282,7 @@ def test_reap_starts_counting_anew_when_deliveries_sufficed(store: JobStore, clo
     assert store.reaper.reap(min_gap_seconds=0).missing == {}
 
 
-def test_reap_drops_deliveries_that_no_job_needs(store: JobStore, clock: Clock) -> None:
+def test_reap_drops_wakeups_that_no_job_needs(store: JobStore, clock: Clock) -> None:
     submit(store)
     store.redis.rpush(LIST, *[f"d-{number}" for number in range(1500)])
     clock.reaped(1)

@@ -1,4 +1,4 @@
-"""What a job tells while it is painted: progress, events, attempts."""
+"""Reports of a job while it is painted: progress, events, attempts."""
 
 from __future__ import annotations
 

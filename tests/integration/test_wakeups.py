@@ -26,7 +26,7 @@ def wakeups(store: JobStore) -> Wakeups:
     return Wakeups(store.redis, DEFAULT_NAMESPACE)
 
 
-def test_ring_adds_as_many_deliveries(store: JobStore, wakeups: Wakeups) -> None:
+def test_notify_adds_as_many_wakeups(store: JobStore, wakeups: Wakeups) -> None:
     wakeups.notify(CPU_QUEUE)
     wakeups.notify(CPU_QUEUE, 3)
     wakeups.notify(gpu_queue("g"), 2)
@@ -34,7 +34,7 @@ def test_ring_adds_as_many_deliveries(store: JobStore, wakeups: Wakeups) -> None
     assert store.redis.llen(rq_list(DEFAULT_NAMESPACE, gpu_queue("g"))) == 2
 
 
-def test_delivery_names_no_job_and_is_readable_by_rq(store: JobStore, wakeups: Wakeups) -> None:
+def test_wakeup_names_no_job_and_is_readable_by_rq(store: JobStore, wakeups: Wakeups) -> None:
     wakeups.notify(CPU_QUEUE, 2)
     queue = Queue(CPU_QUEUE, connection=store.redis, serializer="json")
     jobs = [Job.fetch(id_, connection=store.redis, serializer="json") for id_ in queue.job_ids]
@@ -45,20 +45,20 @@ def test_delivery_names_no_job_and_is_readable_by_rq(store: JobStore, wakeups: W
         assert job.result_ttl == 0
 
 
-def test_delivery_does_not_stay_for_ever(store: JobStore, wakeups: Wakeups) -> None:
+def test_wakeup_does_not_stay_forever(store: JobStore, wakeups: Wakeups) -> None:
     wakeups.notify(CPU_QUEUE)
     (key,) = store.redis.keys(f"{rq_prefix(DEFAULT_NAMESPACE)}:job:*")
     assert 0 < store.redis.ttl(key) <= WAKEUP_SECONDS
 
 
-def test_ring_keeps_everything_under_the_namespace(store: JobStore, wakeups: Wakeups) -> None:
+def test_notify_keeps_everything_under_the_namespace(store: JobStore, wakeups: Wakeups) -> None:
     wakeups.notify(CPU_QUEUE)
     own = store.redis.keys(f"{rq_prefix(DEFAULT_NAMESPACE)}:*")
     assert own
     assert sorted(own) == sorted(store.redis.keys("*"))
 
 
-def test_ring_says_unavailable_when_the_broker_is_away() -> None:
+def test_notify_raises_unavailable_when_the_broker_is_away() -> None:
     nobody = connect("unix:///no/such/broker.sock")
     with pytest.raises(BrokerUnavailable):
         Wakeups(nobody.redis, DEFAULT_NAMESPACE).notify(CPU_QUEUE)
@@ -69,7 +69,7 @@ def test_wakeups_refuse_a_namespace_that_rq_was_not_imported_with(store: JobStor
         Wakeups(store.redis, "{elsewhere}")
 
 
-def test_deleted_list_is_rung_full_again(store: JobStore, clock: Clock, wakeups: Wakeups) -> None:
+def test_deleted_list_is_filled_again(store: JobStore, clock: Clock, wakeups: Wakeups) -> None:
     submit_many(store, 7)
     wakeups.notify(CPU_QUEUE, 7)
     clock.reaped(1)

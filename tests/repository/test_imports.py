@@ -66,7 +66,7 @@ def test_parent_of_a_horse_loads_nothing_heavy() -> None:
     assert done.stdout.strip() == ""
 
 
-def test_name_of_deliveries_resolves() -> None:
+def test_name_of_wakeups_resolves() -> None:
     module, _, function = RUN_JOB.rpartition(".")
     assert callable(getattr(importlib.import_module(module), function))
 

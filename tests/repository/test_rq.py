@@ -41,13 +41,13 @@ def test_rq_uses_our_prefix() -> None:
     assert rq_prefix(DEFAULT_NAMESPACE) == rq.defaults.RQ_KEY_PREFIX
 
 
-def test_name_of_deliveries_resolves_and_refuses_to_run() -> None:
+def test_name_of_wakeups_resolves_and_refuses_to_run() -> None:
     module, _, function = RUN_JOB.rpartition(".")
     with pytest.raises(RuntimeError, match="Paintjob worker"):
         getattr(import_module(module), function)()
 
 
-def test_ring_puts_one_anonymous_delivery_on_the_list(broker_url: str) -> None:
+def test_notify_puts_one_anonymous_wakeup_on_the_list(broker_url: str) -> None:
     redis = Redis.from_url(broker_url)
     Wakeups(redis, DEFAULT_NAMESPACE).notify(CPU_QUEUE, 2)
     ids = [as_text(id_) for id_ in redis.lrange(rq_list(DEFAULT_NAMESPACE, CPU_QUEUE), 0, -1)]

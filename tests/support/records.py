@@ -99,7 +99,7 @@ def submit(
 
 
 def make_told_spec(events: Sequence[str] = (), **changes: Any) -> JobSpec:
-    """Give the spec of a job that tells a receiver of these events, or of its end."""
+    """Return the spec of a job with webhooks for these events, or for its end."""
     params: dict[str, Any] = {"method": "patch", "seed": 1, "webhook_url": HOOK_URL}
     if events:
         params["webhook_events"] = list(events)
@@ -114,7 +114,7 @@ def take(store: JobStore, take_id: str = "t1", **shares: Any) -> list[TakenWebho
 
 
 def end(store: JobStore, taken: TakenWebhook, error: str | None = None, **options: Any) -> str:
-    """Write what came of a try: delivered unless an error is given."""
+    """Write the result of a delivery: delivered unless an error is given."""
     given: dict[str, Any] = {"seconds": 0.1, "status": 500 if error else 204, "gives_up": False}
     given |= {"delay_seconds": 60, "window_seconds": 3600, "error": error, **options}
     return store.webhooks.end(taken, **given)
@@ -247,7 +247,7 @@ class Clock:
         self._redis.set(self._key("hold_until"), now + 60_000 if hold else 0)
 
     def short_for(self, queue: str, seconds: float) -> None:
-        """Let deliveries have been missing for so long, if they are, and nobody have rung."""
+        """Let missing wake-ups have been missing for so long, unnoticed."""
         self._redis.set(self._key("short", queue), self.now_ms() - round(seconds * 1000), xx=True)
         self._redis.delete(self._key("guard", queue))
 

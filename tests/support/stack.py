@@ -87,8 +87,8 @@ class Stack:
 
         wait_for(is_idle, self.logs)
 
-    def submit(self, tag: str = "zoo:echo", *, ring: bool = True, **overrides: object) -> str:
-        """Upload a small picture with a mask, submit and ring; gives the job's id."""
+    def submit(self, tag: str = "zoo:echo", *, notify: bool = True, **overrides: object) -> str:
+        """Upload a small picture with a mask, submit and notify; return the job's id."""
         spec = self.make_spec(tag, **overrides)
         store = self.store
         store.jobs.submit(
@@ -98,7 +98,7 @@ class Stack:
             ttl_seconds=600,
             limits=LIMITS,
         )
-        if ring:
+        if notify:
             Wakeups(store.redis, DEFAULT_NAMESPACE).notify(spec.queue)
         return spec.job_id
 

@@ -15,7 +15,7 @@ from tests.support.records import (
 from tests.support.snapshots import take_snapshot
 
 
-def test_claim_takes_mates_across_tenants(store: JobStore) -> None:
+def test_claim_takes_companions_across_tenants(store: JobStore) -> None:
     ids = [submit(store, tenant=f"t{number}", call_key="b") for number in range(3)]
     other = submit(store, tenant="t3", call_key="c")
     assert sorted(claim(store, max_jobs=8)) == sorted(ids)
@@ -35,7 +35,7 @@ def test_claim_charges_every_mate_to_its_own_tenant(store: JobStore) -> None:
     assert scores == {"a": 3, "b": 3}
 
 
-def test_claim_makes_no_batch_of_jobs_without_a_key(store: JobStore) -> None:
+def test_claim_makes_no_call_of_jobs_without_a_key(store: JobStore) -> None:
     submit_many(store, 3)
     assert [len(ids) for ids in claim_all(store, max_jobs=3)] == [1, 1, 1]
 
