@@ -105,7 +105,7 @@ class HttpWorker(ThreadWorker):  # type: ignore[misc]
             self._drop(conn)
 
     def enqueue_req(self, conn: Connection) -> None:
-        """Give a request a thread, or let it wait while its client uses its share of them."""
+        """Assign a thread to a request, or let it wait while its client uses its share of them."""
         conn.address = self._proxies.find_client(conn.peer, bytes(conn.head))
         if conn.address and self._running[conn.address] >= self._share:
             self._waiting.setdefault(conn.address, deque()).append(conn)
