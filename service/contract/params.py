@@ -234,7 +234,8 @@ class InpaintParams(PaintParams):
         ge=1,
         le=255,
         description="Luminance (with `mask_source`: 255 less the alpha) from which a mask pixel "
-        "counts as white; 128 by default. Not with `regions`.",
+        "counts as white; 128 by default. Not with `regions`. If gray pixels are kept, a warning "
+        "says how many, and which threshold repaints them.",
     )
     grow: int | None = Field(
         None,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from io import BytesIO
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from service.contract.errors import MaskEmpty, MaskFull
 from service.contract.geometry import Box
@@ -38,9 +40,59 @@ def decode_mask(
         MaskUndecodable: the file is broken.
         InvalidField: the mask seems to speak by transparency.
     """
-    # By the API's own functions: what it judged and what is painted must be the same mask.
+    return np.array(binarize(decode_luminance(data, max_pixels), polarity, threshold))
+
+
+def decode_luminance(data: bytes, max_pixels: int) -> Image.Image:
+    """Decode a mask file to its luminance: mode L, upright.
+
+    Args:
+        data: a PNG, JPEG or WebP file.
+        max_pixels: width x height that the header may declare.
+
+    Raises:
+        ImageTooLarge, UnsupportedMediaType, MaskUndecodable, InvalidField: as `decode_mask` does.
+    """
+    # By the API's own function: what it judged and what is painted must be the same mask.
     _, luminance = read_mask(BytesIO(data), max_pixels)
-    return np.array(binarize(luminance, polarity, threshold))
+    return luminance
+
+
+@dataclass(frozen=True)
+class SoftEdge:
+    """Pixels of a mask between black and white that are kept.
+
+    Attributes:
+        pixels: how many.
+        threshold: that would repaint all of them.
+    """
+
+    pixels: int
+    threshold: int
+
+
+def find_soft_edge(
+    luminance: Image.Image, mask: MaskArray, polarity: MaskPolarity, threshold: int
+) -> SoftEdge | None:
+    """Find the gray pixels of a mask that its threshold keeps, and `grow` does not take either.
+
+    Args:
+        luminance: mode L.
+        mask: uint8 (H, W), 255 repaint, after `grow`.
+        polarity: which end is repainted.
+        threshold: 1..255; a luminance from this on is white.
+    """
+    is_white = polarity == "white_repaints"
+    first, last = (1, threshold - 1) if is_white else (threshold, 254)
+    if not any(luminance.histogram()[first : last + 1]):
+        return None
+    values = np.asarray(luminance)
+    kept = to_uint8(cv2.inRange(values, np.array(first), np.array(last))) & ~mask
+    pixels = cv2.countNonZero(kept)
+    if pixels == 0:
+        return None
+    darkest, brightest, *_ = cv2.minMaxLoc(values, to_uint8(kept))
+    return SoftEdge(pixels, int(darkest) if is_white else int(brightest) + 1)
 
 
 def grow_mask(mask: MaskArray, pixels: int) -> MaskArray:
@@ -51,7 +103,7 @@ def grow_mask(mask: MaskArray, pixels: int) -> MaskArray:
 
     Args:
         mask: uint8 (H, W) of 0 and 255.
-        pixels: radius of the disc; 0 gives the mask itself.
+        pixels: radius of the disc; 0 returns the mask itself.
     """
     if pixels == 0 or cv2.countNonZero(mask) in (0, mask.size):
         return mask
@@ -70,7 +122,7 @@ def _widen(mask: MaskArray, pixels: int) -> MaskArray:
 
 
 def measure_depth(mask: MaskArray) -> tuple[tuple[slice, slice], NDArray[np.float32]]:
-    """Give how far each pixel of the mask is from the nearest kept one; the border is none.
+    """Return how far each pixel of the mask is from the nearest kept one; the border is none.
 
     Args:
         mask: uint8 (H, W) of 0 and 255; somewhere 0.
@@ -87,7 +139,7 @@ def measure_depth(mask: MaskArray) -> tuple[tuple[slice, slice], NDArray[np.floa
 
 
 def _window(mask: MaskArray, pixels: int) -> tuple[slice, slice]:
-    """Give rows and columns of the mask's box, so much wider on each side."""
+    """Return rows and columns of the mask's box, so much wider on each side."""
     box = widen_box(bounding_box(mask), pixels, mask.shape[1], mask.shape[0])
     return slice(box.top, box.bottom), slice(box.left, box.right)
 
@@ -107,18 +159,18 @@ def check_mask(mask: MaskArray) -> None:
 
 
 def coverage(mask: MaskArray) -> float:
-    """Give the share of the picture that is repainted, 0..1."""
+    """Return the share of the picture that is repainted, 0..1."""
     return cv2.countNonZero(mask) / mask.size
 
 
 def bounding_box(mask: MaskArray) -> Box:
-    """Give the smallest box that holds the mask; an empty mask has a box without area."""
+    """Return the smallest box that holds the mask; an empty mask has a box without area."""
     left, top, width, height = cv2.boundingRect(mask)
     return Box(left=left, top=top, right=left + width, bottom=top + height)
 
 
 def count_components(mask: MaskArray) -> int:
-    """Give the number of 8-connected parts."""
+    """Return the number of 8-connected parts."""
     # In the box alone: the labels of a large picture would take four bytes a pixel.
     count, _ = cv2.connectedComponents(mask[_window(mask, 0)], connectivity=8)
     return int(count) - 1

@@ -2,36 +2,39 @@
 
 from __future__ import annotations
 
-import math
+import numpy as np
 
 from service.contract.errors import Internal, MaskSizeMismatch
-from service.contract.jobs import JobSpec, JobWarning, MaskAsked, MaskEffective
+from service.contract.jobs import JobSpec, MaskEffective
 from service.contract.names import mask_path
 from service.contract.params import InpaintParams
-from service.pictures.masks import DEFAULT_THRESHOLD, SOURCE_THRESHOLD, find_oddities
+from service.pictures.masks import DEFAULT_THRESHOLD, SOURCE_THRESHOLD, binarize
 from service.store.blobs import BlobStore
 from worker.imaging import MaskArray
 from worker.imaging.decoding import decode_picture
 from worker.imaging.encoding import encode_png
-from worker.imaging.feathering import FULL, WeightArray, weigh_inward
+from worker.imaging.feathering import weigh_inward
 from worker.imaging.masks import (
+    SoftEdge,
     bounding_box,
     check_mask,
     count_components,
     coverage,
+    decode_luminance,
     decode_mask,
+    find_soft_edge,
     grow_mask,
-    measure_depth,
 )
 from worker.imaging.picture import Picture
+from worker.operations.mask_warnings import (
+    find_feather_warnings,
+    find_mask_warnings,
+    find_new_oddities,
+    find_soft_edge_warnings,
+    find_transparency_warnings,
+)
 from worker.operations.preparation import Prepared, read_input
 from worker.reporting import ClaimedJob, Reporter
-
-MANY_PARTS = 256
-"""Parts of a mask above which it is likely noise."""
-
-CELL_PIXELS = 8
-"""Side of a latent cell: diffusion models see a picture at an eighth of its size."""
 
 
 def prepare_inpaint(
@@ -48,7 +51,7 @@ def prepare_inpaint(
         max_image_pixels,
         keep_metadata=params.keep_metadata or False,
     )
-    mask = make_effective_mask(row.spec, blobs, picture, max_image_pixels)
+    mask, soft_edge = make_effective_mask(row.spec, blobs, picture, max_image_pixels)
     path = mask_path(row.job_id, row.token)
     posted = blobs.put(path, encode_png(Picture(mask)))
     measured = measure_mask(mask)
@@ -62,7 +65,9 @@ def prepare_inpaint(
         warnings=(
             *find_new_oddities(row.spec, measured, (picture.width, picture.height)),
             *find_mask_warnings(mask, measured.components, row.spec.method),
+            *find_soft_edge_warnings(row.spec, soft_edge),
             *find_feather_warnings(weight),
+            *find_transparency_warnings(row.spec, picture, mask),
         ),
         source_mask=read_source_mask(row.spec, blobs, picture, max_image_pixels),
         weight=weight,
@@ -70,62 +75,13 @@ def prepare_inpaint(
     )
 
 
-def find_new_oddities(
-    spec: JobSpec, mask: MaskEffective, size: tuple[int, int]
-) -> list[JobWarning]:
-    """Find what looks odd about the mask only since `grow` was applied.
-
-    Args:
-        spec: what is asked, with what the API has said of the mask as it came.
-        mask: the mask as it is painted.
-        size: width and height of the picture, upright.
-    """
-    told = {warning.code for warning in spec.warnings}
-    oddities = find_oddities(MaskAsked(coverage=mask.coverage, box=mask.box), size)
-    return [oddity for oddity in oddities if oddity.code not in told]
-
-
-def find_feather_warnings(weight: WeightArray | None) -> list[JobWarning]:
-    """Find whether the hole is nowhere deep enough for what is painted to be seen in full.
-
-    Args:
-        weight: uint8 (H, W), share of what is painted, in 255ths; `None` for all of it.
-    """
-    percent = 100 if weight is None else math.ceil(100 * int(weight.max()) / FULL)
-    if percent == 100:
-        return []
-    detail = (
-        f"the hole is too narrow for this feather: at most {percent} % of what is painted shows, "
-        "the rest is what was there; feather less or grow the mask"
-    )
-    return [JobWarning(code="feather_exceeds_mask", detail=detail)]
-
-
-def find_mask_warnings(mask: MaskArray, components: int, method: str) -> tuple[JobWarning, ...]:
-    """Find what is allowed and yet likely a mistake, or more than the method can see.
-
-    Args:
-        mask: the effective mask.
-        components: how many parts it has.
-        method: what paints it.
-    """
-    found = []
-    if components > MANY_PARTS:
-        detail = f"the mask has {components} separate parts; it may be a picture, or noise"
-        found.append(JobWarning(code="mask_many_parts", detail=detail))
-    if method == "generate" and measure_depth(mask)[1].max() < CELL_PIXELS / 2:
-        detail = (
-            f"the mask is nowhere {CELL_PIXELS} pixels wide, which is what the model tells apart; "
-            "for the model it was grown to whole cells; what lies outside the mask is kept"
-        )
-        found.append(JobWarning(code="mask_too_thin", detail=detail))
-    return tuple(found)
-
-
 def make_effective_mask(
     spec: JobSpec, blobs: BlobStore, picture: Picture, max_image_pixels: int
-) -> MaskArray:
-    """Give the mask after polarity, threshold and `grow`: uint8 (H, W), 255 repaint.
+) -> tuple[MaskArray, SoftEdge | None]:
+    """Return the mask after polarity, threshold and `grow`, and what it keeps of a soft edge.
+
+    Returns:
+        uint8 (H, W), 255 repaint; and the soft edge, `None` where nothing of one is kept.
 
     Raises:
         MaskSizeMismatch: it has another size than the picture.
@@ -135,23 +91,19 @@ def make_effective_mask(
     params = spec.params
     if spec.mask is None or not isinstance(params, InpaintParams):
         raise Internal("the job has no mask")
-    mask = decode_mask(
-        read_input(blobs, spec.mask),
-        max_image_pixels,
-        params.mask_polarity or "white_repaints",
-        params.mask_threshold or DEFAULT_THRESHOLD,
-    )
-    if mask.shape != (picture.height, picture.width):
+    luminance = decode_luminance(read_input(blobs, spec.mask), max_image_pixels)
+    if luminance.size != (picture.width, picture.height):
         raise MaskSizeMismatch("the mask must have the picture's size, both upright")
-    grown = grow_mask(mask, params.grow or 0)
-    check_mask(grown)
-    return grown
+    reading = params.mask_polarity or "white_repaints", params.mask_threshold or DEFAULT_THRESHOLD
+    mask = grow_mask(np.array(binarize(luminance, *reading)), params.grow or 0)
+    check_mask(mask)
+    return mask, find_soft_edge(luminance, mask, *reading)
 
 
 def read_source_mask(
     spec: JobSpec, blobs: BlobStore, picture: Picture, max_image_pixels: int
 ) -> MaskArray | None:
-    """Give where may be copied from: uint8 (H, W), 255 may; `None` for everywhere.
+    """Return where may be copied from: uint8 (H, W), 255 may; `None` for everywhere.
 
     Raises:
         MaskSizeMismatch: it has another size than the picture.
@@ -166,7 +118,7 @@ def read_source_mask(
 
 
 def measure_mask(mask: MaskArray) -> MaskEffective:
-    """Give what the job tells about its effective mask."""
+    """Return what the job tells about its effective mask."""
     return MaskEffective(
         coverage=coverage(mask),
         box=bounding_box(mask).as_list(),

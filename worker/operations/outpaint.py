@@ -12,6 +12,7 @@ from worker.imaging.compositing import mask_around, place_on_canvas
 from worker.imaging.decoding import decode_picture
 from worker.imaging.feathering import weigh_outward
 from worker.imaging.geometry import shrink_original
+from worker.operations.mask_warnings import find_transparency_warnings
 from worker.operations.preparation import Prepared, read_input
 from worker.reporting import ClaimedJob
 
@@ -35,10 +36,10 @@ def prepare_outpaint(row: ClaimedJob, blobs: BlobStore, max_image_pixels: int) -
     if (picture.width, picture.height) != planned:
         raise ImageUndecodable("the picture's data has another size than its header declares")
     canvas, mask = place_on_canvas(picture, geometry)
+    warnings = tuple(find_transparency_warnings(row.spec, canvas, mask))
+    prepared = Prepared(row, canvas, mask, warnings, geometry=geometry)
     overlap = params.overlap if isinstance(params, OutpaintParams) else None
-    if not overlap:
-        return Prepared(row, canvas, mask, geometry=geometry)
-    return _with_band(Prepared(row, canvas, mask), geometry, overlap)
+    return _with_band(prepared, geometry, overlap) if overlap else prepared
 
 
 def _with_band(prepared: Prepared, geometry: Geometry, overlap: int) -> Prepared:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from typing import Any
 
 import cv2
@@ -9,11 +11,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from service.contract.geometry import Geometry, Margins, plan_margins
+from service.contract.jobs import Recipe
 from service.contract.params import InpaintParams, OutpaintParams
 from service.store.blobs import BlobStore
 from tests.support.pictures import encode, make_box_mask, make_rgb
 from tests.unit.worker.operations.recording import RecordingReporter, inpaint_row, outpaint_row
-from worker.engines.base import EngineRegistry
+from worker.engines.base import Canvas, EngineRegistry, Painted, StepCallback
+from worker.engines.registry import QueueEngines
 from worker.imaging import ImageArray, MaskArray
 from worker.imaging.decoding import decode_picture
 from worker.imaging.picture import Picture, to_uint8
@@ -25,14 +29,23 @@ MAGENTA = (255, 0, 255)
 
 
 def run(row: ClaimedJob, blobs: BlobStore, engines: EngineRegistry) -> tuple[Picture, list[str]]:
-    report = RecordingReporter()
-    paint([row], blobs, engines, report, max_image_pixels=LIMIT)
-    assert not report.failures
-    [done] = report.done_rows.values()
+    [done] = report_of(row, blobs, engines).done_rows.values()
     [output] = done.outputs
     assert output.proof.kept_pixels_changed == 0
     result = decode_picture(blobs.get(output.path), LIMIT)
     return result, [warning.code for warning in done.warnings]
+
+
+def report_of(row: ClaimedJob, blobs: BlobStore, engines: EngineRegistry) -> RecordingReporter:
+    report = RecordingReporter()
+    paint([row], blobs, engines, report, max_image_pixels=LIMIT)
+    assert not report.failures
+    return report
+
+
+def find_details(report: RecordingReporter, code: str) -> list[str]:
+    [done] = report.done_rows.values()
+    return [warning.detail for warning in done.warnings if warning.code == code]
 
 
 def make_cutout(seed: int, *, softness: float = 1.0, side: int = 140) -> ImageArray:
@@ -203,8 +216,110 @@ def test_paint_paints_opaque_where_transparency_is_the_mask(
     alpha = picture[..., 3]
     params = InpaintParams(seed=0, mask_source="alpha")
     row = inpaint_row(blobs, encode(picture), encode(to_uint8(255 - alpha)), params)
-    result, _ = run(row, blobs, engines)
+    result, warnings = run(row, blobs, engines)
+    assert "alpha_rim_kept" in warnings
     assert result.alpha is not None
     assert (result.alpha[alpha < 128] == 255).all()
     assert np.array_equal(result.alpha[alpha >= 128], alpha[alpha >= 128])
     assert not is_magenta(result)[alpha < 128].any()
+
+
+@pytest.mark.parametrize("polarity", ["white_repaints", "black_repaints"])
+@pytest.mark.parametrize("threshold", [1, 60, 128, 255])
+@pytest.mark.parametrize("seed", range(3))
+def test_paint_names_the_threshold_that_takes_the_whole_rim(
+    blobs: BlobStore, engines: EngineRegistry, polarity: str, threshold: int, seed: int
+) -> None:
+    picture = make_cutout(seed, softness=3)
+    soft = (picture[..., 3] > 0) & (picture[..., 3] < 255)
+    mask = encode(to_uint8(255 - picture[..., 3]))
+    asked = {"seed": 0, "quality": "fast", "mask_source": "alpha", "mask_polarity": polarity}
+    params = InpaintParams.model_validate({**asked, "mask_threshold": threshold})
+    report = report_of(inpaint_row(blobs, encode(picture), mask, params), blobs, engines)
+    [detail] = find_details(report, "alpha_rim_kept") or [""]
+    effective = decode_picture(blobs.get(next(iter(report.masks.values()))[1]), LIMIT).color
+    kept = np.count_nonzero(soft & (effective == 0))
+    assert detail.split(" ", 1)[0] == (str(kept) if kept else "")
+    if kept:
+        named = int(re.findall(r"mask_threshold: (\d+)", detail)[0])
+        params = InpaintParams.model_validate({**asked, "mask_threshold": named})
+        report = report_of(inpaint_row(blobs, encode(picture), mask, params), blobs, engines)
+        assert not find_details(report, "alpha_rim_kept")
+
+
+@pytest.mark.parametrize(("grow", "is_told"), [(0, True), (1, True), (8, False), (-3, True)])
+def test_paint_tells_how_many_gray_pixels_of_a_mask_are_kept(
+    blobs: BlobStore, engines: EngineRegistry, grow: int, is_told: bool
+) -> None:
+    mask = cv2.GaussianBlur(make_box_mask(140, 120, (40, 30, 80, 70)), (0, 0), 1.5)
+    picture = encode(make_rgb("texture", 140, 120))
+    params = InpaintParams(seed=0, quality="fast", grow=grow)
+    report = report_of(inpaint_row(blobs, picture, encode(to_uint8(mask)), params), blobs, engines)
+    details = find_details(report, "soft_mask_edge_kept")
+    assert bool(details) is is_told
+    if is_told:
+        effective = decode_picture(blobs.get(next(iter(report.masks.values()))[1]), LIMIT).color
+        gray = (to_uint8(mask) > 0) & (to_uint8(mask) < 128)
+        kept = np.count_nonzero(gray & (effective == 0))
+        assert details[0].startswith(f"{kept} pixels")
+        assert f"mask_threshold: {mask[mask > 0].min()} " in details[0]
+
+
+def test_paint_advises_another_file_where_gray_pixels_come_from_a_jpeg(
+    blobs: BlobStore, engines: EngineRegistry
+) -> None:
+    mask = encode(make_box_mask(140, 120, (41, 33, 83, 74)), "JPEG", quality=60)
+    picture = encode(make_rgb("texture", 140, 120))
+    row = inpaint_row(blobs, picture, mask, InpaintParams(seed=0, quality="fast"))
+    [detail] = find_details(report_of(row, blobs, engines), "soft_mask_edge_kept")
+    assert "mask_threshold:" not in detail
+    assert "PNG" in detail
+
+
+class WhiteEngine:
+    """Paints all white and keeps what it was shown."""
+
+    def __init__(self) -> None:
+        self.shown: list[Canvas] = []
+
+    def load(self) -> Recipe:
+        return Recipe(engine="white")
+
+    def paint(self, canvases: Sequence[Canvas], on_step: StepCallback) -> list[Painted]:
+        self.shown += canvases
+        return [Painted(np.full_like(canvas.image, 255)) for canvas in canvases]
+
+
+@pytest.mark.parametrize(
+    ("box", "is_told"), [((60, 60, 80, 80), False), ((60, 10, 80, 60), True), ((2, 2, 9, 9), True)]
+)
+def test_paint_shows_a_model_the_picture_on_white_and_warns(
+    blobs: BlobStore, box: tuple[int, int, int, int], is_told: bool
+) -> None:
+    engine = WhiteEngine()
+    engines = QueueEngines({("inpaint", "generate", "white"): engine})
+    picture, mask = make_cutout(0), make_box_mask(140, 140, box)
+    row = inpaint_row(blobs, encode(picture), encode(mask), method="generate", model="white")
+    result, warnings = run(row, blobs, engines)
+    assert ("painted_opaque" in warnings) is is_told
+    assert result.alpha is not None
+    assert (result.alpha[mask > 0] == 255).all()
+    [canvas] = engine.shown
+    assert canvas.image.shape == (140, 140, 3)
+    assert (canvas.image[picture[..., 3] == 0] == 255).all()
+
+
+@pytest.mark.parametrize("is_told", [True, False])
+def test_paint_warns_where_a_model_extends_transparency(blobs: BlobStore, is_told: bool) -> None:
+    engine = WhiteEngine()
+    engines = QueueEngines({("outpaint", "generate", "white"): engine})
+    picture = make_cutout(0)[:70]
+    if not is_told:
+        picture[60:] = (0, 90, 0, 255)
+    geometry = plan_margins(140, 70, margins_of(bottom=30))
+    row = outpaint_row(blobs, encode(picture), geometry, method="generate", model="white")
+    result, warnings = run(row, blobs, engines)
+    assert ("painted_opaque" in warnings) is is_told
+    assert result.alpha is not None
+    assert (result.alpha[70:] == 255).all()
+    assert not ((engine.shown[0].image == MAGENTA).all(axis=2)).any()
