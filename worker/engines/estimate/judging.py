@@ -14,6 +14,7 @@ from worker.imaging import ImageArray, MaskArray
 from worker.imaging.picture import to_uint8
 
 BACKGROUND = np.float32(128)
+"""Gray that transparent pictures are judged on: signs are white or black more often than gray."""
 
 DIGITS = 4
 """Decimals of what the recipe tells of the evidence."""
@@ -44,7 +45,7 @@ def find_evidence(image: ImageArray, mask: MaskArray, fit: float) -> dict[str, f
     """Return what an estimate is made of, by name.
 
     Args:
-        image: RGB or RGBA uint8 (H, W, 3 or 4), painted.
+        image: RGB or premultiplied RGBA uint8 (H, W, 3 or 4), painted.
         mask: uint8 (H, W), 255 = painted; somewhere it is.
         fit: how well the copied pieces fit each other, 0 .. 1.
     """
@@ -52,8 +53,8 @@ def find_evidence(image: ImageArray, mask: MaskArray, fit: float) -> dict[str, f
 
 
 def _on_gray(image: ImageArray) -> ImageArray:
-    """Return a picture as it is seen on middle gray."""
+    """Return a picture, premultiplied where it has alpha, as it is seen on middle gray."""
     if image.shape[2] == 3:
         return image
-    share = image[..., 3:].astype(np.float32) / 255
-    return to_uint8(np.rint(BACKGROUND + share * (image[..., :3] - BACKGROUND)).astype(np.uint8))
+    behind = BACKGROUND * (1 - image[..., 3:].astype(np.float32) / 255)
+    return to_uint8(np.rint(image[..., :3] + behind).astype(np.uint8))

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from worker.imaging import ImageArray, MaskArray
 from worker.imaging.picture import to_uint8
-from worker.imaging.transparency import show_on_white
 
 SIDE: Final = 256
 """Longest side of a view in pixels."""
@@ -60,11 +59,11 @@ def make_view(image: ImageArray, mask: MaskArray) -> View:
     """Build the view of a result.
 
     Args:
-        image: RGB uint8 (H, W, 3), or premultiplied RGBA, which is judged on white; painted.
+        image: RGB uint8 (H, W, 3), painted.
         mask: uint8 (H, W), 255 = painted; somewhere it is.
     """
     window = _window_of(mask)
-    whole, hole = show_on_white(image[window]), np.ascontiguousarray(mask[window])
+    whole, hole = np.ascontiguousarray(image[window]), np.ascontiguousarray(mask[window])
     away = np.asarray(cv2.distanceTransform(_padded(hole), cv2.DIST_L2, 3), np.float32)
     deep = away[1:-1, 1:-1]
     around = _ring_of(hole, float(deep.max()) * RING_SHARE)

@@ -136,3 +136,12 @@ def test_judge_leaves_what_has_no_estimate_and_tells_its_evidence_else() -> None
 
 def judge_one(image: ImageArray, mask: MaskArray, fit: float | None, **details: Any) -> Painted:
     return judge(Canvas(image, mask, InpaintParams(), 1), Painted(image, fit, details))
+
+
+def test_evidence_sees_transparent_pixels_as_one_flat_ground() -> None:
+    clear = np.zeros((200, 300, 4), np.uint8)
+    shown = np.dstack([with_disk(flat()), np.full((200, 300), 255, np.uint8)])
+    on_ground = {**find_evidence(clear, hole(), 0.9)}
+    assert on_ground["invented"] == on_ground["strange"] == on_ground["unsure"] == 0
+    figure = np.where(hole()[..., None] > 0, shown, clear)
+    assert find_evidence(figure, hole(), 0.9)["invented"] > 0.9
