@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from service.contract.jobs import Recipe
 from worker.engines.base import Canvas, Painted, StepCallback
-from worker.engines.patch.completion import complete
+from worker.engines.patch.filling import fill
 from worker.engines.patch.warming import versions, warm
 from worker.engines.progress import paint_each
 from worker.engines.warning import warn_simpler
@@ -35,14 +35,14 @@ def _paint(canvas: Canvas, on_step: StepCallback) -> Painted:
     image, mask = canvas.image, canvas.mask
     if image.shape[2] == 4 and canvas.source_mask is None:
         image, mask = clear_holes(image, mask)
-    done = complete(
+    filled = fill(
         image,
         mask,
         seed=canvas.seed,
         quality=canvas.params.quality or "balanced",
         source_mask=canvas.source_mask,
-        strict=True,
         on_step=on_step,
     )
-    details = {"levels": done.levels, "windows": done.windows}
+    done = filled.completion
+    details = {"levels": done.levels, "windows": done.windows, **filled.details}
     return Painted(done.image, done.estimate, details, warn_simpler(done.reason))
