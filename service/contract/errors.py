@@ -26,16 +26,15 @@ PaintjobError
 │   ├── RateLimited · TooManyJobs
 │   ├── QueueFull · NoWorker · BrokerUnavailable · BrokerFull · StoreUnavailable
 │   └── TooManyWaiters
-└── PaintingFailed        ends a job; travels in `job.error`, never as an HTTP status of a job
-document
+└── PaintingFailed        ends a job; stands in `job.error`, never an HTTP status of a document
     ├── WorkerLost · RequeuedTooOften · Hung · DeadlineExceeded
     ├── OutOfMemory · GpuOutOfMemory · ModelOutputInvalid · InputLost · Internal
     ├── SafetyRefused     the operator's own check refuses
     │   ├── PromptRefused · InputRefused · OutputRefused
     └── KeptPixelsChanged · SigningFailed
 
-No class knows an HTTP status: `service/documents/problems.py` has the one table, and a test asks
-for an entry per class.
+No class knows an HTTP status: `service/documents/error_table.py` has the one table, and a test
+requires an entry per class.
 """
 
 from __future__ import annotations
@@ -52,8 +51,8 @@ class Fault:
     Attributes:
         pointer: JSON pointer of the field (`/regions/0/left`) or the name of a header.
         code: the error code of this fault alone.
-        message: what rule is broken, without echoing the input.
-        allowed: what would be accepted, when that can be listed.
+        message: the rule that is broken, without the input itself.
+        allowed: accepted values, when they can be listed.
     """
 
     pointer: str
@@ -66,7 +65,7 @@ class PaintjobError(Exception):
     """Base of all errors that callers may see.
 
     Args:
-        detail: one or two sentences for the caller: what happened and what to do. Never the input
+        detail: one or two sentences for the caller: what is wrong and what to do. Never the input
             itself.
         faults: the single faults, all at once.
         retry_after_seconds: when a retry makes sense, if that is known.
@@ -154,7 +153,7 @@ class ConflictingFields(InvalidInput):
 
 
 class ImageTooLarge(InvalidInput):
-    """The picture, as its header declares it, has too many pixels."""
+    """The picture has too many pixels, by its header."""
 
     code = "image_too_large"
     title = "The picture is too large"
@@ -211,7 +210,7 @@ class MaskFull(InvalidInput):
 
 
 class NoChange(InvalidInput):
-    """The geometry asked for changes nothing."""
+    """The requested geometry changes nothing."""
 
     code = "no_change"
     title = "The request changes nothing"

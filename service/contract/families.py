@@ -1,4 +1,4 @@
-"""Families of diffusion models: how each is called and what it can honor. Data only, no diffusers.
+"""Families of diffusion models, and what each can honor. Data only, no diffusers.
 
 The API refuses from it what a model cannot honor; the worker's adapter of the same name calls it.
 """
@@ -19,7 +19,7 @@ picture's own patches are the denoiser."""
 Guidance = Literal["cfg", "true_cfg", "distilled", "none"]
 """The guidance of a model. `cfg`: classifier-free, with a negative prompt; `true_cfg`: likewise,
 on a guidance-distilled model; `distilled`: one number that the model was trained on; `none`:
-not."""
+no guidance."""
 
 
 _HONORED = frozenset({"prompt", "negative_prompt", "strength", "guidance_scale"})
@@ -31,22 +31,22 @@ class Family(BaseModel):
 
     Attributes:
         name: as models name it in `family`.
-        pipeline: diffusers' class; found by this name, never by what the weights say.
-        conditioning: how the model learns what is kept.
-        guidance: what `guidance_scale` means to it.
+        pipeline: diffusers' class; found by this name, never by the weights' own settings.
+        conditioning: the way in which the model gets the kept pixels.
+        guidance: the meaning of `guidance_scale`.
         honors: which of `negative_prompt`, `strength`, `guidance_scale`, `prompt` it can honor.
         size_multiple: sides are brought to a multiple of this, in pixels.
-        cell: pixels a side of what one position of its latents stands for; the mask is grown to
-            whole cells.
+        cell: side in pixels of the area that one position of its latents covers; the mask is grown
+            to whole cells.
         sees_hole: whether it looks into the hole even at `strength` 1, so that the hole must be
             filled beforehand.
         guided_above: `guidance_scale` above which the negative prompt counts; `None` where it
             always does.
         runs_part_steps: whether it runs at least one step however little `strength` leaves; else
             only whole ones, which may be none.
-        batches: whether one call may hold rows of different pictures, prompts and seeds.
+        batches: whether one call may hold different pictures, prompts and seeds.
         crops: whether it sees a crop around the hole, brought to a size of its own, so that
-            `region`, `padding` and `infill` mean something.
+            `region`, `padding` and `infill` have a meaning.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -1,4 +1,4 @@
-"""Formats of results: how each is named, what it holds and whether it keeps every pixel."""
+"""Formats of results: names, limits, and which keep every pixel."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ LONGEST_SIDES: Final[Mapping[OutputFormat, int]] = {
     "webp": 16_383,
     "avif": 32_768,
 }
-"""Longest side in pixels that each format can hold and common decoders take."""
+"""Longest side in pixels that each format can hold and common decoders read."""
 
 LOSSY_FORMATS: Final[tuple[OutputFormat, ...]] = ("jpeg", "webp", "avif")
 """Formats that have a quality; `webp` may be lossless instead."""
 
 DEFAULT_QUALITY: Final = 95
-"""Quality of what is lossy, 1..100, unless the caller says otherwise."""
+"""Quality of lossy formats, 1..100, unless the caller sends one."""
 
 MAX_JPEG_EXIF_BYTES: Final = 65_527
 """Bytes that one segment of a JPEG holds beside its length and the word Exif."""
@@ -40,6 +40,6 @@ def is_lossless(output_format: OutputFormat, lossless: bool = False) -> bool:
 
     Args:
         output_format: the format.
-        lossless: what was asked for `webp`, which alone has a choice.
+        lossless: the request for `webp`, which alone has a choice.
     """
     return output_format == "png" or (output_format == "webp" and lossless)

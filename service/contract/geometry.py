@@ -1,4 +1,4 @@
-"""Boxes, and what an outpaint request comes to: the canvas and where the original lies on it."""
+"""Boxes, and the geometry of an outpaint request: the canvas and the original's place on it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Anchor = Literal[
 ]
 
 Vocabulary = Literal["margins", "percent", "aspect_ratio", "canvas", "zoom_out"]
-"""Ways to say how far an outpainting reaches."""
+"""The five sets of size parameters of an outpaint request."""
 
 
 class Box(BaseModel):
@@ -65,9 +65,9 @@ class Geometry(BaseModel):
     Attributes:
         width: width of the canvas in pixels.
         height: height of the canvas in pixels.
-        original: where the original lies on the canvas.
-        margins: what is added on each side.
-        asked: which vocabulary the caller used.
+        original: the original's box on the canvas.
+        margins: pixels added on each side.
+        asked: the set of size parameters that the caller used.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -89,8 +89,7 @@ def plan_percent(
 ) -> Geometry:
     """Plan a canvas from margins in percent of the side along which they are added.
 
-    Each margin is rounded by itself, half a pixel up: what is asked of one side never depends on
-    what is asked of another.
+    Each margin is rounded by itself, half a pixel up, so that no side depends on another.
 
     Args:
         width: width of the original in pixels.
@@ -163,8 +162,7 @@ def plan_aspect_ratio(width: int, height: int, ratio: Fraction, anchor: Anchor) 
         ratio: width / height of the canvas, > 0.
         anchor: where the original lies on the canvas.
     """
-    # A canvas that already has the ratio to within a pixel is left alone: 1366x768 is what people
-    # call 16:9.
+    # A canvas that already has the ratio to within a pixel stays: people call 1366x768 16:9.
     target_width = max(width, _rounded(height * ratio))
     target_height = max(height, _rounded(width / ratio))
     if target_width - width >= target_height - height:
@@ -177,8 +175,8 @@ def plan_aspect_ratio(width: int, height: int, ratio: Fraction, anchor: Anchor) 
 def find_longest_overlap(geometry: Geometry) -> int:
     """Return the longest overlap that leaves some of the original untouched.
 
-    Only sides that are extended are blended over: one along an axis may take all but a pixel of
-    it, two share that.
+    Only sides that are extended are blended: one along an axis may use all but a pixel of it, two
+    share that.
 
     Args:
         geometry: of an outpainting; at least one side is extended.
@@ -209,7 +207,7 @@ def _anchor(
 
 
 def _split(extra: int, anchor: Anchor, *, before: str, after: str) -> tuple[int, int]:
-    """Share out what is added on an axis: an original anchored left gets it all on the right."""
+    """Divide the added pixels of an axis: an original anchored left gets all on the right."""
     if before in anchor:
         return 0, extra
     if after in anchor:

@@ -13,7 +13,7 @@ from typing import Literal, get_args
 from pydantic import BaseModel, ConfigDict, Field
 
 Scope = Literal["jobs:read", "jobs:write"]
-"""`jobs:write` hands in work, cancels and deletes; `jobs:read` fetches."""
+"""`jobs:write` submits, cancels and deletes jobs; `jobs:read` reads them and their results."""
 
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 
@@ -42,7 +42,7 @@ class KeyLimits(BaseModel):
     Attributes:
         requests_per_minute: calls of every kind.
         unfinished_jobs: jobs that wait or run at one time.
-        megapixels_per_minute: work handed in, by the `cost` of each job, which is what its results
+        megapixels_per_minute: work submitted, by the `cost` of each job, which is what its results
             have in megapixels, and at least 0.1.
         weight: share of the workers beside other tenants; one of 2 is served twice as often.
     """
@@ -57,11 +57,11 @@ class KeyLimits(BaseModel):
 
 @dataclass(frozen=True)
 class ApiKey:
-    """A key as it is kept: without its secret.
+    """A stored key, without its secret.
 
     Attributes:
         id: names it in logs and on the command line.
-        tenant: owner of all jobs that are handed in with it.
+        tenant: owner of all jobs that are submitted with it.
         digest: SHA-256 of the whole key, in hex.
     """
 

@@ -1,4 +1,4 @@
-"""The methods there are: what each can honor. Data only; the API refuses from it."""
+"""The methods and the parameters that each can honor. Data only; the API refuses from it."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ class MethodInfo(BaseModel):
     """One way to paint.
 
     Attributes:
-        name: as in the `method` field.
-        operation: which call it belongs to.
-        summary: one sentence for people.
+        name: value of the `method` field.
+        operation: the call that it belongs to.
+        summary: one sentence for callers.
         needs_model: whether a model must be configured.
-        variants: whether another seed gives another picture, so that `num_images` > 1 makes sense.
-        engine: what paints, as the recipe names it.
+        variants: whether another seed makes another picture, so that `num_images` > 1 is allowed.
+        engine: name of the engine in the recipe.
         honors: which of `METHOD_FIELDS` it can honor.
     """
 
@@ -86,7 +86,7 @@ METHODS: tuple[MethodInfo, ...] = (
     MethodInfo(
         name="pattern",
         operation="outpaint",
-        summary="Carries the pattern at the border on past it, without weights.",
+        summary="Continues the pattern at the border past it, without weights.",
         variants=True,
         engine="pattern",
         honors=frozenset({"quality", "ground", "overlap"}),
@@ -94,7 +94,7 @@ METHODS: tuple[MethodInfo, ...] = (
     MethodInfo(
         name="generate",
         operation="outpaint",
-        summary="Paints what lies beyond the border with a diffusion model.",
+        summary="Paints new content beyond the border with a diffusion model.",
         needs_model=True,
         variants=True,
         engine="diffusers",

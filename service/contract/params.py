@@ -82,43 +82,45 @@ class PaintParams(BaseModel):
     )
     region: PaintRegion | None = Field(
         None,
-        description="What of the picture the model sees: `box`, a crop around what is to be "
-        "painted; `full`, all of it; `auto` (default), whichever shows the model more detail. "
+        description="Part of the picture that the model sees: `box`, a crop around the hole; "
+        "`full`, all of it; `auto` (default), the one that shows the model more detail. "
         "`generate` only.",
     )
     padding: int | None = Field(
         None,
         ge=0,
         le=MAX_PADDING_PIXELS,
-        description="Pixels of surroundings around the crop; by default what the model needs to "
-        "see the context. Fewer than 32 are taken as 32, which blending needs. `generate` only.",
+        description="Pixels of surroundings around the hole that belong to the crop; by default "
+        "as many as the model needs to see the context. Fewer than 32 count as 32, which blending "
+        "needs. `generate` only.",
     )
     infill: Infill | None = Field(
         None,
-        description="What fills the hole before the model looks: `neutral` gray, `blur`, the "
-        "nearest `edge`, a `patch` fill, the `original`, or `none`; `auto` (default) by what the "
-        "model looks at. `generate` only.",
+        description="Filling of the hole before the model runs: `neutral` gray, `blur`, the "
+        "nearest `edge`, a `patch` fill, the `original`, or `none`; `auto` (default) depends on "
+        "what the model reads. `generate` only.",
     )
     deterministic: bool | None = Field(
         None,
-        description="Whether the picture must not depend on what else is painted at the time: it "
-        "then shares no call with other jobs; `false` by default. `generate` only.",
+        description="`true`: the result does not depend on other jobs, because this one shares no "
+        "call with them; `false` by default. `generate` only.",
     )
     seed: int | None = Field(
         None,
         ge=0,
         le=MAX_SEED,
-        description="Drawn by the service when absent, and always returned.",
+        description="Drawn by the service when absent; always returned.",
     )
     num_images: int | None = Field(
         None,
         ge=1,
         le=8,
-        description="Variants to paint; more than 1 needs a method that draws (`generate`).",
+        description="Variants to paint; more than 1 needs a method whose results depend on the "
+        "seed.",
     )
     quality: Quality | None = Field(
         None,
-        description="How much time a weight-free method takes; `balanced` by default.",
+        description="Time that a weight-free method spends; `balanced` by default.",
     )
     ground: Ground | None = Field(
         None,
@@ -128,31 +130,33 @@ class PaintParams(BaseModel):
         "looks alike, for a texture that `auto` mistakes for single things.",
     )
     output_format: OutputFormat | None = Field(
-        None, description="Format of the result; `png` by default, whatever came in."
+        None, description="Format of the result; `png` by default, whatever the input is."
     )
     output_quality: int | None = Field(
         None,
         ge=1,
         le=100,
-        description="Quality of `jpeg`, `webp` and `avif`; 95 by default. Refused for what is "
-        "lossless.",
+        description="Quality of `jpeg`, `webp` and `avif`; 95 by default. Refused for lossless "
+        "output.",
     )
     output_lossless: bool | None = Field(
         None,
-        description="Whether `webp` keeps every pixel; `false` by default. Other formats have no "
-        "choice: `png` always does, `jpeg` and `avif` never.",
+        description="`true`: `webp` keeps every pixel; `false` by default. Other formats have no "
+        "choice: `png` always does, `jpeg` and `avif` never do.",
     )
     keep_metadata: bool | None = Field(
         None,
-        description="Whether EXIF comes back (without orientation, which is applied, and without "
-        "the thumbnail, which would show what was painted over); `false` by default. Color profile "
-        "and resolution always come back.",
+        description="`true`: the result keeps the EXIF data (without orientation, which is "
+        "applied, and without the thumbnail, which would show what was painted over); `false` by "
+        "default. Color profile and resolution are always kept.",
     )
     priority: Priority | None = Field(
         None, description="Order among the caller's own jobs; `normal` by default."
     )
     tags: list[Tag] | None = Field(
-        None, max_length=MAX_TAGS, description="Short texts that the job echoes."
+        None,
+        max_length=MAX_TAGS,
+        description="Short texts that the job returns; `GET /jobs` filters by them.",
     )
     start_within_seconds: int | None = Field(
         None, ge=1, le=86_400, description="Fail the job if no worker has claimed it by then."
@@ -167,28 +171,28 @@ class PaintParams(BaseModel):
         None,
         ge=1,
         le=604_800,
-        description="How long the ended job and its pictures live; 86400 by default, 600 with "
-        "`no_store`, and there at most 3600.",
+        description="Seconds that the ended job and its pictures are kept; 86400 by default, 600 "
+        "with `no_store`, and then at most 3600.",
     )
     no_store: bool | None = Field(
         None,
-        description="Whether the job and its pictures are wiped as soon as the result has been "
-        "handed out, to the first `GET` of it that takes all of it (no `Range`); `false` by "
-        "default. Not with `num_images` above 1.",
+        description="`true`: the job and its pictures are wiped as soon as the result has been "
+        "delivered to the first `GET` that reads all of it (no `Range`); `false` by default. Not "
+        "with `num_images` above 1.",
     )
     cancel_on_disconnect: bool | None = Field(
         None,
-        description="Whether the job is canceled when a client that waits for it (`Prefer: wait`) "
-        "or follows its events is gone before it ends; `false` by default. Behind a proxy a "
-        "client is gone when the proxy closes its own connection.",
+        description="`true`: the job is canceled when a client that waits for it (`Prefer: wait`) "
+        "or follows its events disconnects before it ends; `false` by default. Behind a proxy a "
+        "client has disconnected when the proxy closes its own connection.",
     )
     webhook_url: str | None = Field(
         None,
         min_length=1,
         max_length=MAX_URL_CHARACTERS,
-        description="Where to send the job's document, signed, when something happens to it: an "
+        description="Receives the job's document, signed, at the events of `webhook_events`: an "
         "https URL on a public address, without user and fragment. Tried for 24 hours, but no "
-        "longer than the job lives.",
+        "longer than the job is kept.",
     )
     webhook_events: list[WebhookEvent] | None = Field(
         None,
@@ -215,19 +219,19 @@ class InpaintParams(PaintParams):
     )
     mask_source: MaskSource | None = Field(
         None,
-        description="`alpha`: the picture's own transparency is the mask; what is transparent "
-        "counts as white. Instead of `mask` and `regions`.",
+        description="`alpha`: the picture's own transparency is the mask; transparent pixels "
+        "count as white. Instead of `mask` and `regions`.",
     )
     regions: list[Region] | None = Field(
         None,
         min_length=1,
         max_length=MAX_REGIONS,
         description="Boxes, polygons and run-lengths that together are the white of the mask. "
-        "Instead of `mask` and `mask_source`. Not echoed: the mask drawn from them is at "
+        "Instead of `mask` and `mask_source`. Not returned: the mask drawn from them is at "
         "`links.mask`.",
     )
     mask_polarity: MaskPolarity | None = Field(
-        None, description="Which end of the mask is repainted; `white_repaints` by default."
+        None, description="Color of the mask that is repainted; `white_repaints` by default."
     )
     mask_threshold: int | None = Field(
         None,
@@ -247,9 +251,9 @@ class InpaintParams(PaintParams):
         None,
         ge=0,
         le=MAX_FEATHER_PIXELS,
-        description="Pixels, from the edge of the mask inward, over which what is painted fades "
-        "into what was there; 0 by default. Kept pixels are never touched. More than 0 not with "
-        "`mask_source`: what was there is transparent.",
+        description="Pixels, from the edge of the mask inward, over which the painted content "
+        "fades into the original; 0 by default. Kept pixels are never touched. Must be 0 with "
+        "`mask_source`, where the original is transparent.",
     )
 
 
@@ -283,9 +287,9 @@ Side = Annotated[int | None, Field(ge=1, le=32_768)]
 
 
 class OutpaintParams(PaintParams):
-    """Parameters of `POST /outpaint`, without the picture: exactly one vocabulary says how far.
+    """Parameters of `POST /outpaint`, without the picture; exactly one set of size parameters.
 
-    The five vocabularies: margins in pixels, margins in percent, aspect ratio, canvas, zoom-out.
+    The five sets: margins in pixels, margins in percent, aspect ratio, canvas, zoom-out.
     """
 
     method: Literal["auto", "mirror", "pattern", "generate"] | None = Field(
@@ -296,7 +300,7 @@ class OutpaintParams(PaintParams):
     right: Margin = Field(None, description="Pixels to add on the right.")
     bottom: Margin = Field(None, description="Pixels to add at the bottom.")
     left_percent: Percent = Field(
-        None, description="Percent of the picture's width to add on the left; half a pixel is one."
+        None, description="Percent of the picture's width to add on the left, rounded half up."
     )
     top_percent: Percent = Field(None, description="Percent of the picture's height to add on top.")
     right_percent: Percent = Field(
@@ -310,38 +314,38 @@ class OutpaintParams(PaintParams):
         description='Width to height of the canvas: "16:9" or a number. Not together with margins.',
         examples=["16:9"],
     )
-    width: Side = Field(None, description="Width of the canvas in pixels; goes with `height`.")
-    height: Side = Field(None, description="Height of the canvas in pixels; goes with `width`.")
+    width: Side = Field(None, description="Width of the canvas in pixels; requires `height`.")
+    height: Side = Field(None, description="Height of the canvas in pixels; requires `width`.")
     x: Margin = Field(
-        None, description="Where the original's left edge lies on the canvas; goes with `width`."
+        None, description="Position of the original's left edge on the canvas; requires `width`."
     )
     y: Margin = Field(
-        None, description="Where the original's top edge lies on the canvas; goes with `height`."
+        None, description="Position of the original's top edge on the canvas; requires `height`."
     )
     zoom_out: Zoom = Field(
         None,
-        description="How many times as wide and as high the canvas is; the original keeps its "
-        "pixels.",
+        description="Factor by which the canvas is wider and higher than the picture; the original "
+        "keeps its pixels.",
         examples=[1.5],
     )
     anchor: Anchor | None = Field(
         None,
-        description="Where the original lies; `center` by default; with `aspect_ratio`, `zoom_out`,"
-        " or `width` and `height`.",
+        description="Position of the original on the canvas; `center` by default; with "
+        "`aspect_ratio`, `zoom_out`, or `width` and `height`.",
     )
     overlap: int | None = Field(
         None,
         ge=0,
         le=MAX_OVERLAP_PIXELS,
         description="Pixels inward from the sides that are extended, over which the original may "
-        "be blended with what is painted; 0 by default: it comes back untouched. `proof` counts "
+        "be blended with the painted content; 0 by default: it stays untouched. `proof` counts "
         "the band separately.",
     )
 
     mirror_style: MirrorStyle | None = Field(
         None,
-        description="`guided` by default: the reflection is where `mirror` starts, and the visible "
-        "axis goes; `exact` is the bare reflection.",
+        description="`guided` (default): `mirror` starts from the reflection and removes the "
+        "visible axis; `exact`: the bare reflection.",
     )
 
     @field_validator("aspect_ratio")

@@ -43,27 +43,27 @@ def _find_kind(counts: object) -> str:
 
 
 class RunLengths(BaseModel):
-    """A mask as COCO writes it: runs of 0 and 1 in turn, column by column, beginning with 0.
+    """A mask in COCO's run-lengths: runs of 0 and 1 in turn, column by column, from 0.
 
     Source: https://github.com/cocodataset/cocoapi/blob/master/common/maskApi.c
     """
 
-    # Strict, for in a form they come as JSON text, and there "1" is no number either.
+    # Strict, because in a form they are JSON text, where "1" is not a number.
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     size: list[int] = Field(
-        min_length=2, max_length=2, description="Height and width: the picture's own."
+        min_length=2, max_length=2, description="Height and width of the picture."
     )
     counts: Annotated[Runs, Tag("runs")] | Annotated[RunText, Tag("text")] = Field(
         discriminator=Discriminator(_find_kind),
-        description="Lengths of the runs, or the text that COCO's tools compress them to.",
+        description="Lengths of the runs, or COCO's compressed text of them.",
     )
 
 
 class Region(BaseModel):
     """One region: exactly one of `box`, `polygon` and `rle`. Pixels count from the top left.
 
-    The picture is meant upright, as its EXIF orientation has it.
+    Coordinates refer to the upright picture, after its EXIF orientation is applied.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, strict=True)
@@ -72,24 +72,24 @@ class Region(BaseModel):
         None,
         min_length=4,
         max_length=4,
-        description="left, top, right, bottom; half-open: right and bottom lie outside. It lies "
+        description="left, top, right, bottom; half-open: right and bottom lie outside. Must lie "
         "within the picture.",
     )
     polygon: Ring | None = Field(
         None,
-        description="Vertices [x, y] of the outline. A pixel belongs to it when its center does: "
-        "that of the first lies at [0.5, 0.5]. An outline that crosses itself is filled by the "
-        "even-odd rule. What reaches past the picture is cut.",
+        description="Vertices [x, y] of the outline. A pixel belongs to it when its center does; "
+        "the center of the first pixel is [0.5, 0.5]. An outline that crosses itself is filled by "
+        "the even-odd rule. Parts outside the picture are cut.",
     )
     holes: list[Ring] | None = Field(
         None,
         min_length=1,
         max_length=MAX_REGIONS,
         fail_fast=True,
-        description="Outlines of what is left out of the `polygon`, wherever they overlap: a pixel "
-        "belongs to it when its center lies in the outline and in none of these.",
+        description="Outlines of holes in the `polygon`: a pixel belongs to the polygon when its "
+        "center lies in the outline and in no hole.",
     )
-    rle: RunLengths | None = Field(None, description="Run-lengths as COCO has them.")
+    rle: RunLengths | None = Field(None, description="Run-lengths in COCO's format.")
 
     @field_validator("box")
     @classmethod

@@ -14,7 +14,7 @@ from service.store.job_records import Idempotency, digest
 from service.store.runner import StorePart, milliseconds
 
 KEPT_SECONDS = 9 * 86_400
-"""A batch that never ends goes after so long: its jobs have a day to end and a week to live."""
+"""Seconds until a batch that never ends is deleted: its jobs run for a day and live for a week."""
 
 BatchState = Literal["accepting", "running", "ended"]
 ItemKind = Literal["waiting", "refused", "job"]

@@ -105,7 +105,7 @@ class BlobStore:
         self._sync(*blobs)
 
     def open_writer(self, path: str) -> BlobWriter:
-        """Open a blob to be written in pieces; nothing is visible before `close`."""
+        """Open a blob to write in pieces; nothing is visible before `close`."""
         return BlobWriter(self, path)
 
     def get(self, path: str) -> bytes:
@@ -166,8 +166,8 @@ class BlobStore:
     def list(self, prefix: str) -> list[str]:
         """Return the paths under a prefix."""
         try:
-            batches = obstore.list(self._store, prefix)
-            return [meta["path"] for batch in batches for meta in batch]
+            pages = obstore.list(self._store, prefix)
+            return [meta["path"] for page in pages for meta in page]
         except (BaseError, OSError) as error:
             raise StoreUnavailable from error
 

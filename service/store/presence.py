@@ -1,4 +1,4 @@
-"""Which workers are online: each announces itself for three leases at a time."""
+"""The workers that are online: each announces itself for three leases at a time."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ ERRORS = {
     error.code: failure_of(error).model_dump_json()
     for error in (
         DeadlineExceeded("the job did not start or finish before its deadline"),
-        WorkerLost("the worker died each time it painted this job; change its parameters"),
+        WorkerLost("the worker died each time it painted this job; a smaller picture may help"),
         Hung("the painting made no progress and was stopped"),
         RequeuedTooOften("the job was requeued too often; send it again"),
     )

@@ -51,7 +51,7 @@ class Wakeups:
             queue, Queue(queue, connection=self._redis, serializer="json")
         )
         try:
-            # The name is never called, so it need not resolve here: the API has no worker package.
+            # The name is never called, so it need not resolve here: the API imports no worker.
             target.enqueue_many([self._make_wakeup() for _ in range(count)])
         except RedisError as error:
             raise BrokerUnavailable("the broker does not answer", retry_after_seconds=2) from error

@@ -97,7 +97,7 @@ def test_batch_is_told_of_once_whatever_ends_it(
     assert take(store, "t2") == []
 
 
-def test_batch_of_refused_items_is_told_of(store: JobStore) -> None:
+def test_batch_of_refused_items_has_a_webhook(store: JobStore) -> None:
     _begin(store, 2)
     store.batches.close(BATCH, [(0, "{}"), (1, "{}")])
     assert _states(store) == TOLD

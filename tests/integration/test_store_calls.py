@@ -50,11 +50,11 @@ def test_claim_looks_for_mates_among_the_heads_only(store: JobStore) -> None:
 def test_claim_skips_nobody_for_a_mate_when_one_has_waited(store: JobStore, clock: Clock) -> None:
     first = submit(store, tenant="a", call_key="b")
     waiting = submit(store, tenant="b", call_key="x")
-    mate = submit(store, tenant="c", call_key="b")
+    companion = submit(store, tenant="c", call_key="b")
     clock.age(waiting, 3)
     assert claim(store, max_jobs=4) == [first]
     assert claim(store, "c2", max_jobs=4) == [waiting]
-    assert claim(store, "c3", max_jobs=4) == [mate]
+    assert claim(store, "c3", max_jobs=4) == [companion]
 
 
 def test_claim_takes_a_mate_whose_turn_it_is_though_jobs_have_waited(

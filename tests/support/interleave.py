@@ -240,7 +240,7 @@ class Interleaver:
         job = self.jobs[job_id]
         got = self.store.claims.release(job_id, token, why)
         if job.holds(token):
-            job.released = (token, job.give_back(died=why != "drained"))
+            job.released = (token, job.requeue(died=why != "drained"))
             assert got == job.released[1]
         else:
             assert got == (job.released[1] if job.status and job.released[0] == token else "stale")
@@ -252,9 +252,9 @@ class Interleaver:
         report = self.store.reaper.reap(min_gap_seconds=0)
         requeued = ended = expired = 0
         for job in self.jobs.values():
-            # In the order of the pass: what a lease gives back late is failed by its deadline.
+            # In the order of the pass: a job that a lease requeues late is failed by its deadline.
             if job.status == "running" and job.lease_over:
-                requeued += job.give_back(died=True) == "queued"
+                requeued += job.requeue(died=True) == "queued"
                 ended += job.status != "queued"
             if job.status == "queued" and job.is_late:
                 job.status = "failed"

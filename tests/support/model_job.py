@@ -52,7 +52,7 @@ class ModelJob:
         """Whether a claim holds the job."""
         return self.status == "running" and self.token == token
 
-    def give_back(self, *, died: bool) -> str:
+    def requeue(self, *, died: bool) -> str:
         """Take the job from its claim; gives what becomes of it."""
         self.lease_over = False
         alone = self.batch == 1

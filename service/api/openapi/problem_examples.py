@@ -101,7 +101,7 @@ PROBLEMS: Mapping[str, tuple[str, str | None, tuple[str, ...] | None]] = {
     "store_unavailable": ("the blob store does not answer, or is full", None, None),
     "too_many_waiters": ("all wait slots are in use; retry, or poll the job", None, None),
     "worker_lost": ("the worker died each of the 3 times it painted this job", None, None),
-    "requeued_too_often": ("the job was handed back to the queue more than 10 times", None, None),
+    "requeued_too_often": ("the job was requeued too often; send it again", None, None),
     "hung": ("the painting made no progress and was stopped", None, None),
     "deadline_exceeded": ("the job did not finish before its deadline", None, None),
     "out_of_memory": ("the worker ran out of memory on this job", None, None),

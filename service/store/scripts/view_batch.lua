@@ -1,5 +1,5 @@
 -- Reads a batch for its tenant, and a page of its items. Returns {fields, {{index, kind, text, status} …}}; kind is
--- job (text: its id), refused (text: the problem) or waiting (not handed in yet). Nil when there is none.
+-- job (text: its id), refused (text: the problem) or waiting (not received yet). Nil when there is none.
 if redis.call('HGET', batch_key(a.batch_id), 'tenant') ~= a.tenant then
   return nil
 end

@@ -23,7 +23,7 @@ def _entry(name: str, group: str, max_batch: int) -> ModelEntry:
 
 
 @pytest.mark.parametrize(("queue", "expected"), [(CPU_QUEUE, 1), (gpu_queue("a"), 8)])
-def test_max_batch_of_follows_the_model_that_takes_most(queue: str, expected: int) -> None:
+def test_max_jobs_of_follows_the_model_that_takes_most(queue: str, expected: int) -> None:
     entries = (_entry("one", "a", 1), _entry("many", "a", 8), _entry("other", "b", 16))
     catalogue = Catalogue(models=entries)
     assert max_jobs_of(queue, catalogue) == expected

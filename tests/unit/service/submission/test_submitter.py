@@ -82,7 +82,7 @@ def test_submit_repeats_when_the_answer_is_lost(broker_url: str, tmp_path: Path)
     assert store.wipes.take() == []
 
 
-def test_submit_accepts_although_nobody_can_be_rung(store: JobStore, tmp_path: Path) -> None:
+def test_submit_accepts_although_no_worker_can_be_notified(store: JobStore, tmp_path: Path) -> None:
     dead = Wakeups(Redis.from_url("redis://127.0.0.1:1/0"), DEFAULT_NAMESPACE)
     submitter = _submitter(store, tmp_path, dead)
     with submitter.open_intake() as intake:
