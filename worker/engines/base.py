@@ -1,4 +1,4 @@
-"""The protocol that every engine keeps, and what passes through it."""
+"""The protocol of engines, and the data that pass through it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from service.contract.params import InpaintParams, OutpaintParams
 from worker.imaging import ImageArray, MaskArray
 
 StepCallback = Callable[[int, int], None]
-"""Called with steps done and steps in all; raises `Aborted` when nobody waits any more."""
+"""Called with the number of steps done and of all steps; raises `Aborted` when no job is wanted any
+more."""
 
 
 MakePreviews = Callable[[], Mapping[int, ImageArray]]
@@ -50,7 +51,7 @@ class Canvas:
 
 @dataclass(frozen=True, eq=False)
 class Painted:
-    """What an engine made of one canvas.
+    """The painting of one canvas.
 
     Attributes:
         image: uint8 of the canvas' (H, W, C): RGB, or premultiplied RGBA.
@@ -58,7 +59,7 @@ class Painted:
         details: how it was made, for the recipe; values that JSON knows. `blend` says how it was
             made to fit what is kept, where it was.
         warnings: what the caller should know.
-        batch_size: canvases of the largest call to the model that had a part in it; `None` where
+        call_size: canvases of the largest call to the model that had a part in it; `None` where
             an engine takes all canvases at once.
     """
 
@@ -66,7 +67,7 @@ class Painted:
     estimate: float | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
     warnings: tuple[JobWarning, ...] = ()
-    batch_size: int | None = None
+    call_size: int | None = None
 
 
 class Engine(Protocol):
@@ -98,7 +99,7 @@ class PreviewingEngine(Engine, Protocol):
 
     @property
     def gives_previews(self) -> bool:
-        """Whether it has anything to show."""
+        """True if it has anything to show."""
         ...
 
     def paint(
@@ -123,7 +124,7 @@ class UnloadableEngine(Engine, Protocol):
 
     @property
     def is_loaded(self) -> bool:
-        """Whether its model is in memory."""
+        """True if its model is in memory."""
         ...
 
     def unload(self) -> None:

@@ -9,11 +9,11 @@ from worker.engines.base import Canvas, Painted, StepCallback
 from worker.engines.estimate import judge
 
 STEPS: Final = 1000
-"""What progress of one canvas is told in: canvases of a batch differ in their rounds."""
+"""Steps in which progress of one canvas is reported: canvases of a call differ in their rounds."""
 
 
 def share_of(on_step: StepCallback, first: float, last: float, steps: int = STEPS) -> StepCallback:
-    """Give a callback that tells a part's progress as that of the whole.
+    """Return a callback that reports a part's progress as that of the whole.
 
     Args:
         on_step: of the whole; what it raises passes through.

@@ -1,4 +1,4 @@
-"""Which engines a worker has: those of its queue."""
+"""The engines of a worker: those of its queue."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class QueueEngines:
     by_key: Mapping[tuple[str, str, str | None], Engine]
 
     def get(self, operation: str, method: str, model: str | None) -> Engine:
-        """Give the engine, not yet loaded.
+        """Return the engine, not yet loaded.
 
         Raises:
             KeyError: this worker has none for it.
@@ -35,15 +35,15 @@ class QueueEngines:
         return self.by_key[operation, method, model]
 
     def methods(self) -> list[tuple[str, str]]:
-        """Give the (operation, method) pairs that this worker paints."""
+        """Return the (operation, method) pairs that this worker paints."""
         return sorted({(operation, method) for operation, method, _ in self.by_key})
 
     def models(self) -> list[str]:
-        """Give the names of the models that this worker holds."""
+        """Return the names of the models that this worker holds."""
         return sorted({model for _, _, model in self.by_key if model is not None})
 
     def loaded_models(self) -> list[str]:
-        """Give the names of the models that are loaded now."""
+        """Return the names of the models that are loaded now."""
         return self.models()
 
     def warm(self) -> None:

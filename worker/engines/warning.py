@@ -1,4 +1,4 @@
-"""What engines warn of."""
+"""Warnings of engines."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ from service.contract.jobs import JobWarning
 
 
 def warn_simpler(reason: str | None) -> tuple[JobWarning, ...]:
-    """Give the warning that something simpler than full patches was used, if it was."""
+    """Return the warning that something simpler than full patches was used, if it was."""
     return () if reason is None else (JobWarning(code="simpler_fill", detail=reason),)

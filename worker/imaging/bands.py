@@ -10,7 +10,7 @@ BAND_ROWS: Final = 256
 
 
 def row_bands(height: int, rows: int = BAND_ROWS) -> Iterator[slice]:
-    """Give the rows of a picture in bands, from the top; the last one ends with the picture.
+    """Return the rows of a picture in bands, from the top; the last one ends with the picture.
 
     Args:
         height: rows of the picture.

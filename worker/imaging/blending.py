@@ -1,7 +1,7 @@
-"""Blending without touching what is kept: how a painter errs along the rim is mended in the hole.
+"""Blending without touching kept pixels: errors along the rim are corrected in the hole.
 
-A painter that gives back the kept pixels too, as an autoencoder does, shows on them how its colors
-drift and how much sharpness it loses. Both are measured there and taken out of the hole:
+A model that repaints the kept pixels too, as an autoencoder does, shows on them how its colors
+drift and how much sharpness it loses. Both are measured there and removed from the hole:
 
 1. Gain and sharpness, one factor each a channel, by least squares over the kept pixels around.
 2. What still differs along the rim, carried into the hole as a membrane: the smoothest surface that
@@ -80,7 +80,7 @@ MOST_SWEEPS: Final = 64
 
 @dataclass(frozen=True, eq=False)
 class Look:
-    """How a painter's picture becomes like the kept one, but for a smooth drift.
+    """Factors that make a painted picture like the kept one, except for a smooth drift.
 
     Attributes:
         gain: float32 (C,), factor of the values' distance from the middle.
@@ -91,7 +91,7 @@ class Look:
     sharpness: Floats
 
     def apply(self, painted: ImageArray, rows: slice) -> Floats:
-        """Give these rows of the painter's picture as float32 (h, W, C), changed by the factors."""
+        """Return these rows of the picture as float32 (h, W, C), changed by the factors."""
         values, soft = _soften(painted, rows)
         shape, width = values.shape, values.shape[1]
         # Rows as one axis: numpy is three times slower along an axis of three.
@@ -106,7 +106,7 @@ class Look:
 def match_rim(
     kept: ImageArray, painted: ImageArray, hole: MaskArray, made_up: MaskArray | None = None
 ) -> ImageArray:
-    """Give what was painted, made to fit the kept pixels around the hole.
+    """Return what was painted, made to fit the kept pixels around the hole.
 
     Args:
         kept: uint8 (H, W) or (H, W, 3).
@@ -163,7 +163,7 @@ def fit_look(kept: ImageArray, painted: ImageArray, is_known: MaskArray) -> Look
 def _sample(
     kept: ImageArray, painted: ImageArray, is_known: MaskArray, rows: slice
 ) -> list[tuple[Floats, Floats, Floats]]:
-    """Give, for each channel, the painter's values, their detail and the kept values.
+    """Return, for each channel, the painter's values, their detail and the kept values.
 
     Values are those above their neighborhood's: a slow drift would pass for contrast.
     """
@@ -178,7 +178,7 @@ def _sample(
 
 
 def _rise_above(values: Floats, known: MaskArray) -> Floats:
-    """Give values less the mean of what is known around them."""
+    """Return values less the mean of what is known around them."""
     size, weight = (NEIGHBORHOOD, NEIGHBORHOOD), known.astype(np.float32)
     total = _floats(cv2.blur(values * weight[..., None], size))
     count = np.maximum(cv2.blur(weight, size), 1e-6)
@@ -186,7 +186,7 @@ def _rise_above(values: Floats, known: MaskArray) -> Floats:
 
 
 def _fit_channel(values: Floats, detail: Floats, true: Floats) -> tuple[float, float]:
-    """Give gain and sharpness of one channel."""
+    """Return gain and sharpness of one channel."""
     if len(true) < FEWEST or min(float(values.std()), float(true.std())) < FLATTEST:
         return 1.0, 0.0
     if float(np.corrcoef(values, true)[0, 1]) < LEAST_LIKENESS:
@@ -199,7 +199,7 @@ def _fit_channel(values: Floats, detail: Floats, true: Floats) -> tuple[float, f
 
 
 def _soften(painted: ImageArray, rows: slice) -> tuple[Floats, Floats]:
-    """Give these rows as float32 (h, W, C), sharp and blurred, both the caller's own."""
+    """Return these rows as float32 (h, W, C), sharp and blurred, both the caller's own."""
     height = painted.shape[0]
     first, last = max(rows.start - DETAIL_HALO, 0), min(rows.stop + DETAIL_HALO, height)
     wide = painted[first:last].astype(np.float32)
@@ -211,7 +211,7 @@ def _soften(painted: ImageArray, rows: slice) -> tuple[Floats, Floats]:
 def _measure_drift(
     kept: ImageArray, painted: ImageArray, is_known: MaskArray, look: Look
 ) -> tuple[Floats, Floats]:
-    """Give, cell by cell, the mean difference times the share of known pixels, and that share."""
+    """Return, cell by cell, the mean difference times the share of known pixels, and that share."""
     sums, weights = [], []
     for rows in row_bands(kept.shape[0], BAND_ROWS):
         known = is_known[rows].astype(np.float32)
@@ -228,7 +228,7 @@ def _measure_drift(
 
 
 def _shrink(band: Floats) -> Floats:
-    """Give the mean of each cell; what the last cells lack counts as unknown."""
+    """Return the mean of each cell; what the last cells lack counts as unknown."""
     height, width = band.shape[:2]
     padded = cv2.copyMakeBorder(
         band, 0, -height % CELL, 0, -width % CELL, cv2.BORDER_CONSTANT, value=(0, 0, 0)
@@ -239,7 +239,7 @@ def _shrink(band: Floats) -> Floats:
 
 
 def _enlarge(field: Floats, rows: slice, width: int) -> Floats:
-    """Give the field of these rows pixel by pixel, float32 (>= h, width, C)."""
+    """Return the field of these rows pixel by pixel, float32 (>= h, width, C)."""
     first, last = rows.start // CELL, rows.stop // CELL
     above, below = max(first - 1, 0), min(last + 1, field.shape[0])
     part = np.ascontiguousarray(field[above:below])
@@ -249,7 +249,7 @@ def _enlarge(field: Floats, rows: slice, width: int) -> Floats:
 
 
 def interpolate(values: Floats, weight: Floats, sweeps: int = SWEEPS) -> Floats:
-    """Give the membrane through known values.
+    """Return the membrane through known values.
 
     Args:
         values: float32 (H, W, C), each times its weight.
@@ -270,7 +270,7 @@ def interpolate(values: Floats, weight: Floats, sweeps: int = SWEEPS) -> Floats:
 
 
 def _guess(values: Floats, weight: Floats, sweeps: int) -> Floats:
-    """Give what the next coarser scale says, or the mean where there is none."""
+    """Return what the next coarser scale says, or the mean where there is none."""
     height, width = weight.shape
     if min(height, width) <= COARSEST:
         mean = values.sum(axis=(0, 1)) / weight.sum()
@@ -285,5 +285,5 @@ def _guess(values: Floats, weight: Floats, sweeps: int) -> Floats:
 
 
 def _floats(array: object) -> Floats:
-    """Give float32 (H, W, C) again: OpenCV drops the axis of a single channel."""
+    """Return float32 (H, W, C) again: OpenCV drops the axis of a single channel."""
     return np.atleast_3d(np.asarray(array, np.float32))

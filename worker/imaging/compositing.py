@@ -1,4 +1,4 @@
-"""Putting what was painted into the picture that it belongs to, and nowhere else."""
+"""Place painted pixels in their picture, and change nothing else."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def _fade(alpha: AlphaArray, cover: AlphaArray, weight: WeightArray) -> None:
 
 
 def place_on_canvas(picture: Picture, geometry: Geometry) -> tuple[Picture, MaskArray]:
-    """Lay the original on its larger canvas.
+    """Place the original on its larger canvas.
 
     Until it is painted, the rest holds color and alpha of the nearest border pixel: an engine that
     resizes the canvas then blends no foreign color into the original's edge.

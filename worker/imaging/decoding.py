@@ -1,4 +1,4 @@
-"""Bytes to pictures. `docs/pictures.md` has the rule for every mode and format."""
+"""Decode bytes to pictures. `docs/pictures.md` has the rule for every mode and format."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ _WEBP_LOSSLESS: Final = {"lossless": True, "quality": 20, "method": 1}
 
 _JFIF: Final = b"\xff\xd8\xff\xe0\x00\x10JFIF\0"
 _DENSITY_AT: Final = 13
-"""Where a JFIF header tells unit and density."""
+"""Offset of unit and density in a JFIF header."""
 
 
 def encode_picture(
@@ -65,14 +65,14 @@ def encode_picture(
     """Encode a picture in its own mode, with its profile, resolution, EXIF and XMP.
 
     JPEG has no alpha: a transparent picture is laid on white. WebP and AVIF store gray as color
-    where there is alpha, WebP always. They tell no resolution but by EXIF.
+    where there is alpha, WebP always. They have no resolution except in EXIF.
 
     Args:
         picture: what to encode.
         output_format: `png` (lossless), `jpeg`, `webp` (either) or `avif`.
         quality: 1..100, of what is lossy.
-        lossless: whether `webp` keeps every pixel; what is transparent keeps its color too.
-        texts: what a `png` says beside, by keyword; others have no place for it.
+        lossless: whether `webp` keeps every pixel; transparent pixels keep their color too.
+        texts: texts of a `png`, by keyword; other formats ignore them.
 
     Raises:
         InvalidField: the format cannot hold a side or the EXIF, or is not there.
@@ -163,7 +163,7 @@ def _encode_with_pillow(picture: Picture, name: str, **options: Any) -> bytes:
 
 
 def _set_density(jpeg: bytes, resolution: Resolution | None) -> bytes:
-    """Give the JPEG with a resolution; one too large for the format is left out.
+    """Return the JPEG with a resolution; one too large for the format is left out.
 
     By hand, because Pillow knows inches only. Source: ITU-T T.871 (JFIF), 10.1.
     """

@@ -1,4 +1,4 @@
-"""How much what was painted weighs, pixel by pixel: inward from a mask, or over a band."""
+"""Weights of painted pixels: rising inward from a mask's edge, or over a band of the original."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FULL: Final = 255
 
 
 def weigh_inward(mask: MaskArray, feather: int) -> WeightArray:
-    """Give weights that rise from 0 on the edge of the mask to all, `feather` pixels inside.
+    """Return weights that rise from 0 on the edge of the mask to all, `feather` pixels inside.
 
     By the exact distance to the nearest kept pixel; the picture's border is no edge. Where a hole
     is narrower than twice `feather`, its middle gets no more than its depth gives.
@@ -35,7 +35,7 @@ def weigh_inward(mask: MaskArray, feather: int) -> WeightArray:
 
 
 def weigh_outward(geometry: Geometry, overlap: int) -> WeightArray:
-    """Give weights that rise over the band inside the original, and are all beyond it.
+    """Return weights that rise over the band inside the original, and are all beyond it.
 
     Where two bands meet in a corner, the larger weight counts.
 
@@ -52,7 +52,7 @@ def weigh_outward(geometry: Geometry, overlap: int) -> WeightArray:
 def _ramp(
     length: int, first: int, last: int, before: int, after: int, overlap: int
 ) -> NDArray[np.uint8]:
-    """Give the weights along one axis, whose original lies from `first` to `last`."""
+    """Return the weights along one axis, whose original lies from `first` to `last`."""
     centers = np.arange(length, dtype=np.float32) + np.float32(0.5)
     weight = np.zeros(length, np.float32)
     if before:

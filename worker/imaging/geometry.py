@@ -9,7 +9,7 @@ from service.contract.geometry import Box, Geometry, Margins, find_longest_overl
 
 
 def widen_box(box: Box, pixels: int, width: int, height: int) -> Box:
-    """Give the box widened on every side, cut at the picture's border.
+    """Return the box widened on every side, cut at the picture's border.
 
     Args:
         box: half-open pixels.
@@ -26,7 +26,7 @@ def widen_box(box: Box, pixels: int, width: int, height: int) -> Box:
 
 
 def shrink_original(geometry: Geometry, overlap: int) -> Geometry:
-    """Give the geometry in which the original lacks a band along each side that is extended.
+    """Return the geometry in which the original lacks a band along each side that is extended.
 
     Args:
         geometry: of an outpainting.
@@ -53,7 +53,7 @@ def shrink_original(geometry: Geometry, overlap: int) -> Geometry:
 
 
 def fit_size(width: int, height: int, area: int, multiple: int) -> tuple[int, int]:
-    """Give the size nearest to an area that keeps the aspect ratio, both sides multiples.
+    """Return the size nearest to an area that keeps the aspect ratio, both sides multiples.
 
     Args:
         width: width of the picture in pixels.

@@ -54,7 +54,7 @@ class Picture:
 
     @property
     def is_gray(self) -> bool:
-        """Whether the color is one channel."""
+        """True if the color is one channel."""
         return self.color.ndim == 2
 
     @property
@@ -65,7 +65,7 @@ class Picture:
         return "LA" if self.is_gray else "RGBA"
 
     def with_pixels(self, color: ImageArray, alpha: AlphaArray | None) -> Picture:
-        """Give a picture of other pixels, with all else from this one.
+        """Return a picture of other pixels, with all else from this one.
 
         Args:
             color: uint8, gray (H, W) or RGB (H, W, 3); made read-only.
@@ -74,20 +74,20 @@ class Picture:
         return replace(self, color=color, alpha=alpha)
 
     def rgb(self) -> ImageArray:
-        """Give the color as RGB (H, W, 3); a gray picture's channels are equal."""
+        """Return the color as RGB (H, W, 3); a gray picture's channels are equal."""
         if not self.is_gray:
             return self.color
         return to_uint8(cv2.cvtColor(self.color, cv2.COLOR_GRAY2RGB))
 
     def channels(self) -> ImageArray:
-        """Give color and alpha in one array: (H, W) for `L`, else (H, W, 2..4)."""
+        """Return color and alpha in one array: (H, W) for `L`, else (H, W, 2..4)."""
         if self.alpha is None:
             return self.color
         return np.dstack((self.color, self.alpha))
 
 
 def to_uint8(array: object) -> ImageArray:
-    """Give an array as uint8, checked: OpenCV's annotations leave the dtype open.
+    """Return an array as uint8, checked: OpenCV's annotations leave the dtype open.
 
     Raises:
         TypeError: the array is not uint8.

@@ -1,9 +1,9 @@
-"""Files' data to arrays, one way a format, as the file has them: not turned, nothing else applied.
+"""Decode files to arrays, one decoder for each format, as stored: no rotation, no conversion.
 
-PNG and WebP go through OpenCV: it needs half of Pillow's memory, which holds RGB as four bytes a
-pixel, and it refuses a PNG whose data ends early, where Pillow gives black rows. JPEG goes through
-Pillow: OpenCV takes a damaged one without a word, and may bring another libjpeg than the one that
-most others see the picture by. The tests hold every way against Pillow.
+PNG and WebP are decoded by OpenCV: it needs half of Pillow's memory, which holds RGB as four bytes
+a pixel, and it refuses a PNG whose data ends early, where Pillow returns black rows. JPEG goes to
+Pillow: OpenCV decodes a damaged one without an error, and may bring another libjpeg than the one
+that most programs use. The tests compare every decoder with Pillow.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ def decode_jpeg(data: bytes, header: PictureHeader) -> Pixels:
 
 
 def _join(data: bytes, header: PictureHeader) -> bytes:
-    """Give the part of the file that decoders need; the file itself if that is all."""
+    """Return the part of the file that decoders need; the file itself if that is all."""
     if header.pixels == ((0, len(data)),):
         return data
     view = memoryview(data)
@@ -125,7 +125,7 @@ def _look_up(indices: ImageArray, header: PictureHeader) -> Pixels:
 
 
 def _part(pixels: ImageArray, *, is_gray: bool) -> Pixels:
-    """Take color and alpha of BGRA apart."""
+    """Split BGRA into color and alpha."""
     alpha = to_uint8(cv2.extractChannel(pixels, 3))
     if is_gray:
         return to_uint8(cv2.extractChannel(pixels, 0)), alpha
@@ -133,6 +133,6 @@ def _part(pixels: ImageArray, *, is_gray: bool) -> Pixels:
 
 
 def _bounds(value: int | tuple[int, ...]) -> tuple[ImageArray, ImageArray]:
-    """Give lower and upper bound for `inRange`; they are the same."""
+    """Return lower and upper bound for `inRange`; they are the same."""
     bound = np.atleast_1d(np.array(value, np.uint8))
     return bound, bound

@@ -1,4 +1,4 @@
-"""What a PNG says beside its pixels, put in by hand: OpenCV's encoder writes none of it."""
+"""Chunks of a PNG beside its pixels, inserted here because OpenCV's encoder writes none of them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _PER_METER: Final = {"meter": 1, "centimeter": 100}
 
 
 def insert_chunks(png: bytes, *chunks: bytes) -> bytes:
-    """Give the file with chunks after its header.
+    """Return the file with chunks after its header.
 
     Args:
         png: a PNG file.
@@ -31,7 +31,7 @@ def insert_chunks(png: bytes, *chunks: bytes) -> bytes:
 
 
 def color_space_chunks(color_space: Iterable[tuple[bytes, bytes]]) -> bytes:
-    """Give chunks that say what the colors mean, as a PNG had them.
+    """Return chunks that say what the colors mean, as a PNG had them.
 
     Args:
         color_space: kind and data of each.
@@ -40,14 +40,14 @@ def color_space_chunks(color_space: Iterable[tuple[bytes, bytes]]) -> bytes:
 
 
 def profile_chunk(profile: bytes | None) -> bytes:
-    """Give the chunk of a color profile. Source: PNG specification, third edition, 11.3.2.3."""
+    """Return the chunk of a color profile. Source: PNG specification, third edition, 11.3.2.3."""
     if profile is None:
         return b""
     return _chunk(b"iCCP", b"ICC Profile\0" + b"\0" + zlib.compress(profile))
 
 
 def resolution_chunk(resolution: Resolution | None) -> bytes:
-    """Give the chunk of a resolution. Source: PNG specification, third edition, 11.3.4.3."""
+    """Return the chunk of a resolution. Source: PNG specification, third edition, 11.3.4.3."""
     if resolution is None:
         return b""
     if resolution.per == "none":
@@ -61,12 +61,12 @@ def resolution_chunk(resolution: Resolution | None) -> bytes:
 
 
 def exif_chunk(exif: bytes | None) -> bytes:
-    """Give the chunk of EXIF. Source: PNG specification, third edition, 11.3.4.5."""
+    """Return the chunk of EXIF. Source: PNG specification, third edition, 11.3.4.5."""
     return b"" if exif is None else _chunk(b"eXIf", exif)
 
 
 def text_chunks(texts: Mapping[str, str]) -> bytes:
-    """Give a chunk a text, in UTF-8. Source: PNG specification, third edition, 11.3.3.4.
+    """Return a chunk a text, in UTF-8. Source: PNG specification, third edition, 11.3.3.4.
 
     Args:
         texts: by keyword, which is 1 to 79 letters of Latin-1.
@@ -79,12 +79,12 @@ def text_chunks(texts: Mapping[str, str]) -> bytes:
 
 
 def xmp_chunk(xmp: bytes | None) -> bytes:
-    """Give the chunk of XMP, uncompressed. Source: XMP specification part 3, 1.1.5."""
+    """Return the chunk of XMP, uncompressed. Source: XMP specification part 3, 1.1.5."""
     return b"" if xmp is None else text_chunks({"XML:com.adobe.xmp": xmp.decode()})
 
 
 def pair_channels(png: bytes) -> bytes:
-    """Give a gray PNG of twice the width as gray with alpha, every second value an alpha.
+    """Return a gray PNG of twice the width as gray with alpha, every second value an alpha.
 
     The two are stored alike as long as no row is filtered by its left neighbor.
 

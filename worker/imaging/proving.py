@@ -51,7 +51,7 @@ def prove(
 
 
 def compare(kept: Picture, mask: MaskArray, encoded: bytes, output_format: OutputFormat) -> Proof:
-    """Give the numbers of a proof, without judging them.
+    """Return the numbers of a proof, without judging them.
 
     Raises:
         KeptPixelsChanged: the output has another size, or a PNG another color mode.
@@ -84,7 +84,7 @@ def _read_output(encoded: bytes, output_format: OutputFormat) -> Image.Image:
 def _compare_rows(
     kept: Picture, mask: MaskArray, output: Image.Image, rows: slice
 ) -> tuple[int, int]:
-    """Give how many kept pixels of these rows differ, and by how much at most."""
+    """Return how many kept pixels of these rows differ, and by how much at most."""
     band = output.crop((0, rows.start, kept.width, rows.stop))
     color, alpha = kept.color[rows], None if kept.alpha is None else kept.alpha[rows]
     if band.mode == kept.mode:

@@ -13,14 +13,14 @@ from worker.imaging.bands import row_bands
 from worker.imaging.picture import Picture, to_uint8
 
 SPREAD: Final = 1.5
-"""How much further away what is visible at the border must be than the border itself, where nothing
-is to be seen."""
+"""A pixel stays transparent if what is visible at the border is this many times as far away as the
+border itself, and `LEEWAY` more."""
 
 FAINT: Final = 128
 """Alpha below which a color is too coarse to go on from."""
 
 LEEWAY: Final = 8
-"""Pixels by which they must be further away besides."""
+"""Pixels."""
 
 
 def has_transparency(picture: Picture) -> bool:

@@ -1,1 +1,4 @@
-"""What is done with a job's pictures, from its blobs to its proven outputs."""
+"""Steps of a claimed job, from its blobs to its proven outputs.
+
+Knows blobs, pictures and the protocol of engines; knows neither Redis nor any engine.
+"""

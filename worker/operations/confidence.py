@@ -1,4 +1,4 @@
-"""What a caller is told of a result that may be poor."""
+"""The warning about a result that may be poor."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What went wrong, as the job tells it and as the log tells it."""
+"""Describe a failure for the job document and for the log."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ log = structlog.get_logger()
 
 
 def describe_failure(error: Exception) -> JobFailure:
-    """Give the failure that a caller sees; the unforeseen is told without its particulars."""
+    """Return the failure that a caller sees; an unexpected error without its details."""
     known = _to_known(error)
     return JobFailure(
         code=known.code, title=known.title, detail=known.detail, retryable=known.retryable
     )
 
 
-def log_failure(error: Exception, rows: Sequence[ClaimedJob]) -> None:
-    """Log a failure: a line if it was foreseen, else with its traceback; prompts never."""
-    job_ids = [row.job_id for row in rows]
+def log_failure(error: Exception, jobs: Sequence[ClaimedJob]) -> None:
+    """Log a failure: one line if it was expected, else with its traceback; never a prompt."""
+    job_ids = [job.job_id for job in jobs]
     if isinstance(error, PaintjobError) and error.__cause__ is None:
         log.info("painting_failed", job_ids=job_ids, code=error.code)
         return
-    text = _traceback_without_prompts(error, rows)
+    text = _traceback_without_prompts(error, jobs)
     log.error("painting_failed", job_ids=job_ids, traceback=text)
 
 
@@ -37,13 +37,13 @@ def _to_known(error: Exception) -> PaintjobError:
         return error
     if isinstance(error, MemoryError):
         return OutOfMemory("the worker's memory does not hold this picture")
-    return Internal("something unforeseen went wrong while painting")
+    return Internal("an unexpected error occurred while painting")
 
 
-def _traceback_without_prompts(error: Exception, rows: Sequence[ClaimedJob]) -> str:
+def _traceback_without_prompts(error: Exception, jobs: Sequence[ClaimedJob]) -> str:
     text = "".join(traceback.format_exception(error))
-    for row in rows:
-        for prompt in (row.spec.params.prompt, row.spec.params.negative_prompt):
+    for job in jobs:
+        for prompt in (job.spec.params.prompt, job.spec.params.negative_prompt):
             if prompt:
                 text = text.replace(prompt, "[prompt]")
     return text

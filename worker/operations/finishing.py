@@ -1,4 +1,4 @@
-"""What was painted made into outputs: composited, encoded, stored and proven."""
+"""Make outputs of painted pictures: composite, encode, prove and store them."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Composed:
 
 
 def compose(prepared: Prepared, painted: Painted) -> Composed:
-    """Put one picture in its place.
+    """Composite one painted picture.
 
     Raises:
         ModelOutputInvalid: it is no picture of the right size.
@@ -59,12 +59,12 @@ def finish_output(
     """Mark, encode, prove and store one picture.
 
     Args:
-        prepared: the row.
+        prepared: the job.
         composed: the picture.
-        index: which of the row's pictures this is.
+        index: which of the job's pictures this is.
         blobs: where it goes.
-        texts: what its file is to say, by keyword, where its format has a place for it.
-        marking: what its file tells of how it came to be.
+        texts: texts of its file, by keyword, if its format has any.
+        marking: how its file is marked.
 
     Raises:
         InvalidField: the format cannot hold it.
@@ -72,7 +72,7 @@ def finish_output(
         KeptPixelsChanged: the encoded picture breaks the promise; nothing is stored.
         StoreUnavailable: the store does not take it.
     """
-    encoded = _encode(prepared, marking.mark(composed.picture, prepared.row.spec), texts)
+    encoded = _encode(prepared, marking.mark(composed.picture, prepared.job.spec), texts)
     proof = _prove(prepared, encoded)
     if marking.signer is not None:
         manifest = _describe_output(prepared, proof, marking)
@@ -81,7 +81,7 @@ def finish_output(
         # Once more, for the promise is about the file that is delivered.
         proof = _prove(prepared, encoded)
     output_format = prepared.output_format
-    path = output_path(prepared.row.job_id, prepared.row.token, index, EXTENSIONS[output_format])
+    path = output_path(prepared.job.job_id, prepared.job.token, index, EXTENSIONS[output_format])
     stored = blobs.put(path, encoded)
     estimate = composed.estimate
     return Output(
@@ -99,42 +99,42 @@ def finish_output(
 
 
 def _encode(prepared: Prepared, picture: Picture, texts: Mapping[str, str] | None) -> bytes:
-    params, output_format = prepared.row.spec.params, prepared.output_format
+    params, output_format = prepared.job.spec.params, prepared.output_format
     quality, lossless = params.output_quality or DEFAULT_QUALITY, params.output_lossless or False
     return encode_picture(picture, output_format, quality, lossless, texts)
 
 
 def _prove(prepared: Prepared, encoded: bytes) -> Proof:
     output_format = prepared.output_format
-    promised = is_lossless(output_format, prepared.row.spec.params.output_lossless or False)
+    promised = is_lossless(output_format, prepared.job.spec.params.output_lossless or False)
     return prove(prepared.picture, prepared.mask, encoded, output_format, lossless=promised)
 
 
 def _describe_output(prepared: Prepared, proof: Proof, marking: Marking) -> Mapping[str, Any]:
-    """Give what is signed of an output: what was done, and the proof."""
-    source_type = marking.source_type(prepared.row.spec)
-    told = proof.model_copy(update=_particulars(prepared, None))
-    return make_manifest("result", describe_actions(prepared, source_type, told))
+    """Return the manifest of an output: the actions, and the proof."""
+    source_type = marking.source_type(prepared.job.spec)
+    claimed = proof.model_copy(update=_particulars(prepared, None))
+    return make_manifest("result", describe_actions(prepared, source_type, claimed))
 
 
 def _read_source(prepared: Prepared, blobs: BlobStore) -> File:
-    """Give the input's file once more: nobody needed it after it was decoded."""
-    reference = prepared.row.spec.image
+    """Read the input's file again: it was not kept after decoding."""
+    reference = prepared.job.spec.image
     return File(read_input(blobs, reference), MEDIA_TYPES[reference.format])
 
 
 def _particulars(prepared: Prepared, output_sha256: str | None) -> dict[str, int | str | None]:
-    """Give what a proof says beside its comparison: which files it is about."""
+    """Return the fields of a proof that identify its files."""
     return {
         "band_pixels": prepared.band_pixels,
-        "image_sha256": prepared.row.spec.image.sha256,
+        "image_sha256": prepared.job.spec.image.sha256,
         "mask_sha256": prepared.mask_sha256,
         "output_sha256": output_sha256,
     }
 
 
-def make_recipe(shared: Recipe, painted: Painted, batch_size: int) -> Recipe:
-    """Give the recipe of one picture: the engine's, the picture's own details, how it is blended.
+def make_recipe(shared: Recipe, painted: Painted, call_size: int) -> Recipe:
+    """Return the recipe of one picture: the engine's, the picture's own details, how it is blended.
 
     `blend` is what the engine says, such as `membrane` where the drift along the rim was carried
     into the hole, and `none` where it had nothing to blend.
@@ -142,10 +142,10 @@ def make_recipe(shared: Recipe, painted: Painted, batch_size: int) -> Recipe:
     Args:
         shared: of all that the engine paints.
         painted: the picture.
-        batch_size: canvases that were painted at once, where the engine does not say.
+        call_size: canvases that were painted at once, where the engine does not say.
     """
     details = shared.details | {"blend": "none", **painted.details}
-    update = {"batch_size": painted.batch_size or batch_size, "details": details}
+    update = {"batch_size": painted.call_size or call_size, "details": details}
     return shared.model_copy(update=update)
 
 
@@ -158,17 +158,17 @@ def check_painted(prepared: Prepared, painted: object) -> None:
     channels = 4 if prepared.paints_alpha else 3
     expected = (prepared.picture.height, prepared.picture.width, channels)
     if not isinstance(painted, np.ndarray) or painted.dtype != np.uint8:
-        raise ModelOutputInvalid("the engine gave something that is no picture of 8 bits")
+        raise ModelOutputInvalid("the engine returned something that is not an 8-bit picture")
     if painted.shape != expected:
-        raise ModelOutputInvalid("the engine gave a picture of another size")
+        raise ModelOutputInvalid("the engine returned a picture of another size")
 
 
 def output_warnings(prepared: Prepared, painted: Sequence[Painted]) -> list[JobWarning]:
-    """Give what the caller should know about the outputs, each thing once."""
+    """Return the warnings about the outputs, each once."""
     found = [warning for one in painted for warning in one.warnings]
-    found += find_doubt(prepared.row.spec, painted)
+    found += find_doubt(prepared.job.spec, painted)
     alpha = prepared.picture.alpha
-    if prepared.row.spec.params.output_format == "jpeg" and alpha is not None and alpha.min() < 255:
+    if prepared.job.spec.params.output_format == "jpeg" and alpha is not None and alpha.min() < 255:
         detail = "JPEG has no transparency: the picture was laid on white. Ask for png to keep it."
         found.append(JobWarning(code="alpha_dropped", detail=detail))
     return list(dict.fromkeys(found))

@@ -1,4 +1,4 @@
-"""Inpainting: a picture and a mask become a canvas."""
+"""Prepare an inpainting: decode picture and mask, and make a canvas of them."""
 
 from __future__ import annotations
 
@@ -38,38 +38,38 @@ from worker.reporting import ClaimedJob, Reporter
 
 
 def prepare_inpaint(
-    row: ClaimedJob, blobs: BlobStore, report: Reporter, max_image_pixels: int
+    job: ClaimedJob, blobs: BlobStore, report: Reporter, max_image_pixels: int
 ) -> Prepared:
     """Decode picture and mask, and post the mask that will be painted.
 
     Raises:
         PaintjobError: an input is lost, broken or against the rules.
     """
-    params = row.spec.params
+    params = job.spec.params
     picture = decode_picture(
-        read_input(blobs, row.spec.image),
+        read_input(blobs, job.spec.image),
         max_image_pixels,
         keep_metadata=params.keep_metadata or False,
     )
-    mask, soft_edge = make_effective_mask(row.spec, blobs, picture, max_image_pixels)
-    path = mask_path(row.job_id, row.token)
+    mask, soft_edge = make_effective_mask(job.spec, blobs, picture, max_image_pixels)
+    path = mask_path(job.job_id, job.token)
     posted = blobs.put(path, encode_png(Picture(mask)))
     measured = measure_mask(mask)
-    report.mask_ready(row.job_id, measured, path)
+    report.mask_ready(job.job_id, measured, path)
     feather = params.feather if isinstance(params, InpaintParams) else None
     weight = weigh_inward(mask, feather) if feather else None
     return Prepared(
-        row,
+        job,
         picture,
         mask,
         warnings=(
-            *find_new_oddities(row.spec, measured, (picture.width, picture.height)),
-            *find_mask_warnings(mask, measured.components, row.spec.method),
-            *find_soft_edge_warnings(row.spec, soft_edge),
+            *find_new_oddities(job.spec, measured, (picture.width, picture.height)),
+            *find_mask_warnings(mask, measured.components, job.spec.method),
+            *find_soft_edge_warnings(job.spec, soft_edge),
             *find_feather_warnings(weight),
-            *find_transparency_warnings(row.spec, picture, mask),
+            *find_transparency_warnings(job.spec, picture, mask),
         ),
-        source_mask=read_source_mask(row.spec, blobs, picture, max_image_pixels),
+        source_mask=read_source_mask(job.spec, blobs, picture, max_image_pixels),
         weight=weight,
         mask_sha256=posted.sha256,
     )
@@ -118,7 +118,7 @@ def read_source_mask(
 
 
 def measure_mask(mask: MaskArray) -> MaskEffective:
-    """Return what the job tells about its effective mask."""
+    """Return the measurements of the effective mask for the job document."""
     return MaskEffective(
         coverage=coverage(mask),
         box=bounding_box(mask).as_list(),

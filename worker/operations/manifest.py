@@ -1,4 +1,4 @@
-"""What a C2PA manifest tells of an output: the input, what was done to it, and the proof."""
+"""Build the C2PA manifest of an output: its input, the actions, and the proof."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from service.pictures.c2pa import PROOF, write_proof
 from worker.operations.preparation import Prepared
 
 INGREDIENT: Final = "source"
-"""What a manifest's actions call the input."""
+"""Name of the input in a manifest's actions."""
 
 OPENED: Final = {"action": "c2pa.opened", "parameters": {"ingredientIds": [INGREDIENT]}}
 """The first action of every manifest."""
@@ -33,7 +33,7 @@ class File:
 
 
 def make_manifest(title: str, actions: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Give a manifest definition.
+    """Return a manifest definition.
 
     Args:
         title: what the file is called.
@@ -49,33 +49,33 @@ def make_manifest(title: str, actions: Sequence[Mapping[str, Any]]) -> dict[str,
 
 
 def describe_actions(prepared: Prepared, source_type: str, proof: Proof) -> list[Mapping[str, Any]]:
-    """Give the actions that led from the input to one output, in order.
+    """Return the actions that led from the input to one output, in order.
 
     The touched box, and the proof in the action's parameters, are signed along with the rest.
 
     Args:
-        prepared: the row.
+        prepared: the job.
         source_type: URI of the digital source type.
         proof: of the output as it was before it is signed.
 
     Source: C2PA specification 2.4, 18.15 (actions) and 18.2 (regions of interest).
     """
-    spec = prepared.row.spec
-    told = {"paintjob.operation": str(spec.operation), "paintjob.method": spec.method}
+    spec = prepared.job.spec
+    parameters = {"paintjob.operation": str(spec.operation), "paintjob.method": spec.method}
     if spec.model is not None:
-        told["paintjob.model"] = spec.model
+        parameters["paintjob.model"] = spec.model
     edited = {
         "action": "c2pa.edited",
         "digitalSourceType": source_type,
         "softwareAgent": {"name": "Paintjob", "version": get_version()},
         "changes": [{"region": [_describe_region(prepared, proof)]}],
-        "parameters": {**told, PROOF: write_proof(proof)},
+        "parameters": {**parameters, PROOF: write_proof(proof)},
     }
     return [OPENED, edited]
 
 
 def _describe_region(prepared: Prepared, proof: Proof) -> dict[str, Any]:
-    """Give where was painted: within a box, or in outpainting all around what is kept."""
+    """Return where was painted: within a box, or in outpainting all around what is kept."""
     if prepared.geometry is not None:
         return _describe_box(prepared.geometry.original, is_inside=False)
     left, top, right, bottom = proof.touched_box

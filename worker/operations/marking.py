@@ -1,4 +1,4 @@
-"""How results are marked, so that what was painted can be told from what was taken."""
+"""Mark results, so that edited pictures can be recognized as such."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Marking:
-    """How the results of a deployment are marked.
+    """Settings by which the results of a deployment are marked.
 
     Attributes:
-        tells_source_type: whether XMP tells the digital source type.
+        tells_source_type: whether XMP contains the digital source type.
         untrained_models: models of `generate` that learned from nothing but the picture itself.
         signer: signs results; `None` leaves them unsigned.
     """
@@ -32,7 +32,7 @@ class Marking:
 
     @classmethod
     def from_settings(cls, settings: WorkerSettings, catalogue: Catalogue) -> Marking:
-        """Give the marking that a worker is told.
+        """Return the marking that a worker's settings ask for.
 
         Raises:
             OSError, ValueError: nothing can be signed by what the settings name.
@@ -41,7 +41,7 @@ class Marking:
         return cls(settings.digital_source_type, frozenset(untrained), open_signer(settings))
 
     def source_type(self, spec: JobSpec) -> str:
-        """Give the URI of the digital source type of a job's results.
+        """Return the URI of the digital source type of a job's results.
 
         Why those two: docs/provenance.md.
         """
@@ -49,18 +49,18 @@ class Marking:
         return EDITED_BY_MODEL if is_trained else EDITED_BY_COPYING
 
     def mark(self, picture: Picture, spec: JobSpec) -> Picture:
-        """Give the picture with what its file is to tell; its pixels are the same."""
+        """Return the picture with its XMP; its pixels are the same."""
         if not self.tells_source_type:
             return picture
         return replace(picture, xmp=write_packet(self.source_type(spec)))
 
 
 MARKED = Marking()
-"""What a worker does that is told nothing else."""
+"""The marking of a worker without settings for it."""
 
 
 def open_signer(settings: WorkerSettings) -> Signer | None:
-    """Give what signs results; `None` where nothing is to be signed.
+    """Return the signer of results; `None` if none is configured.
 
     Raises:
         OSError: a file cannot be read.

@@ -1,4 +1,4 @@
-"""What a caller should know about a mask, beyond what the API has said of it."""
+"""Warnings about a mask that only the worker can give."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ def find_new_oddities(
     """Find what looks odd about the mask only since `grow` was applied.
 
     Args:
-        spec: what is asked, with what the API has said of the mask as it came.
+        spec: what is asked, with the warnings of the API about the mask as it was sent.
         mask: the mask as it is painted.
         size: width and height of the picture, upright.
     """
-    told = {warning.code for warning in spec.warnings}
+    known = {warning.code for warning in spec.warnings}
     oddities = find_oddities(MaskAsked(coverage=mask.coverage, box=mask.box), size)
-    return [oddity for oddity in oddities if oddity.code not in told]
+    return [oddity for oddity in oddities if oddity.code not in known]
 
 
 def find_feather_warnings(weight: WeightArray | None) -> list[JobWarning]:
@@ -68,8 +68,8 @@ def find_mask_warnings(mask: MaskArray, components: int, method: str) -> tuple[J
         found.append(JobWarning(code="mask_many_parts", detail=detail))
     if method == "generate" and measure_depth(mask)[1].max() < CELL_PIXELS / 2:
         detail = (
-            f"the mask is nowhere {CELL_PIXELS} pixels wide, which is what the model tells apart; "
-            "for the model it was grown to whole cells; what lies outside the mask is kept"
+            f"the mask is nowhere {CELL_PIXELS} pixels wide, which is the least that the model can "
+            "distinguish; for the model it was grown to whole cells; pixels outside it are kept"
         )
         found.append(JobWarning(code="mask_too_thin", detail=detail))
     return tuple(found)

@@ -1,4 +1,4 @@
-"""Outpainting: a picture and a geometry become a canvas."""
+"""Prepare an outpainting: decode the picture, and place it on its canvas."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from worker.operations.preparation import Prepared, read_input
 from worker.reporting import ClaimedJob
 
 
-def prepare_outpaint(row: ClaimedJob, blobs: BlobStore, max_image_pixels: int) -> Prepared:
+def prepare_outpaint(job: ClaimedJob, blobs: BlobStore, max_image_pixels: int) -> Prepared:
     """Decode the picture and lay it on its canvas.
 
     Raises:
         PaintjobError: the input is lost, broken, or not of the size that was planned for.
     """
-    geometry = row.spec.geometry
+    geometry = job.spec.geometry
     if geometry is None:
         raise Internal("the job has no geometry")
-    params = row.spec.params
+    params = job.spec.params
     picture = decode_picture(
-        read_input(blobs, row.spec.image),
+        read_input(blobs, job.spec.image),
         max_image_pixels,
         keep_metadata=params.keep_metadata or False,
     )
@@ -36,14 +36,14 @@ def prepare_outpaint(row: ClaimedJob, blobs: BlobStore, max_image_pixels: int) -
     if (picture.width, picture.height) != planned:
         raise ImageUndecodable("the picture's data has another size than its header declares")
     canvas, mask = place_on_canvas(picture, geometry)
-    warnings = tuple(find_transparency_warnings(row.spec, canvas, mask))
-    prepared = Prepared(row, canvas, mask, warnings, geometry=geometry)
+    warnings = tuple(find_transparency_warnings(job.spec, canvas, mask))
+    prepared = Prepared(job, canvas, mask, warnings, geometry=geometry)
     overlap = params.overlap if isinstance(params, OutpaintParams) else None
     return _with_band(prepared, geometry, overlap) if overlap else prepared
 
 
 def _with_band(prepared: Prepared, geometry: Geometry, overlap: int) -> Prepared:
-    """Let the painting reach into the original along the sides that are extended.
+    """Extend the mask into the original by the overlap, along the sides that are extended.
 
     Raises:
         InvalidField: that would leave nothing of the original.

@@ -1,4 +1,4 @@
-"""A row made ready: its pictures decoded, checked and brought to what an engine sees."""
+"""A prepared job: its pictures decoded, checked, and converted to canvases."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from worker.reporting import ClaimedJob
 
 @dataclass(frozen=True, eq=False)
 class Prepared:
-    """One row, ready to be painted.
+    """A claimed job, ready to be painted.
 
     Attributes:
-        row: what is asked.
+        job: what is asked.
         picture: what is kept; in outpainting, the original on its canvas.
         mask: uint8 (H, W) of the same size, 255 repaint, a band of overlap included.
         warnings: what the caller should know.
@@ -38,7 +38,7 @@ class Prepared:
         mask_sha256: hex digest of the effective mask as posted; `None` in outpainting.
     """
 
-    row: ClaimedJob
+    job: ClaimedJob
     picture: Picture
     mask: MaskArray
     warnings: tuple[JobWarning, ...] = ()
@@ -55,25 +55,25 @@ class Prepared:
         Raises:
             Internal: the job was accepted without a seed.
         """
-        seed = self.row.spec.params.seed
+        seed = self.job.spec.params.seed
         if seed is None:
             raise Internal("the job has no seed")
         return [(seed + index) % (MAX_SEED + 1) for index in range(self.count)]
 
     @property
     def count(self) -> int:
-        """How many pictures are asked for."""
-        return self.row.spec.params.num_images or 1
+        """Number of pictures that are asked for."""
+        return self.job.spec.params.num_images or 1
 
     @property
     def output_format(self) -> OutputFormat:
         """The format of the results."""
-        return self.row.spec.params.output_format or "png"
+        return self.job.spec.params.output_format or "png"
 
     @property
     def paints_alpha(self) -> bool:
-        """Whether transparency is part of what is painted; else what is painted is opaque."""
-        return _paints_alpha(self.row.spec) and has_transparency(self.picture)
+        """True if transparency is painted with the colors; else painted pixels are opaque."""
+        return _paints_alpha(self.job.spec) and has_transparency(self.picture)
 
     def canvases(self) -> list[Canvas]:
         """Return what the engine paints: one canvas a picture, all over the same read-only arrays.
@@ -82,7 +82,7 @@ class Prepared:
         """
         image, mask = self._view()
         image.flags.writeable = mask.flags.writeable = False
-        params = self.row.spec.params
+        params = self.job.spec.params
         return [
             Canvas(image, mask, params, seed, self.geometry, self.source_mask)
             for seed in self.seeds
@@ -94,7 +94,7 @@ class Prepared:
             return self.picture.rgb(), self.mask
         if self.paints_alpha:
             return premultiply(self.picture), self.mask
-        if paints_transparency(self.row.spec):
+        if paints_transparency(self.job.spec):
             return show_opaque_part(self.picture, self.mask)
         return lay_on_white(self.picture).rgb(), self.mask
 

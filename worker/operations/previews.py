@@ -1,4 +1,4 @@
-"""Which previews of a running paint are made, and for whom."""
+"""Choose which previews of a running call are made, and report them."""
 
 from __future__ import annotations
 
@@ -26,42 +26,42 @@ log = structlog.get_logger()
 
 
 class Previews:
-    """Takes previews of one engine call, at a pace at which they cost little; bears all failures.
+    """Makes previews of one engine call, rarely enough to cost little; no failure leaves it.
 
     A job that asked for several pictures is shown by the first of those in work.
 
     Args:
-        rows: of the call.
+        jobs: of the call.
         report: is given the previews.
         clock: seconds that only grow; tests replace it.
     """
 
     def __init__(
         self,
-        rows: Sequence[Prepared],
+        jobs: Sequence[Prepared],
         report: Reporter,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._report = report
         self._clock = clock
-        self._job_ids = [ready.row.job_id for ready in rows for _ in range(ready.count)]
+        self._job_ids = [ready.job.job_id for ready in jobs for _ in range(ready.count)]
         self._due_at = clock() + MIN_GAP_SECONDS
         self._is_last_step = False
         self._has_failed = False
 
     def note_step(self, step: int, steps: int) -> None:
-        """Hear of a step: after the last one the picture itself is on its way."""
+        """Note a finished step: after the last one, no preview is needed."""
         self._is_last_step = step >= steps
 
     def take(self, make: MakePreviews) -> None:
-        """Have previews made and report them, if it is time; see `PreviewCallback`."""
+        """Make previews and report them, if one is due; see `PreviewCallback`."""
         started = self._clock()
         if self._has_failed or self._is_last_step or started < self._due_at:
             return
         try:
             self._show(make)
         except Exception as error:
-            # The next would fail too. Told without its words, which may hold a prompt.
+            # The next would fail too. Logged without its message, which may contain a prompt.
             log.warning("preview_failed", error=type(error).__name__)
             self._has_failed = True
         ended = self._clock()
@@ -77,7 +77,7 @@ class Previews:
 
 
 def encode_preview(image: ImageArray) -> bytes:
-    """Give a JPEG of at most `MAX_SIDE` px a side.
+    """Return a JPEG of at most `MAX_SIDE` px a side.
 
     Args:
         image: RGB uint8 (H, W, 3).

@@ -1,4 +1,4 @@
-"""What a result's file says of how it was made.
+"""The text in a result's file that describes how it was made.
 
 Files of `generate` alone: which weights painted must be known to whoever gets the file. What the
 weight-free methods give follows from the request, and so does every byte of their files, whichever
@@ -32,22 +32,22 @@ PAINTING_FIELDS: Final = frozenset(
         "overlap",
     }
 )
-"""Parameters that are told. Those that hold a caller's words, as prompts and tags do, are not:
-files are passed on further than answers."""
+"""Parameters that the text contains. Those that hold a caller's words, as prompts and tags do, are
+left out: files are passed on further than answers."""
 
 
-def describe_file(row: ClaimedJob, seed: int, recipe: Recipe) -> Mapping[str, str]:
-    """Give the texts of one picture's file, by keyword; none where it is not to be told.
+def describe_file(job: ClaimedJob, seed: int, recipe: Recipe) -> Mapping[str, str]:
+    """Return the texts of one picture's file, by keyword; none for weight-free methods.
 
     Args:
-        row: that was painted.
+        job: that was painted.
         seed: of this picture.
         recipe: likewise.
     """
-    spec = row.spec
+    spec = job.spec
     if spec.method != "generate":
         return {}
-    told = {
+    recipe_text = {
         "operation": spec.operation,
         "method": spec.method,
         "model": spec.model,
@@ -57,4 +57,4 @@ def describe_file(row: ClaimedJob, seed: int, recipe: Recipe) -> Mapping[str, st
         ),
         "recipe": recipe.model_dump(mode="json", exclude_none=True),
     }
-    return {KEYWORD: json.dumps(told, ensure_ascii=False, separators=(",", ":"))}
+    return {KEYWORD: json.dumps(recipe_text, ensure_ascii=False, separators=(",", ":"))}

@@ -1,4 +1,4 @@
-"""Checks of what is asked, of what is given and of what is painted, by code of the operator's own.
+"""Checks of what is asked, of what is given and of what is painted, by the operator's own code.
 
 None is configured by default. What a check refuses ends the job with an error of its own; nothing
 is blackened or blurred instead.
@@ -20,12 +20,12 @@ from worker.reporting import ClaimedJob
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a check says.
+    """The verdict of a check.
 
     Attributes:
         allowed: whether to go on.
         reason: why not, for the caller; names no prompt and no rule that could be probed. Empty
-            for what the error says by itself.
+            for the default text of the error.
     """
 
     allowed: bool = True
@@ -78,25 +78,25 @@ def load_safety_check(settings: WorkerSettings) -> SafetyCheck | None:
     return check
 
 
-def check_prompt(check: SafetyCheck | None, row: ClaimedJob) -> None:
-    """Check what a row asks for.
+def check_prompt(check: SafetyCheck | None, job: ClaimedJob) -> None:
+    """Check what a job asks for.
 
     Raises:
-        PromptRefused: with the reason that the check gives.
+        PromptRefused: with the reason from the check.
     """
     if check is None:
         return
-    params = row.spec.params
+    params = job.spec.params
     verdict = check.check_prompt(params.prompt or "", params.negative_prompt or "")
     if not verdict.allowed:
         raise PromptRefused(verdict.reason)
 
 
 def check_input(check: SafetyCheck | None, prepared: Prepared) -> None:
-    """Check what a row is painted on.
+    """Check what a job is painted on.
 
     Raises:
-        InputRefused: with the reason that the check gives.
+        InputRefused: with the reason from the check.
     """
     if check is None:
         return
@@ -114,7 +114,7 @@ def check_output(check: SafetyCheck | None, picture: Picture, mask: MaskArray) -
         mask: uint8 (H, W), 255 where it was painted.
 
     Raises:
-        OutputRefused: with the reason that the check gives.
+        OutputRefused: with the reason from the check.
     """
     if check is None:
         return
@@ -124,7 +124,7 @@ def check_output(check: SafetyCheck | None, picture: Picture, mask: MaskArray) -
 
 
 def _locked(picture: Picture, mask: MaskArray) -> tuple[ImageArray, MaskArray]:
-    """Give views that cannot be written to: the pictures themselves must stay as they are."""
+    """Return views that cannot be written to: the pictures themselves must stay as they are."""
     image, shown = picture.rgb().view(), mask.view()
     image.flags.writeable = shown.flags.writeable = False
     return image, shown

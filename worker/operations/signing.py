@@ -59,7 +59,7 @@ class Signer:
         return signer
 
     def sign(self, result: File, source: File, manifest: Mapping[str, Any]) -> bytes:
-        """Give the result's file with a signed manifest; its pixels are the same.
+        """Return the result's file with a signed manifest; its pixels are the same.
 
         Args:
             result: what is signed.
@@ -99,7 +99,7 @@ class Signer:
 
 
 def _find_algorithm(key: bytes) -> bytes:
-    """Give C2PA's name of the algorithm that a key signs by. Source: C2PA 2.4, 13.2.
+    """Return C2PA's name of the algorithm that a key signs by. Source: C2PA 2.4, 13.2.
 
     Raises:
         ValueError, TypeError: it is no key in PEM, is encrypted, or of a kind that C2PA lacks.

@@ -85,7 +85,7 @@ class Sheet:
             self._picture,
             details=self._describe(),
             warnings=self._find_cuts(),
-            batch_size=rows,
+            call_size=rows,
         )
 
     def _find_cuts(self) -> tuple[JobWarning, ...]:

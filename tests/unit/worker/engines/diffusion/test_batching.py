@@ -190,7 +190,7 @@ def test_paint_splits_a_batch_into_calls_that_memory_holds(tiny_entry: ModelEntr
         told.clear()
         painted = engine.paint(canvases, lambda step, steps: told.append((step, steps)))
         assert told[-1] == (len(told), len(told))
-        return [row.batch_size for row in painted]
+        return [one.call_size for one in painted]
 
     # Nothing is known; then a call of four rows takes all that there is; then there is more.
     assert rows_of_calls() == [4, 4, 4, 4]
