@@ -12,7 +12,6 @@ from service.contract import errors
 ROOT = Path(__file__).parents[2]
 FORBIDDEN_OPENINGS = re.compile(r"(Gives?|Tells?|What|How|Whether)\b")
 REMAINING = (
-    "service/local/chaos",
     "worker/engines",
     "worker/imaging",
     "worker/operations",

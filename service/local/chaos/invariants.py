@@ -1,4 +1,4 @@
-"""What must hold when a soak is over, whatever was killed."""
+"""Checks of what must hold after a soak, whatever was killed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from service.store import START, JobStore
 SETTLE_SECONDS = 60.0
 MEMORY_GROWTH = 1.10
 MEMORY_SLACK_BYTES = 4 * 1024 * 1024
-"""What a parent may be larger by in any case: the allocator's own steps."""
+"""Growth that a parent is always allowed: the steps of the allocator."""
 
 
 def check_jobs(store: JobStore, ended: Iterable[Ended]) -> list[str]:
@@ -58,8 +58,8 @@ def check_webhooks(receiver: Receiver, ended: Sequence[Ended]) -> list[str]:
     jobs = [job for one in ended if one.kind == "webhook" for job in one.job_ids]
 
     def missing() -> list[str]:
-        told = {job for job, _ in receiver.webhook_ids}
-        return [job for job in jobs if job not in told]
+        notified = {job for job, _ in receiver.webhook_ids}
+        return [job for job in jobs if job not in notified]
 
     _settles(lambda: not missing())
     problems = [f"the webhook of {job} never arrived" for job in missing()]

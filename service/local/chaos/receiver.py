@@ -14,7 +14,7 @@ REFUSED_SHARE = 0.3
 
 
 class Receiver:
-    """What was accepted: for each subject, its statuses in order; and the ids of each event.
+    """A receiver of webhooks that refuses some, and records accepted ids by subject and status.
 
     Args:
         seed: of the refusals.

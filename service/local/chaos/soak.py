@@ -28,12 +28,12 @@ END_SECONDS = 300.0
 TICK_SECONDS = 0.05
 SAMPLE_SECONDS = 0.5
 WARM_SUBMISSIONS = 20
-"""What every parent has done before its memory is measured for the first time."""
+"""Jobs that every parent has run before its memory is first measured."""
 
 
 @dataclass(frozen=True)
 class SoakOptions:
-    """How hard to try.
+    """Options of a soak.
 
     Attributes:
         seed: of faults, scenarios and pictures.
@@ -54,7 +54,7 @@ class SoakOptions:
 
 @dataclass(frozen=True)
 class SoakResult:
-    """What came of a soak.
+    """Result of a soak.
 
     Attributes:
         options: as it was asked for.

@@ -19,7 +19,7 @@ from service.client.transport import Transport
 from service.local.chaos.timeline import Timeline
 
 PATIENCE_SECONDS = 120.0
-"""How long a request is repeated while the API or the broker is away."""
+"""Seconds for which a request is repeated while the API or the broker is away."""
 
 JOB_SECONDS = 240.0
 BATCH_ITEMS = 5
@@ -34,7 +34,7 @@ MARGIN = 24
 
 @dataclass
 class Ended:
-    """What became of one submission.
+    """The end of one submission.
 
     Attributes:
         kind: its scenario.
@@ -50,7 +50,7 @@ class Ended:
 
 
 class Workload:
-    """Submits jobs from several threads until it is told to stop.
+    """Submits jobs from several threads until it is asked to stop.
 
     Args:
         url: the API.
@@ -119,7 +119,7 @@ class Workload:
 
 @dataclass
 class Call:
-    """What a scenario works with.
+    """The tools of a scenario.
 
     Attributes:
         client: the connection of its thread.
