@@ -18,6 +18,9 @@ COLOR_STEP: Final = 16
 EDGE_LEVELS: Final = 12.0
 """Change of color along the rim, per pixel, from which it is an edge."""
 
+MIN_FIGURE: Final = 12
+"""Pixels of a view below which a figure is a speck of grain."""
+
 STROKE: Final = 7
 """Pixels of a view that a stroke of writing is thinner than."""
 
@@ -41,6 +44,7 @@ def measure_features(view: View) -> dict[str, float]:
         "unsure": 1 - ground.share,
         "texture": math.log1p(ground.scale),
         "invented": measure_invented(view, ground),
+        "floating": measure_floating(view, ground),
         "strange": measure_strange(view),
         "crossed": measure_crossed(view),
         "strokes": measure_strokes(view),
@@ -61,6 +65,21 @@ def _log_ratio(more: float, less: float) -> float:
 def measure_invented(view: View, ground: Ground) -> float:
     """Return the share of the painted area that is no ground, where all around it is."""
     return float(ground.figures[view.hole].mean()) * ground.share
+
+
+def measure_floating(view: View, ground: Ground) -> float:
+    """Return the share of the painted area that lies in figures which meet nothing that was kept.
+
+    A figure that goes on from outside touches the rim; one that does not was copied here whole.
+    """
+    figures = np.asarray(ground.figures & ~view.known, np.uint8)
+    count, labels = cv2.connectedComponents(figures, connectivity=8)
+    pieces = np.asarray(labels)
+    beside = np.asarray(cv2.dilate(view.rim.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0)
+    sizes = np.bincount(pieces[view.hole], minlength=count)
+    sizes[np.unique(pieces[beside])] = 0
+    sizes[0] = 0
+    return float(sizes[sizes >= MIN_FIGURE].sum()) / max(float(view.hole.sum()), 1) * ground.share
 
 
 def measure_strange(view: View) -> float:

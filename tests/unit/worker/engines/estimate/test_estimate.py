@@ -65,6 +65,13 @@ def test_evidence_tells_a_figure_that_was_invented_on_ground() -> None:
     assert estimate_from(wrong) < estimate_from(right) - 0.2
 
 
+def test_evidence_tells_a_copied_figure_from_one_that_goes_on() -> None:
+    band = flat()
+    band[90:110] = (255, 127, 25)
+    assert evidence_of(with_disk(flat()))["floating"] > 0.3
+    assert evidence_of(band)["floating"] == 0
+
+
 @pytest.mark.parametrize(
     ("name", "image"),
     [
