@@ -1,12 +1,14 @@
-"""Deletes the blobs on the wipe list: of jobs deleted or expired, of uploads never submitted."""
+"""Deletes the blobs on the wipe list.
+
+Those of jobs deleted or expired, of uploads never submitted, and of claims that lost their job.
+"""
 
 from __future__ import annotations
 
 import structlog
 
 from service.contract.errors import StoreUnavailable
-from service.contract.names import job_prefix
-from service.store import JobStore, wiped_owner_id
+from service.store import JobStore, wiped_prefix
 from service.store.blobs import BlobStore
 
 log = structlog.get_logger()
@@ -24,13 +26,13 @@ def wipe_due(store: JobStore, blobs: BlobStore) -> int:
     """
     members = store.wipes.take()
     for member in members:
-        owner_id = wiped_owner_id(member)
+        prefix = wiped_prefix(member)
         try:
-            count = blobs.delete_prefix(job_prefix(owner_id))
+            count = blobs.delete_prefix(prefix)
         except StoreUnavailable:
             store.wipes.put_off(member)
             raise
         store.wipes.end(member)
         if count:
-            log.info("wiped", owner_id=owner_id, blobs=count)
+            log.info("wiped", prefix=prefix, blobs=count)
     return len(members)

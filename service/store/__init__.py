@@ -45,7 +45,7 @@ from service.store.job_records import (
 from service.store.listing import JobPage, ListedJob
 from service.store.presence import OnlineWorker, Presence
 from service.store.queues import BrokerMemory, Queues, QueueState
-from service.store.reaping import Reaper, ReapReport, Wipes, wiped_owner_id
+from service.store.reaping import Reaper, ReapReport, Wipes, wiped_prefix
 from service.store.runner import SCRIPTS, ScriptRunner, try_twice
 from service.store.signing_keys import SigningKey, SigningKeys, draw_secret
 from service.store.upload_records import Upload, Uploads
@@ -96,7 +96,7 @@ __all__ = [
     "failure_of",
     "make_wiped",
     "try_twice",
-    "wiped_owner_id",
+    "wiped_prefix",
 ]
 
 

@@ -129,7 +129,12 @@ class Claims(StorePart):
     def release(self, job_id: str, token: str, outcome: Outcome) -> ReleaseVerdict:
         """Release a job that cannot be finished here; return its new status."""
         verdict: ReleaseVerdict = self._scripts.run(
-            "release", job_id=job_id, token=token, outcome=outcome, errors=ERRORS
+            "release",
+            job_id=job_id,
+            token=token,
+            outcome=outcome,
+            again_ms=self._scripts.again_ms,
+            errors=ERRORS,
         ).decode()
         return verdict
 

@@ -21,8 +21,6 @@ from service.store.views import JobView, parse_view
 UPLOAD_SECONDS = 3600
 IDEMPOTENCY_SECONDS = 86_400
 TOMBSTONE_SECONDS = 86_400
-AGAIN_LEASES = 2
-"""A wiped job's blobs are deleted again after so many leases: no claim writes any more then."""
 
 _OFFLINE = json.dumps(
     [
@@ -233,7 +231,7 @@ class JobRecords(StorePart):
             tenant=tenant,
             delete_id=delete_id or secrets.token_hex(8),
             tombstone_ms=milliseconds(TOMBSTONE_SECONDS),
-            again_ms=milliseconds(AGAIN_LEASES * self._scripts.lease_seconds),
+            again_ms=self._scripts.again_ms,
         ).decode()
         if verdict != "deleted":
             raise absence_of(verdict)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-from service.contract.names import rq_prefix
-from service.store.job_records import AGAIN_LEASES, TOMBSTONE_SECONDS
+from service.contract.names import claim_prefix, job_prefix, rq_prefix
+from service.store.job_records import TOMBSTONE_SECONDS
 from service.store.runner import StorePart, milliseconds
 from service.store.verdicts import ERRORS
 
@@ -48,7 +48,7 @@ class Reaper(StorePart):
                 min_gap_ms=milliseconds(min_gap_seconds),
                 rq_prefix=rq_prefix(self._scripts.namespace),
                 tombstone_ms=milliseconds(TOMBSTONE_SECONDS),
-                again_ms=milliseconds(AGAIN_LEASES * self._scripts.lease_seconds),
+                again_ms=self._scripts.again_ms,
                 errors=ERRORS,
             )
         )
@@ -57,10 +57,10 @@ class Reaper(StorePart):
 
 
 class Wipes(StorePart):
-    """The list of jobs and uploads whose blobs are to be deleted."""
+    """The list of jobs, uploads and lost claims whose blobs are to be deleted."""
 
     def take(self, limit: int = 100) -> list[str]:
-        """Return the entries of the wipe list that are due; `wiped_owner_id` reads their owners."""
+        """Return the entries of the wipe list that are due; `wiped_prefix` names their blobs."""
         return [member.decode() for member in self._scripts.run("take_wipes", limit=limit)]
 
     def end(self, member: str) -> None:
@@ -75,6 +75,7 @@ class Wipes(StorePart):
         )
 
 
-def wiped_owner_id(member: str) -> str:
-    """Return the id of the job or upload whose blobs an entry of the wipe list names."""
-    return member.rpartition("#")[0]
+def wiped_prefix(member: str) -> str:
+    """Return the blob prefix of an entry of the wipe list: of a job, or of one claim of it."""
+    job_id, _, token = member.rpartition("#")[0].partition("/")
+    return claim_prefix(job_id, token) if token else job_prefix(job_id)

@@ -44,6 +44,8 @@ SCRIPTS = (
 )
 """Every script, by the name of its file."""
 
+AGAIN_LEASES = 2
+"""After so many leases nobody writes any more for a claim that is over, or for a wiped job."""
 
 Answer = TypeVar("Answer")
 
@@ -74,6 +76,11 @@ class ScriptRunner:
             name: redis.register_script(library + (folder / f"{name}.lua").read_text())
             for name in SCRIPTS
         }
+
+    @property
+    def again_ms(self) -> int:
+        """Milliseconds after which nobody writes for a claim that is over: its blobs can go."""
+        return milliseconds(AGAIN_LEASES * self.lease_seconds)
 
     def key(self, *parts: str) -> str:
         """Build the name of a key in the namespace."""

@@ -6,7 +6,7 @@ import pytest
 
 from service.contract.errors import JobExpired
 from service.contract.names import CPU_QUEUE, DEFAULT_NAMESPACE, gpu_queue, rq_list
-from service.store import JobStore, Outcome
+from service.store import JobStore, Outcome, wiped_prefix
 from tests.support.records import Clock, claim, load, submit, submit_many, succeed
 from tests.support.snapshots import Snapshot, check_rules, take_snapshot
 
@@ -203,6 +203,24 @@ def test_release_tells_the_same_again_when_repeated(store: JobStore) -> None:
     assert store.claims.release(job_id, "c1", "crashed") == "queued"
     assert store.claims.release(job_id, "c0", "crashed") == "stale"
     assert load(store, job_id).status == "running"
+
+
+def test_blobs_of_a_lost_claim_are_wiped_once_it_can_write_no_more(
+    store: JobStore, clock: Clock
+) -> None:
+    job_id = submit(store)
+    claim(store)
+    clock.run_out_lease(job_id)
+    _reap_past_hold(store, clock)
+    assert store.wipes.take() == []
+    claim(store, "c2")
+    clock.make_wipes_due()
+    [member] = store.wipes.take()
+    assert wiped_prefix(member) == f"jobs/{job_id}/c1/"
+    store.wipes.end(member)
+    assert store.claims.release(job_id, "c2", "drained") == "queued"
+    clock.make_wipes_due()
+    assert [wiped_prefix(each) for each in store.wipes.take()] == [f"jobs/{job_id}/c2/"]
 
 
 # Old results --------------------------------------------------------------------------------------

@@ -4,11 +4,14 @@
 `zoo:echo`, `zoo:slow:STEPS:SECONDS` (a step takes so long), `zoo:until:FILE` (step after step until
 FILE is there), `zoo:raise`, `zoo:memory`, `zoo:wrong_size`, `zoo:wrong_type`, `zoo:exit`,
 `zoo:kill`, `zoo:kill_once:FILE` (only while FILE is absent), `zoo:hang:SECONDS` (in one call,
-without a step), `zoo:lose_device_once:FILE` (only while FILE is absent).
+without a step), `zoo:hold_gil:SECONDS` (likewise, and no other thread of the horse can run),
+`zoo:segfault`, `zoo:flood:MEGABYTES` (writes to stdout and stderr), `zoo:leak_files:COUNT`,
+`zoo:lose_device_once:FILE` (only while FILE is absent).
 """
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import time
@@ -107,6 +110,30 @@ def _hang(canvas: Canvas, on_step: StepCallback, seconds: str) -> ImageArray:
     return _echo(canvas, on_step)
 
 
+def _hold_gil(canvas: Canvas, on_step: StepCallback, seconds: str) -> ImageArray:
+    # PyDLL keeps the interpreter's lock during the call, as a broken extension would.
+    ctypes.PyDLL(None).sleep(int(seconds))
+    return _echo(canvas, on_step)
+
+
+def _segfault(canvas: Canvas, on_step: StepCallback) -> ImageArray:
+    ctypes.string_at(0)
+    return canvas.image
+
+
+def _flood(canvas: Canvas, on_step: StepCallback, megabytes: str) -> ImageArray:
+    for _ in range(int(megabytes)):
+        os.write(1, b"x" * 1_000_000 + b"\n")
+        os.write(2, b"y" * 1_000_000 + b"\n")
+    return _echo(canvas, on_step)
+
+
+def _leak_files(canvas: Canvas, on_step: StepCallback, count: str) -> ImageArray:
+    for _ in range(int(count)):
+        os.dup(0)
+    return _echo(canvas, on_step)
+
+
 BEHAVIORS: dict[str, Callable[..., ImageArray]] = {
     "echo": _echo,
     "slow": _slow,
@@ -120,6 +147,10 @@ BEHAVIORS: dict[str, Callable[..., ImageArray]] = {
     "kill_once": _kill_once,
     "lose_device_once": _lose_device_once,
     "hang": _hang,
+    "hold_gil": _hold_gil,
+    "segfault": _segfault,
+    "flood": _flood,
+    "leak_files": _leak_files,
 }
 
 

@@ -351,7 +351,7 @@ end
 -- Returns the new status: canceled, failed or queued.
 local function requeue(id, outcome, errors, counts, solo)
   local record = read(id, 'queue', 'tenant', 'priority', 'seq', 'cost', 'tags', 'crashes', 'max_crashes',
-    'requeues', 'max_requeues', 'cancel_requested_at', 'finish_by_at', 'start_by_at', 'started_at')
+    'requeues', 'max_requeues', 'cancel_requested_at', 'finish_by_at', 'start_by_at', 'started_at', 'token')
   if record.cancel_requested_at ~= '' then
     finish(id, 'canceled', outcome)
     return 'canceled'
@@ -373,6 +373,8 @@ local function requeue(id, outcome, errors, counts, solo)
   if solo then
     redis.call('HSET', job_key(id), 'solo', '1')
   end
+  -- What this claim wrote is nobody's: its blobs go once whoever wrote them can write no more.
+  redis.call('ZADD', key('wipe'), int(now + a.again_ms), id .. '/' .. record.token .. '#claim')
   redis.call('ZREM', key('leases'), id)
   close_attempt(id, outcome)
   add_ready(id, record)
