@@ -96,10 +96,23 @@ class Palette:
 def find_palette(image: ImageArray, mask: MaskArray) -> Palette | None:
     """Return the colors of a graphic; `None` if the picture is none.
 
+    Transparency is one of the colors, and says nothing about the others: it is flat around photos
+    too.
+
     Args:
-        image: uint8 (H, W, C).
+        image: uint8, RGB (H, W, 3) or premultiplied RGBA (H, W, 4).
         mask: uint8 (H, W), 255 where the picture is not known.
     """
+    clear = np.zeros_like(mask)
+    if image.shape[2] == 4:
+        clear = np.where((image[..., 3] == 0) & (mask == 0), 255, 0).astype(np.uint8)
+    palette = _find_visible(image, mask | clear)
+    if palette is None or not clear.any():
+        return palette
+    return Palette(np.concatenate((palette.colors, np.zeros((1, 4), np.uint8))), palette.radius)
+
+
+def _find_visible(image: ImageArray, mask: MaskArray) -> Palette | None:
     known = mask == 0
     steps = _measure_steps(image, known)
     if not len(steps) or np.mean(steps == 0) < EVEN:

@@ -55,3 +55,25 @@ def test_palette_is_not_found_in_photos_of_soft_grounds(seed: int) -> None:
         assert find_palette(as_jpeg(scene.truth), scene.mask) is None
     soft = add_grain(soften(seed, 200, 200, 20), 0, seed)
     assert find_palette(soft, np.zeros((200, 200), np.uint8)) is None
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_palette_is_not_found_in_a_photo_amid_transparency(seed: int) -> None:
+    picture = np.zeros((300, 300, 4), np.uint8)
+    picture[130:190, 120:180, :3] = make_rgb("texture", 60, 60, seed)
+    picture[130:190, 120:180, 3] = 255
+    mask = np.zeros((300, 300), np.uint8)
+    mask[120:150, 150:200] = 255
+    assert find_palette(picture, mask) is None
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_palette_of_a_logo_holds_transparency(seed: int) -> None:
+    color = np.random.default_rng(seed).integers(0, 256, 3)
+    picture = np.zeros((300, 300, 4), np.uint8)
+    picture[100:190, 90:180] = (*color, 255)
+    mask = np.zeros((300, 300), np.uint8)
+    mask[120:150, 150:200] = 255
+    palette = find_palette(picture, mask)
+    assert palette is not None
+    assert palette.colors.tolist() == [[*color, 255], [0, 0, 0, 0]]
