@@ -1,6 +1,6 @@
 # Everything a developer does, each as one word. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-generate test test-fast test-whole check audit sbom soak hash-pins pin-images format openapi cov bench bench-peers bench-seams bench-self bench-everyday bench-weightfree clean
+.PHONY: help demo demo-generate test test-fast test-whole test-installed check audit sbom soak hash-pins pin-images format openapi cov bench bench-peers bench-seams bench-self bench-everyday bench-weightfree clean
 
 # The first Python that is new enough; name another one with `make PYTHON=… demo`.
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
@@ -22,13 +22,16 @@ demo: .venv/weightfree.stamp ## start everything, paint real photos over HTTP, w
 demo-generate: .venv/generate.stamp ## the same with the built-in model of `generate` (installs torch)
 	@$(BIN)/python demo/demo.py --generate
 
-test: .venv/dev.stamp .venv/gateway.stamp .venv/audit.stamp test-fast test-whole ## run all tests
+test: .venv/dev.stamp .venv/gateway.stamp .venv/audit.stamp test-fast test-whole test-installed ## run all tests
 
 test-fast: .venv/dev.stamp .venv/gateway.stamp .venv/audit.stamp ## run the tests that start no whole service
 	$(QUIET_CORES) $(BIN)/pytest -n 2 tests/unit tests/api tests/repository tests/integration
 
 test-whole: .venv/dev.stamp .venv/gateway.stamp ## run the tests of the whole service and of its faults, one after the other
 	$(QUIET_CORES) $(BIN)/pytest tests/system tests/faults
+
+test-installed: .venv/dev.stamp ## build the package, install it bare for each Python found here, and paint
+	$(QUIET_CORES) $(BIN)/pytest -n 2 tests/installed
 
 check: .venv/dev.stamp ## check format, style, types, floors and deployment files
 	$(BIN)/ruff format --check .
