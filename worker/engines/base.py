@@ -20,8 +20,8 @@ MakePreviews = Callable[[], Mapping[int, ImageArray]]
 """Returns, by a canvas' index, what it may become: RGB uint8, at most 256 px a side."""
 
 PreviewCallback = Callable[[MakePreviews], None]
-"""Called after a step with what would make previews of canvases in work. Whoever is called decides
-whether they are made, for that costs time, and bears it if that fails."""
+"""Called after a step with a function that makes previews of the canvases in work. The callee
+decides whether to make them, because they cost time, and handles their failure."""
 
 
 @dataclass(frozen=True)
@@ -83,8 +83,8 @@ class Engine(Protocol):
     def paint(self, canvases: Sequence[Canvas], on_step: StepCallback) -> list[Painted]:
         """Paint every canvas.
 
-        How what is painted fits what is kept is the engine's matter: under the mask its picture is
-        taken as it is, and nowhere else.
+        The engine makes its pixels fit the kept ones: its picture is taken unchanged under the
+        mask, and nowhere else.
 
         Raises:
             PaintingFailed: with a code of its own; anything else becomes `internal`.
@@ -95,7 +95,7 @@ class Engine(Protocol):
 
 @runtime_checkable
 class PreviewingEngine(Engine, Protocol):
-    """An engine that can show its work; `gives_previews` is what it is known by."""
+    """An engine that can show previews; recognized by its attribute `gives_previews`."""
 
     @property
     def gives_previews(self) -> bool:
@@ -113,14 +113,14 @@ class PreviewingEngine(Engine, Protocol):
         Args:
             canvases: what to paint.
             on_step: called after every step.
-            on_preview: called after a step that changed what there is to see, after `on_step`.
+            on_preview: called after `on_step`, when the step changed the preview.
         """
         ...
 
 
 @runtime_checkable
 class UnloadableEngine(Engine, Protocol):
-    """An engine whose model takes memory that others may need."""
+    """An engine whose model can be unloaded when others need the memory."""
 
     @property
     def is_loaded(self) -> bool:
@@ -139,7 +139,7 @@ class EngineRegistry(Protocol):
         """Return the engine, perhaps not yet loaded, but with room made for it.
 
         Raises:
-            KeyError: this worker has none for it.
+            KeyError: this worker has no such engine.
         """
         ...
 

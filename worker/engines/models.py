@@ -1,4 +1,4 @@
-"""The models of one group, of which only so many stay loaded as memory holds."""
+"""The models of one group; only as many stay loaded as fit in memory."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class GroupModel:
 
     Attributes:
         engine: paints with it.
-        memory_bytes: what it counts for when it is loaded.
+        memory_bytes: that it takes when loaded.
     """
 
     engine: UnloadableEngine
@@ -32,17 +32,17 @@ class GroupModel:
 
 
 class ModelEngines:
-    """The engines of one group's models. Those not used for longest are unloaded for others.
+    """The engines of one group's models; the least recently used ones are unloaded for others.
 
     Args:
         models: by name.
-        first: the one that is loaded from the start, where not all are.
-        limit_bytes: what loaded models may take together; 0 for no limit. A model that takes more
-            by itself is loaded alone.
+        first: the model to load at the start if not all are loaded.
+        limit_bytes: that loaded models may take together; 0 for no limit. A model that takes more
+            is loaded alone.
     """
 
     def __init__(self, models: Mapping[str, GroupModel], first: str, limit_bytes: int = 0) -> None:
-        # In the order of use, the most recent last; whoever takes memory away begins at the front.
+        # In order of use, the most recent last; unloading begins at the front.
         self._models = {name: model for name, model in models.items() if name != first}
         self._models[first] = models[first]
         self._first = first
@@ -50,10 +50,10 @@ class ModelEngines:
         self._methods = {(info.operation, info.name) for info in METHODS if info.needs_model}
 
     def get(self, operation: str, method: str, model: str | None) -> Engine:
-        """Give the engine; where memory does not hold it beside others, these are unloaded.
+        """Return the engine, after unloading others if memory does not hold all.
 
         Raises:
-            KeyError: this worker has none for it.
+            KeyError: this worker has no such engine.
         """
         if (operation, method) not in self._methods or model not in self._models:
             raise KeyError((operation, method, model))
@@ -62,19 +62,19 @@ class ModelEngines:
         return found.engine
 
     def methods(self) -> list[tuple[str, str]]:
-        """Give the (operation, method) pairs that this worker paints."""
+        """Return the (operation, method) pairs that this worker paints."""
         return sorted(self._methods)
 
     def models(self) -> list[str]:
-        """Give the names of the models that this worker holds or can load."""
+        """Return the names of the models that this worker holds or can load."""
         return sorted(self._models)
 
     def loaded_models(self) -> list[str]:
-        """Give the names of the models that are loaded now, the most recently used last."""
+        """Return the names of the models that are loaded now, the most recently used last."""
         return [name for name, model in self._models.items() if model.engine.is_loaded]
 
     def warm(self) -> None:
-        """Load every model, or the first one alone where memory is limited.
+        """Load every model, or only the first one if memory is limited.
 
         Raises:
             ModelUnavailable: a model cannot be loaded.
@@ -96,9 +96,9 @@ class ModelEngines:
 
 
 def count_memory(entry: ModelEntry) -> int:
-    """Give what a model counts for: as its entry says, else what its local files weigh.
+    """Return the memory of a model in bytes: from its entry, else the size of its local files.
 
-    Nothing is known of one that is neither; it counts 0.
+    A model with neither counts as 0.
     """
     if entry.memory_bytes is not None:
         return entry.memory_bytes
@@ -109,7 +109,7 @@ def count_memory(entry: ModelEntry) -> int:
 
 
 def _weight_files(source: Path) -> list[Path]:
-    """Give the files of weights under a local source; of another there are none."""
+    """Return the weight files of a local source; none for another source."""
     if source.is_file():
         return [source]
     return list(source.rglob(f"*{WEIGHTS}"))

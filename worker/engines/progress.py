@@ -1,4 +1,4 @@
-"""Progress of work in parts: each part tells its own, the caller sees one."""
+"""Progress of work in parts: each part reports its own, the caller sees one."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ def share_of(on_step: StepCallback, first: float, last: float, steps: int = STEP
         on_step: of the whole; what it raises passes through.
         first: where the part begins, 0 .. 1 of the whole.
         last: where it ends.
-        steps: that the whole is told in.
+        steps: that the whole is reported in.
     """
 
-    def tell(step: int, total: int) -> None:
+    def report(step: int, total: int) -> None:
         done = first + (last - first) * step / max(total, 1)
         on_step(min(int(done * steps + 1e-9), steps), steps)
 
-    return tell
+    return report
 
 
 def repeat(on_step: StepCallback) -> StepCallback:
@@ -39,15 +39,15 @@ def paint_each(
     on_step: StepCallback,
     paint_one: Callable[[Canvas, StepCallback], Painted],
 ) -> list[Painted]:
-    """Paint one canvas after the other, and judge each.
+    """Paint one canvas after the other, and estimate each.
 
     Args:
         canvases: what to paint.
-        on_step: is told thousandths done of each canvas, and of all.
-        paint_one: paints one, telling its own progress; its estimate is of the fit alone.
+        on_step: called with the thousandths done and the total, over all canvases.
+        paint_one: paints one and reports its own progress; its estimate covers the fit alone.
     """
     count, painted = len(canvases), []
     for index, canvas in enumerate(canvases):
-        tell = share_of(on_step, index / count, (index + 1) / count, STEPS * count)
-        painted.append(judge(canvas, paint_one(canvas, tell)))
+        report = share_of(on_step, index / count, (index + 1) / count, STEPS * count)
+        painted.append(judge(canvas, paint_one(canvas, report)))
     return painted

@@ -21,7 +21,7 @@ class QueueEngines:
     """Engines that are loaded once and stay.
 
     Attributes:
-        by_key: the engine for each operation, method and model; no model without weights.
+        by_key: the engine of each operation, method and model; `None` for weight-free methods.
     """
 
     by_key: Mapping[tuple[str, str, str | None], Engine]
@@ -30,7 +30,7 @@ class QueueEngines:
         """Return the engine, not yet loaded.
 
         Raises:
-            KeyError: this worker has none for it.
+            KeyError: this worker has no such engine.
         """
         return self.by_key[operation, method, model]
 
@@ -54,10 +54,10 @@ class QueueEngines:
 
 
 def build_engines(settings: WorkerSettings, catalogue: Catalogue) -> EngineRegistry:
-    """Build the engines of a worker's queue, none of them loaded.
+    """Build the engines of a worker's queue, without loading them.
 
     Raises:
-        ValueError: the queue belongs to a model group that no model is configured for.
+        ValueError: no model is configured for the queue's model group.
     """
     if settings.queue == CPU_QUEUE:
         return QueueEngines(_weight_free_engines())
@@ -91,7 +91,7 @@ def _build_model_engines(settings: WorkerSettings, catalogue: Catalogue) -> Mode
 
 
 def _build_model_engine(entry: ModelEntry, settings: WorkerSettings) -> UnloadableEngine:
-    # Here and not at the top: a worker of weight-free methods runs where torch is not installed.
+    # Imported here: a worker of weight-free methods runs without torch.
     from worker.engines.diffusion.engine import DiffusionEngine
     from worker.engines.diffusion.self_engine import SelfDiffusionEngine
 

@@ -1,4 +1,4 @@
-"""What is loaded beside a pipeline, from places of its own: a ControlNet, a decoder of previews."""
+"""Components that are loaded from their own sources: a ControlNet, a decoder of previews."""
 
 from __future__ import annotations
 
@@ -26,14 +26,16 @@ CONFIG: Final = "config.json"
 
 
 def find_origin(entry: ModelEntry, source: str, revision: str | None) -> dict[str, Any]:
-    """Give where a library may look for a directory or repository; the Hub only at a revision.
+    """Return where a library may look for a directory or repository; on the Hub only at a revision.
 
     Raises:
-        ModelUnavailable: it is no directory, and there is no revision.
+        ModelUnavailable: it is not a directory, and no revision is given.
     """
     is_local = Path(source).is_dir()
     if not is_local and revision is None:
-        raise ModelUnavailable(f"the model {entry.name} is no directory and has no revision")
+        raise ModelUnavailable(
+            f"the model {entry.name} is not a local directory and has no revision"
+        )
     return {
         "revision": revision,
         "local_files_only": is_local or hub_constants.HF_HUB_OFFLINE,
@@ -41,13 +43,13 @@ def find_origin(entry: ModelEntry, source: str, revision: str | None) -> dict[st
 
 
 def read_controlnet(entry: ModelEntry, adapter: Adapter) -> dict[str, Any]:
-    """Read the ControlNet, where the family has one: a directory, a repository or a single file.
+    """Read the ControlNet, if the family has one: a directory, a repository or a single file.
 
     Returns:
-        The component by its name; empty where there is none.
+        The component by its name; empty if there is none.
 
     Raises:
-        ModelUnavailable: it is not named, or has no settings.
+        ModelUnavailable: it is not named, or has no settings file.
     """
     if adapter.controlnet is None:
         return {}
@@ -68,12 +70,12 @@ def read_controlnet(entry: ModelEntry, adapter: Adapter) -> dict[str, Any]:
 
 
 def read_preview_vae(entry: ModelEntry, adapter: Adapter, autoencoder: Any) -> Any:
-    """Read the small decoder that previews are made with; `None` where the entry names none.
+    """Read the small decoder for previews; `None` if the entry names none.
 
     Args:
         entry: the model.
         adapter: of its family.
-        autoencoder: of its pipeline, whose latents the decoder must know.
+        autoencoder: of its pipeline; the decoder must fit its latents.
 
     Raises:
         ModelUnavailable: it does not fit the model.
@@ -81,8 +83,8 @@ def read_preview_vae(entry: ModelEntry, adapter: Adapter, autoencoder: Any) -> A
     if entry.preview_vae is None:
         return None
     if not adapter.takes_preview_vae:
-        raise ModelUnavailable(f"models of family {entry.family} take no preview_vae")
-    # Neither does diffusers annotate what it has, nor has its lazy module what it annotates.
+        raise ModelUnavailable(f"models of family {entry.family} do not take a preview_vae")
+    # The types of diffusers' lazy module are incomplete.
     decoder_class: Any = diffusers.AutoencoderTiny
     decoder = decoder_class.from_pretrained(
         entry.preview_vae,
@@ -91,18 +93,18 @@ def read_preview_vae(entry: ModelEntry, adapter: Adapter, autoencoder: Any) -> A
         **find_origin(entry, entry.preview_vae, entry.preview_vae_revision),
     )
     if decoder.config.latent_channels != autoencoder.config.latent_channels:
-        raise ModelUnavailable(f"the preview_vae of {entry.name} is for other latents")
+        raise ModelUnavailable(f"the preview_vae of {entry.name} does not fit the model's latents")
     return decoder.eval()
 
 
 def _find_file(entry: ModelEntry, source: str) -> Path | None:
-    """Give the single file of a ControlNet, fetched if need be; `None` where it is a directory."""
+    """Return the single file of a ControlNet, fetched if needed; `None` for a directory."""
     if Path(source).is_file():
         return Path(source)
     if entry.controlnet_file is None:
         return None
     if Path(source).is_dir():
-        # One's own directory may take the place of a known model's repository of single files.
+        # A local directory may replace a known model's repository of single files.
         file = Path(source, entry.controlnet_file)
         return file if file.is_file() else None
     origin = find_origin(entry, source, entry.controlnet_revision)
@@ -111,10 +113,10 @@ def _find_file(entry: ModelEntry, source: str) -> Path | None:
 
 
 def _read_file(entry: ModelEntry, controlnet_class: Any, file: Path, dtype: torch.dtype) -> Any:
-    """Read one safetensors file, with the entry's settings or those that lie beside it."""
+    """Read one safetensors file, with the settings of the entry or those beside the file."""
     if file.suffix != ".safetensors":
-        raise ModelUnavailable(f"the controlnet of {entry.name} is no safetensors file")
-    # diffusers takes settings from a directory only, and asks the Hub where it is given none.
+        raise ModelUnavailable(f"the controlnet of {entry.name} is not a safetensors file")
+    # diffusers reads settings from a directory only, and without one asks the Hub.
     with TemporaryDirectory() as directory:
         beside = file.parent
         if entry.controlnet_config is not None:

@@ -1,15 +1,15 @@
-"""Which parts of a picture a model sees: crops, at source resolution, around what is to be painted.
+"""The crops of a picture that a model sees, at source resolution, around the holes.
 
-A model paints an area of its own size, whatever it is given. All of a large picture in it leaves
-few pixels to the hole; a crop leaves more, and must still show what the hole belongs to.
+A model paints an area of its own size, whatever its input. A whole large picture leaves few pixels
+to the hole; a crop leaves more, and must still show what surrounds the hole.
 
-- A crop reaches `LEAST_PADDING` beyond the hole, and as far as makes the hole half as wide as the
-  crop; a caller's `padding` takes the place of both.
-- It is widened until it need not be enlarged more than `MOST_ENLARGED` times: what a model sees
-  larger than that is blur. Twice as large is good, for details of a few pixels are lost in latents.
-- It is widened towards a square as long as that costs no detail, then to no more than
-  `MOST_ELONGATED`: the areas that models have learned are rarely longer.
-- Where it is nearly the model's size anyway it is taken at that very size, and nothing is resized.
+- A crop reaches `LEAST_PADDING` beyond the hole, and until the hole is half as wide as the crop; a
+  caller's `padding` replaces both.
+  - It is widened until it need not be enlarged more than `MOST_ENLARGED` times: larger than that a
+  model sees blur. Twice is good, because details of a few pixels are lost in latents.
+  - It is widened towards a square as long as no detail is lost, then to at most `MOST_ELONGATED`:
+  models rarely learn longer areas.
+  - A crop of nearly the model's size gets exactly that size, and nothing is resized.
 """
 
 from __future__ import annotations
@@ -32,22 +32,22 @@ from worker.imaging.blending import RIM_PIXELS
 from worker.imaging.masks import bounding_box
 
 MAX_REGIONS: Final = 8
-"""Crops of one picture; each is painted at the model's full cost."""
+"""Most crops of one picture; each is painted at the model's full cost."""
 
 LEAST_PADDING: Final = 64
 MOST_ENLARGED: Final = 2.0
 MOST_ELONGATED: Final = 2.0
 NEARLY: Final = 1.25
-"""How many times as wide a crop may become to be of the model's very size."""
+"""Factor by which a crop may grow to reach exactly the model's size."""
 
 NOTABLY_FEWER: Final = 2 / 3
-"""Share of the picture's pixels up to which crops are worth their while."""
+"""Share of the picture's pixels up to which crops are worthwhile."""
 
 CELL: Final = 16
-"""Pixels a side in which holes are told apart: nearer than that they are one."""
+"""Pixels a side of the cells that separate holes: nearer holes are one."""
 
 MAX_HOLES: Final = 24
-"""Holes that are looked at one by one; where there are more, they are told apart more coarsely."""
+"""Most holes that are handled one by one; more are separated more coarsely."""
 
 
 class _Rect(NamedTuple):
@@ -63,12 +63,12 @@ class _Rect(NamedTuple):
         return (self.right - self.left) * (self.bottom - self.top)
 
     def joins(self, other: _Rect) -> bool:
-        """Whether both share a pixel."""
+        """Return whether both share a pixel."""
         across = self.left < other.right and other.left < self.right
         return across and self.top < other.bottom and other.top < self.bottom
 
     def around(self, other: _Rect) -> _Rect:
-        """Give the box that holds both."""
+        """Return the box around both."""
         first, last = map(min, self[:2], other[:2]), map(max, self[2:], other[2:])
         return _Rect(*first, *last)
 
@@ -81,8 +81,8 @@ class Cropper:
         width: of the picture in pixels.
         height: likewise.
         entry: the model.
-        padding: pixels around a hole; `None` for what its size asks for.
-        max_pixels: area that the model must not be given more of.
+        padding: pixels around a hole; `None` to choose it by the hole's size.
+        max_pixels: largest area that the model may be given.
     """
 
     width: int
@@ -92,18 +92,18 @@ class Cropper:
     max_pixels: int | None = None
 
     def take(self, hole: _Rect) -> _Rect:
-        """Give the crop around a hole, shifted where it would leave the picture."""
+        """Return the crop around a hole, shifted to stay within the picture."""
         width, height = self._sides(hole.right - hole.left, hole.bottom - hole.top)
         left = _place(hole.left, hole.right, width, self.width)
         top = _place(hole.top, hole.bottom, height, self.height)
         return _Rect(left, top, left + width, top + height)
 
     def _sides(self, width: int, height: int) -> tuple[int, int]:
-        """Give width and height of the crop around a hole of a size."""
+        """Return width and height of the crop around a hole of this size."""
         least = [self._least(side, rim=True) for side in (width, height)]
         wanted = [self._least(side) for side in (width, height)]
         longer = max(wanted)
-        # What costs no detail, or is needed for the shape.
+        # Costs no detail, or is needed for the shape.
         shorter = max(
             min(longer, self.entry.native_pixels / longer), longer / MOST_ELONGATED, min(wanted)
         )
@@ -112,7 +112,7 @@ class Cropper:
         return self._at_size(cut, (least[0], least[1]))
 
     def _least(self, side: int, *, rim: bool = False) -> float:
-        """Give how long a crop must be along a hole's side; with `rim`, to blend at all."""
+        """Return the least length of a crop along a hole's side; with `rim`, for blending."""
         if rim:
             return side + 2 * RIM_PIXELS
         if self.padding is not None:
@@ -121,7 +121,7 @@ class Cropper:
         return max(side + 2 * LEAST_PADDING, 2 * side, unblurred)
 
     def _at_size(self, sides: tuple[int, int], least: tuple[float, float]) -> tuple[int, int]:
-        """Give the model's own size for these sides where it is nearly theirs, else themselves."""
+        """Return the model's own size if these sides are close to it, else the sides."""
         size = fit_frame(*sides, self.entry, self.max_pixels)
         slack = self.entry.traits.size_multiple
         for side, new, needed, limit in zip(
@@ -133,24 +133,24 @@ class Cropper:
 
 
 def _place(first: int, last: int, side: int, limit: int) -> int:
-    """Give where a crop begins along an axis, so that it lies around what it is for and inside."""
+    """Return where a crop begins along an axis, around its hole and inside the picture."""
     return min(max((first + last - side) // 2, 0), limit - side)
 
 
 def find_regions(mask: MaskArray, cropper: Cropper, region: PaintRegion | None) -> list[Box]:
-    """Give the parts of a picture that a model is to see, one a row; no two overlap.
+    """Return the regions of a picture for a model, one a row; no two overlap.
 
     Args:
         mask: uint8 (H, W), 255 repaint; somewhere 255.
         cropper: of pictures of this size.
-        region: as asked; `None` is `auto`.
+        region: as requested; `None` is `auto`.
 
     Returns:
-        Boxes that together hold all of the mask, at most `MAX_REGIONS`.
+        Boxes that together cover the mask, at most `MAX_REGIONS`.
     """
     whole = Box(left=0, top=0, right=cropper.width, bottom=cropper.height)
     pixels = cropper.width * cropper.height
-    # Nor does a crop show more to a model that sees every picture at its own size.
+    # A model that sees every picture at its own size gains nothing from a crop either.
     is_seen = pixels <= cropper.entry.native_pixels
     is_seen = is_seen or cropper.entry.traits.conditioning == "patches"
     if region == "full" or (region != "box" and is_seen):
@@ -162,9 +162,9 @@ def find_regions(mask: MaskArray, cropper: Cropper, region: PaintRegion | None) 
 
 
 def merge_crops(holes: Sequence[_Rect], cropper: Cropper) -> list[_Rect]:
-    """Give the crops around holes, one around several holes where that is as good.
+    """Return the crops around holes, one around several holes if that is as good.
 
-    That is where crops overlap, where one crop has no more pixels than the two, or where it still
+    That is the case if crops overlap, if one crop has no more pixels than the two, or if it still
     shows the model every pixel of the picture.
     """
     crops = [(hole, cropper.take(hole)) for hole in holes]
@@ -180,7 +180,7 @@ def merge_crops(holes: Sequence[_Rect], cropper: Cropper) -> list[_Rect]:
 
 
 def _find_pair(crops: Sequence[tuple[_Rect, _Rect]], cropper: Cropper) -> tuple[int, int] | None:
-    """Give two crops that should be one; `None` where all are well apart and not too many."""
+    """Return two crops that should be one; `None` if all are well apart and not too many."""
     cheapest, least = None, math.inf
     for (i, (hole, crop)), (j, (other_hole, other)) in combinations(enumerate(crops), 2):
         if crop.joins(other):
@@ -193,7 +193,7 @@ def _find_pair(crops: Sequence[tuple[_Rect, _Rect]], cropper: Cropper) -> tuple[
 
 
 def find_holes(mask: MaskArray) -> list[_Rect]:
-    """Give the boxes of what lies apart in a mask.
+    """Return the boxes of the separate parts of a mask.
 
     Args:
         mask: uint8 (H, W), 255 inside.
@@ -208,11 +208,11 @@ def find_holes(mask: MaskArray) -> list[_Rect]:
 
 
 def _pool(mask: MaskArray, cell: int) -> MaskArray:
-    """Give one pixel a cell, 255 where any of the cell's is."""
+    """Return one pixel a cell, 255 if any pixel of the cell is set."""
     height, width = mask.shape
     padded = cv2.copyMakeBorder(mask, 0, -height % cell, 0, -width % cell, cv2.BORDER_CONSTANT)
     size = padded.shape[1] // cell, padded.shape[0] // cell
-    # One pixel of 16 x 16 is a mean of 0.996, which is rounded up.
+    # One pixel of 16 x 16 gives a mean of 0.996, which is rounded up.
     mean = np.asarray(cv2.resize(padded, size, interpolation=cv2.INTER_AREA))
     return (mean > 0).astype(np.uint8) * 255
 

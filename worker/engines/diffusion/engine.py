@@ -11,7 +11,7 @@ import torch
 from service.contract.catalogue import ModelEntry
 from service.contract.jobs import Recipe
 from worker.engines.base import Canvas, Painted, PreviewCallback, StepCallback
-from worker.engines.diffusion.batching import CallMemory, describe_memory, make_shape
+from worker.engines.diffusion.call_memory import CallMemory, describe_memory, make_shape
 from worker.engines.diffusion.families.base import Settings
 from worker.engines.diffusion.loading import LoadedModel, choose_device, load_model
 from worker.engines.diffusion.planning import Call, plan_rounds
@@ -31,8 +31,8 @@ class DiffusionEngine:
     Args:
         entry: the model.
         threads: threads of the processor for torch; 0 leaves it to torch.
-        call_memory_bytes: what a call may take beside the weights; 0 for what is free.
-        probe: measures memory; `None` for the one that fits the device.
+        call_memory_bytes: that a call may take besides the weights; 0 for the free memory.
+        probe: measures memory; `None` for the device's own.
     """
 
     def __init__(
@@ -58,20 +58,20 @@ class DiffusionEngine:
 
     @property
     def is_loaded(self) -> bool:
-        """Whether the pipeline is in memory."""
+        """True if the pipeline is in memory."""
         return self._model is not None
 
     def unload(self) -> None:
-        """Drop the pipeline and all that was made by it."""
+        """Drop the pipeline and everything that belongs to it."""
         if self._model is None:
             return
         self._model, self._prompts, self._previewer = None, PromptCache(), Previewer()
-        # Modules and their hooks refer to each other: without this the memory stays taken.
+        # Modules and their hooks refer to each other: without this the memory is not freed.
         gc.collect()
         torch.cuda.empty_cache()
 
     def load(self) -> Recipe:
-        """Load the pipeline, once; gives the recipe of all that it paints.
+        """Load the pipeline, if it is not loaded, and return the recipe that its pictures share.
 
         Raises:
             ModelUnavailable: the weights cannot be loaded.
@@ -86,21 +86,21 @@ class DiffusionEngine:
         on_step: StepCallback,
         on_preview: PreviewCallback | None = None,
     ) -> list[Painted]:
-        """Paint every canvas; rows that agree in size and settings share a call.
+        """Paint every canvas; rows with equal size and settings share a call.
 
         Args:
             canvases: what to paint, each with its own prompt and seed.
-            on_step: called after every denoising step, over all calls, and now and then between.
+            on_step: called after every denoising step, over all calls, and sometimes between.
             on_preview: called after every step; makes previews of the canvases of its call.
 
         Returns:
-            For each canvas a picture that differs from it only under the mask.
+            One picture a canvas, which differs from it only under the mask.
 
         Raises:
-            InvalidField: strength and steps leave no step to run, or an infill is not to be had.
+            InvalidField: strength and steps leave no step to run, or the infill is not possible.
             OutOfMemory: the worker's memory does not hold one row.
             GpuOutOfMemory: the accelerator's memory does not hold one row.
-            ModelOutputInvalid: the model gave something that is no picture.
+            ModelOutputInvalid: the model's output is not a picture.
             DeviceLost: the accelerator is broken; the process must end.
             Aborted: out of `on_step`.
         """
@@ -135,12 +135,12 @@ class DiffusionEngine:
             self._model = load_model(self._entry, choose_device())
             self._previewer.prepare(self._model)
             if self._entry.traits.sees_hole:
-                # Its holes are filled by patches: what compiles must not do so in the first job.
+                # Its holes are filled by patches: compile them now rather than in the first job.
                 warm()
         return self._model
 
     def _bound_calls(self, model: LoadedModel) -> CallMemory:
-        # What was learned holds for the model's next life too.
+        # The measurements stay valid when the model is loaded again.
         if self._memory is None:
             probe = self._probe or choose_probe(model.device)
             self._memory = CallMemory(describe_memory(model), probe, self._call_memory_bytes)
@@ -154,7 +154,7 @@ class DiffusionEngine:
 
         def make(call: Call, latents: torch.Tensor) -> dict[int, ImageArray]:
             pictures = self._previewer.preview(model, latents, call.settings)
-            # A canvas with several rows is shown once, with all of them.
+            # A canvas with several rows is shown once, with all rows.
             return {
                 row.index: sheets[row.index].preview(row.piece, picture)
                 for row, picture in zip(call.rows, pictures, strict=True)

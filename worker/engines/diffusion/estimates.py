@@ -1,4 +1,4 @@
-"""What a picture may become, estimated in the middle of its steps."""
+"""Estimates of the final picture in the middle of its steps."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import Any, Final
 import torch
 
 _STRAIGHT: Final = ("EulerDiscreteScheduler", "FlowMatchEulerDiscreteScheduler")
-"""Schedulers whose step is a straight line toward their estimate of the clean latents."""
+"""Schedulers whose step goes straight toward their estimate of the clean latents."""
 
 
 class CleanLatents:
-    """Estimates the latents without their noise, from what a scheduler did between two steps.
+    """Estimates the latents without noise, from the change that a scheduler made in a step.
 
-    The callback of a step has the noisy latents alone: a preview of them shows noise until the
+    The callback of a step sees the noisy latents alone: a preview of them shows noise until the
     very end.
     """
 
@@ -21,11 +21,11 @@ class CleanLatents:
         self._last: tuple[int, torch.Tensor] | None = None
 
     def estimate(self, scheduler: Any, latents: torch.Tensor) -> torch.Tensor:
-        """Give the estimate after a step; the latents themselves where there is none.
+        """Return the estimate after a step; the latents themselves if there is none.
 
         Args:
-            scheduler: that has just made the step.
-            latents: after the step, packed as the pipeline has them.
+            scheduler: just after the step.
+            latents: after the step, packed as in the pipeline.
         """
         predicted = _predicted(scheduler)
         if predicted is not None and predicted.shape == latents.shape:
@@ -42,7 +42,7 @@ class CleanLatents:
 
 
 def _predicted(scheduler: Any) -> torch.Tensor | None:
-    """Give the clean latents that multistep solvers keep."""
+    """Return the clean latents that a multistep solver keeps."""
     kept = getattr(scheduler, "model_outputs", None)
     solves_for_them = scheduler.config.get("algorithm_type", "") in (
         "dpmsolver++",

@@ -1,4 +1,4 @@
-"""What goes wrong on an accelerator, told apart. Imports nothing heavy: the horse may import it."""
+"""Failures of an accelerator, by kind. Imports nothing heavy: the horse may import it."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from service.contract.errors import GpuOutOfMemory, OutOfMemory, PaintingFailed
 
 
 class DeviceLost(BaseException):
-    """The accelerator's context is broken for good: this process can use it no more.
+    """The accelerator's context is broken: this process cannot use it any more.
 
-    No `Exception`, so that nothing on the way takes it for the failure of a job: whoever holds the
-    process must end it, and start another.
+    Not an `Exception`, so that no handler takes it for the failure of a job: the owner of the
+    process must end it and start another one.
     """
 
 
@@ -18,13 +18,13 @@ _BROKEN = ("cuda error", "hip error")
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error of torch says that memory is out; the device can be used on."""
+    """Return whether an error of torch means out of memory; the device stays usable."""
     text = f"{type(error).__name__} {error}".lower()
     return any(words in text for words in _NO_MEMORY)
 
 
 def is_device_lost(error: BaseException) -> bool:
-    """Whether an error of torch leaves its device unusable: illegal access, assert, ECC, ..."""
+    """Return whether an error of torch leaves the device unusable: illegal access, ECC error."""
     if is_out_of_memory(error):
         return False
     text = str(error).lower()
@@ -32,11 +32,11 @@ def is_device_lost(error: BaseException) -> bool:
 
 
 def memory_failure(device: str, what: str) -> PaintingFailed:
-    """Give the failure that tells whose memory is out: the worker's or the accelerator's.
+    """Return the failure that names whose memory is used up: the worker's or the accelerator's.
 
     Args:
         device: torch's name of its kind, such as `cpu` or `cuda`.
-        what: does not fit.
+        what: that did not fit.
     """
     if device == "cpu":
         return OutOfMemory(f"the worker's memory does not hold {what}")

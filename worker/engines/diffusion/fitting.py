@@ -1,4 +1,4 @@
-"""A pipeline made what its entry wants: scheduler, adapters, place, and what makes it faster."""
+"""Applying an entry to a pipeline: scheduler, adapters, offload, and what makes it faster."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ log = structlog.get_logger()
 
 
 def fit_pipeline(pipeline: Any, entry: ModelEntry, adapter: Adapter, device: str) -> None:
-    """Fit a freshly read pipeline to its entry and bring it to its device.
+    """Apply the entry to a freshly read pipeline, and move it to its device.
 
     Args:
         pipeline: as read, on the processor.
@@ -27,7 +27,7 @@ def fit_pipeline(pipeline: Any, entry: ModelEntry, adapter: Adapter, device: str
         device: torch's name of the device.
 
     Raises:
-        ModelUnavailable: the entry wants something that there is not; says what.
+        ModelUnavailable: the entry asks for something that is not available; names it.
     """
     pipeline.set_progress_bar_config(disable=True)
     _set_scheduler(pipeline, entry)
@@ -42,8 +42,8 @@ def fit_pipeline(pipeline: Any, entry: ModelEntry, adapter: Adapter, device: str
 
 
 def set_tiling(autoencoder: Any, *, tiles: bool) -> None:
-    """Let an autoencoder work in tiles, or whole; one that cannot works whole."""
-    # They all have the methods; those that cannot raise.
+    """Make an autoencoder work in tiles, or whole; one that cannot tile works whole."""
+    # All have the methods; those that cannot tile raise.
     if not hasattr(autoencoder, "use_tiling"):
         return
     if tiles:
@@ -63,7 +63,7 @@ def _load_loras(pipeline: Any, entry: ModelEntry) -> None:
     if not entry.loras:
         return
     if not hasattr(pipeline, "load_lora_weights"):
-        raise ModelUnavailable(f"models of family {entry.family} take no LoRA")
+        raise ModelUnavailable(f"models of family {entry.family} do not take LoRAs")
     names = [f"lora{index}" for index in range(len(entry.loras))]
     for name, lora in zip(names, entry.loras, strict=True):
         pipeline.load_lora_weights(
@@ -79,7 +79,7 @@ def _load_loras(pipeline: Any, entry: ModelEntry) -> None:
 def _origin(entry: ModelEntry, lora: LoraEntry) -> dict[str, Any]:
     is_local = Path(lora.source).exists()
     if not is_local and lora.revision is None:
-        raise ModelUnavailable(f"a LoRA of {entry.name} is not there and has no revision")
+        raise ModelUnavailable(f"a LoRA of {entry.name} is not a local file and has no revision")
     offline = is_local or hub_constants.HF_HUB_OFFLINE
     return {"revision": lora.revision, "local_files_only": offline}
 
@@ -88,7 +88,7 @@ def _place(pipeline: Any, entry: ModelEntry, device: str) -> None:
     if entry.offload == "none":
         pipeline.to(device)
     elif device == "cpu":
-        # Already where the weights would wait; diffusers refuses.
+        # The weights are already there; diffusers refuses.
         log.warning("offload_needs_an_accelerator", model=entry.name)
     elif entry.offload == "model":
         pipeline.enable_model_cpu_offload(device=device)
@@ -97,14 +97,14 @@ def _place(pipeline: Any, entry: ModelEntry, device: str) -> None:
 
 
 def _order_memory(denoiser: Any) -> None:
-    """Bring convolutions to the order of memory that tensor cores and bfloat16 units want."""
+    """Set the memory format of convolutions that tensor cores and bfloat16 units prefer."""
     # On processors with bfloat16 units this saves about a tenth of every step.
     if any(isinstance(module, torch.nn.Conv2d) for module in denoiser.modules()):
         denoiser.to(memory_format=torch.channels_last)
 
 
 def _slice_autoencoder(autoencoder: Any, entry: ModelEntry) -> None:
-    """Let it take the rows of a batch one by one: that is where a batch needs most memory."""
+    """Make the autoencoder process the rows of a call one by one: it needs the most memory."""
     if entry.max_batch > 1 and hasattr(autoencoder, "use_slicing"):
         autoencoder.enable_slicing()
 
@@ -114,7 +114,7 @@ def _set_attention(denoiser: Any, entry: ModelEntry) -> None:
         return
     try:
         denoiser.set_attention_backend(entry.attention)
-    # A package is missing, the name is unknown, or the hardware is not the right one.
+    # A package is missing, the name is unknown, or the hardware does not fit.
     except (RuntimeError, ValueError, ImportError, AttributeError):
         log.warning("attention_backend_unavailable", model=entry.name, backend=entry.attention)
         denoiser.reset_attention_backend()
@@ -124,7 +124,7 @@ def _enable_cache(denoiser: Any, entry: ModelEntry, adapter: Adapter) -> None:
     if entry.cache is None:
         return
     if not adapter.takes_cache or not hasattr(denoiser, "enable_cache"):
-        raise ModelUnavailable(f"models of family {entry.family} take no cache")
+        raise ModelUnavailable(f"models of family {entry.family} do not take a cache")
     config, settings = _named_class(entry, "cache", entry.cache)
     denoiser.enable_cache(config(**settings))
 
@@ -141,9 +141,11 @@ def _compile(denoiser: Any, entry: ModelEntry) -> None:
 def _named_class(
     entry: ModelEntry, field: str, settings: dict[str, Any]
 ) -> tuple[Any, dict[str, Any]]:
-    """Give diffusers' class that `class` names, and the other settings."""
+    """Return the class of diffusers that `class` names, and the other settings."""
     rest = dict(settings)
     found = getattr(diffusers, str(rest.pop("class", "")), None)
     if not isinstance(found, type):
-        raise ModelUnavailable(f"{field} of the model {entry.name}: class is none of diffusers'")
+        raise ModelUnavailable(
+            f"{field} of the model {entry.name}: the class is not one of diffusers"
+        )
     return found, rest

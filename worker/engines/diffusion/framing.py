@@ -1,4 +1,4 @@
-"""How a model sees part of a picture: at its own size, with a mask that its latents cannot miss."""
+"""A part of a picture at the model's size, with a mask that its latents cannot miss."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Frame:
 
     Attributes:
         image: RGB uint8 (H, W, 3).
-        mask: uint8 (H, W), 255 repaint; covers what is asked, in whole cells.
+        mask: uint8 (H, W), 255 repaint; covers the requested mask in whole cells.
     """
 
     image: ImageArray
@@ -34,16 +34,16 @@ class Frame:
 def fit_frame(
     width: int, height: int, entry: ModelEntry, max_pixels: int | None = None
 ) -> tuple[int, int]:
-    """Give the size at which a model paints best, aspect ratio kept to within a snap.
+    """Return the size at which a model paints best; the aspect ratio is kept up to rounding.
 
     Args:
         width: of the part, in pixels.
         height: likewise.
-        entry: native area of the model; its family's size multiple.
-        max_pixels: area that must not be exceeded even by a snap.
+        entry: has the model's native area and its family's size multiple.
+        max_pixels: largest area, also after rounding.
     """
     if entry.traits.conditioning == "patches":
-        # What is made of the picture's own pixels has no other size than theirs.
+        # A model of the picture's own patches works at the picture's size.
         return width, height
     multiple = entry.traits.size_multiple
     size = fit_size(width, height, entry.native_pixels, multiple)
@@ -51,31 +51,31 @@ def fit_frame(
 
 
 def make_frame(image: ImageArray, hole: MaskArray, size: tuple[int, int], cell: int) -> Frame:
-    """Bring a part of a picture to the model's size.
+    """Resize a part of a picture to the model's size.
 
     Args:
         image: RGB uint8 (H, W, 3).
         hole: uint8 (H, W), 255 repaint.
         size: width and height, both multiples of `cell`.
-        cell: pixels a side of what one position of the latents stands for.
+        cell: pixels a side that one position of the latents covers.
     """
-    # The pipeline takes every eighth mask pixel for its latents: a thin stroke would be lost.
+    # The pipeline samples every eighth mask pixel for its latents: a thin stroke would be lost.
     return Frame(resize(image, *size), cover_cells(shrink_hole(hole, size), cell))
 
 
 def shrink_hole(hole: MaskArray, size: tuple[int, int]) -> MaskArray:
-    """Bring a mask to a size, so that nothing of it is lost."""
+    """Resize a mask so that none of its pixels is lost."""
     return hole if hole.shape == size[::-1] else shrink_mask(hole, *size)
 
 
 def cut_size(width: int, height: int, max_pixels: int, multiple: int) -> tuple[int, int]:
-    """Give the size with its longer side shortened by multiples until it holds no more pixels.
+    """Return the size with its longer side shortened by multiples until it fits `max_pixels`.
 
     Args:
         width: a multiple.
         height: likewise.
         max_pixels: allowed width x height, at least one multiple squared.
-        multiple: what both sides stay multiples of.
+        multiple: both sides stay multiples of it.
     """
     longer, shorter = max(width, height), min(width, height)
     shorter = min(shorter, max_pixels // multiple // multiple * multiple)

@@ -1,7 +1,7 @@
-"""What a model finds in the hole before it begins.
+"""The fill of a hole before a model begins.
 
-Some models look there whatever they are told, and all do where `strength` leaves something of it:
-what they find should be near to what belongs there, and never what is to be taken away.
+Some models always look into the hole, and all do if `strength` leaves something of it: the fill
+should be close to what belongs there, and never show what is to be removed.
 """
 
 from __future__ import annotations
@@ -28,25 +28,27 @@ from worker.imaging.picture import to_uint8
 NEUTRAL: Final = 128
 
 UNTOUCHED: Final = frozenset({"none", "original"})
-"""Infills that leave what is there; a model that does not look there need not be fed."""
+"""Infills that leave the hole as it is, for models that do not look there."""
 
 BLUR_SIDE: Final = 64
-"""Longest side in pixels of what the smooth fill is made of: no detail is left at all."""
+"""Longest side in pixels at which the smooth fill is computed: no detail is left."""
 
 PATCH_SIDE: Final = 384
-"""Longest side in pixels at which a hole is completed: a model needs what is where, no grain."""
+"""Longest side in pixels at which a hole is completed: a model needs the layout, no grain."""
 
 
 def choose_infill(canvas: Canvas, family: Family, strength: float) -> Infill:
-    """Give what fills the hole, as asked or by what the model looks at.
+    """Return the infill: as requested, or by what the model looks at.
 
     Raises:
-        InvalidField: `original` was asked for where there is none.
+        InvalidField: `original` was requested, but there is no original.
     """
     asked = canvas.params.infill or "auto"
     if isinstance(canvas.params, OutpaintParams):
         if asked == "original":
-            raise InvalidField("infill original needs a hole with something in it: not outpaint")
+            raise InvalidField(
+                "infill=original is for inpaint: outpaint has no original pixels in the hole"
+            )
         return "edge" if asked == "auto" else asked
     if asked != "auto":
         return asked
@@ -58,14 +60,14 @@ def choose_infill(canvas: Canvas, family: Family, strength: float) -> Infill:
 def fill_hole(
     image: ImageArray, hole: MaskArray, infill: Infill, seed: int, check: Callable[[], None]
 ) -> ImageArray:
-    """Fill a hole; where nothing at all is known, what is there stays.
+    """Fill a hole; if no pixel is known, the picture stays as it is.
 
     Args:
         image: RGB uint8 (H, W, 3); not written to.
         hole: uint8 (H, W), 255 to be filled.
-        infill: how; `none` and `original` give the picture itself.
-        seed: of a fill that draws.
-        check: called now and then by what takes time; may raise to stop.
+        infill: the kind; `none` and `original` return the picture itself.
+        seed: of a fill that uses random numbers.
+        check: called regularly during long work; may raise to stop it.
     """
     if infill in UNTOUCHED or not hole.any() or hole.all():
         return image
@@ -83,12 +85,12 @@ def fill_hole(
 
 
 def _nearest(image: ImageArray, hole: MaskArray) -> ImageArray:
-    """Give each pixel of the hole the color of the nearest known one."""
+    """Return the picture with each pixel of the hole in the color of the nearest known one."""
     known = (hole == 0).view(np.uint8)
     left, top, width, height = cv2.boundingRect(known)
     if width * height == cv2.countNonZero(known):
         return _stretch(image, Box(left=left, top=top, right=left + width, bottom=top + height))
-    # A ring of one pixel is enough: what is known further out is further than it.
+    # A ring of one pixel is enough: known pixels further out are never nearer.
     box = widen_box(bounding_box(hole), 1, hole.shape[1], hole.shape[0])
     window = np.s_[box.top : box.bottom, box.left : box.right]
     fill = image.copy()
@@ -97,11 +99,11 @@ def _nearest(image: ImageArray, hole: MaskArray) -> ImageArray:
 
 
 def _stretch(image: ImageArray, known: Box) -> ImageArray:
-    """Give the nearest colors where what is known is a box, as in outpainting: much faster."""
+    """Return the nearest colors if the known pixels are a box, as in outpainting: much faster."""
     height, width = image.shape[:2]
     margins = known.top, height - known.bottom, known.left, width - known.right
     part = image[known.top : known.bottom, known.left : known.right]
-    # Or else OpenCV reads on beyond what is a part of a picture.
+    # Otherwise OpenCV reads beyond a view of a larger picture.
     how = cv2.BORDER_REPLICATE | cv2.BORDER_ISOLATED
     return to_uint8(cv2.copyMakeBorder(part, *margins, how))
 
@@ -120,7 +122,7 @@ def _find_nearest(image: ImageArray, hole: MaskArray) -> ImageArray:
 
 
 def _smooth(image: ImageArray, hole: MaskArray) -> ImageArray:
-    """Give the smoothest surface through what is known around, heavily reduced."""
+    """Return the smoothest surface through the known pixels around, at a very small size."""
     height, width = hole.shape
     scale = min(BLUR_SIDE / max(height, width), 1.0)
     size = max(round(width * scale), 1), max(round(height * scale), 1)
@@ -135,7 +137,7 @@ def _smooth(image: ImageArray, hole: MaskArray) -> ImageArray:
 def _complete(
     image: ImageArray, hole: MaskArray, seed: int, check: Callable[[], None]
 ) -> ImageArray:
-    """Give the picture completed from its own patches, at a small size."""
+    """Return the picture completed from its own patches, at a small size."""
     height, width = hole.shape
     scale = min(PATCH_SIDE / max(height, width), 1.0)
     size = max(round(width * scale), 1), max(round(height * scale), 1)

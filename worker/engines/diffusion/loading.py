@@ -45,8 +45,8 @@ class LoadedModel:
     Attributes:
         entry: as configured.
         adapter: calls its pipeline.
-        pipeline: diffusers' object, of the class that the family names.
-        preview_vae: a small decoder for previews; `None` where there is none.
+        pipeline: of diffusers, of the class that the family names.
+        preview_vae: a small decoder for previews; `None` if there is none.
     """
 
     entry: ModelEntry
@@ -56,12 +56,12 @@ class LoadedModel:
 
     @property
     def device(self) -> str:
-        """Torch's name of the kind of device that it paints on, such as `cpu` or `cuda`."""
+        """Torch's name of the kind of its device, such as `cpu` or `cuda`."""
         return str(self.pipeline._execution_device.type)
 
     @property
     def denoiser(self) -> Any:
-        """The component that is run at every step."""
+        """The component that runs at every step."""
         return getattr(self.pipeline, self.adapter.denoiser)
 
     @property
@@ -73,25 +73,25 @@ class LoadedModel:
 def load_model(entry: ModelEntry, device: str) -> LoadedModel:
     """Load a model's pipeline onto a device, ready to be called.
 
-    Nothing is fetched for local weights, nor while `HF_HUB_OFFLINE` is set.
+    Nothing is downloaded for local weights, or while `HF_HUB_OFFLINE` is set.
 
     Args:
-        entry: which weights, in which revision, variant and dtype, and what is done with them.
+        entry: names weights, revision, variant and dtype, and how to use them.
         device: torch's name of the device.
 
     Raises:
         ModelUnavailable: the weights are missing, incomplete, not safetensors or of another family,
-            come from the Hub without a revision, or cannot be used as the entry wants.
+            come from the Hub without a revision, or cannot be used as the entry asks.
         OutOfMemory: the worker's memory does not hold them.
         GpuOutOfMemory: the accelerator's memory does not hold them.
         DeviceLost: the device is broken.
     """
-    # They log what they cut off a long prompt, and prompts belong in no log.
+    # They log the part cut off a long prompt, and prompts belong in no log.
     for library_logging in _LIBRARY_LOGGING:
         library_logging.set_verbosity_error()
         library_logging.disable_progress_bar()
     adapter = ADAPTERS[entry.family]
-    # Weights are read into the worker's memory, unless they are quantized on the way.
+    # Weights are read into the worker's memory, unless they are quantized while read.
     reading_on = "cpu" if entry.quantization is None else device
     pipeline = _attempt(entry, reading_on, lambda: _read(entry, adapter))
     _attempt(entry, device, lambda: fit_pipeline(pipeline, entry, adapter, device))
@@ -109,15 +109,15 @@ def _read_decoder(entry: ModelEntry, adapter: Adapter, autoencoder: Any, device:
 
 
 def _attempt(entry: ModelEntry, device: str, load: Callable[[], _Loaded]) -> _Loaded:
-    """Call something of the libraries for a device; what it raises is told without their words."""
+    """Call a library for a device, and translate its errors into ours."""
     try:
         return load()
     except (ModelUnavailable, MemoryError):
         raise
-    # Broken weights raise nearly anything: OSError, ValueError, KeyError, SafetensorError, ...
+    # Broken weights raise nearly anything: OSError, ValueError, KeyError, SafetensorError, …
     except Exception as error:
         if _is_absent(entry, error):
-            detail = f"the model {entry.name} was not fetched: paintjob models pull {entry.name}"
+            detail = f"the model {entry.name} is not downloaded: paintjob models pull {entry.name}"
             raise ModelUnavailable(detail) from None
         if is_device_lost(error):
             raise DeviceLost("the accelerator cannot be used") from None
@@ -127,7 +127,7 @@ def _attempt(entry: ModelEntry, device: str, load: Callable[[], _Loaded]) -> _Lo
 
 
 def _is_absent(entry: ModelEntry, error: Exception) -> bool:
-    """Whether weights of the Hub are not here and may not, or cannot, be fetched."""
+    """Return whether weights of the Hub are missing and must not, or cannot, be downloaded."""
     sources = (entry.source, *filter(None, (entry.controlnet, entry.preview_vae)))
     return isinstance(error, OSError) and not all(Path(source).exists() for source in sources)
 
@@ -159,14 +159,16 @@ def _read(entry: ModelEntry, adapter: Adapter) -> Any:
 def _read_single_file(
     entry: ModelEntry, adapter: Adapter, pipeline_class: Any, options: dict[str, Any]
 ) -> Any:
-    """Read one safetensors file; components that its `config` has weights for come from there."""
+    """Read one safetensors file; components with weights in its `config` come from there."""
     if not entry.source.endswith(".safetensors"):
-        raise ModelUnavailable(f"the model {entry.name} is no safetensors file")
+        raise ModelUnavailable(f"the model {entry.name} is not a safetensors file")
     if not hasattr(pipeline_class, "from_single_file"):
         raise ModelUnavailable(f"models of family {entry.family} cannot be a single file")
-    # Without one, diffusers asks the Hub which settings might fit, offline or not.
+    # Without one, diffusers asks the Hub for settings, offline or not.
     if entry.config is None or not Path(entry.config).is_dir():
-        raise ModelUnavailable(f"the model {entry.name} is one file: it needs a local config")
+        raise ModelUnavailable(
+            f"the model {entry.name} is a single file, which needs a local config"
+        )
     config = Path(entry.config)
     beside = set(components_with_weights(entry.name, config)) - {adapter.denoiser}
     absent = dict.fromkeys(_names(pipeline_class) - beside - options.keys())
@@ -180,18 +182,18 @@ def _read_single_file(
 
 
 def _names(pipeline_class: Any) -> set[str]:
-    """Give the components that a pipeline must be given."""
+    """Return the components that a pipeline requires."""
     required, _ = pipeline_class._get_signature_keys(pipeline_class)
     return set(required)
 
 
 def choose_device() -> str:
-    """Give the accelerator if there is one, else the processor."""
+    """Return the name of the accelerator if there is one, else of the processor."""
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def versions() -> dict[str, str]:
-    """Give the versions that decide what a seed paints."""
+    """Return the library versions that decide the picture of a seed."""
     return {
         "torch": str(torch.__version__),
         "diffusers": str(diffusers.__version__),

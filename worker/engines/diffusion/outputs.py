@@ -1,4 +1,4 @@
-"""What a pipeline gives, made a picture or refused."""
+"""The output of a pipeline, converted to a picture or refused."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from worker.imaging.picture import to_uint8
 
 
 def find_picture(image: np.ndarray, frame: Frame) -> ImageArray | None:
-    """Make RGB uint8 (H, W, 3) of floats in 0..1; `None` where they are no picture.
+    """Convert floats in 0..1 to RGB uint8 (H, W, 3); return `None` if they are not a picture.
 
-    That is: values that are no numbers, or black all over where the original was not, which is what
-    an overflow in low precision comes out as.
+    That is: NaN values, or all black although the original was not, which is the result of an
+    overflow in low precision.
 
     Args:
         image: float (H, W, 3).
-        frame: what the model was given.
+        frame: the model's input.
     """
     if not np.isfinite(image).all():
         return None

@@ -1,4 +1,4 @@
-"""A small picture of a whole canvas, into which crops are laid while they are painted."""
+"""A small picture of a whole canvas, into which crops are pasted while they are painted."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Overview:
     """Shows a canvas.
 
     Args:
-        picture: RGB uint8 (H, W, 3), all of it; reduced at once.
+        picture: RGB uint8 (H, W, 3), the whole canvas; reduced at once.
     """
 
     def __init__(self, picture: ImageArray) -> None:
@@ -25,7 +25,7 @@ class Overview:
         self._small = resize(picture, *size).copy()
 
     def lay(self, box: Box, hole: MaskArray, preview: ImageArray) -> None:
-        """Lay in what a crop may become, where it is painted.
+        """Paste the preview of a crop where it is painted.
 
         Args:
             box: where the crop lies on the canvas.
@@ -40,10 +40,10 @@ class Overview:
         cv2.copyTo(resize(preview, *size), shrink_mask(hole, *size), target)
 
     def picture(self) -> ImageArray:
-        """Give what it shows now: RGB uint8, at most `MAX_SIDE` px a side, the caller's own."""
+        """Return a copy of the overview: RGB uint8, at most `MAX_SIDE` px a side."""
         return self._small.copy()
 
     def _reduce(self, first: int, last: int, limit: int) -> tuple[int, int]:
-        """Give where a part lies along an axis of the small picture; at least one pixel."""
+        """Return the position of a part along an axis of the small picture; at least one pixel."""
         start = min(round(first * self._scale), limit - 1)
         return start, min(max(round(last * self._scale), start + 1), limit)

@@ -1,8 +1,8 @@
-"""Long extensions in several passes: each sees what the one before has painted as known.
+"""Long extensions in several passes: each sees the pixels of the previous one as known.
 
-A model that must fill far more than it sees loses the thread. So a picture grows on each side by no
-more than half of what is known along that axis, and by the same factor in every pass: no pass is
-left with a sliver.
+A model that must fill far more than it sees loses the context. So a picture grows on each side by
+at most half of the known length along that axis, and by the same factor in every pass: no pass gets
+a sliver.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from worker.imaging import MaskArray
 from worker.imaging.geometry import widen_box
 
 MOST_GROWTH: Final = 0.5
-"""Share of the known side by which one pass may extend it on either end."""
+"""Share of the known side by which one pass may extend it at either end."""
 
 SEED_STEP: Final = 0x9E3779B1
-"""From a pass' seed to the next one's: odd and large, so that no other variant's is met."""
+"""Step from a pass' seed to the next one's: odd and large, to avoid the seeds of other variants."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,9 +32,9 @@ class Pass:
     """One pass over a canvas.
 
     Attributes:
-        canvas: what is asked in all.
-        box: the part of the canvas that there is once it is done.
-        known: the part that there was before; `None` where the canvas' mask says.
+        canvas: the whole request.
+        box: the part of the canvas that is known after the pass.
+        known: the part known before; `None` if the canvas' mask defines it.
         seed: of its noise, 0 .. 2**32 - 1.
     """
 
@@ -45,7 +45,7 @@ class Pass:
 
     @cached_property
     def mask(self) -> MaskArray:
-        """What it paints: uint8 of the box's (h, w), 255 repaint."""
+        """Its mask: uint8 of the box's (h, w), 255 repaint."""
         rows, columns = slice(self.box.top, self.box.bottom), slice(self.box.left, self.box.right)
         if self.known is None:
             return self.canvas.mask[rows, columns]
@@ -55,7 +55,7 @@ class Pass:
 
     @cached_property
     def unseen(self) -> MaskArray:
-        """Where there is no picture yet: the mask without the band of overlap, of its form."""
+        """The part without picture yet: the mask without the band of overlap, in the same form."""
         canvas = self.canvas
         overlap = canvas.params.overlap if isinstance(canvas.params, OutpaintParams) else None
         if canvas.geometry is None or not overlap:
@@ -67,7 +67,7 @@ class Pass:
 
 
 def inside(part: Box, whole: Box) -> tuple[slice, slice]:
-    """Give rows and columns of a box within another, which may cut it."""
+    """Return the row and column slices of a box within another, clipped to it."""
     return (
         slice(max(part.top - whole.top, 0), max(part.bottom - whole.top, 0)),
         slice(max(part.left - whole.left, 0), max(part.right - whole.left, 0)),
@@ -75,7 +75,7 @@ def inside(part: Box, whole: Box) -> tuple[slice, slice]:
 
 
 def plan_passes(canvas: Canvas) -> list[Pass]:
-    """Give the passes over a canvas, first to last; inpainting takes one."""
+    """Return the passes over a canvas, in order; inpainting takes one."""
     height, width = canvas.mask.shape
     boxes = [Box(left=0, top=0, right=width, bottom=height)]
     if canvas.geometry is not None:
@@ -88,7 +88,7 @@ def plan_passes(canvas: Canvas) -> list[Pass]:
 
 
 def grow_boxes(geometry: Geometry) -> list[Box]:
-    """Give what there is of the canvas after each pass; the last is the whole of it."""
+    """Return the known box after each pass; the last is the whole canvas."""
     original, margins = geometry.original, geometry.margins
     across = _grow(original.width, margins.left, margins.right)
     down = _grow(original.height, margins.top, margins.bottom)
@@ -106,12 +106,12 @@ def grow_boxes(geometry: Geometry) -> list[Box]:
 
 
 def _grow(side: int, before: int, after: int) -> list[tuple[int, int]]:
-    """Give how far an axis reaches before and after what was known first, pass by pass."""
+    """Return how far an axis reaches before and after the first known part, pass by pass."""
     added = before + after
     if not added:
         return [(0, 0)]
     most = 1 + MOST_GROWTH * added / max(before, after)
-    # A rounded pixel more is no reason for another pass.
+    # One more pixel from rounding does not need another pass.
     count = max(math.ceil(math.log((side + added) / side, most) - 0.01), 1)
     ratio = ((side + added) / side) ** (1 / count)
     shares = [(ratio**step - 1) / (ratio**count - 1) for step in range(1, count)]
@@ -119,5 +119,5 @@ def _grow(side: int, before: int, after: int) -> list[tuple[int, int]]:
 
 
 def _last(reached: list[tuple[int, int]], count: int) -> list[tuple[int, int]]:
-    """Give as many, the last again and again: an axis that is done waits for the other."""
+    """Return the list extended with its last element: a finished axis waits for the other."""
     return reached + [reached[-1]] * (count - len(reached))

@@ -1,7 +1,7 @@
-"""What is painted in which call: rounds of passes, calls of a round, rows of a call.
+"""The plan of calls: rounds of passes, calls of a round, rows of a call.
 
-All of it is known before anything is painted, for it follows from sizes and masks alone: so
-progress can be told over the whole.
+It follows from sizes and masks alone, so it is complete before anything is painted, and progress
+can be reported over all of it.
 """
 
 from __future__ import annotations
@@ -28,19 +28,19 @@ from worker.imaging import MaskArray
 _Value = TypeVar("_Value")
 
 MostRows = Callable[[Settings, int], int]
-"""Gives how many rows of so many memory holds in a call of these settings, at least 1."""
+"""Returns how many of some rows fit into memory in a call of these settings, at least 1."""
 
 
 @dataclass(frozen=True, eq=False)
 class Piece:
-    """A part of a canvas that the model sees at once.
+    """A part of a canvas that the model sees in one row.
 
     Attributes:
-        index: of its canvas among those asked for.
-        whole: the pass that it is a part of.
+        index: of its canvas.
+        whole: its pass.
         box: where it lies on the canvas.
         size: width and height at which the model sees it.
-        infill: what fills its hole before the model looks.
+        infill: of its hole, before the model begins.
     """
 
     index: int
@@ -51,17 +51,17 @@ class Piece:
 
     @property
     def canvas(self) -> Canvas:
-        """What is asked."""
+        """Its canvas."""
         return self.whole.canvas
 
     @property
     def hole(self) -> MaskArray:
-        """What is painted of it: uint8 (H, W) of its box, 255 inside."""
+        """Its mask: uint8 (H, W) of its box, 255 repaint."""
         return self.whole.mask[inside(self.box, self.whole.box)]
 
     @property
     def unseen(self) -> MaskArray:
-        """Where there is no picture yet, of the same form."""
+        """The part without picture yet, in the same form."""
         return self.whole.unseen[inside(self.box, self.whole.box)]
 
 
@@ -70,8 +70,8 @@ class PlannedRow:
     """One row of a call.
 
     Attributes:
-        piece: what it paints.
-        frame: how the model sees it.
+        piece: that it paints.
+        frame: the model's input.
     """
 
     piece: Piece
@@ -79,12 +79,12 @@ class PlannedRow:
 
     @property
     def index(self) -> int:
-        """Of its canvas among those asked for."""
+        """The index of its canvas."""
         return self.piece.index
 
     @property
     def canvas(self) -> Canvas:
-        """What is asked."""
+        """Its canvas."""
         return self.piece.canvas
 
 
@@ -93,9 +93,9 @@ class Call:
     """One pipeline call.
 
     Attributes:
-        settings: what its rows share.
+        settings: that its rows share.
         rows: at least one.
-        steps_run: how many steps it will tell.
+        steps_run: how many steps it will report.
     """
 
     settings: Settings
@@ -103,7 +103,7 @@ class Call:
     steps_run: int
 
     def halves(self) -> tuple[Call, Call]:
-        """Give two calls of half the rows each."""
+        """Return two calls with half of the rows each."""
         middle = len(self.rows) // 2
         first, second = self.rows[:middle], self.rows[middle:]
         return Call(self.settings, first, self.steps_run), Call(
@@ -111,7 +111,7 @@ class Call:
         )
 
     def to_rows(self, entry: ModelEntry) -> Rows:
-        """Give what the adapter is asked."""
+        """Return the rows for the adapter."""
         default = entry.defaults.negative_prompt
         params = [row.canvas.params for row in self.rows]
         return Rows(
@@ -126,12 +126,12 @@ class Call:
 
 @dataclass(frozen=True, eq=False)
 class PlannedCall:
-    """A call to be made, its pictures not looked at yet: an earlier pass may have to paint them.
+    """A call without its pictures yet: an earlier pass may have to paint them.
 
     Attributes:
-        settings: what its rows share.
+        settings: that its rows share.
         pieces: one a row.
-        steps_run: how many steps it will tell.
+        steps_run: how many steps it will report.
     """
 
     settings: Settings
@@ -142,15 +142,15 @@ class PlannedCall:
 def plan_rounds(
     canvases: Sequence[Canvas], model: LoadedModel, most_rows: MostRows | None = None
 ) -> list[list[PlannedCall]]:
-    """Give the calls of each round of passes; what a round paints, the next one sees.
+    """Return the calls of each round of passes; each round sees the pixels of the previous one.
 
     Args:
         canvases: what to paint.
-        model: paints it.
-        most_rows: bounds the rows of a call beside the model's `max_batch`.
+        model: that paints.
+        most_rows: bounds the rows of a call, besides the model's `max_batch`.
 
     Raises:
-        InvalidField: strength and steps leave no step to run, or an infill is not to be had.
+        InvalidField: strength and steps leave no step to run, or the infill is not possible.
     """
     passes = [plan_passes(canvas) for canvas in canvases]
     rounds = max(map(len, passes), default=0)
@@ -164,9 +164,9 @@ def plan_rounds(
 def _plan_calls(
     passes: Sequence[tuple[int, Pass]], model: LoadedModel, most_rows: MostRows | None
 ) -> list[PlannedCall]:
-    """Group what agrees in size and settings, up to what a call may hold.
+    """Group pieces of equal size and settings into calls, up to the limit of a call.
 
-    A canvas that is asked to be deterministic shares no call: its batch mates change nothing.
+    A canvas with `deterministic` shares no call with others, so that they cannot change it.
     """
     groups: dict[tuple[Settings, int | None], list[Piece]] = {}
     for index, whole in passes:
@@ -176,7 +176,7 @@ def _plan_calls(
             groups.setdefault((settings, alone), []).append(piece)
     calls = []
     for (settings, alone), pieces in groups.items():
-        # Nor may it depend on what memory happens to be free how its regions share calls.
+        # Nor may the free memory decide how its regions share calls.
         most = len(pieces) if alone is None else 1
         limit = _limit_rows(model, settings, most, most_rows)
         steps = _count_steps(model, settings)
@@ -188,13 +188,13 @@ def _plan_calls(
 def _limit_rows(
     model: LoadedModel, settings: Settings, rows: int, most_rows: MostRows | None
 ) -> int:
-    """Give how many of some rows a call may hold, at least 1."""
+    """Return how many of some rows fit into a call, at least 1."""
     limit = min(rows, model.entry.max_batch if model.entry.traits.batches else 1)
     return limit if most_rows is None or limit == 1 else most_rows(settings, limit)
 
 
 def _find_pieces(index: int, whole: Pass, model: LoadedModel) -> list[Piece]:
-    """Give the parts of a pass that the model sees one by one."""
+    """Return the pieces of a pass."""
     entry, most = model.entry, model.adapter.max_pixels
     params = whole.canvas.params
     strength = find_strength(whole.canvas, entry, model.adapter)
@@ -213,7 +213,7 @@ def _find_pieces(index: int, whole: Pass, model: LoadedModel) -> list[Piece]:
 
 
 def _shift(box: Box, by: Box) -> Box:
-    """Give a box of a part as one of the whole."""
+    """Return a box of a part in coordinates of the whole."""
     return Box(
         left=box.left + by.left,
         top=box.top + by.top,
@@ -223,7 +223,7 @@ def _shift(box: Box, by: Box) -> Box:
 
 
 def make_settings(piece: Piece, entry: ModelEntry, adapter: Adapter) -> Settings:
-    """Give a row's settings: asked for, or the model's own; what is not honored is left out."""
+    """Return a row's settings: as requested, else the model's defaults; without ignored ones."""
     params, defaults = piece.canvas.params, entry.defaults
     width, height = piece.size
     return Settings(
@@ -237,13 +237,13 @@ def make_settings(piece: Piece, entry: ModelEntry, adapter: Adapter) -> Settings
 
 
 def find_sequence_length(entry: ModelEntry, adapter: Adapter) -> int | None:
-    """Give the tokens that prompts are padded and cut to; `None` where the encoder has its own."""
+    """Return the length of prompts in tokens; `None` if the encoder has its own."""
     length = adapter.sequence_length
     return None if length is None else entry.max_sequence_length or length
 
 
 def find_strength(canvas: Canvas, entry: ModelEntry, adapter: Adapter) -> float:
-    """Give the share of noise that a canvas is painted from, (0, 1]."""
+    """Return the share of noise that painting begins with, (0, 1]."""
     asked, default = canvas.params.strength, entry.defaults.strength
     return _either(asked, default) if adapter.takes_strength else 1.0
 

@@ -1,4 +1,4 @@
-"""A pipeline in higher precision for a while."""
+"""Running a pipeline in higher precision temporarily."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _LOW = (torch.float16, torch.bfloat16)
 
 
 def can_be_raised(pipeline: Any) -> bool:
-    """Whether float32 would differ: not for what is in float32, quantized, or kept elsewhere."""
+    """Return whether float32 differs: not if the model is float32, quantized or offloaded."""
     tensors = list(_tensors(pipeline))
     is_whole = all(
         tensor.is_floating_point() and tensor.itemsize > 1 and tensor.device.type != "meta"
@@ -24,7 +24,7 @@ def can_be_raised(pipeline: Any) -> bool:
 
 @contextmanager
 def in_float32(pipeline: Any) -> Iterator[None]:
-    """Bring every weight to float32, and back to its own dtype without loss."""
+    """Convert every weight to float32, and afterwards back to its own dtype without loss."""
     raised = [(tensor, tensor.dtype) for tensor in _tensors(pipeline) if tensor.dtype in _LOW]
     try:
         for tensor, _ in raised:
@@ -36,7 +36,7 @@ def in_float32(pipeline: Any) -> Iterator[None]:
 
 
 def raise_tensor(tensor: torch.Tensor) -> None:
-    """Bring one tensor to float32, in its place."""
+    """Convert one tensor to float32, in place."""
     tensor.data = tensor.data.float()
 
 

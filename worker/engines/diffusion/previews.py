@@ -1,4 +1,4 @@
-"""Small pictures of what is being painted: latents decoded by a small network, or a linear map."""
+"""Previews: latents decoded by a small network, or by a linear map."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from worker.imaging import ImageArray
 from worker.imaging.picture import to_uint8
 
 MAX_SIDE: Final = 256
-"""Of a preview, in pixels."""
+"""Longest side of a preview, in pixels."""
 
 log = structlog.get_logger()
 
@@ -32,10 +32,10 @@ class Previewer:
         self._clean = CleanLatents()
 
     def prepare(self, model: LoadedModel) -> None:
-        """Fit the map, which costs more than all previews of a job; bears a failure.
+        """Fit the linear map, which costs more than all previews of a job; ignore a failure.
 
-        Then the first preview would try again, and fail by itself. Where there is a small decoder
-        no map is needed.
+        After a failure the first preview tries again, and fails by itself. With a small decoder no
+        map is needed.
         """
         if model.preview_vae is not None:
             return
@@ -43,17 +43,17 @@ class Previewer:
             self._map = fit_map(model)
         except Exception as error:
             log.warning("preview_map_failed", model=model.entry.name, error=type(error).__name__)
-        # The autoencoder may have been moved where it is to be only while it works.
+        # With offloading, the autoencoder is on the device only while it works.
         model.pipeline.maybe_free_model_hooks()
 
     def preview(
         self, model: LoadedModel, latents: torch.Tensor, settings: Settings
     ) -> list[ImageArray]:
-        """Give RGB uint8 (H, W, 3) a row, at most `MAX_SIDE` px a side, aspect ratio kept.
+        """Return RGB uint8 (H, W, 3) a row, at most `MAX_SIDE` px a side; aspect ratio kept.
 
         Args:
-            model: that made the latents.
-            latents: after a step, packed as the pipeline has them.
+            model: of the latents.
+            latents: after a step, packed as in the pipeline.
             settings: of the call.
         """
         clean = self._clean.estimate(model.pipeline.scheduler, latents)
@@ -64,7 +64,7 @@ class Previewer:
         return [_to_image(one, size) for one in pixels]
 
     def _to_pixels(self, model: LoadedModel, decodable: torch.Tensor) -> torch.Tensor:
-        """Give RGB (N, h, w, 3), about 0..1, of latents as the model's autoencoder takes them."""
+        """Return RGB (N, h, w, 3), about 0..1, of latents as the autoencoder expects them."""
         if model.preview_vae is not None:
             return decode_small(model, decodable)
         if self._map is None:
@@ -73,11 +73,11 @@ class Previewer:
 
 
 def decode_small(model: LoadedModel, decodable: torch.Tensor) -> torch.Tensor:
-    """Decode latents by the model's small decoder.
+    """Decode latents with the model's small decoder.
 
     Args:
         model: with `preview_vae`.
-        decodable: (N, C, h, w), as its own autoencoder takes them.
+        decodable: (N, C, h, w), as its own autoencoder expects them.
 
     Returns:
         RGB (N, H, W, 3), about 0..1, on the processor.
@@ -94,7 +94,7 @@ def decode_small(model: LoadedModel, decodable: torch.Tensor) -> torch.Tensor:
 
 
 def fit_map(model: LoadedModel) -> torch.Tensor:
-    """Fit colors to latents by least squares, over a few smooth random pictures.
+    """Fit a linear map from latents to colors by least squares, over a few smooth random pictures.
 
     Returns:
         (C + 1, 3): weights of each channel and a constant, to RGB in 0..1.
@@ -110,7 +110,7 @@ def fit_map(model: LoadedModel) -> torch.Tensor:
 
 
 def _encode(autoencoder: Any, pictures: torch.Tensor) -> torch.Tensor:
-    """Give the latents of pictures (N, 3, H, W) in 0..1, as the decoder takes them."""
+    """Return the latents of pictures (N, 3, H, W) in 0..1, as the decoder expects them."""
     weights = next(autoencoder.parameters())
     given = (pictures * 2 - 1).to(weights)
     is_video = hasattr(autoencoder, "temperal_downsample")
@@ -121,14 +121,14 @@ def _encode(autoencoder: Any, pictures: torch.Tensor) -> torch.Tensor:
 
 
 def _smooth_pictures() -> torch.Tensor:
-    """Give (N, 3, H, W) in 0..1: coarse noise blown up, so that colors fill whole latents."""
+    """Return (N, 3, H, W) in 0..1: enlarged coarse noise, so that colors fill whole latents."""
     generator = torch.Generator().manual_seed(0)
     cells = torch.rand((_PICTURES, 3, 6, 6), generator=generator)
     return torch.nn.functional.interpolate(cells, (_SIDE, _SIDE), mode="bicubic").clamp(0, 1)
 
 
 def _flat(latents: torch.Tensor) -> torch.Tensor:
-    """Bring (N, C, h, w) to (N, h, w, C + 1), the last of them 1."""
+    """Reshape (N, C, h, w) to (N, h, w, C + 1), with a last channel of 1."""
     channels_last = latents.permute(0, 2, 3, 1)
     return torch.cat((channels_last, torch.ones_like(channels_last[..., :1])), dim=-1)
 

@@ -1,4 +1,4 @@
-"""How much memory there is, and how much a call took: the accelerator's, or the process'."""
+"""Measuring the free memory and that of a call: of the accelerator, or of the process."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ class MemoryProbe(Protocol):
     """Measures the memory that calls take."""
 
     def free(self) -> int | None:
-        """Give the bytes that a call may take; `None` where that cannot be known."""
+        """Return the free bytes; `None` if they are unknown."""
         ...
 
     def begin(self) -> None:
-        """Forget the peak so far."""
+        """Reset the peak."""
         ...
 
     def peak(self) -> int | None:
-        """Give the most bytes taken since `begin` beyond those taken then; `None` if unknown."""
+        """Return the peak since `begin` minus the bytes in use then; `None` if unknown."""
         ...
 
 
 class DeviceProbe:  # pragma: gpu
-    """Measures the accelerator by torch's own accounts."""
+    """Measures the accelerator by torch's own figures."""
 
     def __init__(self) -> None:
         self._before = 0
 
     def free(self) -> int | None:
-        """See `MemoryProbe`; what torch keeps for later counts as free."""
+        """See `MemoryProbe`; memory that torch caches counts as free."""
         free, _ = torch.cuda.mem_get_info()
         return int(free) + torch.cuda.memory_reserved() - torch.cuda.memory_allocated()
 
@@ -52,19 +52,19 @@ class DeviceProbe:  # pragma: gpu
 
 
 class ProcessProbe:
-    """Measures the process' resident memory by the kernel's accounts; only Linux has them."""
+    """Measures the process' resident memory by the kernel's figures, on Linux only."""
 
     def __init__(self) -> None:
         self._before: int | None = None
 
     def free(self) -> int | None:
-        """See `MemoryProbe`; the least of what the machine and the control group have left."""
+        """See `MemoryProbe`; the lower of the machine's and the control group's free memory."""
         known = [read_kibibytes(_MEMORY, "MemAvailable"), read_group_free(_GROUP)]
         return min((value for value in known if value is not None), default=None)
 
     def begin(self) -> None:
         """See `MemoryProbe`."""
-        # What was freed and kept would hide as much of what the call takes.
+        # Memory that was freed but kept by the process would hide part of the call's.
         trim_heap()
         try:
             # Source: proc_pid_clear_refs(5): 5 resets the peak of resident memory.
@@ -83,12 +83,12 @@ class ProcessProbe:
 
 
 def choose_probe(device: str) -> MemoryProbe:
-    """Give the probe for torch's name of a kind of device."""
+    """Return the probe of a kind of device, by torch's name."""
     return DeviceProbe() if device == "cuda" else ProcessProbe()
 
 
 def trim_heap() -> None:
-    """Give freed memory back to the system, where the allocator can: glibc's."""
+    """Return freed memory to the system, if the allocator is glibc's."""
     try:
         ctypes.CDLL(None).malloc_trim(0)
     except (AttributeError, OSError, TypeError):
@@ -96,7 +96,7 @@ def trim_heap() -> None:
 
 
 def read_kibibytes(file: Path, name: str) -> int | None:
-    """Give the bytes that a file of the kernel's tells in kB under a name; `None` if it does not.
+    """Return the bytes of an entry in kB of a file of the kernel; `None` if it is missing.
 
     Args:
         file: with lines such as `VmRSS:  1024 kB`.
@@ -112,7 +112,7 @@ def read_kibibytes(file: Path, name: str) -> int | None:
 
 
 def read_group_free(folder: Path) -> int | None:
-    """Give the bytes that a control group may still take; `None` where it has no limit.
+    """Return the bytes that a control group may still take; `None` if it has no limit.
 
     Args:
         folder: of the group, with the files of version 2.

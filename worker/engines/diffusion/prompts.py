@@ -1,4 +1,4 @@
-"""Embeddings of prompts, kept: a text encoder may be as large as the model that paints."""
+"""A cache of prompt embeddings: a text encoder may be as large as the model that paints."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from service.contract.jobs import JobWarning
 from worker.engines.diffusion.families.base import Adapter, Embedding
 
 MAX_BYTES: Final = 256 * 2**20
-"""Of embeddings that one model keeps; in main memory, since a copy costs next to nothing."""
+"""Bytes of embeddings kept for one model; in main memory, because a copy costs little."""
 
 
 class PromptCache:
-    """Keeps embeddings of one pipeline by text and length, the least recently used go first.
+    """Keeps the embeddings of one pipeline by text and length; drops the least recently used first.
 
-    Every text is encoded by itself, so that a row's embedding does not depend on its batch mates.
+    Every text is encoded alone, so that an embedding does not depend on the other rows of a call.
 
     Args:
-        max_bytes: of embeddings kept.
+        max_bytes: of the embeddings kept.
     """
 
     def __init__(self, max_bytes: int = MAX_BYTES) -> None:
@@ -33,15 +33,15 @@ class PromptCache:
     def embed(
         self, adapter: Adapter, pipeline: Any, text: str, max_sequence_length: int | None
     ) -> Embedding:
-        """Give the embedding of a text, on the pipeline's device.
+        """Return the embedding of a text, on the pipeline's device.
 
         Args:
             adapter: runs the text encoders.
             pipeline: always the same one.
             text: any.
-            max_sequence_length: tokens that the text is padded and cut to.
+            max_sequence_length: length in tokens that the text is padded or cut to.
         """
-        # With the dtype: a run that is repeated in higher precision reads the text again.
+        # With the dtype: a run repeated in higher precision encodes the text again.
         key = (text, max_sequence_length, pipeline.dtype)
         if key not in self._kept:
             with torch.no_grad():
@@ -50,7 +50,7 @@ class PromptCache:
         found = self._kept[key]
         self._forget()
         if self._device is None:
-            # It looks through all modules for hooks, every time: as long as a small model's step.
+            # It searches all modules for hooks each time: as long as a step of a small model.
             self._device = pipeline._execution_device
         return _moved(found, self._device)
 
@@ -70,12 +70,12 @@ def find_cuts(
     texts: Mapping[str, str | None],
     max_sequence_length: int | None,
 ) -> tuple[JobWarning, ...]:
-    """Find texts of which the model has read the beginning alone.
+    """Find the texts of which the model read only the beginning.
 
     Args:
-        adapter: knows its tokenizer.
-        pipeline: has it.
-        texts: by the parameter that they came in.
+        adapter: knows the tokenizer.
+        pipeline: has the tokenizer.
+        texts: by their parameter.
         max_sequence_length: tokens that texts are cut to.
     """
     counts = {
@@ -86,7 +86,7 @@ def find_cuts(
     return tuple(
         JobWarning(
             code="prompt_cut",
-            detail=f"{name} comes to {needed} tokens, of which the model reads {room}: the rest "
+            detail=f"{name} has {needed} tokens, of which the model reads {room}; the rest "
             "was cut off",
         )
         for name, (needed, room) in counts.items()

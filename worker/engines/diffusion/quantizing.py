@@ -1,4 +1,4 @@
-"""Weights of fewer bits: what the models file says, made diffusers' settings."""
+"""Quantization: from the models file to diffusers' settings."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from diffusers.quantizers.pipe_quant_config import PipelineQuantizationConfig
 
 
 def make_quantization(settings: Mapping[str, Any]) -> Any:
-    """Give diffusers' `PipelineQuantizationConfig`.
+    """Return diffusers' `PipelineQuantizationConfig`.
 
     Args:
-        settings: its arguments; in `quant_mapping`, a table a component: `class` and what that
-            takes. Text encoders are of transformers, and so are their classes.
+        settings: its arguments; in `quant_mapping`, one table a component: `class` and arguments.
+            Text encoders take the classes of transformers.
 
     Raises:
-        ValueError: there is no such class, or it does not take these arguments.
+        ValueError: the class does not exist, or does not take these arguments.
     """
     given = dict(settings)
     if "quant_mapping" in given:
@@ -32,5 +32,5 @@ def _make(component: str, settings: Mapping[str, Any]) -> Any:
     given = dict(settings)
     found = getattr(library, str(given.pop("class", "")), None)
     if not isinstance(found, type):
-        raise ValueError(f"quantization of {component}: there is no such class")
+        raise ValueError(f"quantization of {component}: the class does not exist")
     return found(**given)

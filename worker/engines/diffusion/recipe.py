@@ -1,4 +1,4 @@
-"""How a picture was painted, told so that it can be painted again."""
+"""The recipe of a picture: everything that is needed to paint it again."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from worker.engines.diffusion.running import RunRow
 
 
 def describe_model(model: LoadedModel) -> Recipe:
-    """Give the recipe that all pictures of a model share."""
+    """Return the recipe that all pictures of a model share."""
     entry, pipeline = model.entry, model.pipeline
     return Recipe(
         engine="diffusers",
@@ -30,7 +30,7 @@ def describe_model(model: LoadedModel) -> Recipe:
 
 
 def describe_row(run: RunRow, seed: int, model: LoadedModel) -> dict[str, Any]:
-    """Give what is a picture's own: settings, seed, and what had to be done to get it."""
+    """Return the details of one picture: settings, seed, and measures taken on failures."""
     settings, honors = run.call.settings, model.entry.traits.honors
     details: dict[str, Any] = {
         "seed": seed,
@@ -50,7 +50,7 @@ def describe_row(run: RunRow, seed: int, model: LoadedModel) -> dict[str, Any]:
 
 
 def _special(entry: ModelEntry) -> dict[str, Any]:
-    """Give what the operator set beyond the ordinary; places of weights are not told."""
+    """Return the operator's special settings, without the locations of weights."""
     given: dict[str, Any] = {
         "variant": entry.variant,
         "controlnet_revision": entry.controlnet_revision,

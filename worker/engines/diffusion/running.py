@@ -1,4 +1,4 @@
-"""One pipeline call, and what is done when it fails: fewer rows, tiles, more precision."""
+"""One pipeline call, and the remedies when it fails: fewer rows, tiles, more precision."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import torch
 
 from service.contract.errors import ModelOutputInvalid
 from worker.engines.base import StepCallback
-from worker.engines.diffusion.batching import CallMemory, make_shape
+from worker.engines.diffusion.call_memory import CallMemory, make_shape
 from worker.engines.diffusion.families.base import Settings
 from worker.engines.diffusion.faults import (
     DeviceLost,
@@ -29,15 +29,17 @@ from worker.engines.diffusion.precision import can_be_raised, in_float32
 from worker.engines.diffusion.prompts import PromptCache
 from worker.imaging import ImageArray
 
+NO_PICTURE = "the model's output is not a picture: NaN values, or all black"
+
 OnLatents = Callable[[Call, torch.Tensor], None]
-"""Called after a step with the call and its latents, packed as the pipeline has them."""
+"""Called after a step with the call and its latents, packed as in the pipeline."""
 
 
 class Progress:
-    """Tells steps over all calls of a painting.
+    """Reports steps over all calls of a painting.
 
     Args:
-        on_step: is told; what it raises leaves the call.
+        on_step: called with every step; what it raises ends the call.
         total: steps of all calls as planned.
     """
 
@@ -46,21 +48,21 @@ class Progress:
         self.done = 0
         self.total = total
 
-    def tell(self) -> None:
-        """Tell one step more."""
+    def report(self) -> None:
+        """Report one more step."""
         self.done += 1
         self._on_step(min(self.done, self.total), self.total)
 
 
 @dataclass(frozen=True, eq=False)
 class RunRow:
-    """What a call made of one row.
+    """The result of a call for one row.
 
     Attributes:
         image: RGB uint8 (H, W, 3) of the call's size.
-        call: the call that made it.
+        call: that painted it.
         tiled: whether the autoencoder worked in tiles.
-        raised: whether float32 had to take the place of the model's dtype.
+        raised: whether float32 replaced the model's dtype.
     """
 
     image: ImageArray
@@ -70,19 +72,19 @@ class RunRow:
 
 
 def needs_tiles(model: LoadedModel, settings: Settings) -> bool:
-    """Whether the autoencoder is to work in tiles from the start."""
+    """Return whether the autoencoder must work in tiles from the start."""
     return settings.width * settings.height >= model.entry.tile_pixels
 
 
 class Runner:
-    """Runs calls of one painting; whatever happens, the pipeline can be called again afterwards.
+    """Runs the calls of one painting; the pipeline stays usable after any failure.
 
     Args:
-        model: paints.
-        memory: learns what its calls take.
-        prompts: its embeddings.
-        progress: is told every step.
-        on_latents: is shown every step, where there is something to see.
+        model: that paints.
+        memory: learns from its calls.
+        prompts: the cache of its embeddings.
+        progress: receives every step.
+        on_latents: receives the latents of every step, if there are any.
     """
 
     def __init__(
@@ -100,14 +102,14 @@ class Runner:
         self._on_latents = on_latents
 
     def run(self, call: Call) -> list[RunRow]:
-        """Run a call; with fewer rows, then in tiles, where memory does not hold it.
+        """Run a call; if memory does not hold it, with fewer rows, then in tiles.
 
         Raises:
             OutOfMemory: the worker's memory does not hold one row in tiles.
             GpuOutOfMemory: the accelerator's memory does not.
-            ModelOutputInvalid: what was painted is no picture, in float32 either.
+            ModelOutputInvalid: the output is not a picture, not even in float32.
             DeviceLost: the accelerator is broken.
-            Aborted: out of the progress.
+            Aborted: from the progress.
         """
         return self._run(call, needs_tiles(self._model, call.settings))
 
@@ -116,7 +118,7 @@ class Runner:
         images = self._call_if_it_fits(call, tiles)
         if images is not None:
             return self._mend(call, images, tiles)
-        # What was done in vain was done: steps are never taken back.
+        # Steps of a failed call count: progress never goes back.
         self._progress.total += self._progress.done - before
         if len(call.rows) > 1:
             self._progress.total += call.steps_run
@@ -126,7 +128,7 @@ class Runner:
         return self._run(call, tiles=True)
 
     def _mend(self, call: Call, images: Sequence[np.ndarray], tiles: bool) -> list[RunRow]:
-        """Make pictures of what was painted; rows that are none are painted again in float32."""
+        """Convert the output to pictures; paint rows without a picture again in float32."""
         pairs = zip(call.rows, images, strict=True)
         pictures = [find_picture(image, row.frame) for row, image in pairs]
         broken = [index for index, picture in enumerate(pictures) if picture is None]
@@ -140,21 +142,21 @@ class Runner:
         if not broken:
             return []
         if not can_be_raised(self._model.pipeline):
-            raise ModelOutputInvalid("the model gave values that are no picture")
+            raise ModelOutputInvalid(NO_PICTURE)
         again = replace(call, rows=tuple(call.rows[index] for index in broken))
         self._progress.total += call.steps_run
         try:
             with in_float32(self._model.pipeline):
                 rows = self._run(again, tiles)
         except RuntimeError as error:
-            # Not of the call, which bears it, but of weights twice as large.
+            # The memory that is missing is for weights of twice the size, not for the call.
             if is_out_of_memory(error):
-                raise ModelOutputInvalid("the model gave values that are no picture") from None
+                raise ModelOutputInvalid(NO_PICTURE) from None
             raise
         return [replace(row, raised=True) for row in rows]
 
     def _call_if_it_fits(self, call: Call, tiles: bool) -> list[np.ndarray] | None:
-        """Call the pipeline; `None` where memory is out."""
+        """Call the pipeline; return `None` if it runs out of memory."""
         shape = make_shape(self._model, call.settings, len(call.rows), tiles=tiles)
         try:
             with self._memory.watch(shape):
@@ -166,15 +168,15 @@ class Runner:
                 raise
         finally:
             self._clean_up()
-        # Outside the handler: there the traceback would still hold the tensors.
+        # Outside the handler: inside, the traceback would still hold the tensors.
         gc.collect()
         torch.cuda.empty_cache()
         return None
 
     def _clean_up(self) -> None:
-        """Do what ends every call, and is skipped by an exception: state would leak into the next.
+        """Run the cleanup that an exception skips, so that no state leaks into the next call.
 
-        It may move weights, and so be the one to find the device broken.
+        It may move weights, and so be the first to find the device broken.
         """
         try:
             self._model.pipeline.maybe_free_model_hooks()
@@ -195,18 +197,18 @@ class Runner:
                 **adapter.callbacks(partial(self._step_end, call)),
             )
             pictures = adapter.to_pictures(model.pipeline, output, rows)
-        # Where a scheduler took other steps than was foreseen.
+        # A scheduler may take another number of steps than planned.
         self._progress.total += self._progress.done - first - call.steps_run
         return pictures
 
     def _step_end(self, call: Call, latents: torch.Tensor | None) -> None:
-        self._progress.tell()
+        self._progress.report()
         if self._on_latents is not None and latents is not None:
             self._on_latents(call, latents)
 
     @contextmanager
     def _caching(self) -> Iterator[None]:
-        """Open the context that caches between steps need, where the pipeline opens none."""
+        """Open the context that caches between steps need, if the pipeline opens none."""
         with ExitStack() as stack:
             if self._model.entry.cache is not None and not self._model.adapter.opens_cache:
                 stack.enter_context(self._model.denoiser.cache_context("cond"))

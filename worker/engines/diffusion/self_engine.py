@@ -35,11 +35,11 @@ class SelfDiffusionEngine:
 
     @property
     def is_loaded(self) -> bool:
-        """Whether it is ready to paint."""
+        """True if it is ready to paint."""
         return self._pipeline is not None
 
     def load(self) -> Recipe:
-        """Make ready to paint, once; gives the recipe of all that it paints."""
+        """Prepare to paint, and return the recipe that its pictures share."""
         pipeline = self._loaded()
         return Recipe(
             engine="diffusers",
@@ -54,7 +54,7 @@ class SelfDiffusionEngine:
         )
 
     def unload(self) -> None:
-        """Forget the pipeline; it holds no weights."""
+        """Drop the pipeline; it holds no weights."""
         self._pipeline = None
 
     def paint(
@@ -63,11 +63,11 @@ class SelfDiffusionEngine:
         on_step: StepCallback,
         on_preview: PreviewCallback | None = None,
     ) -> list[Painted]:
-        """Paint every canvas; those that ask for as many steps share a call.
+        """Paint every canvas; those with equal numbers of steps share a call.
 
         Args:
-            canvases: what to paint; those of one job share their picture's patches.
-            on_step: called after every step, over all calls, and in between.
+            canvases: what to paint; those of one job share the patches of their picture.
+            on_step: called after every step, counted over all calls, and between.
             on_preview: called after every step for every row of its call.
 
         Raises:
@@ -94,14 +94,14 @@ class SelfDiffusionEngine:
         on_step: Callable[[int], None],
         show: Callable[[SelfDiffusionPipeline], None] | None,
     ) -> list[Painted]:
-        told = 0
+        reported = 0
 
         def on_step_end(pipe: Any, step: int, _level: Any, _tensors: Any) -> dict[str, Any]:
-            nonlocal told
+            nonlocal reported
             on_step(step + 1)
-            # Steps are told again in between, and the last one when there is nothing left to show.
-            if show is not None and told <= step < steps - 1:
-                told = step + 1
+            # Steps are reported again between, and the last one when there is nothing left to show.
+            if show is not None and reported <= step < steps - 1:
+                reported = step + 1
                 show(pipe)
             return {}
 
@@ -124,7 +124,7 @@ class SelfDiffusionEngine:
         if self._pipeline is None:
             if self._threads:
                 torch.set_num_threads(self._threads)
-            # It finishes by the patch engine's fine levels, which are compiled on first use.
+            # It finishes with the patch engine's fine levels, which are compiled on first use.
             warm()
             self._pipeline = build_pipeline()
         return self._pipeline
@@ -134,16 +134,16 @@ class SelfDiffusionEngine:
 
 
 def _shift(on_step: StepCallback, first: int, total: int) -> Callable[[int], None]:
-    """Tell a call's steps as steps of all calls."""
+    """Report a call's steps as steps of all calls."""
 
-    def tell(step: int) -> None:
+    def report(step: int) -> None:
         on_step(first + step, total)
 
-    return tell
+    return report
 
 
 def _show(
     on_preview: PreviewCallback, places: Sequence[int], pipeline: SelfDiffusionPipeline
 ) -> None:
-    """Offer previews of a call's rows as those of the canvases that they are."""
+    """Offer previews of a call's rows as previews of their canvases."""
     on_preview(lambda: {place: pipeline.preview(row) for row, place in enumerate(places)})

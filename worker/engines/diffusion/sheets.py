@@ -1,4 +1,4 @@
-"""A canvas while it is painted: what it looks like so far, and how it came to that."""
+"""A canvas while it is painted: its picture so far, and its history."""
 
 from __future__ import annotations
 
@@ -25,31 +25,31 @@ from worker.engines.diffusion.stitching import stitch
 from worker.imaging import ImageArray
 
 MARKS: Final = frozenset({"tiled", "painted_in_float32"})
-"""What a recipe tells if it holds for any row."""
+"""Facts that a recipe reports if they hold for any row."""
 
 
 class Sheet:
-    """Takes what is painted of one canvas, piece by piece.
+    """Collects the painted pieces of one canvas.
 
     Args:
-        canvas: what is asked.
+        canvas: to be painted.
         model: that paints it.
     """
 
     def __init__(self, canvas: Canvas, model: LoadedModel) -> None:
         self._canvas = canvas
         self._model = model
-        # The kept pixels of the copy are never written to: what is given back keeps them.
+        # The kept pixels of the copy are never written to, so the result has them.
         self._picture = canvas.image.copy()
         self._done: list[tuple[Piece, dict[str, Any]]] = []
         self._overview: Overview | None = None
 
     def frame(self, piece: Piece, check: Callable[[], None]) -> Frame:
-        """Give how the model sees a piece of what there is by now.
+        """Return the model's view of a piece in its present state.
 
         Args:
             piece: of this canvas.
-            check: called now and then by what takes time; may raise to stop.
+            check: called regularly during long work; may raise to stop it.
         """
         cell = self._model.entry.traits.cell
         frame = make_frame(self._crop(piece), piece.hole, piece.size, cell)
@@ -60,17 +60,17 @@ class Sheet:
         return Frame(image, frame.mask)
 
     def put(self, row: PlannedRow, run: RunRow) -> None:
-        """Put what a row became in its place."""
+        """Paste the result of a row in its place."""
         piece, cell = row.piece, self._model.entry.traits.cell
         stitch(self._crop(piece), piece.hole, run.image, row.frame.mask, cell)
         self._done.append((piece, describe_row(run, piece.whole.seed, self._model)))
         self._overview = None
 
     def preview(self, piece: Piece, preview: ImageArray) -> ImageArray:
-        """Give what the canvas may become: RGB uint8, at most 256 px a side.
+        """Return a preview of the canvas: RGB uint8, at most 256 px a side.
 
         Args:
-            piece: being painted.
+            piece: that is being painted.
             preview: RGB uint8 (h, w, 3) of it.
         """
         if self._overview is None:
@@ -79,7 +79,7 @@ class Sheet:
         return self._overview.picture()
 
     def finish(self) -> Painted:
-        """Give the picture, once all pieces are in their places."""
+        """Return the picture, after all pieces are in place."""
         rows = max(details["rows"] for _, details in self._done)
         return Painted(
             self._picture,
@@ -99,9 +99,9 @@ class Sheet:
         return self._picture[box.top : box.bottom, box.left : box.right]
 
     def _describe(self) -> dict[str, Any]:
-        """Give what the first row tells, what was done to any, and where each was painted."""
+        """Return the details of the first row, the measures taken for any row, and all boxes."""
         first, details = self._done[0]
-        marks = {key: True for _, told in self._done for key in MARKS & told.keys()}
+        marks = {key: True for _, facts in self._done for key in MARKS & facts.keys()}
         crops = [
             {"box": piece.box.as_list(), "size": list(piece.size), "seed": piece.whole.seed}
             for piece, _ in self._done
@@ -110,12 +110,12 @@ class Sheet:
 
 
 def frame_call(planned: PlannedCall, sheets: Sequence[Sheet], check: Callable[[], None]) -> Call:
-    """Give a call with its pictures, as they are by now.
+    """Return a call with its pictures in their present state.
 
     Args:
-        planned: what to call.
+        planned: the call without pictures.
         sheets: of all canvases.
-        check: called now and then by what takes time; may raise to stop.
+        check: called regularly during long work; may raise to stop it.
     """
     rows = [PlannedRow(piece, sheets[piece.index].frame(piece, check)) for piece in planned.pieces]
     return Call(planned.settings, tuple(rows), planned.steps_run)

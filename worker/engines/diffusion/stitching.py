@@ -1,8 +1,8 @@
-"""What a model painted, brought back into its picture: there and nowhere else.
+"""Pasting a model's output back into its picture, within the hole only.
 
-Three masks are kept apart. What is asked for is all that is written. What the model painted reaches
-further, to whole cells of its latents: there it shows nothing of how it sees the picture. What it
-was to keep, beyond that, shows how its colors drift; that is taken out of the rest.
+Three masks are distinguished. Only the requested hole is written. The model painted more, in whole
+cells of its latents: those pixels say nothing about how it reproduces the picture. The pixels that
+it should have kept show how its colors drift, and this drift is removed from the rest.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ def stitch(
     painted_mask: MaskArray,
     cell: int,
 ) -> None:
-    """Lay what was painted into a crop of a picture, in place; pixels outside the hole stay.
+    """Paste the painted pixels into a crop, in place; pixels outside the hole do not change.
 
     Args:
         picture: RGB uint8 (H, W, 3), the crop; written to.
-        hole: uint8 (H, W), 255 where it is.
+        hole: uint8 (H, W), 255 inside.
         painted: RGB uint8 (h, w, 3), at the model's size.
         painted_mask: uint8 (h, w), 255 where the model painted.
-        cell: pixels a side by whole ones of which that mask is wider.
+        cell: pixels a side; that mask is wider than the hole by whole cells.
     """
     height, width = hole.shape
     back = resize(painted, width, height)

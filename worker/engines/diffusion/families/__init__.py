@@ -1,4 +1,4 @@
-"""Adapters: one a family of models, each saying how its pipeline differs from the others'."""
+"""Adapters: one a family of models, with the differences of its pipeline."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What adapters share: how a pipeline is called, and what families do differently."""
+"""The common part of adapters: how a pipeline is called, and where families differ."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ import torch
 from PIL import Image
 
 Embedding = Mapping[str, Any]
-"""What a text encoder makes of one text: tensors by the name of the argument that takes them."""
+"""The embedding of one text: tensors by the argument that takes them."""
 
 Embed = Callable[[str], Embedding]
-"""Gives the embedding of a text, out of a cache or anew."""
+"""Returns the embedding of a text, from a cache or computed."""
 
 StepEnd = Callable[[torch.Tensor | None], None]
-"""Called after every step with its latents, packed as the pipeline has them."""
+"""Called after every step with its latents, packed as in the pipeline."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What all rows of one pipeline call must share.
+    """Settings that all rows of one pipeline call share.
 
     Attributes:
         width: in pixels, a multiple of the family's.
@@ -30,7 +30,7 @@ class Settings:
         steps: `num_inference_steps`.
         strength: share of noise, (0, 1].
         guidance_scale: how closely the prompt is followed.
-        max_sequence_length: tokens that prompts are padded and cut to; `None` where that is fixed.
+        max_sequence_length: length of prompts in tokens; `None` if it is fixed.
     """
 
     width: int
@@ -48,10 +48,10 @@ class Rows:
     Attributes:
         images: RGB, of the settings' size.
         masks: `L`, 255 repaint.
-        prompts: empty where there is none.
+        prompts: empty if there is none.
         negative_prompts: likewise.
         seeds: one a row.
-        settings: what they share.
+        settings: that they share.
     """
 
     images: Sequence[Image.Image]
@@ -63,23 +63,23 @@ class Rows:
 
 
 class Adapter:
-    """Calls the pipelines of one family; this is the way of most, subclasses say what differs.
+    """Calls the pipelines of one family; the base class fits most, subclasses override the rest.
 
     Attributes:
-        denoiser: name of the component that is run at every step.
+        denoiser: name of the component that runs at every step.
         autoencoder: name of the component between pixels and latents.
-        controlnet: diffusers' class of the component that is loaded from a place of its own.
+        controlnet: diffusers' class of the component that is loaded from its own source.
         image: argument that takes the pictures.
         mask: argument that takes the masks.
-        guidance: argument that takes `guidance_scale`; `None` where nothing does.
+        guidance: argument that takes `guidance_scale`; `None` if there is none.
         takes_strength: whether there is a `strength`.
-        takes_size: whether there are `width` and `height`; else the picture's size counts.
-        sequence_length: default of `max_sequence_length`; `None` where there is no such argument.
-        max_pixels: area above which the pipeline would shrink the picture by itself.
-        takes_cache: whether caches between steps can be used at all.
+        takes_size: whether there are `width` and `height`; otherwise the picture's size counts.
+        sequence_length: default of `max_sequence_length`; `None` if there is no such argument.
+        max_pixels: area above which the pipeline would shrink the picture.
+        takes_cache: whether caches between steps can be used.
         opens_cache: whether the pipeline opens a context for them itself.
         takes_preview_vae: whether a small autoencoder of diffusers' decodes its latents.
-        components: what is given to the loader in place of what the weights bring.
+        components: given to the loader instead of those of the weights.
     """
 
     denoiser: ClassVar[str] = "transformer"
@@ -98,17 +98,17 @@ class Adapter:
     components: ClassVar[Mapping[str, Any]] = {}
 
     def prepare(self, pipeline: Any) -> None:
-        """Mend a freshly loaded pipeline where it would not do what is promised."""
+        """Fix known defects of a freshly loaded pipeline."""
 
     def arguments(self, pipeline: Any, rows: Rows, embed: Embed) -> dict[str, Any]:
-        """Give everything that a call takes but its callbacks.
+        """Return all arguments of a call except its callbacks.
 
         Never `num_images_per_prompt`: it repeats prompts and pictures in different orders.
 
         Args:
             pipeline: the family's, loaded.
             rows: what to paint.
-            embed: gives a text's embedding.
+            embed: returns a text's embedding.
         """
         return {
             self.image: list(rows.images),
@@ -120,63 +120,63 @@ class Adapter:
         }
 
     def callbacks(self, on_step_end: StepEnd) -> dict[str, Any]:
-        """Give the arguments by which a call tells its steps; what `on_step_end` raises leaves."""
+        """Return the callback arguments of a call; what `on_step_end` raises ends the call."""
 
-        def tell(_pipe: Any, _step: int, _time: Any, tensors: dict[str, Any]) -> dict[str, Any]:
+        def report(_pipe: Any, _step: int, _time: Any, tensors: dict[str, Any]) -> dict[str, Any]:
             on_step_end(tensors.get("latents"))
             return {}
 
-        return {"callback_on_step_end": tell}
+        return {"callback_on_step_end": report}
 
     def steps_run(self, pipeline: Any, settings: Settings) -> int:
-        """Give how often a call tells a step: pipelines skip what `strength` leaves out."""
+        """Return how many steps a call reports: pipelines skip those that `strength` leaves out."""
         if not self.takes_strength:
             return settings.steps
-        # Flow matching pipelines round what they skip down, so a part of a step is run whole.
+        # Flow matching pipelines round the skipped steps down, so a partial step runs whole.
         return settings.steps - int(max(settings.steps - settings.steps * settings.strength, 0))
 
     def is_guided(self, pipeline: Any, settings: Settings) -> bool:
-        """Whether a call runs the denoiser for the negative prompt too."""
+        """Return whether a call also runs the denoiser for the negative prompt."""
         return self.guidance is not None and settings.guidance_scale > 1
 
     def encode(self, pipeline: Any, text: str, max_sequence_length: int | None) -> Embedding:
         """Run the text encoders on one text.
 
         Returns:
-            Tensors with a batch of one, by the argument for the prompt; that for the negative
-            prompt has `negative_` before it.
+            Tensors for one text, by the argument of the prompt; the argument of the negative prompt
+            has the prefix `negative_`.
         """
         raise NotImplementedError
 
     def count_tokens(
         self, pipeline: Any, text: str, max_sequence_length: int | None
     ) -> tuple[int, int]:
-        """Give how many tokens a text comes to, and how many of them are read.
+        """Return the number of tokens of a text, and how many of them are read.
 
-        Where several encoders read it, that of the one which reads most.
+        With several encoders, the figures of the one that reads most.
         """
         raise NotImplementedError
 
     def encode_negative(self, pipeline: Any, text: str, embed: Embed) -> Embedding:
-        """Give the embedding of a negative prompt, which may be empty."""
+        """Return the embedding of a negative prompt, which may be empty."""
         return embed(text)
 
     def join(self, embeddings: Sequence[Embedding]) -> dict[str, Any]:
-        """Make one batch of embeddings of single texts."""
+        """Join the embeddings of single texts for one call."""
         names = embeddings[0]
         return {name: torch.cat([one[name] for one in embeddings]) for name in names}
 
     def to_pictures(self, pipeline: Any, output: Any, rows: Rows) -> list[np.ndarray]:
-        """Give a call's pictures: float32 (H, W, 3) in 0..1, one a row."""
+        """Return the pictures of a call: float32 (H, W, 3) in 0..1, one a row."""
         return list(output.images)
 
     def to_decodable(self, pipeline: Any, latents: torch.Tensor, settings: Settings) -> Any:
-        """Bring a step's latents to what the autoencoder decodes: (N, C, h, w)."""
+        """Convert a step's latents to the input of the autoencoder's decoder: (N, C, h, w)."""
         config = getattr(pipeline, self.autoencoder).config
         return latents / config.scaling_factor + (config.get("shift_factor") or 0.0)
 
     def to_small(self, pipeline: Any, decodable: torch.Tensor) -> Any:
-        """Bring what the autoencoder decodes to what a small one does: scaled as for denoising."""
+        """Convert latents for the autoencoder to those of a small one: scaled as for denoising."""
         config = getattr(pipeline, self.autoencoder).config
         return (decodable - (config.get("shift_factor") or 0.0)) * config.scaling_factor
 
@@ -203,7 +203,7 @@ class Adapter:
 
 
 class NoiseAdapter(Adapter):
-    """The way of models that predict noise with a UNet, on schedulers with a table of noises."""
+    """Adapter of models that predict noise with a UNet, on schedulers with a noise table."""
 
     denoiser = "unet"
     sequence_length = None
@@ -211,11 +211,11 @@ class NoiseAdapter(Adapter):
     def count_tokens(
         self, pipeline: Any, text: str, max_sequence_length: int | None
     ) -> tuple[int, int]:
-        """Count as CLIP does, marks of beginning and end included."""
+        """Count as CLIP does, including the marks of beginning and end."""
         return count_clip(pipeline.tokenizer, text)
 
     def steps_run(self, pipeline: Any, settings: Settings) -> int:
-        """Ask a copy of the scheduler: some take steps of two halves, or one more than asked."""
+        """Count with a copy of the scheduler: some take half steps, or one more step."""
         scheduler = type(pipeline.scheduler).from_config(pipeline.scheduler.config)
         scheduler.set_timesteps(settings.steps)
         strength = settings.strength if self.takes_strength else 1.0
@@ -226,14 +226,14 @@ class NoiseAdapter(Adapter):
 
 
 def count_clip(tokenizer: Any, text: str) -> tuple[int, int]:
-    """Count tokens for an encoder that reads as many as its tokenizer says."""
+    """Count tokens for an encoder with the limit of its tokenizer."""
     return len(tokenizer(text).input_ids), tokenizer.model_max_length
 
 
 def count_chat(
     tokenizer: Any, text: str, max_sequence_length: int | None, *, thinks: bool
 ) -> tuple[int, int]:
-    """Count tokens for a language model, what is written around a message included."""
+    """Count tokens for a language model, including the text around a message."""
     message = {"role": "user", "content": text}
     whole = tokenizer.apply_chat_template(
         [message], tokenize=False, add_generation_prompt=True, enable_thinking=thinks
@@ -242,7 +242,7 @@ def count_chat(
 
 
 def new_generator(seed: int) -> torch.Generator:
-    """Give fresh noise of a seed; the processor's is the same for every device."""
+    """Return a generator with this seed, on the processor: every device gets the same noise."""
     return torch.Generator("cpu").manual_seed(seed)
 
 

@@ -13,16 +13,16 @@ class Chroma(Adapter):
     """Calls `ChromaInpaintPipeline`; its `true_cfg_scale` does nothing, `guidance_scale` guides."""
 
     sequence_length = 256
-    # It runs the two passes of guidance in one context: they would be cached over each other.
+    # It runs both passes of guidance in one context: they would overwrite each other's cache.
     takes_cache = False
 
     def prepare(self, pipeline: Any) -> None:
-        """Add what the pipeline asks of the transformer's settings, and the transformer has not."""
+        """Add settings that the pipeline expects of the transformer and the transformer lacks."""
         if "guidance_embeds" not in pipeline.transformer.config:
             pipeline.transformer.register_to_config(guidance_embeds=False)
 
     def encode(self, pipeline: Any, text: str, max_sequence_length: int | None) -> Embedding:
-        """Run T5; its padding is masked but for one token."""
+        """Run T5; its padding is masked except for one token."""
         embeds, _, mask, *_ = pipeline.encode_prompt(
             [text], do_classifier_free_guidance=False, max_sequence_length=max_sequence_length
         )

@@ -12,19 +12,19 @@ from worker.engines.diffusion.families.base import Adapter, Embedding, Settings,
 class Flux2Klein(Adapter):
     """Calls `Flux2KleinInpaintPipeline`.
 
-    It ignores `width` and `height` for the picture's own size, which it floors to multiples of 16
-    and shrinks to a megapixel: the picture must come at a size that it leaves alone. Distilled
-    weights know no guidance; base weights take the model's default, with "" as negative prompt.
+    It ignores `width` and `height`, rounds the picture's size down to multiples of 16 and shrinks
+    it to a megapixel: the picture must have a size that it does not change. Distilled weights
+    take no guidance; base weights take the model's default, with "" as negative prompt.
     """
 
     takes_size = False
     max_pixels = 1024 * 1024
     opens_cache = True
-    # The small decoders made for it are none of diffusers' class.
+    # The small decoders made for it are not of diffusers' class.
     takes_preview_vae = False
 
     def is_guided(self, pipeline: Any, settings: Settings) -> bool:
-        """Whether the weights are base weights with guidance."""
+        """Return whether the weights are base weights with guidance."""
         return not pipeline.config.is_distilled and settings.guidance_scale > 1
 
     def encode(self, pipeline: Any, text: str, max_sequence_length: int | None) -> Embedding:
@@ -35,11 +35,11 @@ class Flux2Klein(Adapter):
     def count_tokens(
         self, pipeline: Any, text: str, max_sequence_length: int | None
     ) -> tuple[int, int]:
-        """Count as Qwen3 is asked."""
+        """Count tokens as in the message to Qwen3."""
         return count_chat(pipeline.tokenizer, text, max_sequence_length, thinks=False)
 
     def to_decodable(self, pipeline: Any, latents: torch.Tensor, settings: Settings) -> Any:
-        """Undo the packing, the norm by the autoencoder's statistics and the patches."""
+        """Undo the packing, the normalization by the autoencoder's statistics, and the patches."""
         count, _, channels = latents.shape
         rows, columns = settings.height // 16, settings.width // 16
         grid = latents.view(count, rows, columns, channels).permute(0, 3, 1, 2)

@@ -12,11 +12,11 @@ from worker.engines.diffusion.families.base import Adapter, Embedding, Settings,
 class FluxFill(Adapter):
     """Calls `FluxFillPipeline`: distilled guidance and no negative prompt.
 
-    It would paint 1024 x 1024 whatever the picture's size is: the size is always given.
+    Its default size is 1024 x 1024 for any picture: the size is always given.
     """
 
     def is_guided(self, pipeline: Any, settings: Settings) -> bool:
-        """Say no: guidance is a number that the model was trained on."""
+        """Return False: the model was trained with guidance as an input."""
         return False
 
     def encode(self, pipeline: Any, text: str, max_sequence_length: int | None) -> Embedding:
@@ -27,7 +27,7 @@ class FluxFill(Adapter):
     def count_tokens(
         self, pipeline: Any, text: str, max_sequence_length: int | None
     ) -> tuple[int, int]:
-        """Count as T5 does: what CLIP makes of the beginning is but a hint."""
+        """Count as T5 does: CLIP reads the beginning only as a hint."""
         return len(pipeline.tokenizer_2(text).input_ids), max_sequence_length or 0
 
     def to_decodable(self, pipeline: Any, latents: torch.Tensor, settings: Settings) -> Any:

@@ -1,4 +1,4 @@
-"""Kandinsky 2.2: a prior that imagines an embedding, and a decoder that inpaints from it."""
+"""Kandinsky 2.2: a prior that generates an embedding, and a decoder that inpaints from it."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from worker.engines.diffusion.families.base import (
 )
 
 PRIOR_STEPS: Final = 25
-"""Steps of the prior, as it was published; it tells them as the decoder tells its own."""
+"""Steps of the prior, as published; they are reported like those of the decoder."""
 
 
 class Kandinsky22(NoiseAdapter):
-    """Calls `KandinskyV22InpaintCombinedPipeline`, a row at a time.
+    """Calls `KandinskyV22InpaintCombinedPipeline`, one row at a time.
 
     Its decoder pastes the first row's picture and mask into every row. The prior starts from the
-    seed, so what it makes of a prompt cannot be kept for another job.
+    seed, so its embeddings cannot be cached for other jobs.
     """
 
     autoencoder = "movq"
@@ -32,13 +32,13 @@ class Kandinsky22(NoiseAdapter):
     takes_preview_vae = False
 
     def callbacks(self, on_step_end: StepEnd) -> dict[str, Any]:
-        """Tell the prior's steps too, without latents: its own are no picture."""
+        """Return the callbacks, which also report the prior's steps, without latents."""
 
-        def tell(_pipe: Any, _step: int, _time: Any, _tensors: Any) -> dict[str, Any]:
+        def report(_pipe: Any, _step: int, _time: Any, _tensors: Any) -> dict[str, Any]:
             on_step_end(None)
             return {}
 
-        return {**super().callbacks(on_step_end), "prior_callback_on_step_end": tell}
+        return {**super().callbacks(on_step_end), "prior_callback_on_step_end": report}
 
     def steps_run(self, pipeline: Any, settings: Settings) -> int:
         """Add the prior's steps."""
@@ -51,14 +51,14 @@ class Kandinsky22(NoiseAdapter):
         return count_clip(pipeline.prior_tokenizer, text)
 
     def to_decodable(self, pipeline: Any, latents: torch.Tensor, settings: Settings) -> Any:
-        """Give them as they are."""
+        """Return them unchanged."""
         return latents
 
     def _prompts(self, pipeline: Any, rows: Rows, embed: Embed) -> dict[str, Any]:
         [prompt], [negative] = rows.prompts, rows.negative_prompts
         return {
             "prompt": prompt,
-            # Without one, the decoder is guided away from the embedding of a black picture.
+            # Without one, guidance leads away from the embedding of a black picture.
             "negative_prompt": negative or None,
             "generator": new_generator(rows.seeds[0]),
             "prior_num_inference_steps": PRIOR_STEPS,

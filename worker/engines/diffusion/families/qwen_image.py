@@ -16,7 +16,7 @@ class QwenImage(Adapter):
 
     guidance = "true_cfg_scale"
     opens_cache = True
-    # Its autoencoder is one for videos; the small ones for such have another class.
+    # Its autoencoder is made for videos; small ones for videos have another class.
     takes_preview_vae = False
 
     def encode(self, pipeline: Any, text: str, max_sequence_length: int | None) -> Embedding:
@@ -27,12 +27,12 @@ class QwenImage(Adapter):
     def count_tokens(
         self, pipeline: Any, text: str, max_sequence_length: int | None
     ) -> tuple[int, int]:
-        """Count as Qwen2.5-VL is asked, without what comes before the text."""
+        """Count tokens as in the message to Qwen2.5-VL, without the part before the text."""
         tokens = pipeline.tokenizer(pipeline.prompt_template_encode.format(text)).input_ids
         return len(tokens) - pipeline.prompt_template_encode_start_idx, max_sequence_length or 0
 
     def join(self, embeddings: Sequence[Embedding]) -> dict[str, Any]:
-        """Pad to the longest, with a mask where that adds anything."""
+        """Pad to the longest, with a mask if padding was added."""
         rows = [one["prompt_embeds"] for one in embeddings]
         lengths = [row.shape[1] for row in rows]
         longest = max(lengths)
@@ -45,7 +45,7 @@ class QwenImage(Adapter):
         return joined
 
     def to_decodable(self, pipeline: Any, latents: torch.Tensor, settings: Settings) -> Any:
-        """Unpack, and undo the norm by channel."""
+        """Unpack, and undo the normalization by channel."""
         config = pipeline.vae.config
         mean = torch.tensor(config.latents_mean).view(1, -1, 1, 1).to(latents)
         std = torch.tensor(config.latents_std).view(1, -1, 1, 1).to(latents)
@@ -61,10 +61,10 @@ class QwenImageControlNet(QwenImage):
     takes_strength = False
 
     def prepare(self, pipeline: Any) -> None:
-        """Take the noise out of how it encodes the picture.
+        """Make the encoding of the picture deterministic.
 
-        It samples there from the process' own noise, not from the rows' generators: the same seed
-        would give another picture every time.
+        The pipeline samples there from the global generator, not from the rows' generators: the
+        same seed would paint another picture every time.
         """
         pipeline.vae.encode = _without_noise(pipeline.vae.encode)
 

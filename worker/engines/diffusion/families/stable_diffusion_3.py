@@ -17,20 +17,20 @@ from worker.engines.diffusion.families.base import (
 
 
 class StableDiffusion3(Adapter):
-    """Calls `StableDiffusion3InpaintPipeline`, and decodes what it painted.
+    """Calls `StableDiffusion3InpaintPipeline`, and decodes its latents.
 
-    diffusers 0.42 takes the latents' shift off when this pipeline encodes and does not put it back
-    when it decodes, as its text-to-image sister does: what it decodes has a tint.
+    In diffusers 0.42 this pipeline subtracts the latents' shift when it encodes and does not add it
+    when it decodes, unlike the text-to-image pipeline: its pictures have a tint.
     """
 
     sequence_length = 256
 
     def arguments(self, pipeline: Any, rows: Rows, embed: Embed) -> dict[str, Any]:
-        """Ask for latents."""
+        """Return the arguments, with latents as output."""
         return super().arguments(pipeline, rows, embed) | {"output_type": "latent"}
 
     def encode(self, pipeline: Any, text: str, max_sequence_length: int | None) -> Embedding:
-        """Run both CLIPs, and T5 where it is loaded."""
+        """Run both CLIPs, and T5 if it is loaded."""
         embeds, _, pooled, _ = pipeline.encode_prompt(
             [text],
             None,
@@ -43,7 +43,7 @@ class StableDiffusion3(Adapter):
     def count_tokens(
         self, pipeline: Any, text: str, max_sequence_length: int | None
     ) -> tuple[int, int]:
-        """Count as T5 does where it is loaded, else as CLIP."""
+        """Count as T5 does if it is loaded, else as CLIP."""
         if pipeline.text_encoder_3 is None:
             return count_clip(pipeline.tokenizer, text)
         return len(pipeline.tokenizer_3(text).input_ids), max_sequence_length or 0

@@ -12,11 +12,11 @@ from worker.engines.diffusion.families.base import Embed, Embedding, NoiseAdapte
 class StableDiffusionXL(NoiseAdapter):
     """Calls `StableDiffusionXLInpaintPipeline`.
 
-    Its own default of `strength`, 0.9999, runs a step less and starts from the noised picture: it
-    is always given.
+    Its default of `strength`, 0.9999, runs one step less and starts from the noised picture:
+    `strength` is always given.
     """
 
-    # Else it marks pictures invisibly where a certain package is installed.
+    # Otherwise it adds an invisible watermark if a certain package is installed.
     components = {"add_watermarker": False}  # noqa: RUF012 - read-only in the base class
 
     def encode(self, pipeline: Any, text: str, max_sequence_length: int | None) -> Embedding:
@@ -25,14 +25,14 @@ class StableDiffusionXL(NoiseAdapter):
         return {"prompt_embeds": embeds, "pooled_prompt_embeds": pooled}
 
     def encode_negative(self, pipeline: Any, text: str, embed: Embed) -> Embedding:
-        """Give zeros for no negative prompt: most weights were trained on that, not on ""."""
+        """Return zeros for no negative prompt: most weights were trained on zeros, not on ""."""
         embedding = embed(text)
         if text or not pipeline.config.force_zeros_for_empty_prompt:
             return embedding
         return {name: torch.zeros_like(value) for name, value in embedding.items()}
 
     def to_decodable(self, pipeline: Any, latents: torch.Tensor, settings: Settings) -> Any:
-        """Undo the norm of those autoencoders that have one."""
+        """Undo the normalization of autoencoders that have one."""
         config = pipeline.vae.config
         if config.get("latents_mean") is None or config.get("latents_std") is None:
             return latents / config.scaling_factor

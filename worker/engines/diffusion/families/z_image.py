@@ -22,11 +22,11 @@ GRAY = (128, 128, 128)
 class ZImage(Adapter):
     """Calls `ZImageInpaintPipeline`.
 
-    It guides at any scale above 0, and pays double for it; turbo weights want 0.
+    It guides at any scale above 0, at twice the cost; turbo weights need 0.
     """
 
     def is_guided(self, pipeline: Any, settings: Settings) -> bool:
-        """Whether the scale is above 0, not 1."""
+        """Return whether the scale is above 0 (not 1)."""
         return settings.guidance_scale > 0
 
     def encode(self, pipeline: Any, text: str, max_sequence_length: int | None) -> Embedding:
@@ -39,26 +39,26 @@ class ZImage(Adapter):
     def count_tokens(
         self, pipeline: Any, text: str, max_sequence_length: int | None
     ) -> tuple[int, int]:
-        """Count as Qwen3 is asked."""
+        """Count tokens as in the message to Qwen3."""
         return count_chat(pipeline.tokenizer, text, max_sequence_length, thinks=True)
 
     def join(self, embeddings: Sequence[Embedding]) -> dict[str, Any]:
-        """Give a list: lengths differ."""
+        """Return a list, because lengths differ."""
         return {"prompt_embeds": [one["prompt_embeds"] for one in embeddings]}
 
 
 class ZImageControlNet(ZImage):
     """Calls `ZImageControlNetInpaintPipeline`, with weights of Union 2.0 or later.
 
-    Besides the picture it wants a drawing of what to paint. Gray stands for none: that is what its
-    other users encode where only a region is to be repainted.
+    Besides the picture it takes a control picture of the content. Gray stands for none, as in other
+    programs that repaint only a region with it.
     """
 
     controlnet = "ZImageControlNetModel"
     takes_strength = False
 
     def arguments(self, pipeline: Any, rows: Rows, embed: Embed) -> dict[str, Any]:
-        """Add the drawing."""
+        """Return the arguments, with the control picture."""
         size = rows.settings.width, rows.settings.height
         drawings = [Image.new("RGB", size, GRAY) for _ in rows.images]
         return super().arguments(pipeline, rows, embed) | {"control_image": drawings}

@@ -1,4 +1,4 @@
-"""The best guess of what a noisy neighborhood was, for one who knows a single picture."""
+"""The expected clean value of noisy pixels, given the patches of a single picture."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from worker.engines.patch.strips import Workers
 
 _diffusers: Any = diffusers
 
-# Loading a pipeline looks for the base class of a component's kind in the component's own module.
+# Loading a pipeline looks for the base class of a component in the component's own module.
 ModelMixin: Any = _diffusers.ModelMixin
 
 CHUNK: Final = 256
-"""Pixels asked at once: bounds the memory, and is the same on any number of threads, so that every
-sum is made in the same order."""
+"""Pixels processed at once: bounds the memory, and is the same for any number of threads, so that
+all sums have the same order."""
 
 
 @dataclass(frozen=True, eq=False)
 class Guess:
-    """What the denoiser makes of noisy pixels.
+    """The denoiser's estimate for noisy pixels.
 
     Attributes:
-        color: float32 (N, 5, P), for each row and pixel of the hole the expected planes.
-        best: int64 (N, P), the likeliest source.
+        color: float32 (N, 5, P), the expected planes of each row and pixel of the hole.
+        best: int64 (N, P), the most likely source.
     """
 
     color: torch.Tensor
@@ -38,17 +38,17 @@ class Guess:
 
 
 class PatchDenoiser(ModelMixin, _diffusers.ConfigMixin):  # type: ignore[misc]
-    """Denoises with the picture's own patches; has no parameters.
+    """Denoises with the picture's own patches; has no trained parameters.
 
-    For Gaussian noise and a prior that holds nothing but the patches of one picture, the posterior
-    mean of a pixel is the mean of the patches' middles, weighted by how likely each patch explains
-    the noisy neighborhood. Known pixels are noiseless, yet no patch fits them exactly: they count
-    as if they had less noise than the hole, but some.
+    For Gaussian noise and a prior of the patches of one picture, the posterior mean of a pixel is
+    the mean of the patches' centers, weighted by the likelihood of the noisy neighborhood under
+    each patch. Known pixels have no noise, yet no patch fits them exactly: they count as if they
+    had some noise, less than the hole.
 
     Args:
-        known_share: noise of known pixels as a part of the present level.
-        known_floor: least noise of known pixels, in -1..1.
-        hole_floor: least noise of the hole's pixels.
+        known_share: noise of known pixels as a share of the present level.
+        known_floor: lowest noise of known pixels, in units of -1..1.
+        hole_floor: lowest noise of the hole's pixels.
 
     Source: M. Kamb, S. Ganguli, "An analytic theory of creativity in convolutional diffusion
         models", arXiv 2412.20292; M. Niedoba et al., "Towards a Mechanistic Explanation of
@@ -65,21 +65,21 @@ class PatchDenoiser(ModelMixin, _diffusers.ConfigMixin):  # type: ignore[misc]
 
     @property
     def device(self) -> torch.device:
-        """The processor: there is nothing to move."""
+        """Always the processor: there are no weights to move."""
         return torch.device("cpu")
 
     @property
     def dtype(self) -> torch.dtype:
-        """What is computed in."""
+        """The type of all computations."""
         return torch.float32
 
     def save_pretrained(self, save_directory: Any, **_: Any) -> None:
-        """Save the constants; weights there are none."""
+        """Save the constants; there are no weights."""
         self.save_config(save_directory)
 
     @classmethod
     def from_pretrained(cls, path: Any, **_: Any) -> Self:
-        """Load what `save_pretrained` saved."""
+        """Load the constants that `save_pretrained` saved."""
         loaded: Self = cls.from_config(cls.load_config(path))
         return loaded
 
@@ -91,29 +91,29 @@ class PatchDenoiser(ModelMixin, _diffusers.ConfigMixin):  # type: ignore[misc]
         patches: Patches,
         workers: Workers,
     ) -> Guess:
-        """Guess the hole's pixels.
+        """Estimate the hole's pixels.
 
         Args:
             noisy: float32 (N, 5, H, W), about the stage's mean; known pixels without noise.
             sigma: noise level of the hole's pixels.
-            stage: what is known.
-            patches: what may be copied.
-            workers: run the chunks.
+            stage: has the known pixels.
+            patches: that may be copied.
+            workers: that run the chunks.
         """
         count, pixels = len(noisy), int((stage.hole != 0).sum())
         color = torch.empty(count, pixels, noisy.shape[1])
         best = torch.empty(count, pixels, dtype=torch.int64)
         for row in range(count):
-            # Row by row: a batch must neither cost more memory nor add up in another order.
+            # Row by row: a call of several rows needs no more memory, and sums in the same order.
             asking = self._ask(noisy[row], sigma, stage, patches.radius)
             run = partial(_answer, asking, patches, color[row], best[row])
             workers.run(run, [*range(0, pixels, CHUNK), pixels])
         return Guess(color.transpose(1, 2), best)
 
     def _ask(self, noisy: torch.Tensor, sigma: float, stage: Stage, radius: int) -> torch.Tensor:
-        """Give float32 (P, 6 k²): times a source's terms it is the log of its likelihood.
+        """Return float32 (P, 6 k²); times a source's terms it is the source's log likelihood.
 
-        That log is -Σ m (q - y)²; the part without the source y is left out.
+        The log is -Σ m (q - y)²; the part that does not depend on the source y is left out.
         """
         at = torch.from_numpy(np.flatnonzero(stage.hole))
         precision = self._precision(sigma, stage)
@@ -123,7 +123,7 @@ class PatchDenoiser(ModelMixin, _diffusers.ConfigMixin):  # type: ignore[misc]
         return torch.cat((weighted.view(-1, len(at)), -weights)).T.contiguous()
 
     def _precision(self, sigma: float, stage: Stage) -> torch.Tensor:
-        """Give each pixel's say, float32 (H, W); none where nothing is known."""
+        """Return the weight of each pixel, float32 (H, W); 0 where nothing is known."""
         config: Any = self.config
         known = max(config.known_share * sigma, config.known_floor)
         hole = max(sigma, config.hole_floor)
@@ -141,7 +141,7 @@ def _answer(
     first: int,
     last: int,
 ) -> None:
-    """Answer for pixels `first` to `last`."""
+    """Return the estimate for pixels `first` to `last`."""
     likelihood = asking[first:last] @ patches.terms
     best[first:last] = likelihood.argmax(1)
     color[first:last] = torch.softmax(likelihood, 1) @ patches.centers

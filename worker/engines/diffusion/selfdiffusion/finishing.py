@@ -1,4 +1,4 @@
-"""From the offsets of a small picture to a picture of full size: crisp, for copies stay copies."""
+"""From the offsets of a small picture to a sharp picture of full size."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from worker.engines.patch import Completion, Quality, Start, complete
 from worker.engines.patch.grid import nearest
 
 LIFT: Final = 1
-"""Halvings above the sampled size at which the finishing begins: what does not lie together is
-sorted out where it is cheap. On four pictures with 16 holes, the sliced Wasserstein distance to the
-truth fell from 1.18 to 1.07 of that of completion from patches."""
+"""Halvings above the sampled size at which the finishing begins: offsets that do not fit together
+are corrected where that is cheap. On four pictures with 16 holes, the sliced Wasserstein distance
+to the truth fell from 1.18 to 1.07 of that of completion from patches."""
 
 SAMPLED: Final[Mapping[Quality, Quality]] = {"fast": "fast", "balanced": "best", "best": "best"}
-"""Quality of the finishing of what was sampled. Offsets of single pixels lie less together than
-those that a search has found: with `best`, 0.15 dB and 0.01 of structural similarity more."""
+"""Quality of the finishing after sampling. Sampled offsets of single pixels fit together less well
+than those of a search: with `best`, 0.15 dB and 0.01 of structural similarity more."""
 
 MANY: Final = 200_000
-"""Pixels of a hole from which on its finishing takes no longer than was asked for: minutes else."""
+"""Pixels of a hole above which its finishing keeps the requested quality: more takes minutes."""
 
 
 def finish(
@@ -37,11 +37,11 @@ def finish(
     on_step: StepCallback,
     threads: int | None,
 ) -> Completion:
-    """Complete a region, beginning with what was sampled.
+    """Complete a region, starting from the sampled offsets.
 
     Args:
         region: at full size.
-        stage: what was sampled last; `None` where nothing was.
+        stage: sampled last; `None` if nothing was sampled.
         offsets: int32 (H, W, 2) of that stage.
         seed: 0 .. 2**32 - 1.
         quality: how much time to take.
@@ -51,7 +51,7 @@ def finish(
     start, finishing = None, quality
     if stage is not None and offsets is not None:
         full = enlarge_offsets(stage, offsets, region.own.shape)
-        # Every round of votes is a mean of several copies: more of them only blur what was sampled.
+        # Every round of votes averages several copies: more rounds only blur the sample.
         start = Start(stage.level + LIFT, offsets=full, is_close=True)
         finishing = choose_quality(region, quality)
     return complete(
@@ -67,17 +67,17 @@ def finish(
 
 
 def choose_quality(region: Region, quality: Quality) -> Quality:
-    """Give the quality of the finishing of a region that was sampled."""
+    """Return the quality for the finishing of a sampled region."""
     return quality if np.count_nonzero(region.hole) > MANY else SAMPLED[quality]
 
 
 def enlarge_offsets(
     stage: Stage, offsets: NDArray[np.int32], shape: tuple[int, ...]
 ) -> NDArray[np.int32]:
-    """Give the offsets of full size, int32 (H, W, 2), everywhere.
+    """Return offsets at full size, int32 (H, W, 2), defined everywhere.
 
     Args:
-        stage: where they were found.
+        stage: of the offsets.
         offsets: int32 (h, w, 2), defined in the stage's hole.
         shape: height and width of full size.
     """

@@ -1,4 +1,4 @@
-"""The rows of one call: those of one picture share its patches."""
+"""The rows of one call: rows of one picture share its patches."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ DENOISER: Final = "the picture's own patches; no weights, no prompt"
 TOO_FEW: Final = "too few patches to sample from at any fit size: completed from the rim inward"
 
 MOST_DESCRIBED: Final = 8
-"""Regions that a recipe lists: dust would fill pages."""
+"""Most regions that a recipe lists: dust would fill pages."""
 
 FEW_PARTS: Final = 4
-"""Of more, the neighborhoods are not kept from step to step: that would be memory by the hole."""
+"""Most regions whose neighborhoods are kept from step to step; more would take too much memory."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +39,7 @@ class Row:
     Attributes:
         image: RGB uint8 (H, W, 3).
         mask: uint8 (H, W), 255 = repaint.
-        source_mask: uint8 (H, W), 255 where may be copied from; `None` for everywhere.
+        source_mask: uint8 (H, W), 255 where pixels may be copied from; `None` for everywhere.
         generator: of all its noise.
         seed: of its finishing, 0 .. 2**32 - 1.
     """
@@ -53,12 +53,12 @@ class Row:
 
 @dataclass(frozen=True, eq=False)
 class Result:
-    """What one row became.
+    """The result of one row.
 
     Attributes:
         image: RGB uint8 (H, W, 3).
-        estimate: how well it went, 0 .. 1.
-        reason: why something simpler was used; `None` where it was not.
+        estimate: of success, 0 .. 1.
+        reason: why a simpler method was used; `None` if it was not.
         details: how it was made.
     """
 
@@ -75,7 +75,7 @@ class Part:
     Attributes:
         box: where it lies.
         region: its pixels.
-        sampling: all rows of it; `None` where there is too little to sample from.
+        sampling: of all rows; `None` if there is too little to sample from.
     """
 
     box: Box
@@ -84,7 +84,7 @@ class Part:
 
     @property
     def lacks_sources(self) -> bool:
-        """Whether it would have been sampled, had there been enough to sample from."""
+        """True if it was not sampled for want of patches."""
         return self.sampling is None and not is_narrow(self.region)
 
 
@@ -92,9 +92,9 @@ class Group:
     """Rows of one picture and mask.
 
     Args:
-        rows: they differ in generator and seed alone.
-        denoiser: guesses.
-        scheduler: its levels set; every region takes a copy.
+        rows: differ only in generator and seed.
+        denoiser: estimates the pixels.
+        scheduler: with its levels set; every region takes a copy.
     """
 
     def __init__(self, rows: Sequence[Row], denoiser: PatchDenoiser, scheduler: Any) -> None:
@@ -134,7 +134,7 @@ class Group:
                     part.sampling.release()
 
     def settle(self, workers: Workers) -> None:
-        """Find the sources of every pixel, where the last step did not."""
+        """Find the source of every pixel, where the last step did not."""
         for part in self.parts:
             if part.sampling is not None:
                 part.sampling.settle(workers)
@@ -142,11 +142,11 @@ class Group:
     def finish(
         self, number: int, quality: Quality, on_step: StepCallback, threads: int | None
     ) -> Result:
-        """Bring one row to full size.
+        """Finish one row at full size.
 
         Args:
             number: of the row within the group.
-            quality: how much time to take.
+            quality: of the finishing.
             on_step: called often; may raise to stop.
             threads: how many run at once.
         """
@@ -191,15 +191,15 @@ def _describe(part: Part, quality: Quality) -> dict[str, Any]:
 def group_rows(
     rows: Sequence[Row], denoiser: PatchDenoiser, scheduler: Any
 ) -> list[tuple[list[int], Group]]:
-    """Put rows of the same picture together.
+    """Group rows by picture.
 
     Args:
-        rows: what to paint; pictures are the same when they are the same objects.
-        denoiser: guesses.
-        scheduler: its levels set.
+        rows: to paint; pictures are equal if they are the same objects.
+        denoiser: estimates the pixels.
+        scheduler: with its levels set.
 
     Returns:
-        Groups, each with the places of its rows.
+        Groups, each with the indices of its rows.
     """
     places: dict[tuple[int, int, int], list[int]] = {}
     for place, row in enumerate(rows):

@@ -29,12 +29,12 @@ OnStepEnd = Callable[[Any, int, Any, dict[str, Any]], Any]
 
 @dataclass
 class SelfDiffusionOutput(_diffusers.utils.BaseOutput):  # type: ignore[misc]
-    """What the pipeline gives, each in the order of the rows.
+    """The output of the pipeline, in the order of the rows.
 
     Attributes:
-        images: what `output_type` says.
-        estimates: how well each went, 0 .. 1.
-        reasons: why something simpler was used; `None` where it was not.
+        images: of the type `output_type`.
+        estimates: of success, 0 .. 1.
+        reasons: why a simpler method was used; `None` if it was not.
         details: how each was made, for a recipe.
     """
 
@@ -49,7 +49,7 @@ class SelfDiffusionPipeline(_diffusers.DiffusionPipeline):  # type: ignore[misc]
 
     Args:
         scheduler: the noise levels, and the steps between them.
-        denoiser: the closed form that stands for a trained model.
+        denoiser: the closed form in place of a trained model.
     """
 
     scheduler: GeometricAncestralScheduler
@@ -63,7 +63,7 @@ class SelfDiffusionPipeline(_diffusers.DiffusionPipeline):  # type: ignore[misc]
 
     @property
     def interrupt(self) -> bool:
-        """Whether the remaining steps are left out; the picture is finished from what there is."""
+        """True to skip the remaining steps and finish the picture from its present state."""
         return self._interrupt
 
     @interrupt.setter
@@ -71,12 +71,12 @@ class SelfDiffusionPipeline(_diffusers.DiffusionPipeline):  # type: ignore[misc]
         self._interrupt = value
 
     def preview(self, row: int) -> ImageArray:
-        """Give what a row looks like so far, RGB uint8 of at most 256 px a side.
+        """Return a preview of a row, RGB uint8 of at most 256 px a side.
 
         To be called from within `callback_on_step_end`.
 
         Raises:
-            LookupError: nothing is being painted, or no such row.
+            LookupError: nothing is being painted, or there is no such row.
         """
         for places, group in self._groups:
             if row in places:
@@ -99,75 +99,74 @@ class SelfDiffusionPipeline(_diffusers.DiffusionPipeline):  # type: ignore[misc]
         """Paint every row.
 
         Args:
-            image: for each row RGB uint8 (H, W, 3) or a PIL picture; what lies under the mask is
-                not read. Rows that hold the same objects share their patches.
+            image: for each row RGB uint8 (H, W, 3) or a PIL picture; pixels under the mask are not
+                read. Rows with the same objects share their patches.
             mask_image: for each row uint8 (H, W) or a PIL picture, white = repaint.
-            source_mask: for each row uint8 (H, W), 255 where may be copied from, or `None`.
+            source_mask: for each row uint8 (H, W), 255 where pixels may be copied from, or `None`.
             generator: for each row, on the processor.
             num_inference_steps: noise levels, at least 1.
             quality: of the finishing.
             output_type: `np` float32 0..1, `uint8`, or `pil`.
             callback_on_step_end: called with this pipeline, the step, its noise level and an empty
-                dictionary: after each step, and again and again with a step already done in
-                between, so that it can stop the work by raising. The last step is told when the
-                finishing is done.
+                dictionary: after each step, and repeatedly between with the previous step, so that
+                it can stop the work by raising. The last step is reported after the finishing.
 
         Returns:
-            Pictures equal to what was given outside the mask; one array if all have one size, else
+            Pictures equal to the input outside the mask; one array if all have one size, else
             a list.
 
         Raises:
-            ValueError: inputs do not fit together.
+            ValueError: the inputs do not fit together.
         """
         rows = make_rows(image, mask_image, source_mask, generator)
         if num_inference_steps < 1:
             raise ValueError("num_inference_steps must be at least 1")
         self._interrupt = False
         self.scheduler.set_timesteps(num_inference_steps)
-        telling = _Telling(self, callback_on_step_end)
+        reporting = _Reporting(self, callback_on_step_end)
         try:
             with _one_thread_a_chunk() as threads:
-                results = self._run(rows, quality, telling, threads)
+                results = self._run(rows, quality, reporting, threads)
         finally:
             self._groups = []
         return _pack(results, output_type)
 
     def _run(
-        self, rows: Sequence[Row], quality: Quality, telling: _Telling, threads: int
+        self, rows: Sequence[Row], quality: Quality, reporting: _Reporting, threads: int
     ) -> list[Result]:
         self._groups = group_rows(rows, self.denoiser, self.scheduler)
         groups = [group for _, group in self._groups]
         last = len(self.scheduler.timesteps) - 1
-        with Workers(telling.again, threads) as workers:
+        with Workers(reporting.again, threads) as workers:
             for index in range(last + 1):
                 if self._interrupt:
                     continue
                 for group in groups:
                     group.step(index, workers)
                 if index < last:
-                    telling.tell(index)
+                    reporting.report(index)
             for group in groups:
                 group.settle(workers)
         results: dict[int, Result] = {}
         for places, group in self._groups:
             for number, place in enumerate(places):
                 results[place] = group.finish(
-                    number, quality, lambda _round, _rounds: telling.again(), threads
+                    number, quality, lambda _round, _rounds: reporting.again(), threads
                 )
-        telling.tell(last)
+        reporting.report(last)
         return [results[place] for place in range(len(rows))]
 
 
 def build_pipeline() -> SelfDiffusionPipeline:
-    """Give the pipeline with the constants that were chosen; nothing is read or fetched."""
+    """Build the pipeline with the chosen constants; nothing is read or downloaded."""
     return SelfDiffusionPipeline(GeometricAncestralScheduler(), PatchDenoiser())
 
 
-class _Telling:
-    """Calls back.
+class _Reporting:
+    """Calls the caller's callback.
 
     Args:
-        pipeline: that is told about.
+        pipeline: passed to the callback.
         callback: of the caller.
     """
 
@@ -176,13 +175,13 @@ class _Telling:
         self._callback = callback
         self._done = -1
 
-    def tell(self, index: int) -> None:
-        """Tell that a step is done."""
+    def report(self, index: int) -> None:
+        """Report that a step is done."""
         self._done = index
         self.again()
 
     def again(self) -> None:
-        """Tell the last step again, so that the caller can stop the work."""
+        """Report the last step again, so that the caller can stop the work."""
         if self._callback is not None and self._done >= 0:
             level = self._pipeline.scheduler.timesteps[self._done]
             self._callback(self._pipeline, self._done, level, {})
@@ -190,10 +189,10 @@ class _Telling:
 
 @contextmanager
 def _one_thread_a_chunk() -> Iterator[int]:
-    """Let torch work on one thread, and ours be as many as it had; gives their number.
+    """Run torch on one thread, and yield the number of threads for our own workers.
 
-    A sum cut in other places comes out otherwise in its last bits, and the likeliest of two like
-    sources with it.
+    A sum that is split elsewhere differs in its last bits, which may change the choice between two
+    similar sources.
     """
     threads = torch.get_num_threads()
     torch.set_num_threads(1)

@@ -1,4 +1,4 @@
-"""What a row looks like so far, small."""
+"""Previews of rows."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ LONGEST: Final = 256
 
 
 def draw_preview(group: Group, number: int) -> ImageArray:
-    """Give a row's picture with the present guesses, RGB uint8, at most 256 px a side.
+    """Return a row's picture with the present estimates, RGB uint8, at most 256 px a side.
 
     Args:
-        group: being painted.
+        group: that is being painted.
         number: of the row within the group.
     """
     image = group.rows[number].image

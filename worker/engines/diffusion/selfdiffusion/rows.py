@@ -1,4 +1,4 @@
-"""What is given to the pipeline, checked and brought to arrays."""
+"""The inputs of the pipeline, checked and converted to arrays."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ def make_rows(
     source_masks: Sequence[Any] | None,
     generators: Sequence[torch.Generator],
 ) -> list[Row]:
-    """Give the rows of a call; what is one object stays one.
+    """Return the rows of a call; inputs that are one object stay one object.
 
     Args:
         images: RGB uint8 (H, W, 3) or PIL.
         masks: uint8 (H, W) or PIL.
-        source_masks: uint8 (H, W), PIL or `None`; or nothing at all.
+        source_masks: uint8 (H, W), PIL or `None`; or `None` for all rows.
         generators: one a row.
 
     Raises:
-        ValueError: numbers, shapes or types do not fit.
+        ValueError: counts, shapes or types do not fit.
     """
     sources = [None] * len(images) if source_masks is None else list(source_masks)
     if not len(images) == len(masks) == len(sources) == len(generators) > 0:
-        raise ValueError("image, mask_image, source_mask and generator must be as many, not none")
+        raise ValueError("image, mask_image, source_mask and generator must be equally many")
     arrays: dict[int, Any] = {}
     rows = []
     for image, mask, source, generator in zip(images, masks, sources, generators, strict=True):
@@ -60,5 +60,5 @@ def _to_mask(mask: Any) -> MaskArray:
 
 
 def _draw_seed(generator: torch.Generator) -> int:
-    """Draw the seed of what is not torch's to draw."""
+    """Draw a seed for random numbers that are not torch's."""
     return int(torch.randint(2**32, (), generator=generator, dtype=torch.int64))

@@ -1,4 +1,4 @@
-"""One region from noise to offsets, all seeds at once."""
+"""Sampling one region from noise to offsets, for all seeds at once."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from worker.engines.diffusion.selfdiffusion.stages import MIN_PATCHES, SMALLEST
 from worker.engines.patch.strips import Workers
 
 TURN: Final = 0.36
-"""Noise level from which on the larger size is sampled. Staying longer at the smaller one paints
-sharper, by a tenth in sliced Wasserstein distance, and further from the truth, by half a dB."""
+"""Noise level at which sampling changes to the larger size. Staying longer at the smaller one gives
+sharper pictures (a tenth in sliced Wasserstein distance), further from the truth (half a dB)."""
 
 LARGE: Final = (4, 3)
 """Radius of the neighborhoods at the smaller size, at the first level and at `TURN`."""
@@ -38,8 +38,8 @@ class Sampling:
 
     Args:
         stages: the sizes, the smaller first; one or two.
-        denoiser: guesses.
-        scheduler: of this region alone, its levels set.
+        denoiser: estimates the pixels.
+        scheduler: of this region alone, with its levels set.
         generators: one for each row.
     """
 
@@ -69,7 +69,7 @@ class Sampling:
 
         Args:
             index: of the noise level, from 0.
-            workers: run the chunks.
+            workers: that run the chunks.
         """
         sigma, last = float(self._scheduler.sigmas[index]), len(self._scheduler.timesteps) - 1
         self._enter(self._stages[0] if sigma > TURN and index < last else self._stages[-1], sigma)
@@ -84,18 +84,18 @@ class Sampling:
         self._steps_at[self._stages.index(self.stage)] += 1
 
     def release(self) -> None:
-        """Give back the memory of the neighborhoods; they are gathered again when needed."""
+        """Free the memory of the neighborhoods; they are gathered again when needed."""
         self._patches = None
 
     def settle(self, workers: Workers) -> None:
-        """Find the likeliest sources now, where the last step was not taken."""
+        """Find the most likely sources now, if the last step was skipped."""
         if self._steps_taken < len(self._scheduler.timesteps):
             sigma = float(self._scheduler.sigmas[-2])
             self._enter(self._stages[-1], sigma)
             self._denoise(sigma, workers)
 
     def offsets(self, row: int) -> NDArray[np.int32]:
-        """Give int32 (H, W, 2) of the last stage: from each pixel of the hole to its source."""
+        """Return int32 (H, W, 2): offsets from the last stage's hole pixels to their sources."""
         at = np.argwhere(self.stage.hole)
         offsets = np.zeros((*self.stage.shape, 2), np.int32)
         found = self._places[self._best[row].numpy()] - at
@@ -103,13 +103,13 @@ class Sampling:
         return offsets
 
     def picture(self, row: int) -> NDArray[np.float32]:
-        """Give the present guess, float32 (H, W, 3) in -1..1; noise before the first step."""
+        """Return the present estimate, float32 (H, W, 3) in -1..1; noise before the first step."""
         planes = self._noisy if self._guess is None else self._guess
         color = (planes[row] + self.stage.mean[:, None, None])[:3]
         return np.ascontiguousarray(color.permute(1, 2, 0).numpy())
 
     def describe(self) -> dict[str, Any]:
-        """Give how it was sampled, for a recipe."""
+        """Return the details of the sampling, for a recipe."""
         sizes = [f"{stage.shape[1]}x{stage.shape[0]}" for stage in self._stages]
         return {
             "sampled": True,
@@ -119,7 +119,7 @@ class Sampling:
         }
 
     def _denoise(self, sigma: float, workers: Workers) -> torch.Tensor:
-        """Give the guess as planes, float32 (N, 5, H, W)."""
+        """Return the estimate as planes, float32 (N, 5, H, W)."""
         patches = self._patches = self._choose_patches(sigma)
         guess: Guess = self._denoiser(self._noisy, sigma, self.stage, patches, workers)
         self._best, self._places = guess.best, patches.places
@@ -147,7 +147,7 @@ class Sampling:
         return round(first + (last - first) * min(max(share, 0.0), 1.0))
 
     def _enter(self, stage: Stage, sigma: float) -> None:
-        """Go on at another size: what was guessed, enlarged, with new noise on top."""
+        """Continue at another size, from the enlarged estimate with new noise."""
         if stage is self.stage:
             return
         guess = self._noisy if self._guess is None else self._guess
@@ -166,5 +166,5 @@ class Sampling:
         return noise
 
     def _paste(self, planes: torch.Tensor) -> torch.Tensor:
-        """Give the planes with the picture wherever nothing is sampled."""
+        """Return the planes, with the picture outside the sampled hole."""
         return torch.where(torch.from_numpy(self.stage.hole != 0), planes, self.stage.color)

@@ -1,4 +1,4 @@
-"""Noise levels of a sampler that needs no trained model: geometric, variance exploding."""
+"""Noise levels of a sampler without a trained model: geometric, variance exploding."""
 
 from __future__ import annotations
 
@@ -12,22 +12,23 @@ from diffusers.configuration_utils import register_to_config
 
 _diffusers: Any = diffusers
 
-# Loading a pipeline looks for the base class of a component's kind in the component's own module.
+# Loading a pipeline looks for the base class of a component in the component's own module.
 SchedulerMixin: Any = _diffusers.SchedulerMixin
 
 SIGMA_MAX: Final = 0.45
-"""In a picture of -1..1. Sampling begins at a smooth fill, not at nothing: on four pictures with 16
-holes, 1.6 painted the same sharpness with 0.5 dB less, and 0.4 more dB with more blur."""
+"""For a picture in -1..1. Sampling begins with a smooth fill, not with nothing: on four pictures
+with 16 holes, 1.6 gave the same sharpness with 0.5 dB less, and 0.4 gave more dB with more
+blur."""
 
 SIGMA_MIN: Final = 0.05
-"""Six of 255: below it, nothing is left to decide."""
+"""Six of 255: below it, nothing changes visibly."""
 
 
 class GeometricAncestralScheduler(_diffusers.EulerAncestralDiscreteScheduler):  # type: ignore[misc]
-    """Ancestral Euler steps along a geometric row of noise levels.
+    """Ancestral Euler steps along a geometric sequence of noise levels.
 
-    The parent takes its levels from the betas that a model was trained with. Here is no model, and
-    the noise is simply added: the variance explodes, the picture keeps its scale.
+    The parent class derives its levels from the betas of a model's training. Without a model the
+    noise is simply added: the variance explodes, the picture keeps its scale.
 
     Args:
         sigma_max: first noise level; the picture lies in -1..1.
@@ -40,7 +41,7 @@ class GeometricAncestralScheduler(_diffusers.EulerAncestralDiscreteScheduler):  
     @register_to_config  # type: ignore[untyped-decorator]
     def __init__(self, sigma_max: float = SIGMA_MAX, sigma_min: float = SIGMA_MIN) -> None:
         with warnings.catch_warnings():
-            # The parent's levels, which are not used, are made in a way that numpy 2 dislikes.
+            # The parent's levels are not used, and their computation warns in numpy 2.
             warnings.simplefilter("ignore", DeprecationWarning)
             super().__init__(prediction_type="epsilon")
 
@@ -49,7 +50,7 @@ class GeometricAncestralScheduler(_diffusers.EulerAncestralDiscreteScheduler):  
 
         Args:
             num_inference_steps: at least 1.
-            device: of the timesteps; the levels stay with the processor.
+            device: of the timesteps; the levels stay on the processor.
         """
         config: Any = self.config
         levels = np.geomspace(config.sigma_max, config.sigma_min, num_inference_steps)

@@ -1,4 +1,4 @@
-"""Neighborhoods of a scale as rows of numbers: those that may be copied, and those that ask."""
+"""Neighborhoods at one size as rows of numbers: the sources, and the noisy ones."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ class Stage:
         level: halvings below full size.
         color: float32 (5, H, W), red, green, blue and two of roughness, -1..1 about their means;
             a smooth fill in holes.
-        mean: float32 (5,), what was taken off.
-        hole: uint8 (H, W), 255 where is to be sampled.
-        known: uint8 (H, W), 255 where the picture is known; other regions' holes are in neither.
-        sources: uint8 (H, W), 255 where may be copied from.
+        mean: float32 (5,), that was subtracted.
+        hole: uint8 (H, W), 255 where pixels are sampled.
+        known: uint8 (H, W), 255 where the picture is known; holes of other regions are in neither.
+        sources: uint8 (H, W), 255 where pixels may be copied from.
     """
 
     level: int
@@ -41,13 +41,13 @@ class Stage:
 
 @dataclass(frozen=True, eq=False)
 class Patches:
-    """All neighborhoods of one size that may be copied from.
+    """All source neighborhoods at one size.
 
     Attributes:
-        radius: the side is twice that and one.
+        radius: the side is twice the radius plus one.
         terms: float32 (6 k², S), for each neighborhood its planes and, behind them, their squares.
-        centers: float32 (S, 5), planes of the middle.
-        places: int64 (S, 2), row and column of the middle.
+        centers: float32 (S, 5), planes of the center.
+        places: int64 (S, 2), row and column of the center.
     """
 
     radius: int
@@ -57,7 +57,7 @@ class Patches:
 
 
 def gather_patches(stage: Stage, radius: int) -> Patches:
-    """Give the neighborhoods that lie wholly in what may be copied from."""
+    """Return the neighborhoods that lie wholly in the sources."""
     free = find_sources(stage.sources, radius, radius)
     rows, columns = np.nonzero(free)
     at = torch.from_numpy(rows * stage.shape[1] + columns)
@@ -69,12 +69,12 @@ def gather_patches(stage: Stage, radius: int) -> Patches:
 
 
 def unfold(planes: torch.Tensor, radius: int) -> torch.Tensor:
-    """Give every pixel's neighborhood, 0 beyond the border: (N, C k², H W) of (N, C, H, W)."""
+    """Return every pixel's neighborhood, 0 beyond the border: (N, C, H, W) to (N, C k², H W)."""
     return torch.nn.functional.unfold(planes, 2 * radius + 1, padding=radius)
 
 
 def count_patches(stage: Stage, radius: int) -> int:
-    """Give the number of neighborhoods that lie wholly in what may be copied from."""
+    """Return the number of neighborhoods that lie wholly in the sources."""
     if min(stage.shape) < 2 * radius + 1:
         return 0
     return int(np.count_nonzero(find_sources(stage.sources, radius, radius)))

@@ -1,4 +1,4 @@
-"""At which sizes a region is sampled: large forms at half the size of the rest."""
+"""The sizes at which a region is sampled: large forms at half the size of the rest."""
 
 from __future__ import annotations
 
@@ -21,26 +21,26 @@ LONGEST: Final = 96
 """Pixels of the longer side at the finer of the two sizes: a neighborhood of 9 is a tenth."""
 
 MAX_PAIRS: Final = 24_000_000
-"""Of a pixel and a source: above, a step takes more than about half a second."""
+"""Most pairs of a pixel and a source: above, a step takes more than about half a second."""
 
 MIN_PATCHES: Final = 250
-"""Fewer repeat visibly: smaller neighborhoods are taken until there are so many."""
+"""Neighborhoods wanted: fewer repeat visibly, so smaller ones are used until there are enough."""
 
 LEAST_PATCHES: Final = 48
-"""With fewer even of the smallest, there is nothing to sample from."""
+"""Least number of the smallest neighborhoods: with fewer there is nothing to sample from."""
 
 TEXTURE: Final = 7.0
-"""Weight of roughness beside color. It is sampled along with the color: a small picture of grass is
+"""Weight of roughness relative to color. It is sampled with the color: a small picture of grass is
 as green and as flat as one of a wall."""
 
 MIN_SIDE: Final = 20
-"""Pixels: in less, a neighborhood sees nearly all there is."""
+"""Least side in pixels: in a smaller picture a neighborhood covers nearly everything."""
 
 MAX_PIXELS: Final = 70_000
-"""Of a picture that is sampled: bounds the memory for its neighborhoods."""
+"""Most pixels of a sampled picture: bounds the memory of its neighborhoods."""
 
 SMALLEST: Final = 2
-"""Radius of the smallest neighborhood that tells one place from another."""
+"""Radius of the smallest neighborhood that distinguishes places."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,9 +49,9 @@ class Region:
 
     Attributes:
         image: RGB uint8 (H, W, 3).
-        own: uint8 (H, W), 255 where is to be painted.
+        own: uint8 (H, W), 255 where pixels are painted.
         hole: uint8 (H, W), 255 where nothing is known, `own` included.
-        sources: uint8 (H, W), 255 where may be copied from.
+        sources: uint8 (H, W), 255 where pixels may be copied from.
     """
 
     image: ImageArray
@@ -61,15 +61,15 @@ class Region:
 
 
 def choose_stages(region: Region) -> list[Stage]:
-    """Give the sizes to sample at, the smaller first; none where there is too little to copy from.
+    """Return the sizes to sample at, the smaller first; none if there are too few sources.
 
-    A coarser pixel is a hole when more than half of what it averages is; where a hole is so thin
-    that it is none at a size, a larger size is taken.
+    A coarse pixel is a hole if more than half of its pixels are; if a hole vanishes at a size
+    because it is thin, a larger size is used.
     """
     if is_narrow(region):
         return []
     coarsest = max(math.ceil(math.log2(max(region.own.shape) / LONGEST)), 0)
-    # Not coarser than its own width asks for: patches of the picture's own detail fit best.
+    # Not coarser than the hole's width needs: patches of the picture's own detail fit best.
     first = min(coarsest, choose_levels(_measure_depth(region), *region.own.shape))
     scales = _build(region, coarsest + 1)
     for level in _by_preference(first, len(scales)):
@@ -82,17 +82,17 @@ def choose_stages(region: Region) -> list[Stage]:
 
 
 def is_narrow(region: Region) -> bool:
-    """Tell whether a hole is so narrow that its rim leaves nothing open."""
+    """Return whether a hole is so narrow that its rim decides everything."""
     return _measure_depth(region) <= COARSEST_HALF_WIDTH
 
 
 def _measure_depth(region: Region) -> float:
-    """Give how far the hole's deepest pixel lies from its rim; the picture's border is none."""
+    """Return the distance of the hole's deepest pixel from its rim; the border is no rim."""
     return float(cv2.distanceTransform(region.own, cv2.DIST_L2, cv2.DIST_MASK_5).max())
 
 
 def _by_preference(first: int, count: int) -> Iterator[int]:
-    """Smaller sizes are cheaper, larger ones hold more to copy from."""
+    """Yield the sizes by preference: smaller ones are cheaper, larger ones have more sources."""
     yield from range(first, count)
     yield from range(min(first, count) - 1, -1, -1)
 
@@ -101,12 +101,12 @@ def _build(region: Region, levels: int) -> list[Scale]:
     possible = int(math.log2(max(min(region.own.shape) / MIN_SIDE, 1)))
     planes = stack_planes(region.image, region.hole, levels, TEXTURE)
     finest = Scale(planes, region.hole, region.sources)
-    # Regions are small enough to be halved before anybody would ask to stop.
+    # Regions are small enough to be halved without checking for a stop.
     return build_pyramid(finest, min(levels, possible), lambda: None)
 
 
 def _find_stage(scale: Scale, region: Region, level: int) -> Stage | None:
-    """Find whether a size can be sampled at."""
+    """Return the stage of a size; `None` if it cannot be sampled."""
     if min(scale.hole.shape) < MIN_SIDE or scale.hole.size > MAX_PIXELS:
         return None
     stage = _stage(scale, region, level)
@@ -130,6 +130,6 @@ def _stage(scale: Scale, region: Region, level: int) -> Stage:
 
 
 def _reaches(own: MaskArray, step: int) -> MaskArray:
-    """Give whether any of `own` lies near each coarse pixel."""
+    """Return for each coarse pixel whether any of `own` lies near it."""
     wide = cv2.dilate(own, np.ones((2 * step + 1, 2 * step + 1), np.uint8)) if step > 1 else own
     return np.asarray(wide[::step, ::step] != 0)

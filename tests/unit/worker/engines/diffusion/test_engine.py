@@ -91,8 +91,8 @@ def test_paint_warns_of_what_it_cut_off_a_prompt(tiny_engine: DiffusionEngine) -
     ]
     found = [row.warnings for row in tiny_engine.paint(canvases, ignore)]
     assert [[one.code for one in row] for row in found] == [["prompt_cut"], ["prompt_cut"], []]
-    assert found[0][0].detail.startswith("negative_prompt comes to 92 tokens")
-    assert found[1][0].detail.startswith("prompt comes to 78 tokens, of which the model reads 77")
+    assert found[0][0].detail.startswith("negative_prompt has 92 tokens")
+    assert found[1][0].detail.startswith("prompt has 78 tokens, of which the model reads 77")
 
 
 def test_paint_gives_each_region_of_a_deterministic_canvas_a_call_of_its_own(

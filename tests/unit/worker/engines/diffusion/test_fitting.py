@@ -95,7 +95,10 @@ def test_fit_pipeline_refuses_a_lora_that_is_not_there(
     tiny_entry: ModelEntry, entry_of: Callable[[str], ModelEntry]
 ) -> None:
     loras = (LoraEntry(source="paintjob/absent"),)
-    for entry, said in ((tiny_entry, "no revision"), (entry_of("kandinsky-2.2"), "take no LoRA")):
+    for entry, said in (
+        (tiny_entry, "no revision"),
+        (entry_of("kandinsky-2.2"), "do not take LoRAs"),
+    ):
         with pytest.raises(ModelUnavailable, match=said):
             load_model(entry.model_copy(update={"loras": loras}), "cpu")
 
@@ -128,7 +131,7 @@ def test_fit_pipeline_enables_a_cache_where_there_are_any(
         [image] = paint(engine, [canvas_of(0, num_inference_steps=6)])
         assert image.std() > 1
     for family in ("stable-diffusion", "chroma"):
-        with pytest.raises(ModelUnavailable, match="take no cache"):
+        with pytest.raises(ModelUnavailable, match="do not take a cache"):
             load_model(entry_of(family).model_copy(update={"cache": cache}), "cpu")
 
 

@@ -185,7 +185,7 @@ def test_load_model_refuses_a_controlnet_that_is_pickled(
     file = tmp_path / "union.ckpt"
     file.write_bytes(b"")
     entry = entry_of("z-image-controlnet").model_copy(update={"controlnet": str(file)})
-    with pytest.raises(ModelUnavailable, match="no safetensors file"):
+    with pytest.raises(ModelUnavailable, match="not a safetensors file"):
         load_model(entry, "cpu")
 
 
@@ -237,7 +237,7 @@ def test_load_model_refuses_a_single_file_that_it_cannot_read(
     pickled.write_bytes(b"")
     refused = [
         (tiny_entry, {"source": str(file)}, "local config"),
-        (tiny_entry, {"source": str(pickled)}, "no safetensors file"),
+        (tiny_entry, {"source": str(pickled)}, "not a safetensors file"),
         (entry_of("flux2-klein"), {"source": str(file)}, "cannot be a single file"),
         (tiny_entry, {"source": str(file), "config": tiny_entry.source}, "could not be loaded"),
     ]

@@ -153,7 +153,7 @@ def test_decode_small_undoes_the_shift_of_the_autoencoder(
 
 @pytest.mark.parametrize(
     ("family", "said"),
-    [("stable-diffusion", "other latents"), ("flux2-klein", "take no preview_vae")],
+    [("stable-diffusion", "fit the model.s latents"), ("flux2-klein", "do not take a preview_vae")],
 )
 def test_load_model_refuses_a_small_decoder_that_does_not_fit(
     family: str, said: str, entry_of: Callable[[str], ModelEntry], tmp_path: Path

@@ -1,10 +1,9 @@
-"""How many rows a call may hold: a model of its memory, learned from the calls that were made.
+"""The number of rows that fit into one call, from a memory model learned from earlier calls.
 
-What a call takes is taken for a sum of parts: one that is always there, one that grows with the
-picture, one that grows with picture and rows. No coefficient is fitted. A sum of such parts grows
-by no more than the factor by which rows and pixels grow, so each call that was measured bounds all
-others from above, and the least of these bounds counts. It errs to the safe side, and by less the
-more was measured.
+The memory of a call is modeled as a sum of parts: a constant one, one that grows with the picture,
+and one that grows with picture and rows. No coefficient is fitted. Such a sum grows by at most the
+factor by which rows and pixels grow, so each measured call bounds all others from above, and the
+lowest of these bounds counts. The estimate errs on the safe side, by less the more was measured.
 """
 
 from __future__ import annotations
@@ -22,21 +21,21 @@ from worker.engines.diffusion.loading import LoadedModel
 from worker.engines.diffusion.probes import MemoryProbe
 
 SHARE: Final = 0.9
-"""Of the free memory, what a call may be expected to take: the rest is lost to fragments."""
+"""Share of the free memory that a call may take: the rest is lost to fragmentation."""
 
 MAX_SHAPES: Final = 256
-"""Calls of different shape that are remembered; the oldest go first."""
+"""Measured shapes that are kept; the oldest are dropped first."""
 
 CALLS_UNTIL_RETRY: Final = 50
-"""Calls after which a shape that ran out of memory may be tried again: others may have had it."""
+"""Calls after which a shape that ran out of memory is tried again."""
 
 
 @dataclass(frozen=True)
 class Kind:
-    """What calls must share for one to tell about the other.
+    """Properties that calls must share for one to predict the memory of the other.
 
     Attributes:
-        is_guided: whether the denoiser is run for the negative prompt too.
+        is_guided: whether the denoiser also runs for the negative prompt.
         tiles: whether the autoencoder works in tiles.
         dtype: of the weights.
     """
@@ -48,12 +47,12 @@ class Kind:
 
 @dataclass(frozen=True)
 class Shape:
-    """What the memory of a call depends on.
+    """Everything that the memory of a call depends on.
 
     Attributes:
-        kind: what only equal calls share.
+        kind: comparable calls have the same one.
         rows: at least 1.
-        pixels: of each row's picture, as the model sees it.
+        pixels: of each row's picture, at the model's size.
     """
 
     kind: Kind
@@ -61,18 +60,17 @@ class Shape:
     pixels: int
 
     def holds(self, other: Shape) -> bool:
-        """Whether a call of the other shape takes no more than one of this."""
+        """Return whether a call of the other shape takes at most as much as one of this shape."""
         is_less = other.rows <= self.rows and other.pixels <= self.pixels
         return self.kind == other.kind and is_less
 
 
 class MemoryModel:
-    """Tells what a call takes beside the weights that lie on the device.
+    """Estimates the memory of a call, besides the weights that stay on the device.
 
     Args:
-        fixed_bytes: part of it that grows with nothing: weights that are brought in for a call.
-        prior_bytes: what a call of one row at `native_pixels` is said to take, until one was
-            measured.
+        fixed_bytes: the constant part: weights that are moved to the device for a call.
+        prior_bytes: assumed for a call of one row at `native_pixels` until one is measured.
         native_pixels: of the prior.
     """
 
@@ -86,26 +84,27 @@ class MemoryModel:
         self._calls = 0
 
     def learn(self, shape: Shape, peak_bytes: int) -> None:
-        """Take in what a call took; of equal calls the largest counts."""
+        """Record the memory of a call; of equal calls the largest counts."""
         self._calls += 1
         self._peaks[shape] = max(self._peaks.get(shape, 0), peak_bytes)
         self._peaks.move_to_end(shape)
         if len(self._peaks) > MAX_SHAPES:
             self._peaks.popitem(last=False)
         self._too_large = {
-            other: told
-            for other, told in self._too_large.items()
-            if not shape.holds(other) and self._calls - told[1] < CALLS_UNTIL_RETRY
+            other: record
+            for other, record in self._too_large.items()
+            if not shape.holds(other) and self._calls - record[1] < CALLS_UNTIL_RETRY
         }
 
     def learn_too_large(self, shape: Shape, free_bytes: int) -> None:
-        """Take in that a call ran out of memory, with so much of it free."""
+        """Record that a call ran out of memory with this much of it free."""
         self._too_large[shape] = (free_bytes + 1, self._calls)
 
     def estimate(self, shape: Shape) -> int | None:
-        """Give the bytes that a call takes at most; `None` where nothing is known."""
+        """Return an upper bound of the bytes of a call; `None` if nothing is known."""
         least = max(
-            (told for other, (told, _) in self._too_large.items() if shape.holds(other)), default=0
+            (record for other, (record, _) in self._too_large.items() if shape.holds(other)),
+            default=0,
         )
         bounds = [
             self._scale(seen.rows, seen.pixels, peak, shape)
@@ -118,7 +117,7 @@ class MemoryModel:
         return max(min(bounds), least)
 
     def most_rows(self, shape: Shape, most_bytes: int) -> int:
-        """Give how many rows of a call fit into so many bytes, from 1 to those of the shape."""
+        """Return how many rows of a call fit into some bytes, from 1 to the rows of the shape."""
         for rows in range(shape.rows, 1, -1):
             needed = self.estimate(replace(shape, rows=rows))
             if needed is None or needed <= most_bytes:
@@ -126,7 +125,7 @@ class MemoryModel:
         return 1
 
     def _find_measured(self, shape: Shape) -> list[tuple[Shape, int]]:
-        """Give what was measured of its kind, of much smaller pictures only the largest."""
+        """Return the measurements of its kind; of much smaller pictures only the largest."""
         known = [(seen, peak) for seen, peak in self._peaks.items() if seen.kind == shape.kind]
         enough = min(shape.pixels / 2, max((seen.pixels for seen, _ in known), default=0))
         return [(seen, peak) for seen, peak in known if seen.pixels >= enough]
@@ -138,12 +137,12 @@ class MemoryModel:
 
 
 class CallMemory:
-    """Bounds the calls of one model by what is free, and learns from each.
+    """Bounds the calls of one model by the free memory, and learns from each.
 
     Args:
-        model: of their memory.
-        probe: measures it.
-        limit_bytes: what a call may take beside the weights, however much is free; 0 for no limit.
+        model: of the memory of calls.
+        probe: measures memory.
+        limit_bytes: that a call may take besides the weights, however much is free; 0 for no limit.
     """
 
     def __init__(self, model: MemoryModel, probe: MemoryProbe, limit_bytes: int = 0) -> None:
@@ -152,7 +151,7 @@ class CallMemory:
         self._limit_bytes = limit_bytes
 
     def most_rows(self, shape: Shape) -> int:
-        """Give how many of a call's rows fit now, at least 1; all where nothing is known."""
+        """Return how many of a call's rows fit now, at least 1; all if nothing is known."""
         free, limit = self._probe.free(), self._limit_bytes
         if free is not None:
             limit = min(int(free * SHARE), limit or free)
@@ -177,17 +176,17 @@ class CallMemory:
 
 
 def make_shape(model: LoadedModel, settings: Settings, rows: int, *, tiles: bool) -> Shape:
-    """Give the shape of a call as the model is now: it may be in a higher precision for a while."""
+    """Return the shape of a call of the model in its present precision."""
     is_guided = model.adapter.is_guided(model.pipeline, settings)
     kind = Kind(is_guided, tiles, str(model.pipeline.dtype))
     return Shape(kind, rows, settings.width * settings.height)
 
 
 def describe_memory(model: LoadedModel) -> MemoryModel:
-    """Give the memory model of a freshly loaded model, with what its entry says."""
+    """Return the memory model of a freshly loaded model, with the figures of its entry."""
     entry, weights = model.entry, count_weights(model)
     if entry.offload == "model":
-        # One component at a time is brought to the device, and counts for the call.
+        # One component at a time is moved to the device, and counts for the call.
         return MemoryModel(fixed_bytes=max(weights.values(), default=0))
     working = (entry.memory_bytes or 0) - sum(weights.values())
     is_told = entry.offload == "none" and working > 0
@@ -195,7 +194,7 @@ def describe_memory(model: LoadedModel) -> MemoryModel:
 
 
 def count_weights(model: LoadedModel) -> dict[str, int]:
-    """Give the bytes of each component's weights."""
+    """Return the bytes of each component's weights."""
     parts = {
         name: component
         for name, component in model.pipeline.components.items()

@@ -7,7 +7,7 @@ import torch
 
 from service.contract.catalogue import ModelEntry
 from tests.unit.worker.engines.diffusion.painting import LIBRARY_WARNINGS, canvas_of, ignore
-from worker.engines.diffusion.batching import (
+from worker.engines.diffusion.call_memory import (
     CALLS_UNTIL_RETRY,
     MAX_SHAPES,
     CallMemory,
