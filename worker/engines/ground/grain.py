@@ -27,6 +27,11 @@ NEAR: Final = 6
 CORRELATED: Final = 0.25
 """Pixels after which grain is unlike itself; correlation from which it is a texture instead."""
 
+COARSE: Final = 8.0
+COARSE_NEAR: Final = 2.5
+COARSE_CORRELATED: Final = 0.12
+"""Levels from which grain is seen as such, and what it must keep then: noise alone."""
+
 NOTHING: Final = 0.4
 """Levels below which the rest is rounding, and is not copied."""
 
@@ -107,7 +112,7 @@ def _cut_blocks(
     blocks, corners = blocks[good], corners[good]
     level = float(np.sqrt(np.square(blocks).mean(axis=(0, 1, 2)).max()))
     places = corners + np.array(box) + side / 2
-    is_texture = level > FAINT and side >= 16 and _correlation(blocks) > CORRELATED
+    is_texture = level > FAINT and side >= 16 and _is_texture(blocks, level)
     return Grain(blocks, places.astype(np.float64), level, is_texture)
 
 
@@ -124,8 +129,14 @@ def _cut_block(
     return np.asarray(rest, np.float32)
 
 
-def _correlation(blocks: NDArray[np.float32]) -> float:
-    """Return the highest correlation of the grain with itself more than `NEAR` pixels away."""
+def _is_texture(blocks: NDArray[np.float32], level: float) -> bool:
+    if level > COARSE and _correlation(blocks, COARSE_NEAR) > COARSE_CORRELATED:
+        return True
+    return _correlation(blocks, NEAR) > CORRELATED
+
+
+def _correlation(blocks: NDArray[np.float32], near: float) -> float:
+    """Return the highest correlation of the grain with itself more than so many pixels away."""
     side = blocks.shape[1]
     gray = blocks.mean(axis=3)
     spectrum = np.fft.rfft2(gray, (2 * side, 2 * side))
@@ -133,7 +144,7 @@ def _correlation(blocks: NDArray[np.float32]) -> float:
     product = np.fft.irfft2(power, (2 * side, 2 * side))
     lags = np.minimum(np.arange(2 * side), 2 * side - np.arange(2 * side))
     overlap = np.outer(side - lags, side - lags)
-    far = (np.hypot(*np.meshgrid(lags, lags)) > NEAR) & (np.maximum.outer(lags, lags) < side // 2)
+    far = (np.hypot(*np.meshgrid(lags, lags)) > near) & (np.maximum.outer(lags, lags) < side // 2)
     scores = product[far] / overlap[far] / max(product[0, 0] / side**2, 1e-9)
     return float(np.abs(scores).max())
 

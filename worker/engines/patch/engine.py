@@ -41,6 +41,7 @@ def _paint(canvas: Canvas, on_step: StepCallback) -> Painted:
         seed=canvas.seed,
         quality=canvas.params.quality or "balanced",
         source_mask=canvas.source_mask,
+        ground=canvas.params.ground,
         on_step=on_step,
     )
     done = filled.completion

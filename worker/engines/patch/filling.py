@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, Final
 
 import cv2
 import numpy as np
 
 from service.contract.geometry import Box
+from service.contract.params import Ground
 from worker.engines.base import StepCallback
 from worker.engines.graphics import Palette, fill_flat, find_palette, is_smooth, snap
+from worker.engines.ground.inside import HoleGrounds, fill_grounds
 from worker.engines.patch.completion import Completion, complete
 from worker.engines.patch.plan import Quality
 from worker.engines.structures import connect_structures
@@ -47,6 +51,7 @@ def fill(
     seed: int,
     quality: Quality = "balanced",
     source_mask: MaskArray | None = None,
+    ground: Ground | None = None,
     on_step: StepCallback,
 ) -> Filled:
     """Fill holes.
@@ -58,8 +63,32 @@ def fill(
         seed: 0 .. 2**32 - 1; the same seed gives the same bytes.
         quality: how much time to take.
         source_mask: uint8 (H, W), 255 where may be copied from; `None` for everywhere.
+        ground: `ignore` to copy patches alone.
         on_step: called with rounds done and rounds in all; what it raises ends the work.
     """
+    finish = partial(
+        complete, seed=seed, quality=quality, source_mask=source_mask, strict=True, on_step=on_step
+    )
+    if ground == "ignore":
+        return Filled(finish(image, mask))
+    find = partial(fill_grounds, source_mask=source_mask, seed=seed, check=lambda: on_step(0, 1))
+    found = find(image, mask)
+    if found.rest.any():
+        filled = _fill_rest(found.image, found.rest, source_mask, find, finish)
+    else:
+        filled = Filled(finish(found.image, found.rest))
+    details = {**filled.details, **found.details}
+    return Filled(_weigh(filled.completion, mask, found.rest), details)
+
+
+def _fill_rest(
+    image: ImageArray,
+    mask: MaskArray,
+    source_mask: MaskArray | None,
+    find: Callable[..., HoleGrounds],
+    finish: Callable[[ImageArray, MaskArray], Completion],
+) -> Filled:
+    """Fill holes that something crosses: structures first, then what lies between them."""
     palette = _find_palette_around(image, mask, source_mask)
     connected = connect_structures(
         image, mask, source_mask=source_mask, is_graphic=palette is not None
@@ -73,15 +102,10 @@ def fill(
         picture = snap(picture, connected.drawn, rest, palette, keeps_edges=keeps)
         flat = fill_flat(picture, rest, palette)
         picture, rest = flat.image, flat.rest
-    done = complete(
-        picture,
-        rest,
-        seed=seed,
-        quality=quality,
-        source_mask=source_mask,
-        strict=True,
-        on_step=on_step,
-    )
+    elif connected.count:
+        between = find(picture, rest, figures=connected.drawn)
+        picture, rest = between.image, between.rest
+    done = finish(picture, rest)
     if palette is not None:
         nothing = np.zeros_like(rest)
         done = replace(done, image=snap(done.image, rest, nothing, palette, keeps_edges=False))

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from worker.engines.ground.membrane import pull_push
 from worker.engines.patch.features import Planes
 from worker.imaging import ImageArray, MaskArray
 
@@ -97,22 +98,3 @@ def fill_smoothly(planes: Planes, hole: MaskArray) -> Planes:
     result = planes.copy()
     np.copyto(result, np.rint(filled).clip(0, 255).astype(np.uint8), where=hole[..., None] != 0)
     return result
-
-
-def pull_push(values: NDArray[np.float32], weight: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Fill by what is known; `values` are multiplied by their weights of 0 to 1."""
-    if min(weight.shape) <= 2:
-        total = max(float(weight.sum()), 1e-6)
-        return np.broadcast_to(values.sum(axis=(0, 1)) / total, values.shape).astype(np.float32)
-    half_weight = np.asarray(cv2.pyrDown(weight))
-    half_values = np.asarray(cv2.pyrDown(values))
-    # Saturate: what is known well enough is not diluted by what is not.
-    gain = np.minimum(4 * half_weight, 1) / np.maximum(half_weight, 1e-6)
-    coarse = pull_push(
-        np.asarray(half_values * gain[..., None], np.float32),
-        np.asarray(half_weight * gain, np.float32),
-    )
-    size = (weight.shape[1], weight.shape[0])
-    up = np.asarray(cv2.pyrUp(coarse, dstsize=size))
-    rest = (1 - weight)[..., None]
-    return np.asarray(values + rest * up, np.float32)

@@ -9,7 +9,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from worker.engines.patch.pyramid import Scale, pull_push
+from worker.engines.ground.membrane import pull_push
+from worker.engines.patch.pyramid import Scale
 from worker.imaging import ImageArray
 
 CELL: Final = 4
