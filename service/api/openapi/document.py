@@ -61,7 +61,7 @@ class _PlainDumper(yaml.SafeDumper):
 def render_yaml() -> str:
     """Return the document as YAML."""
     document = build_document()
-    return yaml.dump(document, Dumper=_PlainDumper, sort_keys=False, allow_unicode=True, width=110)
+    return yaml.dump(document, Dumper=_PlainDumper, sort_keys=False, allow_unicode=True, width=120)
 
 
 def build_document() -> Schema:
