@@ -74,7 +74,7 @@ def build_request(
     method: str, path: str, body: bytes = b"", kind: str = "", header: str = ""
 ) -> bytes:
     """Give the bytes of a request."""
-    lines = [f"{method} {path} HTTP/1.1", "Host: x", *([header] if header else [])]
+    lines = [f"{method} {path} HTTP/1.1", "Host: localhost", *([header] if header else [])]
     if body:
         lines += [f"Content-Type: {kind}", f"Content-Length: {len(body)}"]
     return "\r\n".join([*lines, "", ""]).encode() + body

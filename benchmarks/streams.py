@@ -115,7 +115,7 @@ def listen(
     while opened < count:
         connection = socket.create_connection(("127.0.0.1", port))
         path = paths[opened % len(paths)]
-        connection.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        connection.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
         if b" 200 " not in connection.recv(65_536).split(b"\r\n")[0]:
             refused += 1
             connection.close()

@@ -111,7 +111,8 @@ class ServiceSettings(WebhookSettings):
     @property
     def image_url_policy(self) -> OutboundPolicy:
         """The targets that are allowed for fetching pictures."""
-        return OutboundPolicy(self.image_url_allow_http, self.image_url_allow_private)
+        listed = frozenset(entry.name for entry in self.image_url_host_list.entries)
+        return OutboundPolicy(self.image_url_allow_http, self.image_url_allow_private, listed)
 
     def check_reach(self, host: str) -> None:
         """Check that an address may be listened on with these settings, and raise if not.

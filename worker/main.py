@@ -15,6 +15,7 @@ from rq.exceptions import StopRequested
 
 from service.contract.catalogue import Catalogue, read_catalogue
 from service.contract.names import CPU_QUEUE
+from service.contract.private_files import keep_files_private
 from service.contract.telemetry import configure_logging
 from service.store import connect
 from worker.config import WorkerSettings
@@ -36,6 +37,7 @@ log = structlog.get_logger()
 
 def main() -> int:
     """Run a worker until it is asked to stop, and return the exit code."""
+    keep_files_private()
     try:
         settings = WorkerSettings.from_env(os.environ)
         url = settings.resolved_redis_url()

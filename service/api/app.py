@@ -11,7 +11,7 @@ from flask import Blueprint, Flask, Response, g, request
 from flask_swagger_ui import get_swaggerui_blueprint  # type: ignore[import-untyped]
 
 from service.api import context, problem_responses
-from service.api.access import auth, limits
+from service.api.access import auth, doors, limits
 from service.api.routes import (
     batches,
     catalogue,
@@ -60,6 +60,7 @@ def create_app(settings: ServiceSettings) -> Flask:
     problem_responses.install(app, settings.public_url)
     app.before_request(_begin)
     app.after_request(_end)
+    doors.install(app)
     auth.install(app)
     limits.install(app)
     queries.install(app)
@@ -103,5 +104,4 @@ def _end(response: Response) -> Response:
         seconds=seconds,
     )
     response.headers[REQUEST_ID_HEADER] = g.get("request_id", "")
-    response.headers["X-Content-Type-Options"] = "nosniff"
     return response

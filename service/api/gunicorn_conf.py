@@ -12,6 +12,7 @@ from typing import Any
 
 from service.api.memory import bound_idle_memory
 from service.config import ServiceSettings
+from service.contract.private_files import keep_files_private
 
 _settings = ServiceSettings.from_env(os.environ)
 _memory = Path("/dev/shm")  # nosec B108 # noqa: S108 - gunicorn makes a file there that has no name
@@ -67,7 +68,8 @@ def when_ready(server: Any) -> None:
 
 
 def post_fork(server: Any, worker: Any) -> None:
-    """Limit the memory that this process keeps after large pictures."""
+    """Limit the memory that this process keeps, and keep its files private."""
+    keep_files_private()
     bound_idle_memory()
 
 

@@ -10,6 +10,7 @@ import threading
 import structlog
 
 from service.contract.errors import PaintjobError
+from service.contract.private_files import keep_files_private
 from service.contract.telemetry import configure_logging
 from service.courier.config import CourierSettings
 from service.courier.dispatching import Dispatcher
@@ -25,6 +26,7 @@ log = structlog.get_logger()
 
 def main() -> int:
     """Run the courier until it is asked to stop, and return the exit code."""
+    keep_files_private()
     try:
         settings = CourierSettings.from_env(os.environ)
         url = settings.resolved_redis_url()

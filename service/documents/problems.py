@@ -76,6 +76,12 @@ STATUS: Mapping[type[PaintjobError], int] = {
 
 HTTP_ONLY: Mapping[int, tuple[str, str, str]] = {
     405: ("method_not_allowed", "The method is not allowed here", "see the Allow header"),
+    421: (
+        "misdirected_request",
+        "The request was sent to another host",
+        "without API keys only this machine's own names, such as localhost, and the host in "
+        "PAINTJOB_PUBLIC_URL are accepted in Host",
+    ),
     416: ("range_not_satisfiable", "The range lies outside the picture", "see Content-Range"),
 }
 """Refusals that exist only in HTTP: status → code, title, detail."""

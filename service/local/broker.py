@@ -19,6 +19,7 @@ from urllib.parse import quote
 
 import redis
 
+from service.contract.private_files import make_private_folder
 from service.contract.settings import BROKER_URL_FILE
 from service.local.processes import ChildProcess
 
@@ -92,7 +93,7 @@ class EmbeddedBroker:
         binary = find_server_binary()
         is_first_start = self._lock is None
         if is_first_start:
-            self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+            make_private_folder(self._directory)
             self._lock = _take_lock(self._directory / "lock")
             self._runtime_directory = _choose_runtime_directory(self._directory)
         try:

@@ -16,6 +16,7 @@ from service import store
 from service.contract.catalogue import read_catalogue
 from service.contract.errors import BrokerUnavailable
 from service.contract.names import CPU_QUEUE
+from service.contract.private_files import keep_files_private, make_private_folder
 from service.contract.settings import PREFIX
 from service.local.broker import EmbeddedBroker
 from service.local.processes import ChildProcess
@@ -193,6 +194,8 @@ def run_up(
         OSError: the port is taken, or a file cannot be opened.
         ValueError: the models file breaks a rule.
     """
+    keep_files_private()
+    make_private_folder(settings.data_dir.expanduser().absolute())
     with ExitStack() as stack:
         listener = stack.enter_context(open_listener(settings.host, settings.port))
         stages: list[list[Program]] = []

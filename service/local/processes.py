@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO
 
 from service.contract.child_processes import die_with_parent
+from service.contract.private_files import make_private_folder
 
 _MAX_LOG_BYTES = 10 * 1024 * 1024
 
@@ -127,10 +128,12 @@ class ChildProcess:
 
 def open_log(path: Path) -> IO[bytes]:
     """Open a log file to append to; one that has grown past 10 MB is first set aside as `.1`."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_private_folder(path.parent)
     if path.exists() and path.stat().st_size > _MAX_LOG_BYTES:
         path.replace(path.with_suffix(path.suffix + ".1"))
-    return path.open("ab")
+    file = path.open("ab")
+    os.fchmod(file.fileno(), 0o600)
+    return file
 
 
 def _copy_lines(source: IO[bytes], prefix: bytes) -> None:

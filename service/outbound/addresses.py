@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import socket
+from collections.abc import Collection
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -26,6 +27,12 @@ _REFUSED = tuple(
 )
 
 
+_METADATA = frozenset(
+    ipaddress.ip_address(text) for text in ("100.100.100.200", "168.63.129.16", "fd00:ec2::254")
+)
+"""Where clouds serve credentials outside of the link-local networks: Alibaba, Azure, AWS."""
+
+
 class Unresolvable(Exception):
     """Error: a host has no address.
 
@@ -42,13 +49,16 @@ class AddressRefused(Exception):
     """Error: a host has an address that callers may not reach."""
 
 
-def resolve(host: str, port: int, *, allow_private: bool) -> list[str]:
+def resolve(
+    host: str, port: int, *, allow_private: bool, listed: Collection[str] = ()
+) -> list[str]:
     """Return the addresses of a host, all of them checked.
 
     Args:
         host: a name, or an address in any spelling that the system accepts.
         port: TCP port.
         allow_private: whether addresses of private networks and of this machine are allowed.
+        listed: addresses that the operator has named one by one.
 
     Raises:
         Unresolvable: the host has none.
@@ -62,21 +72,26 @@ def resolve(host: str, port: int, *, allow_private: bool) -> list[str]:
     except (UnicodeError, ValueError) as error:
         raise Unresolvable(is_final=True) from error
     addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
-    if any(not is_reachable(text, allow_private=allow_private) for text in addresses):
+    if not all(
+        is_reachable(text, allow_private=allow_private, listed=listed) for text in addresses
+    ):
         raise AddressRefused("the address is refused")
     return addresses
 
 
-def is_reachable(text: str, *, allow_private: bool) -> bool:
+def is_reachable(text: str, *, allow_private: bool, listed: Collection[str] = ()) -> bool:
     """Return whether the service may connect to an address for callers.
 
-    Link-local addresses are always refused: there cloud providers serve credentials.
+    Link-local addresses are always refused: there cloud providers serve credentials. Their other
+    addresses for that are refused unless they are listed, private networks allowed or not.
 
     Source: the registries of RFC 6890 as `ipaddress` has them; RFC 6052 for NAT64.
     """
     address = _unwrap(ipaddress.ip_address(text.partition("%")[0]))
     if address.is_link_local or address.is_multicast:
         return False
+    if address in _METADATA:
+        return str(address) in listed
     return allow_private or is_public(address)
 
 

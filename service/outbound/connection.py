@@ -16,6 +16,7 @@ from typing import Any
 import httpcore2
 
 from service.outbound.addresses import resolve
+from service.outbound.urls import OutboundPolicy
 
 # A whole body of ours fits, so that no receiver can delay its sending byte by byte.
 _SEND_BUFFER = (socket.SOL_SOCKET, socket.SO_SNDBUF, 262_144)
@@ -70,12 +71,12 @@ class GuardedBackend(httpcore2.NetworkBackend):
 
     Args:
         deadline: end of the exchange, by `time.monotonic`.
-        allow_private: whether private networks may be reached.
+        policy: the targets that are allowed.
     """
 
-    def __init__(self, deadline: float, *, allow_private: bool) -> None:
+    def __init__(self, deadline: float, policy: OutboundPolicy) -> None:
         self._deadline = deadline
-        self._allow_private = allow_private
+        self._policy = policy
         self._backend = httpcore2.SyncBackend()
 
     def connect_tcp(
@@ -92,7 +93,8 @@ class GuardedBackend(httpcore2.NetworkBackend):
             Unresolvable, AddressRefused: the host has no address, or one that is not allowed.
             httpcore2.NetworkError, httpcore2.TimeoutException: none answers.
         """
-        addresses = resolve(host, port, allow_private=self._allow_private)
+        policy = self._policy
+        addresses = resolve(host, port, allow_private=policy.allow_private, listed=policy.listed)
         options = [*(socket_options or ()), _SEND_BUFFER]
         for address in addresses[:-1]:
             try:

@@ -62,7 +62,7 @@ def exchanging(
     connection = httpcore2.HTTPConnection(
         httpcore2.Origin(url.raw_scheme, url.raw_host, get_port(url)),
         ssl_context=_trust(ca_file) if url.scheme == "https" else None,
-        network_backend=GuardedBackend(deadline, allow_private=policy.allow_private),
+        network_backend=GuardedBackend(deadline, policy),
     )
     given = {"Host": url.netloc.decode(), "Connection": "close", **headers}
     with (

@@ -27,10 +27,12 @@ class OutboundPolicy:
     Attributes:
         allow_http: URLs without TLS.
         allow_private: private networks and this machine.
+        listed: addresses that the operator has named one by one.
     """
 
     allow_http: bool = False
     allow_private: bool = False
+    listed: frozenset[str] = frozenset()
 
 
 def parse_url(text: str, policy: OutboundPolicy) -> httpx2.URL:
@@ -76,7 +78,12 @@ def check_url(text: str, policy: OutboundPolicy) -> None:
     if not _lookups.acquire(blocking=False):
         return
     try:
-        resolve(url.raw_host.decode(), get_port(url), allow_private=policy.allow_private)
+        resolve(
+            url.raw_host.decode(),
+            get_port(url),
+            allow_private=policy.allow_private,
+            listed=policy.listed,
+        )
     except Unresolvable as error:
         if error.is_final:
             raise InvalidField("must have a host that exists") from error

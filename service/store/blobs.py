@@ -20,6 +20,7 @@ from obstore.exceptions import BaseError, NotFoundError
 from obstore.store import LocalStore, MemoryStore, ObjectStore, from_url
 
 from service.contract.errors import InputLost, StoreUnavailable
+from service.contract.private_files import make_private_folder
 
 if TYPE_CHECKING:
     from obstore import Bytes
@@ -65,8 +66,8 @@ class BlobStore:
     def open(cls, url: str) -> Self:
         """Open a store by URL: `file:///dir`, `s3://bucket/prefix` or `memory://`.
 
-        A directory is made if absent, with mode 0700. S3 takes its credentials and endpoint from
-        the usual `AWS_*` variables.
+        A directory is made if absent; only its owner can read it. S3 takes its credentials and
+        endpoint from the usual `AWS_*` variables.
 
         Raises:
             ValueError: the URL names no store that is known.
@@ -74,7 +75,7 @@ class BlobStore:
         parts = urlsplit(url)
         if parts.scheme == "file":
             directory = Path(parts.path)
-            directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+            make_private_folder(directory)
             return cls(LocalStore(directory), directory)
         if parts.scheme == "memory":
             return cls(MemoryStore())

@@ -208,7 +208,7 @@ def test_no_store_survives_a_client_that_goes_away(
             # What the client's machine has not taken lies in the server's: that is not delivered.
             client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             client.connect(("127.0.0.1", server.port))
-            client.sendall(f"GET {url} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+            client.sendall(f"GET {url} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
             assert client.recv(1000).startswith(b"HTTP/1.1 200")
             time.sleep(0.5)
         whole = httpx2.get(server.url + url)
@@ -224,7 +224,7 @@ def test_no_store_waits_for_a_client_that_is_slow(broker_url: str, tmp_path: Pat
         with socket.socket() as client:
             client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)
             client.connect(("127.0.0.1", server.port))
-            client.sendall(f"GET {url} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+            client.sendall(f"GET {url} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
             answer = b""
             while not answer.endswith(result):
                 answer += client.recv(30_000)

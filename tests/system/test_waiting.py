@@ -411,7 +411,7 @@ def test_client_that_does_not_read_holds_up_nobody(broker_url: str, tmp_path: Pa
         idle = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(20)]
         for connection in idle:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1024)
-            connection.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+            connection.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
         _assert_complete(Listener([server.url + path]).join())
         for connection in idle:
             connection.close()

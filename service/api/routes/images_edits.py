@@ -8,6 +8,7 @@ from functools import partial
 from flask import Blueprint, Response, after_this_request, request
 
 from service.api.access import limits
+from service.api.access.doors import find_base_url
 from service.api.context import get_context
 from service.api.openai.answers import (
     NO_RETRY,
@@ -125,6 +126,7 @@ def _read(intake: Intake) -> Edits:
         found.append(Fault("/image", "invalid_field", "is required"))
     elif edits.form is not None:
         found += _find_size_faults(edits.form, intake)
+    found += _find_url_faults(edits.form)
     if has_mask:
         found += _redraw_mask(intake)
     return Edits(edits.form, edits.params, tuple(found), edits.warnings)
@@ -139,6 +141,13 @@ def _redraw_mask(intake: Intake) -> list[Fault]:
             raise
         return [fault_of("/mask", error)]
     return []
+
+
+def _find_url_faults(form: EditsForm | None) -> list[Fault]:
+    if form is None or form.response_format != "url" or find_base_url() is not None:
+        return []
+    message = "must be b64_json here: the operator has not set PAINTJOB_PUBLIC_URL"
+    return [Fault("/response_format", "parameter_not_supported", message, ("b64_json",))]
 
 
 def _find_size_faults(form: EditsForm, intake: Intake) -> list[Fault]:
@@ -187,8 +196,7 @@ def _opener(output: Output) -> Callable[[], Iterator[bytes]]:
 
 def _url_of(job_id: str, output: Output) -> str:
     """Return an absolute URL, because OpenAI's clients pass it on to other programs."""
-    base = get_context().settings.public_url or request.url_root.rstrip("/")
-    return f"{base}/jobs/{job_id}/results/{output.index}"
+    return f"{find_base_url()}/jobs/{job_id}/results/{output.index}"
 
 
 def _translate(response: Response) -> Response:

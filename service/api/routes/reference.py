@@ -18,7 +18,9 @@ DOCS_PATH = "/docs"
 def build_blueprint() -> Blueprint:
     """Build the routes of the reference."""
     routes = Blueprint("reference", __name__)
-    routes.add_url_rule("/", view_func=show_start, methods=["GET"])
+    # Both by our own redirect: that of the routing is built from whatever is in Host.
+    for path in ("/", DOCS_PATH):
+        routes.add_url_rule(path, view_func=show_start, methods=["GET"])
     routes.add_url_rule(DOCUMENT_PATH, view_func=get_openapi, methods=["GET"])
     routes.add_url_rule("/errors", view_func=list_errors, methods=["GET"])
     routes.add_url_rule("/errors/<code>", view_func=get_error, methods=["GET"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from service.config import ServiceSettings
 from service.outbound.addresses import AddressRefused, Unresolvable, is_reachable, resolve
 
 PUBLIC = ["8.8.8.8", "1.1.1.1", "2606:4700:4700::1111", "64:ff9b::808:808", "::ffff:8.8.8.8"]
@@ -35,7 +36,6 @@ PRIVATE = [
     "3fff::1",
     "5f00::1",
     "fc00::1",
-    "fd00:ec2::254",
     "fec0::1",
 ]
 NEVER = [
@@ -83,3 +83,26 @@ def test_resolve_tells_what_does_not_exist(host: str) -> None:
 
 def test_resolve_gives_each_address_once() -> None:
     assert resolve("8.8.8.8", 443, allow_private=False) == ["8.8.8.8"]
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "100.100.100.200",
+        "168.63.129.16",
+        "fd00:ec2::254",
+        "::ffff:168.63.129.16",
+        "fd00:ec2:0::254",
+    ],
+)
+def test_metadata_address_is_reachable_only_when_it_is_listed(address: str) -> None:
+    assert not is_reachable(address, allow_private=False)
+    assert not is_reachable(address, allow_private=True)
+    listed = {"100.100.100.200", "168.63.129.16", "fd00:ec2::254"}
+    assert is_reachable(address, allow_private=True, listed=listed)
+
+
+def test_host_list_names_metadata_addresses_one_by_one() -> None:
+    settings = ServiceSettings(image_url_hosts="168.63.129.16,img.example.org")
+    assert settings.image_url_policy.listed == {"168.63.129.16", "img.example.org"}
+    assert not settings.webhook_policy.listed

@@ -1,0 +1,153 @@
+"""Who gets in without a key, and what pages may do: by test client, and under gunicorn."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import re
+import stat
+from base64 import b64encode
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+
+from tests.support.http import build_app, mask, picture, post_form, post_outpaint
+from tests.support.server import running_server
+
+EVIL = "evil.example"
+
+
+def _client(broker_url: str, folder: Path, **settings: Any) -> FlaskClient:
+    return build_app(broker_url, folder, **settings).test_client()
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("localhost", 200),
+        ("LOCALHOST:8080", 200),
+        ("127.0.0.1:8080", 200),
+        ("127.9.9.9", 200),
+        ("[::1]:8080", 200),
+        ("paint.example", 200),
+        (EVIL, 421),
+        (f"localhost.{EVIL}", 421),
+        ("127.0.0.1.nip.io", 421),
+        ("192.0.2.1", 421),
+        ("[::1", 421),
+        ("", 421),
+    ],
+)
+def test_without_keys_only_own_hosts_are_accepted(
+    broker_url: str, tmp_path: Path, host: str, status: int
+) -> None:
+    client = _client(broker_url, tmp_path, public_url="https://paint.example/api")
+    for path in ("/jobs", "/health/live", "/docs/"):
+        answer = client.get(path, headers={"Host": host})
+        assert answer.status_code == status
+        if status == 421:
+            assert answer.get_json()["code"] == "misdirected_request"
+
+
+@pytest.mark.parametrize("auth", ["keys", "open-to-everyone"])
+def test_other_deployments_answer_to_any_host(broker_url: str, tmp_path: Path, auth: str) -> None:
+    client = _client(broker_url, tmp_path, auth=auth)
+    assert client.get("/health/live", headers={"Host": EVIL}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 202),
+        ({"Sec-Fetch-Site": "same-origin", "Origin": "http://localhost"}, 202),
+        ({"Sec-Fetch-Site": "none"}, 202),
+        ({"Origin": "http://localhost"}, 202),
+        ({"Origin": "https://paint.example"}, 202),
+        ({"Sec-Fetch-Site": "cross-site"}, 403),
+        ({"Sec-Fetch-Site": "same-site", "Origin": "http://localhost:3000"}, 403),
+        ({"Origin": f"https://{EVIL}"}, 403),
+        ({"Origin": "http://localhost:3000"}, 403),
+        ({"Origin": "null"}, 403),
+    ],
+)
+@pytest.mark.parametrize("auth", ["auto", "open-to-everyone"])
+def test_pages_of_other_sites_change_nothing(
+    broker_url: str, tmp_path: Path, auth: str, headers: dict[str, str], status: int
+) -> None:
+    client = _client(broker_url, tmp_path, auth=auth, public_url="https://paint.example")
+    client.environ_base |= {f"HTTP_{k.upper().replace('-', '_')}": v for k, v in headers.items()}
+    assert post_outpaint(client, right="8").status_code == status
+    # Reading is left to the browser, which shows no page what another site answers.
+    assert client.get("/limits").status_code == 200
+
+
+def test_with_keys_the_site_does_not_matter(broker_url: str, tmp_path: Path) -> None:
+    client = _client(broker_url, tmp_path, auth="keys")
+    answer = client.post("/outpaint", headers={"Sec-Fetch-Site": "cross-site"})
+    assert answer.status_code == 401
+
+
+@pytest.mark.parametrize("path", ["/docs/", "/limits", "/openapi.yaml", "/nothing", "/docs/x.js"])
+def test_every_answer_says_what_pages_may_do(client: FlaskClient, path: str) -> None:
+    headers = client.get(path).headers
+    policy = headers["Content-Security-Policy"]
+    assert "frame-ancestors 'none'" in policy
+    assert policy.startswith("default-src 'none'")
+    assert headers["Referrer-Policy"] == "no-referrer"
+
+
+def test_reference_runs_its_own_scripts_alone(client: FlaskClient) -> None:
+    answer = client.get("/docs/")
+    policy = answer.headers["Content-Security-Policy"]
+    (inline,) = re.findall(rb"<script>(.*?)</script>", answer.get_data(), re.DOTALL)
+    digest = b64encode(sha256(inline).digest()).decode()
+    assert f"script-src 'self' 'sha256-{digest}'" in policy
+    assert not re.search(r"script-src[^;]*unsafe", policy)
+
+
+@pytest.mark.parametrize("path", ["/docs", "/"])
+def test_redirects_are_not_built_from_a_foreign_host(
+    broker_url: str, tmp_path: Path, path: str
+) -> None:
+    client = _client(broker_url, tmp_path, auth="open-to-everyone")
+    answer = client.get(path, headers={"Host": EVIL})
+    assert (answer.status_code // 100, answer.headers["Location"]) == (3, "/docs/")
+
+
+def test_picture_urls_are_not_built_from_a_foreign_host(broker_url: str, tmp_path: Path) -> None:
+    client = _client(broker_url, tmp_path, auth="open-to-everyone")
+    data = {"prompt": "x", "response_format": "url"}
+    files = {"image": (picture(), "a.png"), "mask": (mask(), "m.png")}
+    answer = post_form(client, "/v1/images/edits", {**data, **files}, {"Host": EVIL})
+    assert answer.status_code == 400
+    assert answer.get_json()["error"]["param"] == "response_format"
+    assert "PAINTJOB_PUBLIC_URL" in answer.get_json()["error"]["message"]
+
+
+@pytest.mark.slow
+def test_files_are_private_whatever_the_umask(broker_url: str, tmp_path: Path) -> None:
+    blobs = tmp_path / "data" / "blobs"
+    blobs.mkdir(parents=True, mode=0o755)
+    before = os.umask(0)
+    try:
+        with running_server(broker_url, tmp_path, PAINTJOB_HTTP_WORKERS="1") as server:
+            connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
+            body = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n'
+            body += picture() + b"\r\n--x--\r\n"
+            kind = {"Content-Type": "multipart/form-data; boundary=x"}
+            connection.request("POST", "/uploads", body, kind)
+            assert connection.getresponse().status == 201
+            connection.close()
+            # A page that has another name point at this machine gets nothing.
+            connection.request("GET", "/jobs", headers={"Host": EVIL})
+            assert connection.getresponse().status == 421
+            connection.close()
+    finally:
+        os.umask(before)
+    kept = [blobs, *blobs.rglob("*")]
+    assert any(path.is_file() for path in kept)
+    modes = {stat.S_IMODE(path.stat().st_mode) & 0o077 for path in kept}
+    assert modes == {0}
