@@ -74,7 +74,7 @@ def blend(
     # The solver takes three channels: alpha goes three times, which costs as much as the colors.
     color = join(np.ascontiguousarray(voted[..., :3]))
     alpha = join(np.repeat(voted[..., 3:], 3, axis=2))[..., 0]
-    return settle_alpha(color, alpha, voted[..., 3], hole, origin)
+    return settle_alpha(color, alpha, voted, hole, origin)
 
 
 def _join(

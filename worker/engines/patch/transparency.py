@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from worker.imaging import AlphaArray, ImageArray, MaskArray
+from worker.imaging.transparency import divide_by_alpha
 
-SNAP: Final = 24
-"""Levels within which alpha becomes clear or opaque again where that is what was copied: solving
-for gradients leaves a few levels of haze."""
+FAINT: Final = 64
+"""Solved alpha below which the solved color is too coarse to be made opaque."""
 
 
 def is_opaque(image: ImageArray, hole: MaskArray) -> bool:
@@ -26,22 +26,32 @@ def is_opaque(image: ImageArray, hole: MaskArray) -> bool:
 def settle_alpha(
     color: ImageArray,
     alpha: AlphaArray,
-    known: AlphaArray,
+    voted: ImageArray,
     hole: MaskArray,
     origin: NDArray[np.int16],
 ) -> ImageArray:
     """Return premultiplied RGBA of colors and alpha that were solved for one by one.
 
+    What was copied from an opaque or from a clear pixel is opaque or clear: solving for gradients
+    leaves a haze where unlike pieces meet. Alpha between them stays as it was solved, so that
+    shadows have no seams.
+
     Args:
         color: RGB uint8 (H, W, 3), premultiplied.
         alpha: uint8 (H, W).
-        known: uint8 (H, W), alpha before, right outside the hole.
+        voted: premultiplied RGBA uint8 (H, W, 4), right outside the hole.
         hole: uint8 (H, W), 255 = hole.
         origin: int16 (H, W, 2), where each pixel of the hole is copied from; -1 for nowhere.
     """
-    copied = known[origin[..., 0], origin[..., 1]]
-    is_near = np.abs(alpha.astype(np.int16) - copied) <= SNAP
-    is_plain = (copied == 0) | (copied == 255)
-    chosen = (hole != 0) & (origin[..., 0] >= 0) & is_near & is_plain
-    settled = np.where(chosen, copied, alpha).astype(np.uint8)
-    return np.dstack((np.minimum(color, settled[..., None]), settled))
+    result = np.dstack((np.minimum(color, alpha[..., None]), alpha))
+    rows, columns = np.nonzero((hole != 0) & (origin[..., 0] >= 0))
+    copied = voted[origin[rows, columns, 0], origin[rows, columns, 1]]
+    is_clear, is_solid = copied[:, 3] == 0, copied[:, 3] == 255
+    result[rows[is_clear], columns[is_clear]] = 0
+    solid = rows[is_solid], columns[is_solid]
+    solved = result[solid]
+    straight = np.where(
+        solved[:, 3:] < FAINT, copied[is_solid, :3], divide_by_alpha(solved[None])[0]
+    )
+    result[solid] = np.concatenate((straight, np.full_like(solved[:, 3:], 255)), axis=1)
+    return result

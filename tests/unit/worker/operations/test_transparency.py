@@ -323,3 +323,24 @@ def test_paint_warns_where_a_model_extends_transparency(blobs: BlobStore, is_tol
     assert result.alpha is not None
     assert (result.alpha[70:] == 255).all()
     assert not ((engine.shown[0].image == MAGENTA).all(axis=2)).any()
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_paint_leaves_no_haze_in_a_hard_cutout(
+    blobs: BlobStore, engines: EngineRegistry, seed: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    picture = make_cutout(seed)
+    picture[..., 3] = 0
+    picture[30:100, 30:110, 3] = 255
+    picture[picture[..., 3] == 0] = (*MAGENTA, 0)
+    mask = np.zeros((140, 140), np.uint8)
+    center = int(rng.integers(95, 115)), int(rng.integers(30, 100))
+    cv2.circle(mask, center, int(rng.integers(10, 24)), 255, -1)
+    picture[mask > 0] = (*MAGENTA, 255)
+    row = inpaint_row(blobs, encode(picture), encode(mask), InpaintParams(seed=seed))
+    result, _ = run(row, blobs, engines)
+    assert result.alpha is not None
+    partial = ((result.alpha > 0) & (result.alpha < 255)).astype(np.uint8)
+    # Nothing wider than an anti-aliased edge is half transparent.
+    assert not np.asarray(cv2.erode(partial, np.ones((4, 4), np.uint8))).any()
