@@ -14,6 +14,7 @@ from benchmarks.everyday.measures import (
     new_colors,
     pixels_like,
     share_off,
+    share_off_nearby,
     share_there,
     step_behind_seam,
 )
@@ -37,6 +38,7 @@ CLEAR = Check("sprite: highest alpha of what goes on transparent", highest_alpha
 # A straight cut across the hole in a round rim would be 16 levels off.
 RIM = Check("sprite: mean error of alpha", alpha_error, high=13)
 DRAWING = Check("graphic: % off by > 16", share_off(16), high=3)
+CURVED = Check(DRAWING.goal, share_off_nearby(16), high=3)
 PALETTE = Check("graphic: % of colors that are not there", new_colors(), high=1)
 # In a JPEG an edge between two colors has others beside it.
 PALETTE_JPEG = Check(PALETTE.goal, new_colors(48), high=1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from benchmarks.everyday.checks import DRAWING, PALETTE, PALETTE_JPEG, goes_on
+from benchmarks.everyday.checks import CURVED, DRAWING, PALETTE, PALETTE_JPEG, goes_on
 from benchmarks.everyday.drawing import (
     Color,
     Rng,
@@ -96,9 +96,7 @@ def _rings(rng: Rng) -> Sample:
         paint_over(truth, disk(HEIGHT, WIDTH, center, radius), ((250,) * 3, color)[1 - number % 2])
     turn = rng.uniform(0, 2 * np.pi)
     at = (center[0] + 95 * np.cos(turn), center[1] + 95 * np.sin(turn))
-    return fill(
-        truth, round_mask(HEIGHT, WIDTH, (float(at[0]), float(at[1])), 26), DRAWING, PALETTE
-    )
+    return fill(truth, round_mask(HEIGHT, WIDTH, (float(at[0]), float(at[1])), 26), CURVED, PALETTE)
 
 
 def _outline(rng: Rng) -> Sample:
@@ -114,7 +112,7 @@ def _outline(rng: Rng) -> Sample:
     at = float(rng.uniform(120, 260))
     mask = round_mask(HEIGHT, WIDTH, (at, float(np.interp(at, columns, rows))), 36)
     marks = {"line": np.where(thin > 127, np.uint8(255), np.uint8(0))}
-    return fill(truth, mask, DRAWING, *goes_on("line", INK, 90), marks=marks)
+    return fill(truth, mask, CURVED, *goes_on("line", INK, 90), marks=marks)
 
 
 CASES = (
