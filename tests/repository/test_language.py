@@ -11,11 +11,7 @@ from service.contract import errors
 
 ROOT = Path(__file__).parents[2]
 FORBIDDEN_OPENINGS = re.compile(r"(Gives?|Tells?|What|How|Whether)\b")
-REMAINING = (
-    "worker/engines",
-    "worker/imaging",
-    "worker/operations",
-)
+REMAINING = ("worker/engines",)
 """Folders whose docstrings are still to be rewritten; none may be added."""
 
 FORBIDDEN_IN_MESSAGES = re.compile(

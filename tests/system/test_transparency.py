@@ -126,4 +126,4 @@ def test_a_soft_mask_is_told(client: httpx2.Client) -> None:
     files = {"image": encode(make_rgb("texture", 120, 120)), "mask": encode(np.asarray(mask))}
     _, warnings = paint(client, "inpaint", files, method="patch", seed=1)
     count = np.count_nonzero((mask > 0) & (mask < 128))
-    assert warnings["soft_mask_edge_kept"].startswith(f"{count} pixels")
+    assert warnings["soft_mask_edge_kept"].startswith(f"{count} gray pixels")

@@ -71,8 +71,8 @@ SWEEPS: Final = 1
 """Rounds of relaxation at the finest scale."""
 
 SWEEPS_GROWTH: Final = 3
-"""How many times as many at each coarser scale, where a round costs a quarter and mends errors that
-are twice as wide."""
+"""Factor by which their number grows at each coarser scale, where a round costs a quarter and
+corrects errors that are twice as wide."""
 
 MOST_SWEEPS: Final = 64
 """Rounds at the coarsest scales: more change nothing."""

@@ -48,8 +48,8 @@ def find_feather_warnings(weight: WeightArray | None) -> list[JobWarning]:
     if percent == 100:
         return []
     detail = (
-        f"the hole is too narrow for this feather: at most {percent} % of what is painted shows, "
-        "the rest is what was there; feather less or grow the mask"
+        f"the hole is too narrow for this feather: at most {percent} % of the painting shows, "
+        "the rest is the original; lower feather or grow the mask"
     )
     return [JobWarning(code="feather_exceeds_mask", detail=detail)]
 
@@ -87,15 +87,15 @@ def find_soft_edge_warnings(spec: JobSpec, edge: SoftEdge | None) -> list[JobWar
     if paints_transparency(spec):
         detail = (
             f"{edge.pixels} kept pixels are partly transparent (alpha 1 to 254) and stay so beside "
-            f"what is painted opaque; mask_threshold: {edge.threshold} paints them too"
+            f"opaque painted ones; mask_threshold: {edge.threshold} repaints them too"
         )
         return [JobWarning(code="alpha_rim_kept", detail=detail)]
-    help_ = f"mask_threshold: {edge.threshold} or a grow of a few pixels"
+    help_ = f"send mask_threshold: {edge.threshold} or a grow of a few pixels"
     if spec.mask is not None and spec.mask.format == "jpeg":
-        help_ = "a grow of a few pixels, or a PNG in place of the JPEG"
+        help_ = "send a grow of a few pixels, or a PNG instead of the JPEG"
     detail = (
-        f"{edge.pixels} pixels of the mask between black and white are kept by the threshold; "
-        f"if they are the soft edge of what is to go, {help_} takes them too"
+        f"{edge.pixels} gray pixels of the mask are on the kept side of the threshold; if they are "
+        f"the soft edge of what is to be removed, {help_}"
     )
     return [JobWarning(code="soft_mask_edge_kept", detail=detail)]
 
@@ -117,7 +117,7 @@ def find_transparency_warnings(
         return []
     others = "patch" if spec.operation == "inpaint" else "pattern or mirror"
     detail = (
-        "the picture is transparent where or beside where it is painted; generate saw it on white "
-        f"and painted opaque. Method {others} paints transparency too"
+        "the picture is transparent at or beside the painted pixels; generate sees it on white and "
+        f"paints opaque. Use method {others} to paint transparency too"
     )
     return [JobWarning(code="painted_opaque", detail=detail)]

@@ -153,7 +153,7 @@ def test_a_feather_that_hides_what_is_painted_is_told(
         return
     [warning] = done.warnings
     assert warning.code == "feather_exceeds_mask"
-    assert f"at most {percent} % of what is painted shows" in warning.detail
+    assert f"at most {percent} % of the painting shows" in warning.detail
     assert percent - 1 < 100 * red / 255 <= percent
 
 

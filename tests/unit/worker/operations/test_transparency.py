@@ -261,7 +261,7 @@ def test_paint_tells_how_many_gray_pixels_of_a_mask_are_kept(
         effective = decode_picture(blobs.get(next(iter(report.masks.values()))[1]), LIMIT).color
         gray = (to_uint8(mask) > 0) & (to_uint8(mask) < 128)
         kept = np.count_nonzero(gray & (effective == 0))
-        assert details[0].startswith(f"{kept} pixels")
+        assert details[0].startswith(f"{kept} gray pixels")
         assert f"mask_threshold: {mask[mask > 0].min()} " in details[0]
 
 
