@@ -10,16 +10,16 @@ import os
 from pathlib import Path
 from typing import Any
 
-from service.api.memory import bound_idle_memory
 from service.config import ServiceSettings
 from service.contract.private_files import keep_files_private
+from service.serving.memory import bound_idle_memory
 
 _settings = ServiceSettings.from_env(os.environ)
 _memory = Path("/dev/shm")  # nosec B108 # noqa: S108 - gunicorn makes a file there that has no name
 
 bind = [f"{_settings.host}:{_settings.port}"]
 # Threads: a client that waits for its job or follows its events holds one that sleeps.
-worker_class = "service.api.http_worker.HttpWorker"
+worker_class = "service.serving.http_worker.HttpWorker"
 workers = _settings.http_workers
 threads = _settings.http_threads
 # Connections to Redis and obstore's threads do not survive a fork.
@@ -38,8 +38,6 @@ limit_request_field_size = 8190
 
 # The heartbeat is a file touched every second, which can block for long on a disk.
 worker_tmp_dir = str(_memory) if _memory.is_dir() else None
-# No leak is known, and recycling would disconnect the clients that are waiting.
-max_requests = 0
 # Nothing uses the control interface, so it only adds risk.
 control_socket_disable = True
 

@@ -30,7 +30,7 @@ _REFUSED = tuple(
 _METADATA = frozenset(
     ipaddress.ip_address(text) for text in ("100.100.100.200", "168.63.129.16", "fd00:ec2::254")
 )
-"""Where clouds serve credentials outside of the link-local networks: Alibaba, Azure, AWS."""
+"""Addresses where clouds serve credentials outside of the link-local networks."""
 
 
 class Unresolvable(Exception):

@@ -118,7 +118,7 @@ def test_submission_tells_what_is_left_of_jobs_and_pixels(
     assert http.delete(f"/jobs/{job_id}", headers=headers).status_code == 204
     spent = post_inpaint(http, headers=headers)
     assert (spent.status_code, spent.get_json()["code"]) == (429, "rate_limited")
-    assert "pixels" in spent.get_json()["detail"]
+    assert "pixel" in spent.get_json()["detail"]
     assert _read(spent, "RateLimit")["pixels"]["r"] == "0"
     assert 1 <= int(spent.headers["Retry-After"]) <= 24
 

@@ -38,6 +38,6 @@ def test_gunicorn_takes_the_settings(source: str) -> None:
     }
     assert lines["threads"] == "7"
     assert lines["bind"] == "['127.0.0.1:1234']"
-    assert lines["worker_class"] == "service.api.http_worker.HttpWorker"
+    assert lines["worker_class"] == "service.serving.http_worker.HttpWorker"
     assert lines["preload_app"] == "False"
     assert lines["control_socket_disable"] == "True"

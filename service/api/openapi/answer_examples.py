@@ -38,22 +38,16 @@ def build_answer_examples() -> Mapping[tuple[str, int], Examples]:
         ("createOutpaint", 202): _jobs("outpaint", "queued"),
         ("listJobs", 200): {"jobs": _list_job()},
         ("createImageEdit", 200): {"edits": _write(EditsAnswer, _EDITS)},
-        ("listFacadeModels", 200): {"facade_models": _write(FacadeModels, {"data": [_NAME]})},
+        ("listFacadeModels", 200): {
+            "facade_models": _write(FacadeModels, {"data": [{"id": "auto"}]})
+        },
         ("getJob", 200): _jobs("inpaint", "queued", "running", "succeeded", "failed", "canceled"),
         ("cancelJob", 200): _jobs("inpaint", "canceled"),
         ("cancelJob", 202): _jobs("inpaint", "stopping"),
-        ("listDeliveries", 200): {
-            "delivered": _write(schemas.Deliveries, _deliver("delivered", *_SUCCEEDED))
-        },
-        ("redeliver", 202): {
-            "redelivered": _write(schemas.Deliveries, _deliver("pending", *_SUCCEEDED))
-        },
-        ("listBatchDeliveries", 200): {
-            "batch_told": _write(schemas.Deliveries, _deliver("delivered", *_COMPLETED))
-        },
-        ("redeliverBatch", 202): {
-            "batch_told_again": _write(schemas.Deliveries, _deliver("pending", *_COMPLETED))
-        },
+        ("listDeliveries", 200): {"delivered": _deliver("delivered", *_SUCCEEDED)},
+        ("redeliver", 202): {"redelivered": _deliver("pending", *_SUCCEEDED)},
+        ("listBatchDeliveries", 200): {"batch_delivered": _deliver("delivered", *_COMPLETED)},
+        ("redeliverBatch", 202): {"batch_redelivered": _deliver("pending", *_COMPLETED)},
         ("createBatch", 202): {"batch_running": _write(Batch, _BATCH)},
         ("getBatch", 200): {
             "batch_running": _write(Batch, _BATCH),
@@ -143,7 +137,6 @@ _EDITS = {
     "size": "640x480",
     "data": [{"b64_json": "iVBORw0KGgo="}],
 }
-_NAME = {"id": "auto"}
 _METHOD = {
     "name": "patch",
     "operation": "inpaint",
@@ -245,7 +238,7 @@ def _deliver(state: str, webhook_id: str, event: str) -> dict[str, Any]:
         "tries": len(tries),
         "attempts": tries,
     }
-    return {"deliveries": [delivery]}
+    return _write(schemas.Deliveries, {"deliveries": [delivery]})
 
 
 def _jobs(operation: Operation, *statuses: str) -> Examples:

@@ -115,6 +115,11 @@ class Operation:
         return [*_CALL_ERRORS, *self.errors] if self.needs_key else self.errors
 
 
+def _at(method: str, path: str, operation_id: str, tag: str) -> tuple[str, str, str, str]:
+    """Return the first fields of an operation, on one line of the table."""
+    return method, path, operation_id, tag
+
+
 def _submit(operation: PaintOperation, summary: str, description: str, errors: str) -> Operation:
     headers = ("Location", "ETag", "Retry-After", "Idempotency-Replayed", "Preference-Applied")
     return Operation(
@@ -178,6 +183,22 @@ def _picture(path: str, operation_id: str, summary: str, *parameters: str) -> Op
     )
 
 
+def _small_picture(
+    path: str, operation_id: str, description: str, media_type: str, summary: str
+) -> Operation:
+    headers = ("ETag", "Content-Disposition")
+    return Operation(
+        *_at("get", path, operation_id, "jobs"),
+        summary,
+        {
+            200: Reply(description, media_types=(media_type,), headers=headers),
+            304: Reply("The caller has it already.", headers=("ETag",)),
+        },
+        parameters=("job_id", "If-None-Match"),
+        errors=[*_JOB_ERRORS, *_codes("not_finished no_result store_unavailable")],
+    )
+
+
 OPERATIONS: tuple[Operation, ...] = (
     _submit(
         "inpaint",
@@ -198,10 +219,7 @@ OPERATIONS: tuple[Operation, ...] = (
         "no_change",
     ),
     Operation(
-        method="post",
-        path="/v1/images/edits",
-        id="createImageEdit",
-        tag="facade",
+        *_at("post", "/v1/images/edits", "createImageEdit", "facade"),
         summary="Repaint the transparent part, for clients of OpenAI's API",
         description="Repaints where `mask` is fully transparent, or, without a mask, where the "
         "image is, and responds when that is done. Fields without a meaning here are refused; "
@@ -225,19 +243,13 @@ OPERATIONS: tuple[Operation, ...] = (
         ],
     ),
     Operation(
-        method="get",
-        path="/v1/models",
-        id="listFacadeModels",
-        tag="facade",
+        *_at("get", "/v1/models", "listFacadeModels", "facade"),
         summary="The values of `model` in `POST /v1/images/edits`",
         is_facade=True,
         replies={200: Reply("The names.", FacadeModels)},
     ),
     Operation(
-        "get",
-        "/jobs",
-        "listJobs",
-        "jobs",
+        *_at("get", "/jobs", "listJobs", "jobs"),
         "The caller's jobs, newest first",
         {200: Reply("A page.", schemas.JobList, headers=("Link",))},
         description="Follow `links.next`, or the `Link` header, until there is none. Jobs that are "
@@ -247,10 +259,7 @@ OPERATIONS: tuple[Operation, ...] = (
         errors=["invalid_field", "broker_unavailable"],
     ),
     Operation(
-        "get",
-        "/jobs/{job_id}",
-        "getJob",
-        "jobs",
+        *_at("get", "/jobs/{job_id}", "getJob", "jobs"),
         "Get a job",
         {
             200: Reply(
@@ -267,10 +276,7 @@ OPERATIONS: tuple[Operation, ...] = (
         errors=[*_JOB_ERRORS, *_codes("invalid_field not_acceptable too_many_waiters")],
     ),
     Operation(
-        "get",
-        "/jobs/{job_id}/events",
-        "getEvents",
-        "jobs",
+        *_at("get", "/jobs/{job_id}/events", "getEvents", "jobs"),
         "Follow the events of a job",
         {
             200: Reply(
@@ -289,10 +295,7 @@ OPERATIONS: tuple[Operation, ...] = (
         errors=[*_JOB_ERRORS, *_codes("invalid_field not_acceptable too_many_waiters")],
     ),
     Operation(
-        "delete",
-        "/jobs/{job_id}",
-        "deleteJob",
-        "jobs",
+        *_at("delete", "/jobs/{job_id}", "deleteJob", "jobs"),
         "Delete a job: inputs, mask, outputs and record",
         {204: Reply("The job is deleted; if it was running, it is canceled.")},
         parameters=("job_id",),
@@ -300,44 +303,17 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     _picture("/jobs/{job_id}/result", "getResult", "Get a job's first result"),
     _picture("/jobs/{job_id}/results/{index}", "getOutput", "Get one of a job's results", "index"),
-    Operation(
-        "get",
-        "/jobs/{job_id}/mask",
-        "getMask",
-        "jobs",
+    _small_picture(
+        *("/jobs/{job_id}/mask", "getMask", "The mask.", "image/png"),
         "Get the effective mask, after `grow`; it exists before the painting starts, and only for "
         "`inpaint` jobs",
-        {
-            200: Reply(
-                "The mask.", media_types=("image/png",), headers=("ETag", "Content-Disposition")
-            ),
-            304: Reply("The caller has it already.", headers=("ETag",)),
-        },
-        parameters=("job_id", "If-None-Match"),
-        errors=[*_JOB_ERRORS, *_codes("not_finished no_result store_unavailable")],
     ),
-    Operation(
-        "get",
-        "/jobs/{job_id}/preview",
-        "getPreview",
-        "jobs",
+    _small_picture(
+        *("/jobs/{job_id}/preview", "getPreview", "The last preview.", "image/jpeg"),
         "Get a small preview of the result, once there is `progress.preview_url`",
-        {
-            200: Reply(
-                "The last preview.",
-                media_types=("image/jpeg",),
-                headers=("ETag", "Content-Disposition"),
-            ),
-            304: Reply("The caller has it already.", headers=("ETag",)),
-        },
-        parameters=("job_id", "If-None-Match"),
-        errors=[*_JOB_ERRORS, *_codes("not_finished no_result store_unavailable")],
     ),
     Operation(
-        "post",
-        "/jobs/{job_id}/cancel",
-        "cancelJob",
-        "jobs",
+        *_at("post", "/jobs/{job_id}/cancel", "cancelJob", "jobs"),
         "Cancel a job",
         {
             200: Reply("The job is canceled.", schemas.Job, headers=("ETag",)),
@@ -347,10 +323,7 @@ OPERATIONS: tuple[Operation, ...] = (
         errors=[*_JOB_ERRORS, "already_finished"],
     ),
     Operation(
-        "post",
-        "/batches",
-        "createBatch",
-        "batches",
+        *_at("post", "/batches", "createBatch", "batches"),
         "Submit up to 1,000 items under one id",
         {
             202: Reply(
@@ -372,40 +345,28 @@ OPERATIONS: tuple[Operation, ...] = (
         ),
     ),
     Operation(
-        "get",
-        "/batches/{batch_id}",
-        "getBatch",
-        "batches",
+        *_at("get", "/batches/{batch_id}", "getBatch", "batches"),
         "Get a batch",
         {200: Reply("The batch.", batch_answers.Batch, headers=("Retry-After",))},
         parameters=("batch_id",),
         errors=_BATCH_ERRORS,
     ),
     Operation(
-        "delete",
-        "/batches/{batch_id}",
-        "deleteBatch",
-        "batches",
+        *_at("delete", "/batches/{batch_id}", "deleteBatch", "batches"),
         "Delete a batch with all its jobs",
         {204: Reply("They are deleted; running jobs are canceled.")},
         parameters=("batch_id",),
         errors=_BATCH_ERRORS,
     ),
     Operation(
-        "get",
-        "/batches/{batch_id}/items",
-        "listBatchItems",
-        "batches",
+        *_at("get", "/batches/{batch_id}/items", "listBatchItems", "batches"),
         "List the items of a batch",
         {200: Reply("A page of items.", batch_answers.BatchItems)},
         parameters=("batch_id", "first", "batch_limit"),
         errors=[*_BATCH_ERRORS, "invalid_field"],
     ),
     Operation(
-        "post",
-        "/batches/{batch_id}/cancel",
-        "cancelBatch",
-        "batches",
+        *_at("post", "/batches/{batch_id}/cancel", "cancelBatch", "batches"),
         "Cancel every unfinished job of a batch",
         {
             200: Reply("All have ended.", batch_answers.Batch),
@@ -415,10 +376,7 @@ OPERATIONS: tuple[Operation, ...] = (
         errors=_BATCH_ERRORS,
     ),
     Operation(
-        "get",
-        "/batches/{batch_id}/results.zip",
-        "getBatchResults",
-        "batches",
+        *_at("get", "/batches/{batch_id}/results.zip", "getBatchResults", "batches"),
         "Get all results of an ended batch, and `manifest.json` with the document of each job",
         {
             200: Reply(
@@ -431,30 +389,21 @@ OPERATIONS: tuple[Operation, ...] = (
         errors=[*_BATCH_ERRORS, "not_finished", "store_unavailable"],
     ),
     Operation(
-        "get",
-        "/batches/{batch_id}/deliveries",
-        "listBatchDeliveries",
-        "batches",
+        *_at("get", "/batches/{batch_id}/deliveries", "listBatchDeliveries", "batches"),
         "List the deliveries of a batch's webhook",
         {200: Reply("One event after its end, if it has a `webhook_url`.", schemas.Deliveries)},
         parameters=("batch_id",),
         errors=_BATCH_ERRORS,
     ),
     Operation(
-        "post",
-        "/batches/{batch_id}/deliveries/redeliver",
-        "redeliverBatch",
-        "batches",
+        *_at("post", "/batches/{batch_id}/deliveries/redeliver", "redeliverBatch", "batches"),
         "Send a batch's webhook again, with the same id",
         {202: Reply("It is sent soon, with the retries of a new one.", schemas.Deliveries)},
         parameters=("batch_id", "webhook_id"),
         errors=[*_BATCH_ERRORS, "no_webhook"],
     ),
     Operation(
-        "post",
-        "/uploads",
-        "createUpload",
-        "batches",
+        *_at("post", "/uploads", "createUpload", "batches"),
         "Upload a picture once, for several requests",
         {201: Reply("It is kept for a day.", batch_answers.UploadAnswer, headers=("Location",))},
         description='Refer to it where a JSON body has a picture: `{"upload": id}`. Each job gets '
@@ -467,78 +416,54 @@ OPERATIONS: tuple[Operation, ...] = (
         ),
     ),
     Operation(
-        "get",
-        "/uploads/{upload_id}",
-        "getUpload",
-        "batches",
+        *_at("get", "/uploads/{upload_id}", "getUpload", "batches"),
         "Get an upload",
         {200: Reply("The upload.", batch_answers.UploadAnswer)},
         parameters=("upload_id",),
         errors=_BATCH_ERRORS,
     ),
     Operation(
-        "delete",
-        "/uploads/{upload_id}",
-        "deleteUpload",
-        "batches",
+        *_at("delete", "/uploads/{upload_id}", "deleteUpload", "batches"),
         "Delete an upload",
         {204: Reply("It is deleted; jobs that used it have copies.")},
         parameters=("upload_id",),
         errors=_BATCH_ERRORS,
     ),
     Operation(
-        "get",
-        "/jobs/{job_id}/deliveries",
-        "listDeliveries",
-        "jobs",
+        *_at("get", "/jobs/{job_id}/deliveries", "listDeliveries", "jobs"),
         "List the deliveries of a job's webhooks",
         {200: Reply("One for each of its events with a webhook so far.", schemas.Deliveries)},
         parameters=("job_id",),
         errors=_JOB_ERRORS,
     ),
     Operation(
-        "post",
-        "/jobs/{job_id}/deliveries/redeliver",
-        "redeliver",
-        "jobs",
+        *_at("post", "/jobs/{job_id}/deliveries/redeliver", "redeliver", "jobs"),
         "Send a webhook again, with the same id",
         {202: Reply("It is sent soon, with the retries of a new one.", schemas.Deliveries)},
         parameters=("job_id", "webhook_id"),
         errors=[*_JOB_ERRORS, "no_webhook"],
     ),
     Operation(
-        "get",
-        "/methods",
-        "listMethods",
-        "catalogue",
+        *_at("get", "/methods", "listMethods", "catalogue"),
         "List the methods, and the workers online for them",
         {200: Reply("The methods.", schemas.MethodList)},
         errors=["broker_unavailable"],
     ),
     Operation(
-        "get",
-        "/models",
-        "listModels",
-        "catalogue",
+        *_at("get", "/models", "listModels", "catalogue"),
         "List the models",
         {200: Reply("The models.", schemas.ModelList)},
         errors=["broker_unavailable"],
     ),
     Operation(
-        "get",
-        "/limits",
-        "getLimits",
-        "catalogue",
+        *_at("get", "/limits", "getLimits", "catalogue"),
         "Get the limits of requests",
         {200: Reply("The limits.", schemas.LimitsAnswer)},
         errors=["broker_unavailable"],
     ),
     _open("/errors", "listErrors", "catalogue", "List all errors", schemas.ErrorTable),
     Operation(
-        "get",
-        "/errors/{code}",
-        "getError",
-        "catalogue",
+        *_at("get", "/errors/{code}", "getError", "catalogue"),
         "Get the meaning of an error",
         {200: Reply("The error.", schemas.ErrorEntry)},
         parameters=("code",),
@@ -553,10 +478,7 @@ OPERATIONS: tuple[Operation, ...] = (
         schemas.Health,
     ),
     Operation(
-        "get",
-        "/health/ready",
-        "getReadiness",
-        "operations",
+        *_at("get", "/health/ready", "getReadiness", "operations"),
         "Check that broker and blob store answer too",
         {200: Reply("They do.", schemas.Health)},
         errors=["broker_unavailable", "store_unavailable"],

@@ -13,9 +13,8 @@ from service.api.routes.submitting import build_sources, get_sender
 from service.batches.answers import describe_batch, describe_items
 from service.batches.batching import BatchOrder
 from service.batches.zipping import stream_results
-from service.contract.errors import Fault, NotFinished, NotFound
+from service.contract.errors import Fault, NotFinished
 from service.contract.faults import raise_faults
-from service.contract.names import is_batch_id
 from service.store import BatchRecord
 from service.submission.inspection import find_key_faults
 
@@ -75,7 +74,6 @@ def get_batch(batch_id: str) -> Response:
 def list_items(batch_id: str) -> Response:
     """Return the state of each item, a page at a time."""
     first, limit = _read_page()
-    _check_id(batch_id)
     context = get_context()
     record, items = context.store.batches.load(
         batch_id, get_caller().tenant, first=first, limit=limit
@@ -89,14 +87,12 @@ def list_items(batch_id: str) -> Response:
 
 def cancel_batch(batch_id: str) -> Response:
     """Cancel every unfinished job of a batch."""
-    _check_id(batch_id)
     record = get_context().batches.cancel(batch_id, get_caller().tenant)
     return _render(record, 200 if record.state == "ended" else 202)
 
 
 def delete_batch(batch_id: str) -> Response:
     """Delete a batch with all its jobs."""
-    _check_id(batch_id)
     get_context().batches.delete(batch_id, get_caller().tenant)
     return Response(status=204)
 
@@ -114,13 +110,7 @@ def get_results(batch_id: str) -> Response:
 
 
 def _load(batch_id: str) -> BatchRecord:
-    _check_id(batch_id)
     return get_context().batches.load(batch_id, get_caller().tenant)
-
-
-def _check_id(batch_id: str) -> None:
-    if not is_batch_id(batch_id):
-        raise NotFound("there is no such batch")
 
 
 def _render(record: BatchRecord, status: int = 200) -> Response:

@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import fcntl
 import re
-import select
 import socket
-import struct
-import termios
-import time
 from collections.abc import Callable
 from typing import Literal
 
@@ -21,12 +16,12 @@ from service.api.requests.preferences import HEADER, Preferences, parse_preferen
 from service.contract.errors import NotAcceptable
 from service.contract.formats import MEDIA_TYPES
 from service.contract.params import InpaintParams, OutpaintParams
+from service.serving.sockets import await_delivery, is_closed
 from service.waiting.streams import Waiter
 from service.waiting.waiting import Watched
 
 JSON = "application/json"
 DEFAULT_FORMAT = "png"
-_PAUSE_SECONDS, _MAX_PAUSE_SECONDS = 0.001, 0.1
 _CHARSET = re.compile(r""";\s*charset\s*=\s*("[^"]*"|[^;"]*)""", re.IGNORECASE)
 
 
@@ -64,7 +59,7 @@ def watch_client() -> Callable[[], bool]:
     write, nothing distinguishes it from one that closed both.
     """
     connection = _find_connection()
-    return lambda: connection is not None and _is_closed(connection)
+    return lambda: connection is not None and is_closed(connection)
 
 
 def watch_delivery(patience_seconds: float) -> Callable[[], bool]:
@@ -74,7 +69,7 @@ def watch_delivery(patience_seconds: float) -> Callable[[], bool]:
     `patience_seconds`, and True where the system cannot tell.
     """
     connection = _find_connection()
-    return lambda: connection is None or _is_delivered(connection, patience_seconds)
+    return lambda: connection is None or await_delivery(connection, patience_seconds)
 
 
 def check_accepts(media_type: str) -> None:
@@ -117,38 +112,6 @@ def _find_connection() -> socket.socket | None:
     return connection if isinstance(connection, socket.socket) else None
 
 
-def _is_delivered(connection: socket.socket, patience_seconds: float) -> bool:
-    left, moved_at, pause = _count_unconfirmed(connection), time.monotonic(), _PAUSE_SECONDS
-    while left and time.monotonic() - moved_at < patience_seconds and not _is_hung_up(connection):
-        # No event reports this, so it is polled.
-        time.sleep(pause)
-        pause = min(2 * pause, _MAX_PAUSE_SECONDS)
-        before, left = left, _count_unconfirmed(connection)
-        if left < before:
-            moved_at = time.monotonic()
-    return not left and not _is_hung_up(connection)
-
-
-def _count_unconfirmed(connection: socket.socket) -> int:
-    """Return the number of written bytes that the other machine has not confirmed."""
-    try:
-        answer = fcntl.ioctl(connection, termios.TIOCOUTQ, struct.pack("i", 0))
-    except (OSError, ValueError):
-        # Not every system has this call; a closed socket is detected as disconnected.
-        return 0
-    return int(struct.unpack("i", answer)[0])
-
-
-def _is_hung_up(connection: socket.socket) -> bool:
-    """Return whether the other side closed both ways, as it does if it left something unread."""
-    try:
-        poller = select.poll()
-        poller.register(connection, 0)
-        return bool(poller.poll(0))
-    except (OSError, ValueError):
-        return True
-
-
 def _takes_images() -> bool:
     return any(_quality(media_type) > 0 for media_type in MEDIA_TYPES.values())
 
@@ -160,19 +123,3 @@ def _quality(media_type: str) -> float:
     # Many clients ask for a charset, which JSON does not have (RFC 8259, section 11).
     plain = [(_CHARSET.sub("", kind), wish) for kind, wish in request.accept_mimetypes]
     return float(MIMEAccept(plain).quality(media_type))
-
-
-def _is_closed(connection: socket.socket) -> bool:
-    """Return whether the other side has closed; reads nothing from the socket."""
-    try:
-        poller = select.poll()
-        poller.register(connection, select.POLLIN)
-        # Polled first: a socket with a timeout would wait that long for something to read.
-        ready = poller.poll(0)
-        if not ready:
-            return False
-        if ready[0][1] & (select.POLLERR | select.POLLHUP | select.POLLNVAL):
-            return True
-        return connection.recv(1, socket.MSG_PEEK) == b""
-    except (OSError, ValueError):
-        return True

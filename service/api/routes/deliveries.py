@@ -9,8 +9,7 @@ from flask import Blueprint, Response, request
 from service.api.access.auth import get_caller
 from service.api.context import get_context
 from service.api.routes.rendering import render
-from service.contract.errors import Fault, NotFound, UnknownField
-from service.contract.names import is_batch_id, is_job_id
+from service.contract.errors import Fault, UnknownField
 from service.documents.schemas import Deliveries
 from service.store import try_twice
 
@@ -30,7 +29,6 @@ def build_blueprint() -> Blueprint:
 
 def list_deliveries(job_id: str) -> Response:
     """Return the deliveries of a job's webhooks."""
-    _check_job_id(job_id)
     # The owner is checked first.
     get_context().store.jobs.load(job_id, get_caller().tenant)
     return _render(job_id, 200)
@@ -38,20 +36,17 @@ def list_deliveries(job_id: str) -> Response:
 
 def redeliver(job_id: str) -> Response:
     """Send a job's webhook again: 202 with the present deliveries."""
-    _check_job_id(job_id)
     return _redeliver(job_id)
 
 
 def list_batch_deliveries(batch_id: str) -> Response:
     """Return the deliveries of a batch's webhook."""
-    _check_batch_id(batch_id)
     get_context().store.batches.load(batch_id, get_caller().tenant)
     return _render(batch_id, 200)
 
 
 def redeliver_batch(batch_id: str) -> Response:
     """Send a batch's webhook again: 202 with the present deliveries."""
-    _check_batch_id(batch_id)
     return _redeliver(batch_id)
 
 
@@ -77,13 +72,3 @@ def _read_query() -> str | None:
         message = f"the only query parameter here is {WEBHOOK_ID}, given at most once"
         raise UnknownField(message, faults=(Fault("", UnknownField.code, message),))
     return request.args.get(WEBHOOK_ID)
-
-
-def _check_job_id(job_id: str) -> None:
-    if not is_job_id(job_id):
-        raise NotFound("there is no such job")
-
-
-def _check_batch_id(batch_id: str) -> None:
-    if not is_batch_id(batch_id):
-        raise NotFound("there is no such batch")

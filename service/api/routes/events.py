@@ -6,8 +6,6 @@ from flask import Blueprint, Response, request
 
 from service.api.context import get_context
 from service.api.routes.clients import admit, check_accepts, follow
-from service.contract.errors import NotFound
-from service.contract.names import is_job_id
 from service.waiting.feed import HEADER, MEDIA_TYPE, Feed, parse_mark
 
 
@@ -20,8 +18,6 @@ def build_blueprint() -> Blueprint:
 
 def get_events(job_id: str) -> Response:
     """Stream a job's events, from the first or from the one after `Last-Event-ID`, to its end."""
-    if not is_job_id(job_id):
-        raise NotFound("there is no such job")
     check_accepts(MEDIA_TYPE)
     last, context = parse_mark(request.headers.get(HEADER)), get_context()
     job = follow(job_id)

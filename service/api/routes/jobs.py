@@ -12,7 +12,6 @@ from service.api.routes.rendering import RETRY_AFTER_SECONDS, add_applied, rende
 from service.contract.errors import NoResult, NotFinished, NotFound
 from service.contract.faults import raise_faults
 from service.contract.jobs import JobRecord, JobStatus, Output
-from service.contract.names import is_job_id
 from service.store import JobView
 from service.store.wiping import wipe_job
 from service.waiting.waiting import is_ended, wait_for
@@ -74,7 +73,6 @@ def _wait(job_id: str, seconds: int) -> JobView:
 
 def delete_job(job_id: str) -> Response:
     """Delete a job: inputs, mask, outputs and record."""
-    _check_id(job_id)
     context = get_context()
     wipe_job(context.store, context.blobs, job_id, get_caller().tenant)
     return Response(status=204)
@@ -115,18 +113,11 @@ def get_preview(job_id: str) -> Response:
 
 def cancel_job(job_id: str) -> Response:
     """Cancel a job: 200 once it is canceled, 202 while a worker stops it."""
-    _check_id(job_id)
     view = get_context().store.jobs.cancel(job_id, get_caller().tenant)
     return render_job(view, 200 if view.record.status is JobStatus.CANCELED else 202)
 
 
-def _check_id(job_id: str) -> None:
-    if not is_job_id(job_id):
-        raise NotFound("there is no such job")
-
-
 def _load(job_id: str) -> JobView:
-    _check_id(job_id)
     return get_context().store.jobs.load(job_id, get_caller().tenant)
 
 

@@ -1,11 +1,12 @@
-"""Query parameters: calls that have none refuse them instead of ignoring them."""
+"""Checks of a request's URL: the form of ids, and query parameters that no view reads."""
 
 from __future__ import annotations
 
 from flask import Flask, request
 
 from service.api.access.auth import find_caller
-from service.contract.errors import Fault, UnknownField
+from service.contract.errors import Fault, NotFound, UnknownField
+from service.contract.names import is_batch_id, is_job_id
 
 READERS = frozenset(
     {
@@ -21,8 +22,18 @@ READERS = frozenset(
 
 
 def install(app: Flask) -> None:
-    """Refuse query parameters that no view reads, once the caller is known."""
+    """Check the URLs of an app's requests, once the caller is known."""
     app.before_request(_refuse_unread)
+    app.before_request(_check_ids)
+
+
+def _check_ids() -> None:
+    """Answer 404 for an id that none can have, before anything is looked up."""
+    given = request.view_args or {}
+    if "job_id" in given and not is_job_id(given["job_id"]):
+        raise NotFound("there is no such job")
+    if "batch_id" in given and not is_batch_id(given["batch_id"]):
+        raise NotFound("there is no such batch")
 
 
 def _refuse_unread() -> None:

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from service.api.memory import MAPPED_BYTES, bound_idle_memory
+from service.serving.memory import MAPPED_BYTES, bound_idle_memory
 
 ROOT = Path(__file__).parents[3]
 
 _FREE_AND_LOOK = f"""
 import ctypes, sys
-from service.api.memory import bound_idle_memory
+from service.serving.memory import bound_idle_memory
 
 if sys.argv[1] == "bounded":
     assert bound_idle_memory()

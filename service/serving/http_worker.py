@@ -15,8 +15,8 @@ from typing import Any
 import structlog
 from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped]
 
-from service.api.connections import Connection, Pace, PacedSocket, TrustedProxies
 from service.config import ServiceSettings
+from service.serving.connections import Connection, Pace, PacedSocket, TrustedProxies
 from service.waiting.streams import count_slots
 
 log = structlog.get_logger()
