@@ -126,7 +126,8 @@ class PaintParams(BaseModel):
         None,
         description="`auto` (default): a weight-free method finds the ground (flat, graded, or a "
         "fine even texture) that meets the hole or the border, continues it, and does not repeat "
-        "what exists once; `recipe.details` lists what it found. `ignore`: it copies whatever "
+        "what exists once; `patch` draws lines and edges through the hole, and fills graphics "
+        "flat; `recipe.details` lists what it found. `ignore`: it copies whatever "
         "looks alike, for a texture that `auto` mistakes for single things.",
     )
     output_format: OutputFormat | None = Field(

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from worker.engines.ground.figures import HALO, enlarge
 from worker.engines.ground.sides import Side, seen_from
-from worker.imaging import ImageArray
+from worker.imaging import ImageArray, MaskArray
 
 SMALL: Final = 128
 """Pixels a side at most at which patches are compared."""
@@ -33,6 +33,9 @@ LARGEST: Final = 0.2
 """Part of the picture that is unique at most: where more is, nothing stands out."""
 
 CHUNK: Final = 512
+
+MIN_PATCHES: Final = 64
+"""Fewer do not tell what is usual."""
 
 
 def find_unique(image: ImageArray, sides: tuple[Side, ...]) -> NDArray[np.uint8] | None:
@@ -60,15 +63,64 @@ def find_unique(image: ImageArray, sides: tuple[Side, ...]) -> NDArray[np.uint8]
     return enlarge(np.asarray(cv2.dilate(rare, kernel), np.uint8), height, width)
 
 
-def _find_rare(small: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Return where patches have nothing like them far away, uint8 (h, w), 1 or 0."""
+def find_unique_beside(image: ImageArray, mask: MaskArray) -> NDArray[np.uint8] | None:
+    """Return where things stand that exist once and touch no hole; `None` for nowhere.
+
+    Args:
+        image: uint8 (H, W, C); what lies under the mask is not read.
+        mask: uint8 (H, W), 255 = hole.
+
+    Returns:
+        uint8 (H, W), non-zero on such things and a halo around them.
+    """
+    height, width = mask.shape
+    factor = max(max(height, width) / SMALL, 1.0)
+    size = max(round(width / factor), 1), max(round(height / factor), 1)
+    if min(size) < 4 * PATCH:
+        return None
+    known = (mask == 0).astype(np.float32)
+    share = np.asarray(cv2.resize(known, size, interpolation=cv2.INTER_AREA))
+    sums = cv2.resize(image * known[..., None], size, interpolation=cv2.INTER_AREA)
+    small = np.asarray(sums / np.maximum(share, 1e-3)[..., None], np.float32)
+    hole = (share < 0.5).astype(np.uint8)
+    rare = _find_rare(small, hole)
+    side = PATCH + 2
+    touched = cv2.dilate(hole, np.ones((side, side), np.uint8))
+    count, labels = cv2.connectedComponents(rare, connectivity=8)
+    kept = np.ones(count, np.bool_)
+    kept[np.unique(np.asarray(labels)[touched != 0])] = False
+    kept[0] = False
+    rare = np.asarray(kept[labels], np.uint8)
+    if not rare.any() or rare.mean() > LARGEST:
+        return None
+    reach = int(np.ceil(HALO / factor))
+    kernel = np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)
+    return enlarge(np.asarray(cv2.dilate(rare, kernel), np.uint8), height, width)
+
+
+def _find_rare(
+    small: NDArray[np.float32], hole: NDArray[np.uint8] | None = None
+) -> NDArray[np.uint8]:
+    """Return where patches have nothing like them far away, uint8 (h, w), 1 or 0.
+
+    Args:
+        small: float32 (h, w, C).
+        hole: uint8 (h, w), non-zero where nothing is known; patches on it do not count.
+    """
     height, width = small.shape[:2]
     rows = np.arange(0, height - PATCH + 1, STRIDE)
     columns = np.arange(0, width - PATCH + 1, STRIDE)
     windows = np.lib.stride_tricks.sliding_window_view(small, (PATCH, PATCH), axis=(0, 1))
     patches = windows[rows[:, None], columns[None]].reshape(len(rows) * len(columns), -1)
-    unlikeness = _nearest_far(_project(patches), rows, columns, FAR * max(height, width))
-    usual = float(np.median(unlikeness))
+    is_whole = np.ones(len(patches), np.bool_)
+    if hole is not None:
+        covers = np.lib.stride_tricks.sliding_window_view(hole, (PATCH, PATCH))
+        is_whole = ~covers[rows[:, None], columns[None]].any(axis=(2, 3)).reshape(-1)
+    if np.count_nonzero(is_whole) < MIN_PATCHES:
+        return np.zeros((height, width), np.uint8)
+    points = _project(patches, is_whole)
+    unlikeness = _nearest_far(points, is_whole, rows, columns, FAR * max(height, width))
+    usual = float(np.median(unlikeness[is_whole]))
     found = unlikeness > max(RARE * usual, LEAST)
     rare = np.zeros((height, width), np.uint8)
     # A patch is rare by its middle: its corners may hold what is everywhere.
@@ -80,26 +132,31 @@ def _find_rare(small: NDArray[np.float32]) -> NDArray[np.uint8]:
     return _fill_holes(np.asarray(closed, np.uint8))
 
 
-def _project(patches: NDArray[np.float32]) -> NDArray[np.float32]:
+def _project(patches: NDArray[np.float32], is_whole: NDArray[np.bool_]) -> NDArray[np.float32]:
     """Return the patches in fewer dimensions, distances as root mean squares of levels.
 
     Source: the principal components keep the nearest neighbors of natural patches in some 16
         dimensions; see K. He, J. Sun, "Computing nearest-neighbor fields via
         propagation-assisted KD-trees", CVPR 2012.
     """
-    centered = patches - patches.mean(axis=0)
-    values, vectors = np.linalg.eigh(centered.T @ centered)
+    centered = patches - patches[is_whole].mean(axis=0)
+    whole = centered[is_whole]
+    values, vectors = np.linalg.eigh(whole.T @ whole)
     best = vectors[:, np.argsort(values)[-16:]]
     return np.asarray(centered @ best / np.sqrt(patches.shape[1]), np.float32)
 
 
 def _nearest_far(
     points: NDArray[np.float32],
+    is_whole: NDArray[np.bool_],
     rows: NDArray[np.int64],
     columns: NDArray[np.int64],
     far: float,
 ) -> NDArray[np.float32]:
-    """Return how unlike each patch is to the most alike one that lies far from it."""
+    """Return how unlike each patch is to the most alike one that lies far from it.
+
+    0 where a patch is not whole, or none lies far from it.
+    """
     place_y = np.repeat(rows, len(columns)).astype(np.float32)
     place_x = np.tile(columns, len(rows)).astype(np.float32)
     squares = np.square(points).sum(axis=1)
@@ -110,7 +167,9 @@ def _nearest_far(
         gap_y = np.abs(place_y[part, None] - place_y[None])
         gap_x = np.abs(place_x[part, None] - place_x[None])
         distance[np.maximum(gap_y, gap_x) < far] = np.inf
+        distance[:, ~is_whole] = np.inf
         nearest[part] = distance.min(axis=1) + squares[part]
+    nearest[~is_whole | ~np.isfinite(nearest)] = 0
     return np.asarray(np.sqrt(np.maximum(nearest, 0)), np.float32)
 
 

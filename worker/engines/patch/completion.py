@@ -15,7 +15,7 @@ from worker.engines.patch.levels import Solution, Start, solve
 from worker.engines.patch.plan import Plan, Quality, make_plan
 from worker.engines.patch.strips import Workers
 from worker.engines.patch.transparency import is_opaque
-from worker.engines.patch.windows import find_windows
+from worker.engines.patch.windows import Window, find_windows
 from worker.imaging import ImageArray, MaskArray
 
 
@@ -76,6 +76,8 @@ class _Part:
     own: MaskArray
     sources: MaskArray
     forbidden: MaskArray | None
+    structures: MaskArray | None
+    settles: bool
     plan: Plan | None
 
 
@@ -87,6 +89,8 @@ def complete(
     quality: Quality = "balanced",
     source_mask: MaskArray | None = None,
     strict: bool = False,
+    avoided: MaskArray | None = None,
+    structures: MaskArray | None = None,
     start: Start | None = None,
     on_step: StepCallback,
     threads: int | None = None,
@@ -107,6 +111,9 @@ def complete(
         source_mask: uint8 (H, W), 255 where may be copied from; `None` for everywhere.
         strict: whether no other known pixel is copied; else a patch whose center may be copied
             brings all of its known pixels.
+        avoided: uint8 (H, W), 255 at what is not copied as long as there is enough else.
+        structures: uint8 (H, W), 255 at lines and edges, which do not say how bright it is beside
+            them.
         start: what to begin with instead of a guess from the hole's border.
         on_step: called with rounds done and rounds in all, at least every 0.1 s or so of work;
             what it raises ends the work and passes through.
@@ -120,7 +127,8 @@ def complete(
     """
     if not mask.any():
         return Completion(image.copy(), 1.0, None, 0, 0)
-    parts = _plan_parts(image, mask, quality, source_mask, strict, start)
+    allowed = _Allowed(source_mask, strict, avoided, structures)
+    parts = _plan_parts(mask, quality, allowed, start)
     progress = Progress(on_step, sum(part.plan.rounds if part.plan else 1 for part in parts))
     progress.check()
     result, left = image.copy(), mask.copy()
@@ -144,36 +152,57 @@ def complete(
     )
 
 
+@dataclass(frozen=True, eq=False)
+class _Allowed:
+    """What `complete` was told of the picture, under the same names."""
+
+    source_mask: MaskArray | None
+    strict: bool
+    avoided: MaskArray | None
+    structures: MaskArray | None
+
+
 def _plan_parts(
-    image: ImageArray,
-    mask: MaskArray,
-    quality: Quality,
-    source_mask: MaskArray | None,
-    strict: bool,
-    start: Start | None,
+    mask: MaskArray, quality: Quality, allowed: _Allowed, start: Start | None
 ) -> list[_Part]:
     # A start may point anywhere in the picture, a user's sources may lie anywhere.
-    whole = source_mask is not None or start is not None
-    parts = []
-    for window in find_windows(mask, whole=whole):
-        box = window.box
-        rows, columns = slice(box.top, box.bottom), slice(box.left, box.right)
-        hole = np.ascontiguousarray(mask[rows, columns])
-        known = sources = (hole == 0).astype(np.uint8) * 255
-        forbidden = None
-        if source_mask is not None:
-            sources = known & source_mask[rows, columns]
-            if strict:
-                forbidden = _or_none(known & ~source_mask[rows, columns])
-        plan = make_plan(
-            hole,
-            sources,
-            quality,
-            start_level=start.level if start else None,
-            is_close=start is not None and start.is_close,
-        )
-        parts.append(_Part(rows, columns, window.own, sources, forbidden, plan))
-    return parts
+    whole = allowed.source_mask is not None or start is not None
+    plan = partial(
+        make_plan,
+        quality=quality,
+        start_level=start.level if start else None,
+        is_close=start is not None and start.is_close,
+    )
+    return [_plan_part(window, mask, allowed, plan) for window in find_windows(mask, whole=whole)]
+
+
+def _plan_part(
+    window: Window,
+    mask: MaskArray,
+    allowed: _Allowed,
+    plan_for: Callable[[MaskArray, MaskArray], Plan | None],
+) -> _Part:
+    box = window.box
+    rows, columns = slice(box.top, box.bottom), slice(box.left, box.right)
+    hole = np.ascontiguousarray(mask[rows, columns])
+    known = sources = (hole == 0).astype(np.uint8) * 255
+    forbidden = None
+    if allowed.source_mask is not None:
+        sources = known & allowed.source_mask[rows, columns]
+        if allowed.strict:
+            forbidden = _or_none(known & ~allowed.source_mask[rows, columns])
+    # Who says where to copy from may want what is unlike the surroundings that are not copied.
+    settles = allowed.strict or np.array_equal(sources, known)
+    plan = None
+    if allowed.avoided is not None:
+        fewer = sources & ~allowed.avoided[rows, columns]
+        plan = plan_for(hole, fewer)
+        sources = fewer if plan is not None else sources
+    plan = plan or plan_for(hole, sources)
+    structures = allowed.structures
+    if structures is not None:
+        structures = _or_none(np.ascontiguousarray(structures[rows, columns]))
+    return _Part(rows, columns, window.own, sources, forbidden, structures, settles, plan)
 
 
 def _complete_part(
@@ -194,8 +223,19 @@ def _complete_part(
         image, reason = fill_plainly(window, hole, part.forbidden)
         advance()
         return Solution(image, Evidence(int(np.count_nonzero(hole)), is_plain=True), reason, 0)
-    run = partial(solve, window, hole, part.sources, part.plan, seed=seed, start=start)
-    return run(forbidden=part.forbidden, workers=workers, advance=advance)
+    return solve(
+        window,
+        hole,
+        part.sources,
+        part.plan,
+        forbidden=part.forbidden,
+        structures=part.structures if part.settles else None,
+        settles=part.settles,
+        seed=seed,
+        start=start,
+        workers=workers,
+        advance=advance,
+    )
 
 
 def _or_none(mask: MaskArray) -> MaskArray | None:

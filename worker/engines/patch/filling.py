@@ -15,6 +15,7 @@ from service.contract.params import Ground
 from worker.engines.base import StepCallback
 from worker.engines.graphics import Palette, fill_flat, find_palette, is_smooth, snap
 from worker.engines.ground.inside import HoleGrounds, fill_grounds
+from worker.engines.ground.rarity import find_unique_beside
 from worker.engines.patch.completion import Completion, complete
 from worker.engines.patch.plan import Quality
 from worker.engines.structures import connect_structures
@@ -86,7 +87,7 @@ def _fill_rest(
     mask: MaskArray,
     source_mask: MaskArray | None,
     find: Callable[..., HoleGrounds],
-    finish: Callable[[ImageArray, MaskArray], Completion],
+    finish: Callable[..., Completion],
 ) -> Filled:
     """Fill holes that something crosses: structures first, then what lies between them."""
     palette = _find_palette_around(image, mask, source_mask)
@@ -105,11 +106,29 @@ def _fill_rest(
     elif connected.count:
         between = find(picture, rest, figures=connected.drawn)
         picture, rest = between.image, between.rest
-    done = finish(picture, rest)
+    done = finish(
+        picture,
+        rest,
+        avoided=_find_unique(picture, rest, source_mask),
+        structures=connected.own if connected.count else None,
+    )
     if palette is not None:
         nothing = np.zeros_like(rest)
         done = replace(done, image=snap(done.image, rest, nothing, palette, keeps_edges=False))
     return Filled(_weigh(done, mask, rest), details)
+
+
+def _find_unique(
+    image: ImageArray, rest: MaskArray, source_mask: MaskArray | None
+) -> MaskArray | None:
+    """Return what exists once and is not copied: uint8 (H, W), 255 there; `None` for nothing.
+
+    Who says where to copy from is taken at their word.
+    """
+    if source_mask is not None or not rest.any():
+        return None
+    unique = find_unique_beside(image, rest)
+    return None if unique is None else np.where(unique != 0, 255, 0).astype(np.uint8)
 
 
 def _find_palette_around(

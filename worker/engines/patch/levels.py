@@ -116,6 +116,8 @@ def solve(
     plan: Plan,
     *,
     forbidden: MaskArray | None,
+    structures: MaskArray | None,
+    settles: bool,
     seed: int,
     start: Start | None,
     workers: Workers,
@@ -129,6 +131,8 @@ def solve(
         sources: uint8 (H, W), 255 where may be copied from.
         plan: how.
         forbidden: uint8 (H, W), 255 at known pixels of which none may be copied; `None` for none.
+        structures: uint8 (H, W), 255 at lines and edges; `None` for none.
+        settles: whether the hole is to be as bright as what lies around it.
         seed: of all that is random.
         start: what to begin with, of the same size.
         workers: run the kernels.
@@ -145,10 +149,8 @@ def solve(
         layer = _refine(layer, scales[level], plan, level, workers)
         _iterate(layer, plan, level, seed, workers, advance)
     voted = np.ascontiguousarray(layer.planes[..., : image.shape[2]])
-    is_free = cv2.countNonZero(sources) + cv2.countNonZero(hole) == hole.size
-    # Who says where to copy from may want what is unlike the surroundings that are not copied.
-    if plan.levels > 0 and (is_free or forbidden is not None):
-        voted = settle_tone(voted, finest, plan.half_width, workers.check)
+    if plan.levels > 0 and settles:
+        voted = settle_tone(voted, finest, structures, plan.half_width, workers.check)
     picture = blend(
         layer.ground,
         layer.field,

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from worker.engines.ground.membrane import pull_push
 from worker.engines.patch.pyramid import Scale
-from worker.imaging import ImageArray
+from worker.imaging import ImageArray, MaskArray
 
 CELL: Final = 4
 """Pixels a side of what is averaged before: a mean over sixteen and more is as good from these."""
@@ -29,7 +29,11 @@ whole, and where they are not, half of the way takes three quarters of the error
 
 
 def settle_tone(
-    image: ImageArray, scale: Scale, half_width: float, check: Callable[[], None]
+    image: ImageArray,
+    scale: Scale,
+    structures: MaskArray | None,
+    half_width: float,
+    check: Callable[[], None],
 ) -> ImageArray:
     """Return the picture with the low frequencies of its hole moved towards a smooth fill.
 
@@ -38,11 +42,14 @@ def settle_tone(
     Args:
         image: RGB uint8 (H, W, 3), or premultiplied RGBA (H, W, 4), painted.
         scale: the finest scale; what it forbids does not count as surroundings.
+        structures: uint8 (H, W), 255 at lines and edges, which count neither; `None` for none.
         half_width: of the hole, in pixels.
         check: called between planes; may raise to stop.
     """
     sigma = max(FINEST, half_width * BY_WIDTH) / CELL
     hole, readable = scale.hole, (scale.readable != 0).astype(np.uint8)
+    if structures is not None:
+        readable &= np.asarray(structures == 0, np.uint8)
     height, width = hole.shape
     size = max(width // CELL, 1), max(height // CELL, 1)
     known = _shrink((hole == 0).astype(np.float32), size)

@@ -35,11 +35,13 @@ class Connected:
     Attributes:
         image: uint8 (H, W, C), with what was drawn.
         drawn: uint8 (H, W), 255 where something was drawn; the rest of the holes is as it was.
+        own: uint8 (H, W), 255 at the structures themselves, without what was drawn beside them.
         count: structures drawn.
     """
 
     image: ImageArray
     drawn: MaskArray
+    own: MaskArray
     count: int
 
 
@@ -62,10 +64,11 @@ def connect_structures(
     Source: J. Sun et al., "Image Completion with Structure Propagation", SIGGRAPH 2005 (the order:
         structures first, texture around them).
     """
-    result, drawn, count = image.copy(), np.zeros_like(mask), 0
+    result, count = image.copy(), 0
+    drawn, own = np.zeros_like(mask), np.zeros_like(mask)
     number, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
     if number - 1 > MAX_HOLES:
-        return Connected(result, drawn, 0)
+        return Connected(result, drawn, own, 0)
     unknown = mask if source_mask is None else np.where(source_mask == 0, 255, mask)
     least = MIN_IN_GRAPHIC if is_graphic else MIN_HALF_WIDTH
     for label in range(1, number):
@@ -85,8 +88,9 @@ def connect_structures(
             drawing = draw(scene.image, hole, ways, has_grain=not is_graphic)
             result[part] = drawing.image
             drawn[part] |= drawing.drawn
+            own[part] |= drawing.own
             count += len(ways)
-    return Connected(result, drawn, count)
+    return Connected(result, drawn, own, count)
 
 
 def _find_ways(scene: Scene, half_width: float) -> list[Way]:

@@ -71,10 +71,12 @@ class Drawing:
     Attributes:
         image: uint8 (H, W, C), the picture with it.
         drawn: uint8 (H, W), 255 where it was drawn.
+        own: uint8 (H, W), 255 at the structures themselves, without what lies beside them.
     """
 
     image: ImageArray
     drawn: MaskArray
+    own: MaskArray
 
 
 def draw(
@@ -90,19 +92,20 @@ def draw(
         ways: what to draw.
         has_grain: whether to add what pixels differ from the structure's mean colors.
     """
-    result, drawn = image.copy(), np.zeros_like(hole)
+    result, drawn, own = image.copy(), np.zeros_like(hole), np.zeros_like(hole)
     rank = np.full(hole.shape, np.inf, np.float32)
     ordered = sorted(ways, key=lambda way: -way.contrast)
     for number, way in enumerate(ordered):
         others = _mark_crossing(way, ordered, hole)
         band = _choose_pixels(way, find_band(way.curve, hole, _half_width(way)), others)
-        own = _rank(way, band, number)
-        wins = own < rank[band.y, band.x]
+        ranks = _rank(way, band, number)
+        wins = ranks < rank[band.y, band.x]
         colors = _paint(way, band, has_grain=has_grain)
         x, y = band.x[wins], band.y[wins]
         result[y, x] = np.rint(colors[wins]).clip(0, 255).astype(np.uint8)
-        rank[y, x], drawn[y, x] = own[wins], 255
-    return Drawing(result, drawn)
+        rank[y, x], drawn[y, x] = ranks[wins], 255
+        own[y, x] = np.where(ranks[wins] < BESIDE, 255, 0)
+    return Drawing(result, drawn, own)
 
 
 def _mark_crossing(way: Way, ways: Sequence[Way], hole: MaskArray) -> MaskArray:
