@@ -39,5 +39,5 @@ def test_worker_refuses_to_start_with_the_key_of_another(
     settings = {name: str(file) for name, file in mixed.write(tmp_path).items()}
     with running_stack(private_broker.url, tmp_path) as stack:
         worker = stack.start("worker", **settings)
-        assert worker.wait(20) == 2
+        assert worker.wait(120) == 2
         assert "certificate and key cannot sign" in stack.logs()
