@@ -10,6 +10,8 @@ import numpy as np
 from service.contract.geometry import Geometry
 from worker.imaging import AlphaArray, ImageArray, MaskArray
 from worker.imaging.bands import row_bands
+from worker.imaging.geometry import widen_box
+from worker.imaging.masks import bounding_box
 from worker.imaging.picture import Picture, to_uint8
 
 SPREAD: Final = 1.5
@@ -18,6 +20,9 @@ border itself, and `LEEWAY` more."""
 
 FAINT: Final = 128
 """Alpha below which a color is too coarse to go on from."""
+
+NEAR: Final = 2
+"""Pixels around a hole, or inside a border, in which what is visible counts as meeting it."""
 
 LEEWAY: Final = 8
 """Pixels."""
@@ -110,11 +115,15 @@ def clear_holes(image: ImageArray, mask: MaskArray) -> tuple[ImageArray, MaskArr
         image: premultiplied RGBA uint8 (H, W, 4).
         mask: uint8 (H, W), 255 repaint.
     """
-    near = to_uint8(cv2.dilate(mask, np.ones((5, 5), np.uint8)))
+    box = widen_box(bounding_box(mask), NEAR, mask.shape[1], mask.shape[0])
+    window = np.s_[box.top : box.bottom, box.left : box.right]
+    hole, side = mask[window], 2 * NEAR + 1
+    near = to_uint8(cv2.dilate(hole, np.ones((side, side), np.uint8)))
     _, labels = cv2.connectedComponents(near, connectivity=8)
-    is_visible = (mask == 0) & (image[..., 3] > 0)
+    is_visible = (hole == 0) & (image[window][..., 3] > 0)
     beside_visible = np.unique(labels[is_visible & (near != 0)])
-    rest = np.where(np.isin(labels, beside_visible), mask, 0).astype(np.uint8)
+    rest = mask.copy()
+    rest[window][~np.isin(labels, beside_visible)] = 0
     return _clear(image, mask, rest)
 
 
@@ -131,7 +140,8 @@ def clear_margins(image: ImageArray, geometry: Geometry) -> tuple[ImageArray, Ma
     box = geometry.original
     mask = np.full(image.shape[:2], 255, np.uint8)
     mask[box.top : box.bottom, box.left : box.right] = 0
-    at_border = (cv2.dilate(mask, np.ones((5, 5), np.uint8)) != 0) & (mask == 0)
+    side = 2 * NEAR + 1
+    at_border = (cv2.dilate(mask, np.ones((side, side), np.uint8)) != 0) & (mask == 0)
     others = np.where(at_border & (image[..., 3] > 0), 0, 255).astype(np.uint8)
     if others.all():
         return _clear(image, mask, np.zeros_like(mask))

@@ -344,3 +344,29 @@ def test_paint_leaves_no_haze_in_a_hard_cutout(
     partial = ((result.alpha > 0) & (result.alpha < 255)).astype(np.uint8)
     # Nothing wider than an anti-aliased edge is half transparent.
     assert not np.asarray(cv2.erode(partial, np.ones((4, 4), np.uint8))).any()
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA"])
+def test_paint_reflects_alpha_exactly(blobs: BlobStore, engines: EngineRegistry, mode: str) -> None:
+    picture = make_cutout(3, softness=2)[40:120, 40:120]
+    geometry = plan_margins(80, 80, Margins(left=30, top=20, right=10, bottom=0))
+    params = OutpaintParams(seed=0, mirror_style="exact")
+    row = outpaint_row(blobs, encode_mode(picture, mode), geometry, params, method="mirror")
+    result, _ = run(row, blobs, engines)
+    wanted = np.pad(picture[..., 3], ((20, 0), (30, 10)), mode="reflect")
+    assert result.alpha is not None
+    assert np.array_equal(result.alpha, wanted)
+    assert not result.color[outside(geometry) & (wanted == 0)].any()
+
+
+def test_paint_clears_only_the_holes_that_lie_in_transparency(
+    blobs: BlobStore, engines: EngineRegistry
+) -> None:
+    picture = make_cutout(0)
+    mask = make_box_mask(140, 140, (4, 4, 20, 20)) | make_box_mask(140, 140, (60, 60, 80, 80))
+    picture[mask > 0] = (*MAGENTA, 255)
+    result, _ = run(inpaint_row(blobs, encode(picture), encode(mask)), blobs, engines)
+    assert not result.channels()[4:20, 4:20].any()
+    assert result.alpha is not None
+    assert (result.alpha[60:80, 60:80] == 255).all()
+    assert not is_magenta(result)[mask > 0].any()

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import cv2
 import numpy as np
+import pytest
 
 from service.contract.params import InpaintParams
 from tests.support.pictures import make_blob_mask, make_rgb
 from worker.engines.base import Canvas
-from worker.engines.patch import PatchEngine
+from worker.engines.patch import PatchEngine, Quality
+from worker.imaging import ImageArray, MaskArray
 
 FAST = InpaintParams(quality="fast")
 
@@ -75,3 +78,34 @@ def test_patch_engine_tells_when_there_is_nothing_to_copy() -> None:
     mask[:3, :3] = 0
     [painted] = PatchEngine().paint([Canvas(canvas.image, mask, FAST, 0)], ignore)
     assert [warning.code for warning in painted.warnings] == ["simpler_fill"]
+
+
+def draw_forbidden(seed: int) -> tuple[ImageArray, MaskArray, MaskArray]:
+    """Return a picture without red but where it may not be copied, its mask, and its sources."""
+    rng = np.random.default_rng(seed)
+    image = np.full((120, 160, 3), (200, 220, 200), np.uint8)
+    image[70:] = (40, 140, 60)
+    if seed % 2:
+        image = make_rgb("texture", 160, 120, seed) // 3 + np.array((0, 120, 0), np.uint8)
+    forbidden, mask = np.zeros((2, 120, 160), np.uint8)
+    for _ in range(int(rng.integers(1, 9))):
+        x, y, to_x, to_y = (int(place) for place in rng.integers(0, 120, 4))
+        cv2.line(forbidden, (x, y), (to_x, to_y), 255, int(rng.integers(1, 9)))
+        cv2.circle(forbidden, (to_y, x), int(rng.integers(2, 12)), 255, -1)
+    image[forbidden > 0] = (230, 20, 40)
+    cv2.circle(mask, (80, int(rng.integers(40, 80))), int(rng.integers(6, 35)), 255, -1)
+    return image, mask, np.asarray(255 - forbidden, np.uint8)
+
+
+@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("has_alpha", [False, True])
+def test_patch_engine_copies_no_forbidden_pixel(seed: int, has_alpha: bool) -> None:
+    image, mask, sources = draw_forbidden(seed)
+    if has_alpha:
+        image = np.dstack((image, np.full((120, 160), 255, np.uint8)))
+        image[:, 150:] = 0
+    quality: tuple[Quality, ...] = ("fast", "balanced", "best")
+    params = InpaintParams(quality=quality[seed % 3])
+    [painted] = PatchEngine().paint([Canvas(image, mask, params, seed, None, sources)], ignore)
+    inside = painted.image[mask > 0].astype(int)
+    assert (inside[:, 0] <= inside[:, 1]).all()
