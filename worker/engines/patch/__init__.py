@@ -1,9 +1,10 @@
 """Completion of holes from the picture's own patches, without weights.
 
-`complete` does the work and `PatchEngine` is its adapter; `Start` lets other methods begin it with
-a picture or with offsets of their own. One idea a file: `windows` (where), `plan` (how),
-`pyramid` and `features` (what is compared), `grid`, `distance` and `search` (likenesses), `vote`,
-`peel` (the first guess), `tone` and `blend` (the last picture), `levels` (the loop), `estimate`.
+`complete` copies patches; `filling` comes before it (structures, graphics, grounds), and
+`PatchEngine` is the adapter of both. `Start` lets other methods begin with a picture or with
+offsets of their own. One idea a file: `windows` (where), `plan` (how), `pyramid` and `features`
+(what is compared), `grid`, `distance` and `search` (likenesses), `vote`, `peel` (the first guess),
+`tone` and `blend` (the last picture), `levels` (the loop), `estimate`.
 """
 
 from __future__ import annotations

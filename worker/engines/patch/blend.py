@@ -104,7 +104,7 @@ def _join(
 
 
 def _box(hole: MaskArray) -> tuple[slice, slice]:
-    """Give the hole's bounding box, a pixel wider where there is one."""
+    """Return the hole's bounding box, a pixel wider where there is one."""
     left, top, width, height = cv2.boundingRect(hole)
     rows = slice(max(top - 1, 0), min(top + height + 1, hole.shape[0]))
     return rows, slice(max(left - 1, 0), min(left + width + 1, hole.shape[1]))
@@ -159,7 +159,7 @@ def _collect(
 
 @compiled
 def _over(position: int, centers: NDArray[np.int16], radius: int) -> range:
-    """Give the indexes of the patches that lie over a position."""
+    """Return the indexes of the patches that lie over a position."""
     first = np.searchsorted(centers, position - radius)
     last = first
     while last < centers.shape[0] and centers[last] <= position + radius:
@@ -176,7 +176,7 @@ def _add_vote(
     px: int,
     weight: float,
 ) -> int:
-    """Add a weight to a place's; gives the number of places."""
+    """Add a weight to a place's; return the number of places."""
     for index in range(count):
         if places[index, 0] == py and places[index, 1] == px:
             votes[index] += weight

@@ -16,7 +16,7 @@ _decorate: Final = numba.njit(cache=True, nogil=True, error_model="numpy")
 
 
 def compiled(function: Kernel) -> Kernel:
-    """Give a function compiled at its first call and kept on disk from then on.
+    """Return a function compiled at its first call and kept on disk from then on.
 
     numba's own type loses the signature; this one says that it stays. What is kept knows
     only its own file: after a change to a kernel that others call, remove the `*.nbi` files.

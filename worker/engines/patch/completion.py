@@ -42,7 +42,7 @@ class Progress:
     """Counts rounds over all windows.
 
     Args:
-        on_step: is told rounds done and rounds in all; may raise to stop.
+        on_step: called with rounds done and rounds in all; may raise to stop.
         rounds: rounds in all.
     """
 
@@ -52,7 +52,7 @@ class Progress:
         self._done = 0
 
     def check(self) -> None:
-        """Tell again what is done, so that the callback can stop the work."""
+        """Report again what is done, so that the callback can stop the work."""
         self._on_step(self._done, self._rounds)
 
     def advance(self) -> None:
@@ -61,7 +61,7 @@ class Progress:
         self.check()
 
     def finish(self) -> None:
-        """Tell that all is done, where some rounds turned out not to be needed."""
+        """Report that all is done, where some rounds turned out not to be needed."""
         if self._done < self._rounds:
             self._done = self._rounds
             self.check()
@@ -154,7 +154,7 @@ def complete(
 
 @dataclass(frozen=True, eq=False)
 class _Allowed:
-    """What `complete` was told of the picture, under the same names."""
+    """Arguments of `complete` about the picture, under the same names."""
 
     source_mask: MaskArray | None
     strict: bool

@@ -1,4 +1,4 @@
-"""How unlike two patches are."""
+"""The difference of two patches."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from worker.engines.patch.compiled import compiled
 from worker.engines.patch.features import LANES
 
 KNOWN_EXTRA = 7
-"""How much more a pixel weighs that is known where the patch lies: what is guessed misleads."""
+"""Extra weight of a pixel that is known where the patch lies: what is guessed misleads."""
 
 LANE_COUNT = LANES
 """As a global of this module: the compiler takes it for a constant and unrolls by it."""
@@ -55,7 +55,7 @@ class Ground(NamedTuple):
 
 
 class Field(NamedTuple):
-    """What each patch of the grid has found.
+    """The likenesses that the patches of the grid have found.
 
     Attributes:
         source: int16 (GH, GW, 2), row and column of its likeness.
@@ -77,7 +77,7 @@ def squared_difference(
     side: int,
     limit: int,
 ) -> int:
-    """Give the sum of squared differences of two patches, or some number from `limit` on.
+    """Return the sum of squared differences of two patches, or some number from `limit` on.
 
     Args:
         flat: uint8, the planes.
@@ -111,7 +111,7 @@ def squared_difference(
 
 @compiled
 def color_shift(difference: float, count: int, most: float) -> float:
-    """Give how far a channel of a copy is moved to match.
+    """Return how far a channel of a copy is moved to match.
 
     Half of the mean difference: a shift costs as much again as it saves.
 
@@ -125,7 +125,7 @@ def color_shift(difference: float, count: int, most: float) -> float:
 
 @compiled
 def patch_cost(ground: Ground, ty: int, tx: int, sy: int, sx: int, limit: float) -> float:
-    """Give how unlike a source is to a target, or some number from `limit` on.
+    """Return how unlike a source is to a target, or some number from `limit` on.
 
     Squared differences, less what a small shift of color takes away, plus a price on the way.
 
@@ -154,7 +154,7 @@ def patch_cost(ground: Ground, ty: int, tx: int, sy: int, sx: int, limit: float)
 
 @compiled
 def draw(seed: int, counter: int) -> int:
-    """Give 31 random bits for a seed and a counter: no state, so threads cannot disturb it.
+    """Return 31 random bits for a seed and a counter: no state, so threads cannot disturb it.
 
     Source: G. Steele, D. Lea, C. Flood, "Fast splittable pseudorandom number generators",
         OOPSLA 2014 (the mixing function).

@@ -17,7 +17,7 @@ class PatchEngine:
     """Fills the hole with what lies elsewhere in the picture."""
 
     def load(self) -> Recipe:
-        """Compile what is not on disk yet, once; gives the recipe."""
+        """Compile what is not on disk yet, once; return the recipe."""
         warm()
         return Recipe(engine="patch", versions=versions())
 

@@ -1,4 +1,4 @@
-"""How well a completion went, told from the result alone."""
+"""An estimate of how well a completion went, from the result alone."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from worker.engines.patch.features import to_gray
 from worker.imaging import ImageArray, MaskArray
 
 PLAIN_FILL: Final = 0.1
-"""What a fill without any patch is worth: right in color, without detail."""
+"""Worth of a fill without any patch: right in color, without detail."""
 
 INTERCEPT: Final = 7.8
 WEIGHTS: Final = (-0.71, -1.08, -1.35)
@@ -24,7 +24,7 @@ the hole on 42 cases: off by 0.07 on average, on pictures that were not fitted t
 
 @dataclass(frozen=True)
 class Evidence:
-    """What is known of one window's result.
+    """The evidence about one window's result.
 
     Attributes:
         pixels: of the hole.
@@ -51,7 +51,7 @@ def measure_roughness(image: ImageArray, hole: MaskArray) -> float:
 
 
 def estimate_quality(evidence: Sequence[Evidence]) -> float:
-    """Give an estimate of a whole picture, 0 .. 1, by the pixels of its windows.
+    """Return an estimate of a whole picture, 0 .. 1, by the pixels of its windows.
 
     It stands for the structural similarity to the truth that such evidence came with.
     """

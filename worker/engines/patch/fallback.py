@@ -1,4 +1,4 @@
-"""What is left when no patch can be copied."""
+"""The fill that is left when no patch can be copied."""
 
 from __future__ import annotations
 

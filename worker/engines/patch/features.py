@@ -1,4 +1,4 @@
-"""What patches are compared by: color, and how rough it is around each pixel."""
+"""The planes that patches are compared by: color, and roughness around each pixel."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def stack_planes(image: ImageArray, hole: MaskArray, levels: int, weight: float)
 
 
 def lay_out(planes: NDArray[np.uint8] | NDArray[np.bool_]) -> Planes:
-    """Give a copy whose rows end in `LANES` spare bytes, as a view (H, W, 5).
+    """Return a copy whose rows end in `LANES` spare bytes, as a view (H, W, 5).
 
     The comparison reads whole lanes: at the right border past the patch, which it then ignores.
     """
@@ -98,7 +98,7 @@ def lay_out(planes: NDArray[np.uint8] | NDArray[np.bool_]) -> Planes:
 
 
 def make_lanes(radius: int) -> NDArray[np.int16]:
-    """Give int16 (48,): -1 for bytes that belong to a row of the patch, 0 for those behind it."""
+    """Return int16 (48,): -1 for bytes that belong to a row of the patch, 0 for those behind it."""
     lanes = np.zeros(LANES, np.int16)
     lanes[: (2 * radius + 1) * CHANNELS] = -1
     return lanes

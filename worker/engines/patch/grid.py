@@ -66,7 +66,7 @@ def make_ground(scale: Scale, planes: Planes, plan: Plan, stride: int) -> Ground
 
 
 def _thin_out(places: NDArray[np.intp]) -> NDArray[np.int32]:
-    """Give every n-th so that not too many are left to be kept in memory."""
+    """Return every n-th so that not too many are left to be kept in memory."""
     return places[:: len(places) // MAX_POOL + 1].astype(np.int32)
 
 
@@ -84,7 +84,7 @@ def _mark(chosen: NDArray[np.bool_]) -> Planes:
 
 
 def _flatten(planes: Planes) -> NDArray[np.uint8]:
-    """Give planes from `lay_out` as one row of bytes, spare lanes included."""
+    """Return planes from `lay_out` as one row of bytes, spare lanes included."""
     return np.lib.stride_tricks.as_strided(planes, (planes.shape[0] * planes.strides[0],), (1,))
 
 
@@ -133,7 +133,7 @@ def field_from_coarser(ground: Ground, coarser: Ground, field: Field) -> Field:
 def make_field(
     ground: Ground, i: NDArray[np.intp], j: NDArray[np.intp], found: NDArray[np.int64]
 ) -> Field:
-    """Give a field whose patches (i, j) begin at `found`, each moved to the nearest valid source.
+    """Return a field whose patches (i, j) begin at `found`, each moved to the nearest valid source.
 
     Args:
         ground: the scale.
@@ -153,7 +153,7 @@ def make_field(
 def nearest(
     wanted: NDArray[np.uint8], y: NDArray[np.int64], x: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Give for each position the nearest that is non-zero; itself if it is.
+    """Return for each position the nearest that is non-zero; itself if it is.
 
     Args:
         wanted: uint8 (H, W), somewhere non-zero.

@@ -35,7 +35,7 @@ WHOLE_RADIUS = 3
 
 @dataclass(frozen=True, eq=False)
 class Start:
-    """What a completion begins with, in place of a guess from the hole's border.
+    """The beginning of a completion, in place of a guess from the hole's border.
 
     Attributes:
         level: scale to begin at, 0 = finest; coarser ones than the hole needs are not used.
@@ -105,7 +105,7 @@ class Layer:
         vote(self.ground, self.field, self.weights, self.hole, workers=workers)
 
     def energy(self) -> float:
-        """Give the mean cost of the patches."""
+        """Return the mean cost of the patches."""
         return float(self.field.cost[self.ground.active != 0].mean())
 
 

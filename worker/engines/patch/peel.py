@@ -76,7 +76,7 @@ def _copy_ring(planes: Planes, offsets: NDArray[np.int16], ring: NDArray[np.int1
 def _known_difference(
     ground: Ground, known: NDArray[np.uint8], target: int, source: int, limit: int
 ) -> int:
-    """Give the sum of squared differences over the target's known pixels."""
+    """Return the sum of squared differences over the target's known pixels."""
     flat, lanes = ground.flat, ground.lanes
     one, other, step = np.uint64(target), np.uint64(source), np.uint64(ground.pitch)
     total = np.int32(0)

@@ -1,4 +1,4 @@
-"""How a hole is to be completed: scales, patch size, rounds."""
+"""The plan for completing a hole: scales, patch size, rounds."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ right, and tells the search more than patches found without it."""
 
 @dataclass(frozen=True)
 class Plan:
-    """How one window is completed.
+    """The plan for one window.
 
     Attributes:
         levels: scales above the finest; 0 works at full size alone.
@@ -73,16 +73,16 @@ class Plan:
     prior: float = PRIOR
 
     def em_at(self, level: int) -> int:
-        """Give the rounds at a scale, 0 = finest."""
+        """Return the rounds at a scale, 0 = finest."""
         return self.em[min(level, len(self.em) - 1)]
 
     def sweeps_at(self, level: int) -> int:
-        """Give the passes of a round at a scale, 0 = finest."""
+        """Return the passes of a round at a scale, 0 = finest."""
         return self.sweeps[min(level, len(self.sweeps) - 1)]
 
     @property
     def rounds(self) -> int:
-        """What is counted as progress: all rounds, and the blending."""
+        """Steps that are counted as progress: all rounds, and the blending."""
         coarse = self.em_at(self.levels) * (self.starts - 1)
         return coarse + sum(self.em_at(level) for level in range(self.levels + 1)) + 1
 
@@ -144,13 +144,13 @@ def _shorten(plan: Plan) -> Plan:
 
 
 def measure_half_width(hole: MaskArray) -> float:
-    """Give how deep the hole is, in pixels; the picture's border counts as its rim."""
+    """Return how deep the hole is, in pixels; the picture's border counts as its rim."""
     padded = cv2.copyMakeBorder(hole, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=(0,))
     return float(cv2.distanceTransform(padded, cv2.DIST_L2, cv2.DIST_MASK_5).max())
 
 
 def choose_levels(half_width: float, height: int, width: int) -> int:
-    """Give the number of halvings after which the hole is narrow and the picture not too small."""
+    """Return the halvings after which the hole is narrow and the picture not too small."""
     wanted = math.ceil(math.log2(max(half_width / COARSEST_HALF_WIDTH, 1)))
     possible = int(math.log2(max(min(height, width) / MIN_SIDE, 1)))
     return min(wanted, possible)
@@ -168,12 +168,12 @@ def _fit(plan: Plan, sources: MaskArray) -> Plan | None:
 
 
 def count_sources(sources: MaskArray, radius: int, clear: int) -> int:
-    """Give the number of places that a patch may be copied from."""
+    """Return the number of places that a patch may be copied from."""
     return int(cv2.countNonZero(find_sources(sources, radius, clear)))
 
 
 def find_sources(sources: MaskArray, radius: int, clear: int) -> MaskArray:
-    """Give the centers of patches that may be copied from.
+    """Return the centers of patches that may be copied from.
 
     Args:
         sources: uint8 (H, W), non-zero where may be copied from.

@@ -39,7 +39,7 @@ class Scale:
 
 
 def build_pyramid(scale: Scale, levels: int, check: Callable[[], None]) -> list[Scale]:
-    """Give the scales, finest first, each half the size of the one before.
+    """Return the scales, finest first, each half the size of the one before.
 
     A coarse pixel is known when at least half of what it averages is.
     """
@@ -81,14 +81,14 @@ def _halve_plane(
 
 
 def halve_image(image: ImageArray, levels: int) -> ImageArray:
-    """Give a picture at a coarser scale of the pyramid."""
+    """Return a picture at a coarser scale of the pyramid."""
     for _ in range(levels):
         image = np.asarray(cv2.pyrDown(image), np.uint8)
     return image
 
 
 def fill_smoothly(planes: Planes, hole: MaskArray) -> Planes:
-    """Give the planes with the hole filled by ever wider means of what is known.
+    """Return the planes with the hole filled by ever wider means of what is known.
 
     Source: S. Gortler et al., "The Lumigraph", SIGGRAPH 1996, section 3.4 (pull-push).
     """

@@ -1,4 +1,4 @@
-"""What the caller forbids to copy must not come through the blending either."""
+"""Keeping what the caller forbids to copy out of the blending too."""
 
 from __future__ import annotations
 

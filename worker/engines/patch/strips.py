@@ -72,7 +72,7 @@ class Workers:
 
 
 def cut(work_by_row: NDArray[np.int64]) -> list[int]:
-    """Give bounds of strips of about equal work.
+    """Return bounds of strips of about equal work.
 
     Args:
         work_by_row: int64 (rows,), work in each row.

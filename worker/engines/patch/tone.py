@@ -1,4 +1,4 @@
-"""How bright and of what hue a hole is on the whole: its surroundings tell, not its copies."""
+"""The brightness and hue of a hole as a whole: from its surroundings, not from its copies."""
 
 from __future__ import annotations
 

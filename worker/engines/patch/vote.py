@@ -1,4 +1,4 @@
-"""What the likenesses of all patches over a pixel say about it."""
+"""The mean of what all patches over a pixel have found for it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LANE_COUNT = LANES
 
 
 def weigh(field: Field, ground: Ground, depth: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Give the weight of each patch's vote.
+    """Return the weight of each patch's vote.
 
     Args:
         field: what was found.
@@ -56,7 +56,7 @@ def vote(
     *,
     workers: Workers,
 ) -> None:
-    """Give every pixel of the hole the mean of what the patches over it have found, in place.
+    """Set every pixel of the hole to the mean of what the patches over it have found, in place.
 
     Args:
         ground: the scale; its planes are changed under the hole.
@@ -107,7 +107,7 @@ def _vote(
 def _set_pixel(
     flat: NDArray[np.uint8], pixel: int, sums: NDArray[np.float32], at: int, size: int
 ) -> None:
-    """Give a pixel the mean of its votes."""
+    """Set a pixel to the mean of its votes."""
     for channel in range(5):
         mean = sums[at + channel] / sums[size + at + channel] + np.float32(0.5)
         flat[pixel + channel] = np.uint8(min(max(mean, 0), 255))

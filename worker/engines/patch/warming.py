@@ -16,7 +16,7 @@ SIDE: Final = 160
 
 
 def versions() -> dict[str, str]:
-    """Give the versions of the libraries that decide what is painted."""
+    """Return the versions of the libraries that decide what is painted."""
     return {
         "numba": numba.__version__,
         "numpy": np.__version__,

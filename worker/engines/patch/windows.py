@@ -49,7 +49,7 @@ class _Group:
 
 
 def find_windows(mask: MaskArray, *, whole: bool = False) -> list[Window]:
-    """Give windows that hold every hole with enough around it to copy from, small ones first.
+    """Return windows that hold every hole with enough around it to copy from, small ones first.
 
     Args:
         mask: uint8 (H, W), 255 = repaint; somewhere 255.
@@ -85,7 +85,7 @@ def _area(box: Box) -> int:
 
 
 def _group(stats: NDArray[np.int32], labels: NDArray[np.int32], label: int) -> _Group:
-    """Give one group with the bounding box of its holes; `stats` are of their surroundings."""
+    """Return one group with the bounding box of its holes; `stats` are of their surroundings."""
     left, top, width, height = (int(value) for value in stats)
     own = (labels[top : top + height, left : left + width] == label).astype(np.uint8)
     inner_left, inner_top, width, height = cv2.boundingRect(own)
