@@ -110,7 +110,7 @@ def _fetch(source: Source) -> str:
     try:
         from huggingface_hub import HfApi, snapshot_download
     except ImportError:
-        raise ValueError("fetching needs the extra: pip install 'paintjob[generate]'") from None
+        raise ValueError("install the extra `generate` to fetch models (see README.md)") from None
     commit = HfApi().model_info(source.repository, revision=source.revision).sha
     snapshot_download(
         source.repository, revision=commit, allow_patterns=_patterns(source), max_workers=4

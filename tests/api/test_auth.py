@@ -10,8 +10,9 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from service.store import JobStore
-from tests.support.http import build_app, context_of, finish_job, picture, post_inpaint
+from tests.support.http import build_app, context_of, finish_job, post_inpaint
 from tests.support.keys import bearer, make_key
+from tests.support.pictures import picture
 
 HIDDEN = [
     ("GET", ""),

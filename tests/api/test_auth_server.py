@@ -16,8 +16,8 @@ import pytest
 from service import cli
 from service.client import PaintjobClient
 from service.store import JobStore, connect
-from tests.support.http import mask, picture
 from tests.support.keys import bearer, make_key
+from tests.support.pictures import mask, picture
 from tests.support.server import ROOT, RunningServer, running_server
 
 pytestmark = pytest.mark.slow

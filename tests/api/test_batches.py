@@ -15,7 +15,8 @@ from werkzeug.test import TestResponse
 
 from service.batches.batching import MAX_SHOWN_FAULTS
 from service.contract.errors import BrokerUnavailable
-from tests.support.http import context_of, finish_job, mask, picture, post_form
+from tests.support.http import context_of, finish_job, post_form
+from tests.support.pictures import mask, picture
 
 IMAGE, MASK = picture(), mask()
 

@@ -9,7 +9,8 @@ from flask.testing import FlaskClient
 
 from service.documents.problems import MEDIA_TYPE
 from tests.support.corpus import GROUPS
-from tests.support.http import build_app, picture, post_form, post_inpaint, post_outpaint
+from tests.support.http import build_app, post_form, post_inpaint, post_outpaint
+from tests.support.pictures import picture
 
 MANY = 1_000_000
 

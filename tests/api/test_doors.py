@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from tests.support.http import build_app, mask, picture, post_form, post_outpaint
+from tests.support.http import build_app, post_form, post_outpaint
+from tests.support.pictures import mask, picture
 from tests.support.server import running_server
 
 EVIL = "evil.example"

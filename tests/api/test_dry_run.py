@@ -12,7 +12,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from tests.support.http import build_app, context_of, mask, picture, post_form
+from tests.support.http import build_app, context_of, post_form
+from tests.support.pictures import mask, picture
 
 REGIONS = json.dumps([{"box": [0, 4, 20, 60]}, {"polygon": [[30, 30], [60, 30], [45, 50]]}])
 INPAINTS: list[dict[str, Any]] = [

@@ -9,7 +9,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from service.contract.names import CPU_QUEUE, DEFAULT_NAMESPACE
-from tests.support.http import context_of, finish_job, picture, post_inpaint
+from tests.support.http import context_of, finish_job, post_inpaint
+from tests.support.pictures import picture
 from tests.support.records import claim
 
 PACE = f"{DEFAULT_NAMESPACE}:pace:{CPU_QUEUE}"

@@ -10,17 +10,14 @@ from flask.testing import FlaskClient
 from PIL import Image
 from werkzeug.test import TestResponse
 
-from tests.support.http import picture, post_outpaint
+from tests.support.http import faults_of, post_outpaint
+from tests.support.pictures import picture
 
 
 def _geometry(response: TestResponse) -> dict[str, Any]:
     assert response.status_code == 202, response.text
     geometry: dict[str, Any] = response.get_json()["geometry"]
     return geometry
-
-
-def _faults(response: TestResponse) -> list[tuple[str, str]]:
-    return [(fault["pointer"], fault["code"]) for fault in response.get_json()["errors"]]
 
 
 @pytest.mark.parametrize(
@@ -90,7 +87,7 @@ def test_json_and_form_say_the_same(client: FlaskClient) -> None:
 def test_extension_that_breaks_a_rule_is_refused(
     client: FlaskClient, fields: dict[str, Any], faults: list[tuple[str, str]]
 ) -> None:
-    assert _faults(post_outpaint(client, **fields)) == faults
+    assert faults_of(post_outpaint(client, **fields)) == faults
 
 
 @pytest.mark.parametrize(
@@ -135,6 +132,6 @@ def test_extension_that_is_refused_has_the_rest_of_it_judged_by_the_picture(
 ) -> None:
     wide = picture(2900, 2900)
     fields = {"left": "9000", "num_images": "8", "overlap": "1"}
-    found = _faults(post_outpaint(client, wide, **fields))
+    found = faults_of(post_outpaint(client, wide, **fields), 413)
     assert ("/left", "image_too_large") in found
     assert ("/num_images", "image_too_large") in found

@@ -12,9 +12,9 @@ import pytest
 
 from service.contract.jobs import JobStatus
 from service.store import JobStore, connect
-from tests.support.http import picture
 from tests.support.keys import bearer, make_key
 from tests.support.patience import wait_for
+from tests.support.pictures import picture
 from tests.support.server import RunningServer, running_server
 
 pytestmark = pytest.mark.slow

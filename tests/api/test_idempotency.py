@@ -16,8 +16,8 @@ import redis
 from service.contract.names import CPU_QUEUE, DEFAULT_NAMESPACE, rq_list
 from service.local.broker import EmbeddedBroker
 from service.store import connect
-from tests.support.http import mask, picture
 from tests.support.patience import wait_for
+from tests.support.pictures import mask, picture
 from tests.support.server import RunningServer, running_server
 from tests.support.stack import Stack, running_stack
 

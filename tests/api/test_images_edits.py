@@ -12,7 +12,8 @@ from werkzeug.test import TestResponse
 
 from service.api.openai.form import EXTRA_FIELDS
 from service.waiting.streams import count_slots
-from tests.support.http import context_of, encode, picture, post_form
+from tests.support.http import context_of, post_form
+from tests.support.pictures import encode, picture
 
 URL = "/v1/images/edits"
 

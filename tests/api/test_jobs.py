@@ -10,7 +10,8 @@ from flask.testing import FlaskClient
 
 from service.contract.jobs import JobFailure, MaskEffective, Progress
 from service.contract.names import CPU_QUEUE, new_token, preview_path
-from tests.support.http import context_of, finish_job, picture, post_inpaint, post_outpaint
+from tests.support.http import context_of, finish_job, post_inpaint, post_outpaint
+from tests.support.pictures import picture
 
 
 def test_job_is_304_until_it_changes(app: Flask, client: FlaskClient) -> None:

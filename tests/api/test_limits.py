@@ -15,17 +15,10 @@ from werkzeug.test import TestResponse
 
 from service.local.broker import EmbeddedBroker
 from service.store import JobStore
-from tests.support.http import (
-    build_app,
-    context_of,
-    encode,
-    picture,
-    post_form,
-    post_inpaint,
-    post_outpaint,
-)
+from tests.support.http import build_app, context_of, post_form, post_inpaint, post_outpaint
 from tests.support.keys import bearer, make_key
 from tests.support.patience import wait_for
+from tests.support.pictures import encode, picture
 from tests.support.snapshots import take_snapshot
 
 _ITEM = re.compile(r'"([a-z-]+)"((?:;[a-z]+=(?:[0-9]+|"[a-z]+"))*)')

@@ -12,7 +12,8 @@ from flask.testing import FlaskClient
 from service.api.openapi.document import build_document
 from service.contract.names import DEFAULT_NAMESPACE
 from tests.api.test_openapi import _check as check_schema
-from tests.support.http import context_of, finish_job, picture, post_inpaint
+from tests.support.http import context_of, finish_job, post_inpaint
+from tests.support.pictures import picture
 from tests.support.records import submit
 
 

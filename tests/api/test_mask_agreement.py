@@ -11,7 +11,7 @@ from service.contract.errors import InvalidField, PaintjobError, UnsupportedMedi
 from service.contract.params import MaskPolarity
 from service.contract.regions import Region
 from service.pictures.masks import inspect_mask, inspect_regions, inspect_transparency
-from tests.support.http import encode
+from tests.support.pictures import encode
 from worker.imaging.masks import bounding_box, coverage, decode_mask
 
 SIZE = (96, 64)

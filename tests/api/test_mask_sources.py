@@ -13,7 +13,8 @@ from flask.testing import FlaskClient
 from PIL import Image
 from werkzeug.test import TestResponse
 
-from tests.support.http import context_of, encode, mask, picture, post_form
+from tests.support.http import context_of, faults_of, post_form
+from tests.support.pictures import encode, mask, picture
 from worker.imaging.masks import bounding_box, coverage, decode_mask
 
 BOX = (16, 16, 48, 40)
@@ -34,11 +35,6 @@ def _post(client: FlaskClient, image: bytes | None = None, **fields: Any) -> Tes
     """Send a form without a mask."""
     image = picture() if image is None else image
     return post_form(client, "/inpaint", {"image": (image, "image.png"), **fields})
-
-
-def _faults(response: TestResponse) -> list[tuple[str, str]]:
-    assert response.status_code == 422, response.text
-    return [(fault["pointer"], fault["code"]) for fault in response.get_json()["errors"]]
 
 
 def test_mask_that_nothing_tells_of_is_asked_for_in_three_ways(client: FlaskClient) -> None:
@@ -62,25 +58,25 @@ def test_mask_that_nothing_tells_of_is_asked_for_in_three_ways(client: FlaskClie
 def test_masks_from_two_places_conflict(
     client: FlaskClient, fields: dict[str, Any], pointers: list[str]
 ) -> None:
-    found = _faults(_post(client, _holed(), **fields))
+    found = faults_of(_post(client, _holed(), **fields))
     assert found == [(pointer, "conflicting_fields") for pointer in pointers]
 
 
 def test_mask_that_is_wrong_is_not_missing_too(client: FlaskClient) -> None:
-    assert _faults(_post(client, regions="[]")) == [("/regions", "invalid_field")]
-    assert _faults(_post(client, mask_source="beta")) == [("/mask_source", "invalid_field")]
+    assert faults_of(_post(client, regions="[]")) == [("/regions", "invalid_field")]
+    assert faults_of(_post(client, mask_source="beta")) == [("/mask_source", "invalid_field")]
     body = {"image": base64.b64encode(picture()).decode(), "mask": "?"}
-    assert _faults(client.post("/inpaint", json=body)) == [("/mask", "invalid_field")]
+    assert faults_of(client.post("/inpaint", json=body)) == [("/mask", "invalid_field")]
 
 
 def test_null_in_a_form_is_refused_and_is_no_mask(client: FlaskClient) -> None:
     missing, null = ("/mask", "invalid_field"), ("/regions", "invalid_field")
     for text in ("null", " null\n"):
         response = _post(client, regions=text)
-        assert _faults(response) == [missing, null]
+        assert faults_of(response) == [missing, null]
         assert "must not be null" in response.get_json()["errors"][1]["message"]
-    assert _faults(_post(client, mask=(mask(), "m.png"), regions="null")) == [null]
-    assert _faults(_post(client, params=json.dumps({"regions": None}))) == [missing]
+    assert faults_of(_post(client, mask=(mask(), "m.png"), regions="null")) == [null]
+    assert faults_of(_post(client, params=json.dumps({"regions": None}))) == [missing]
 
 
 def test_erased_mask_is_taken_with_a_warning(app: Flask, client: FlaskClient) -> None:
@@ -148,7 +144,7 @@ def _painted_box(app: Flask, job: dict[str, Any]) -> list[int]:
 
 def test_alpha_takes_polarity_and_threshold(app: Flask, client: FlaskClient) -> None:
     image = _holed(alpha=155)
-    assert _faults(_post(client, image, mask_source="alpha")) == [("/mask_source", "mask_empty")]
+    assert faults_of(_post(client, image, mask_source="alpha")) == [("/mask_source", "mask_empty")]
     job = _post(client, image, mask_source="alpha", mask_threshold="100").get_json()
     assert job["mask"]["box"] == _painted_box(app, job) == [*BOX]
     other = _post(client, _holed(), mask_source="alpha", mask_polarity="black_repaints").get_json()
@@ -158,15 +154,15 @@ def test_alpha_takes_polarity_and_threshold(app: Flask, client: FlaskClient) -> 
 
 def test_alpha_of_a_picture_without_transparency_is_refused(client: FlaskClient) -> None:
     response = _post(client, mask_source="alpha")
-    assert _faults(response) == [("/mask_source", "invalid_field")]
+    assert faults_of(response) == [("/mask_source", "invalid_field")]
     assert "no transparency" in response.get_json()["detail"]
 
 
 def test_alpha_that_says_nothing_is_empty_or_full(client: FlaskClient) -> None:
     opaque = picture(mode="RGBA")
-    assert _faults(_post(client, opaque, mask_source="alpha")) == [("/mask_source", "mask_empty")]
+    assert faults_of(_post(client, opaque, mask_source="alpha")) == [("/mask_source", "mask_empty")]
     clear = encode(Image.new("RGBA", (96, 64), (1, 2, 3, 0)))
-    assert _faults(_post(client, clear, mask_source="alpha")) == [("/mask_source", "mask_full")]
+    assert faults_of(_post(client, clear, mask_source="alpha")) == [("/mask_source", "mask_full")]
 
 
 def test_alpha_is_turned_with_the_picture(app: Flask, client: FlaskClient) -> None:
@@ -210,7 +206,7 @@ def test_regions_take_polarity_but_no_threshold(app: Flask, client: FlaskClient)
     job = _post(client, regions=regions, mask_polarity="black_repaints").get_json()
     assert job["mask"]["coverage"] == 1 - SHARE
     assert _painted_box(app, job) == [0, 0, 96, 64]
-    found = _faults(_post(client, regions=regions, mask_threshold="9"))
+    found = faults_of(_post(client, regions=regions, mask_threshold="9"))
     assert found == [("/mask_threshold", "conflicting_fields")]
 
 
@@ -220,7 +216,7 @@ def test_regions_are_meant_upright(client: FlaskClient) -> None:
     turned = picture(64, 96, kind="JPEG", exif=exif)
     job = _post(client, turned, regions=json.dumps([{"box": [90, 0, 96, 4]}])).get_json()
     assert job["mask"]["box"] == [90, 0, 96, 4]
-    found = _faults(_post(client, turned, regions=json.dumps([{"box": [0, 90, 4, 96]}])))
+    found = faults_of(_post(client, turned, regions=json.dumps([{"box": [0, 90, 4, 96]}])))
     assert found == [("/regions/0/box", "invalid_field")]
 
 
@@ -259,7 +255,7 @@ def test_regions_are_meant_upright(client: FlaskClient) -> None:
 def test_regions_that_break_a_rule_are_refused(
     client: FlaskClient, regions: Any, code: str, pointer: str
 ) -> None:
-    assert _faults(_post(client, regions=json.dumps(regions))) == [(pointer, code)]
+    assert faults_of(_post(client, regions=json.dumps(regions))) == [(pointer, code)]
 
 
 def test_json_of_many_small_values_is_refused_before_it_is_parsed(client: FlaskClient) -> None:
@@ -297,7 +293,7 @@ def test_source_mask_goes_with_any_mask(app: Flask, client: FlaskClient) -> None
     spec = context_of(app).store.jobs.load(response.get_json()["id"], "default").record.spec
     assert spec.source_mask is not None and spec.mask is not None
     bad = (mask(8, 8), "source.png")
-    assert _faults(_post(client, source_mask=bad)) == [
+    assert faults_of(_post(client, source_mask=bad)) == [
         ("/mask", "invalid_field"),
         ("/source_mask", "mask_size_mismatch"),
     ]
@@ -306,4 +302,4 @@ def test_source_mask_goes_with_any_mask(app: Flask, client: FlaskClient) -> None
 @pytest.mark.parametrize("field", ["mask_source", "regions", "feather"])
 def test_outpainting_has_no_mask(client: FlaskClient, field: str) -> None:
     fields = {"image": (picture(), "a.png"), "left": "8", field: "1"}
-    assert _faults(post_form(client, "/outpaint", fields)) == [(f"/{field}", "unknown_field")]
+    assert faults_of(post_form(client, "/outpaint", fields)) == [(f"/{field}", "unknown_field")]

@@ -24,7 +24,8 @@ from service.contract.errors import iter_error_classes
 from service.contract.params import Operation as PaintOperation
 from service.documents.schemas import Job, Problem
 from tests.support.generated_client import generate_client
-from tests.support.http import build_app, picture, post_form, post_inpaint, post_outpaint
+from tests.support.http import build_app, post_form, post_inpaint, post_outpaint
+from tests.support.pictures import picture
 
 ROOT = Path(__file__).parents[2]
 UNDESCRIBED = {"/", "/openapi.yaml", "/docs", "/docs/", "/docs/{path}"}

@@ -17,9 +17,10 @@ from structlog.testing import capture_logs
 from werkzeug.test import TestResponse
 
 from tests.support.certificates import make_certificate
-from tests.support.http import build_app, context_of, mask, picture, post_form
+from tests.support.http import build_app, context_of, faults_of, post_form
 from tests.support.patience import wait_for
 from tests.support.picture_host import PictureHost, running_picture_host
+from tests.support.pictures import mask, picture
 
 IMAGE, MASK = picture(), mask()
 BuildClient = Callable[..., FlaskClient]
@@ -54,11 +55,6 @@ def _inpaint(client: FlaskClient, url: str, query: str = "", **fields: Any) -> T
     encoded = base64.b64encode(MASK).decode()
     document = {"image": {"url": url}, "mask": encoded, **fields}
     return client.post(f"/inpaint{query}", json=document)
-
-
-def _faults(response: TestResponse, status: int = 422) -> list[tuple[str, str]]:
-    assert response.status_code == status, response.text
-    return [(fault["pointer"], fault["code"]) for fault in response.get_json()["errors"]]
 
 
 def _blobs(client: FlaskClient) -> list[str]:
@@ -116,7 +112,7 @@ def test_urls_are_no_pictures_unless_hosts_are_allowed(
 ) -> None:
     client = build_client(image_url_hosts="")
     response = _inpaint(client, host.url("/a.png"))
-    assert _faults(response) == [("/image", "invalid_field")]
+    assert faults_of(response) == [("/image", "invalid_field")]
     assert response.get_json()["errors"][0]["message"].endswith("one of: upload")
     assert client.get("/limits").get_json()["takes_image_urls"] is False
 
@@ -141,7 +137,7 @@ def test_url_that_leads_astray_is_refused_without_an_echo(
     build_client: BuildClient, host: PictureHost, settings: dict[str, Any], url: str, rule: str
 ) -> None:
     response = _inpaint(build_client(**settings), url.format(port=host.port))
-    assert _faults(response) == [("/image", "invalid_field")]
+    assert faults_of(response) == [("/image", "invalid_field")]
     assert rule in response.get_json()["detail"]
     assert "a.png" not in response.text
     assert host.requests == []
@@ -168,17 +164,17 @@ def test_host_that_serves_no_picture_is_told_as_a_fault_of_the_field(
     client = build_client(image_url_timeout_seconds=0.4 if "pause_seconds" in served else 60.0)
     response = _inpaint(client, host.url("/x.png"))
     status = 424 if code == "image_unreachable" else 422
-    assert _faults(response, status) == [("/image", code)]
+    assert faults_of(response, status) == [("/image", code)]
     assert response.get_json()["retryable"] is (code == "image_unreachable")
     assert len(host.requests) == 1
     both = _inpaint(client, host.url("/x.png"), seed=-1)
-    assert _faults(both) == [("/image", code), ("/seed", "invalid_field")]
+    assert faults_of(both) == [("/image", code), ("/seed", "invalid_field")]
 
 
 def test_host_that_does_not_answer_is_unreachable(build_client: BuildClient) -> None:
     client = build_client(image_url_hosts="127.0.0.1:9,nowhere.invalid")
     for url in ("http://127.0.0.1:9/a.png", "http://nowhere.invalid/a.png"):
-        assert _faults(_inpaint(client, url), 424) == [("/image", "image_unreachable")]
+        assert faults_of(_inpaint(client, url), 424) == [("/image", "image_unreachable")]
 
 
 @pytest.mark.parametrize("is_declared", [True, False])
@@ -200,7 +196,7 @@ def test_what_is_no_picture_is_refused_at_its_first_bytes(
 ) -> None:
     host.put("/x.png", body, headers={"Content-Type": "image/png"})
     response = _inpaint(build_client(), host.url("/x.png"))
-    assert _faults(response, 415) == [("/image", "unsupported_media_type")]
+    assert faults_of(response, 415) == [("/image", "unsupported_media_type")]
     wait_for(lambda: host.ended == 1)
     assert host.sent < 5_000_000
 
@@ -211,7 +207,7 @@ def test_picture_that_breaks_off_leaves_nothing(
     body = picture(1200, 900, "RGB", compress_level=0)
     host.put("/x.png", body, declared=len(body) + 1)
     client = build_client()
-    assert _faults(_inpaint(client, host.url("/x.png")), 424) == [("/image", "image_unreachable")]
+    assert faults_of(_inpaint(client, host.url("/x.png")), 424) == [("/image", "image_unreachable")]
     store = context_of(client.application).store
     assert store.redis.keys(f"{store.namespace}:job:*") == []
     (wipe,) = store.wipes.take()
@@ -229,7 +225,7 @@ def test_certificate_is_checked(
         hosts = {"image_url_hosts": f"localhost:{secure.port}"}
         url = secure.url("/a.png", "localhost")
         stranger = build_client(**hosts)
-        assert _faults(_inpaint(stranger, url), 424) == [("/image", "image_unreachable")]
+        assert faults_of(_inpaint(stranger, url), 424) == [("/image", "image_unreachable")]
         trusting = build_client(**hosts, image_url_ca_file=certificate)
         assert _inpaint(trusting, url).status_code == 202
 

@@ -11,14 +11,8 @@ from service.contract.names import CPU_QUEUE
 from service.local.broker import EmbeddedBroker
 from service.store import JobStore
 from service.submission.admission import LOOK_SECONDS
-from tests.support.http import (
-    build_app,
-    context_of,
-    finish_job,
-    picture,
-    post_form,
-    post_inpaint,
-)
+from tests.support.http import build_app, context_of, finish_job, post_form, post_inpaint
+from tests.support.pictures import picture
 from tests.support.records import Clock
 from tests.support.snapshots import take_snapshot
 

@@ -18,15 +18,8 @@ from werkzeug.test import TestResponse
 
 from service.documents.problems import MEDIA_TYPE
 from tests.support.files import insert_in_png, make_chunk, make_exif
-from tests.support.http import (
-    build_app,
-    context_of,
-    encode,
-    mask,
-    picture,
-    post_inpaint,
-    post_outpaint,
-)
+from tests.support.http import build_app, context_of, post_inpaint, post_outpaint
+from tests.support.pictures import encode, mask, picture
 
 
 def _assert_problem(response: TestResponse, status: int, code: str) -> dict[str, Any]:

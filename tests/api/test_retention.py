@@ -19,8 +19,9 @@ from PIL import Image
 from service.contract.names import DEFAULT_NAMESPACE
 from service.courier.main import round_once
 from service.store.wakeups import Wakeups
-from tests.support.http import build_app, context_of, encode, finish_job, mask, post_inpaint
+from tests.support.http import build_app, context_of, finish_job, post_inpaint
 from tests.support.patience import PATIENCE_SECONDS, wait_for
+from tests.support.pictures import encode, mask
 from tests.support.records import Clock
 from tests.support.server import running_server
 

@@ -14,8 +14,8 @@ import psutil
 import pytest
 
 from service.store.blobs import BlobStore
-from tests.support.http import mask, picture
 from tests.support.patience import PATIENCE_SECONDS
+from tests.support.pictures import mask, picture
 from tests.support.server import RunningServer, running_server
 
 pytestmark = pytest.mark.slow

@@ -14,8 +14,7 @@ import psutil
 import pytest
 from PIL import Image
 
-from tests.support.http import encode, mask
-from tests.support.pictures import make_rgb
+from tests.support.pictures import encode, make_rgb, mask
 from tests.support.server import RunningServer, running_server
 
 pytestmark = pytest.mark.slow

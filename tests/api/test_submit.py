@@ -14,14 +14,8 @@ from flask.testing import FlaskClient
 from PIL import Image
 
 from service.contract.names import CPU_QUEUE, DEFAULT_NAMESPACE, is_job_id, rq_list
-from tests.support.http import (
-    build_app,
-    context_of,
-    mask,
-    picture,
-    post_inpaint,
-    post_outpaint,
-)
+from tests.support.http import build_app, context_of, post_inpaint, post_outpaint
+from tests.support.pictures import mask, picture
 
 
 def test_inpaint_answers_202_with_the_job(client: FlaskClient) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from service import cli
-from tests.support.http import mask, picture
+from tests.support.pictures import mask, picture
 from tests.support.server import running_server
 
 

@@ -16,16 +16,9 @@ from service.contract.errors import get_error_class
 from service.contract.jobs import MaskEffective, Progress
 from service.contract.names import CPU_QUEUE, preview_path
 from service.store import failure_of
-from tests.support.http import (
-    context_of,
-    finish_job,
-    mask,
-    picture,
-    post_form,
-    post_inpaint,
-    post_outpaint,
-)
+from tests.support.http import context_of, finish_job, post_form, post_inpaint, post_outpaint
 from tests.support.patience import wait_for
+from tests.support.pictures import mask, picture
 from tests.support.sse import Message, parse_messages
 
 WAIT = {"Prefer": "wait=20"}

@@ -17,13 +17,13 @@ from service.courier.delivering import build_message
 from tests.support.http import (
     build_app,
     context_of,
+    faults_of,
     finish_job,
-    mask,
-    picture,
     post_form,
     post_inpaint,
     post_outpaint,
 )
+from tests.support.pictures import mask, picture
 from tests.support.records import end, take
 
 URL = "https://8.8.8.8/hook"
@@ -33,11 +33,6 @@ URL = "https://8.8.8.8/hook"
 def signing(app: Flask) -> None:
     """Give the tenant a key."""
     context_of(app).store.signing_keys.add(DEFAULT_TENANT, "whk_1", "whsec_AAAA")
-
-
-def _faults(response: TestResponse) -> list[tuple[str, str]]:
-    assert response.status_code == 422, response.text
-    return [(fault["pointer"], fault["code"]) for fault in response.get_json()["errors"]]
 
 
 @pytest.mark.usefixtures("signing")
@@ -55,7 +50,7 @@ def test_webhook_events_are_a_list_in_forms_and_json(client: FlaskClient) -> Non
     assert form.get_json()["params"]["webhook_events"] == ["job.running"]
     for events in ('["job.started"]', '["job.failed", "job.failed"]', "[]", "job.failed"):
         response = post_outpaint(client, left="8", webhook_url=URL, webhook_events=events)
-        assert {code for _, code in _faults(response)} == {"invalid_field"}
+        assert {code for _, code in faults_of(response)} == {"invalid_field"}
 
 
 def test_job_without_a_webhook_says_so(client: FlaskClient) -> None:
@@ -70,7 +65,7 @@ def test_job_without_a_webhook_says_so(client: FlaskClient) -> None:
 def test_webhook_that_nobody_could_sign_is_refused(client: FlaskClient, query: str) -> None:
     fields = {"image": (picture(), "i.png"), "mask": (mask(), "m.png"), "webhook_url": URL}
     response = post_form(client, f"/inpaint{query}", fields)
-    assert _faults(response) == [("/webhook_url", "webhook_key_required")]
+    assert faults_of(response) == [("/webhook_url", "webhook_key_required")]
 
 
 @pytest.mark.usefixtures("signing")
@@ -90,15 +85,15 @@ def test_webhook_that_leads_astray_is_refused_without_an_echo(
     client: FlaskClient, url: str
 ) -> None:
     response = post_inpaint(client, webhook_url=url, seed="x")
-    assert _faults(response) == [("/seed", "invalid_field")]
+    assert faults_of(response) == [("/seed", "invalid_field")]
     response = post_inpaint(client, webhook_url=url, num_images="2")
-    assert ("/webhook_url", "invalid_field") in _faults(response)
+    assert ("/webhook_url", "invalid_field") in faults_of(response)
     assert url not in response.text
 
 
 def test_webhook_events_without_a_url_are_refused(client: FlaskClient) -> None:
     response = post_inpaint(client, webhook_events='["job.failed"]')
-    assert _faults(response) == [("/webhook_events", "invalid_field")]
+    assert faults_of(response) == [("/webhook_events", "invalid_field")]
 
 
 def test_private_and_plain_receivers_are_taken_when_allowed(
@@ -110,7 +105,7 @@ def test_private_and_plain_receivers_are_taken_when_allowed(
     client = app.test_client()
     assert post_inpaint(client, webhook_url="http://127.0.0.1:9/").status_code == 202
     astray = post_inpaint(client, webhook_url="http://169.254.169.254/")
-    assert _faults(astray) == [("/webhook_url", "invalid_field")]
+    assert faults_of(astray) == [("/webhook_url", "invalid_field")]
 
 
 @pytest.mark.usefixtures("signing")
@@ -228,10 +223,10 @@ def test_batch_that_is_deleted_is_told_to_nobody(app: Flask, client: FlaskClient
 
 
 def test_batch_whose_webhook_breaks_a_rule_is_refused_whole(client: FlaskClient) -> None:
-    assert _faults(_post_batch(client)) == [("/webhook_url", "webhook_key_required")]
+    assert faults_of(_post_batch(client)) == [("/webhook_url", "webhook_key_required")]
     astray = _post_batch(client, "https://127.0.0.1/")
     codes = ["invalid_field", "webhook_key_required"]
-    assert _faults(astray) == [("/webhook_url", code) for code in codes]
+    assert faults_of(astray) == [("/webhook_url", code) for code in codes]
     keys = context_of(client.application).store.redis.keys("*:batch:*")
     assert keys == []
 

@@ -8,7 +8,8 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from tests.support.http import context_of, mask, post_inpaint, post_outpaint
+from tests.support.http import context_of, post_inpaint, post_outpaint
+from tests.support.pictures import mask
 
 SOURCE = (0, 0, 96, 12)
 

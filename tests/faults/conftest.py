@@ -1,4 +1,4 @@
-"""Fixtures of the fault tests: a deployment's worker side, on a broker of its own."""
+"""Fixtures of the fault tests: a deployment's worker side, on a real broker."""
 
 from __future__ import annotations
 
@@ -12,6 +12,12 @@ from tests.support.stack import Stack, running_stack
 
 
 @pytest.fixture
-def stack(private_broker: EmbeddedBroker, tmp_path: Path) -> Iterator[Stack]:
-    with running_stack(private_broker.url, tmp_path) as running:
+def stack(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stack]:
+    """The worker side on the shared broker, or on the private one of a test that kills it."""
+    if "private_broker" in request.fixturenames:
+        broker: EmbeddedBroker = request.getfixturevalue("private_broker")
+        url = broker.url
+    else:
+        url = request.getfixturevalue("broker_url")
+    with running_stack(url, tmp_path) as running:
         yield running

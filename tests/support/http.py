@@ -8,7 +8,6 @@ from typing import Any
 
 from flask import Flask
 from flask.testing import FlaskClient
-from PIL import Image, ImageDraw
 from werkzeug.datastructures import FileStorage
 from werkzeug.test import TestResponse, encode_multipart
 
@@ -17,8 +16,7 @@ from service.api.context import EXTENSION, Context
 from service.config import ServiceSettings
 from service.contract.jobs import Output, Proof, Recipe, Timings
 from service.contract.names import CPU_QUEUE, new_token, output_path
-
-DEFAULT_BOX = (16, 16, 48, 40)
+from tests.support.pictures import mask, picture
 
 
 def build_app(broker_url: str, directory: Path, **settings: Any) -> Flask:
@@ -34,31 +32,6 @@ def context_of(app: Flask) -> Context:
     found = app.extensions[EXTENSION]
     assert isinstance(found, Context)
     return found
-
-
-def encode(image: Image.Image, kind: str = "PNG", **options: Any) -> bytes:
-    """Encode with Pillow."""
-    buffer = io.BytesIO()
-    image.save(buffer, kind, **options)
-    return buffer.getvalue()
-
-
-def picture(
-    width: int = 96, height: int = 64, mode: str = "RGB", kind: str = "PNG", **options: Any
-) -> bytes:
-    """Give a picture with some structure."""
-    gradient = Image.linear_gradient("L").resize((width, height))
-    image = Image.merge("RGB", (gradient, gradient.rotate(180), gradient)).convert(mode)
-    return encode(image, kind, **options)
-
-
-def mask(
-    width: int = 96, height: int = 64, box: tuple[int, int, int, int] = DEFAULT_BOX, **options: Any
-) -> bytes:
-    """Give a mask that repaints one half-open box."""
-    image = Image.new("L", (width, height), 0)
-    ImageDraw.Draw(image).rectangle((box[0], box[1], box[2] - 1, box[3] - 1), fill=255)
-    return encode(image, **options)
 
 
 def post_form(
@@ -128,3 +101,9 @@ def finish_job(app: Flask, data: bytes, count: int = 1) -> str:
     )
     assert verdict == "succeeded"
     return claimed.job_id
+
+
+def faults_of(response: TestResponse, status: int = 422) -> list[tuple[str, str]]:
+    """Return pointer and code of each fault of a refusal."""
+    assert response.status_code == status, response.text
+    return [(fault["pointer"], fault["code"]) for fault in response.get_json()["errors"]]

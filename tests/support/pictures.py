@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from io import BytesIO
-from typing import Literal
+from typing import Any, Literal
 
 import cv2
 import numpy as np
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, ImageDraw
 
 from worker.imaging import ImageArray, MaskArray
 from worker.imaging.picture import to_uint8
+
+DEFAULT_BOX = (16, 16, 48, 40)
+"""What `mask` repaints unless told otherwise."""
 
 Kind = Literal["texture", "gradient", "graphics"]
 
@@ -47,6 +50,24 @@ def encode(image: Image.Image | ImageArray, name: str = "PNG", **options: object
     buffer = BytesIO()
     picture.save(buffer, name, **options)
     return buffer.getvalue()
+
+
+def picture(
+    width: int = 96, height: int = 64, mode: str = "RGB", kind: str = "PNG", **options: Any
+) -> bytes:
+    """Return a file of a picture with some structure."""
+    gradient = Image.linear_gradient("L").resize((width, height))
+    image = Image.merge("RGB", (gradient, gradient.rotate(180), gradient)).convert(mode)
+    return encode(image, kind, **options)
+
+
+def mask(
+    width: int = 96, height: int = 64, box: tuple[int, int, int, int] = DEFAULT_BOX, **options: Any
+) -> bytes:
+    """Return a file of a mask that repaints one half-open box."""
+    image = Image.new("L", (width, height), 0)
+    ImageDraw.Draw(image).rectangle((box[0], box[1], box[2] - 1, box[3] - 1), fill=255)
+    return encode(image, **options)
 
 
 def make_profile() -> bytes:

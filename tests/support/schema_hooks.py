@@ -15,7 +15,7 @@ from hypothesis import strategies
 from service.api.openapi.document import build_document
 from service.api.openapi.illustration import iter_answers
 from service.documents.problems import HTTP_ONLY, MEDIA_TYPE
-from tests.support.http import mask, picture
+from tests.support.pictures import mask, picture
 
 # One size: a picture and a mask that are drawn apart must fit each other.
 PICTURES = [

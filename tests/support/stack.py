@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,18 +11,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
-
 from service.contract.jobs import BlobRef, JobRecord, JobSpec, JobStatus, MaskAsked
 from service.contract.names import CPU_QUEUE, DEFAULT_NAMESPACE, input_path, new_job_id
 from service.contract.params import InpaintParams
-from service.store import JobStore, SubmitLimits, connect
+from service.store import JobStore, connect
 from service.store.blobs import BlobStore
 from service.store.wakeups import Wakeups
-from tests.support.patience import PATIENCE_SECONDS, wait_for
+from tests.support.patience import wait_for
+from tests.support.pictures import mask, picture
+from tests.support.records import LIMITS
 
 ROOT = Path(__file__).parents[2]
-LIMITS = SubmitLimits(queue=100_000, tenant=100_000, worker_absence_seconds=0)
 
 
 @dataclass
@@ -115,8 +112,8 @@ class Stack:
             "method": "patch",
             "queue": CPU_QUEUE,
             "params": InpaintParams.model_validate(params | dict(overrides.pop("params", {}))),  # type: ignore[call-overload]
-            "image": self._upload(job_id, "image", _picture(), "RGB"),
-            "mask": self._upload(job_id, "mask", _mask(), "L"),
+            "image": self._upload(job_id, "image", picture(64, 64), "RGB"),
+            "mask": self._upload(job_id, "mask", mask(64, 64, (16, 16, 48, 48)), "L"),
             "mask_asked": MaskAsked(coverage=0.25, box=[16, 16, 48, 48]),
         }
         return JobSpec.model_validate(spec | overrides)
@@ -168,19 +165,11 @@ class Stack:
         )
 
     def stop(self) -> None:
-        """End every process that is still there, by its own pid."""
+        """End every process that is still there, by its own pid; a horse dies with its parent."""
         for process in self.processes:
-            if process.poll() is None:
-                process.send_signal(signal.SIGCONT)
-                process.terminate()
-                # The second one hands the batch back at once.
-                process.terminate()
+            process.kill()
         for process in self.processes:
-            try:
-                process.wait(PATIENCE_SECONDS)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            process.wait()
 
 
 @contextlib.contextmanager
@@ -201,20 +190,3 @@ def find_horse(worker_pid: int) -> int:
             if int(parent) == worker_pid and b"spawn_main" in (path / "cmdline").read_bytes():
                 return int(path.name)
     raise LookupError(f"worker {worker_pid} has no horse")
-
-
-def _picture() -> bytes:
-    image = Image.linear_gradient("L").resize((64, 64)).convert("RGB")
-    return _png(image)
-
-
-def _mask() -> bytes:
-    mask = Image.new("L", (64, 64))
-    mask.paste(255, (16, 16, 48, 48))
-    return _png(mask)
-
-
-def _png(image: Image.Image) -> bytes:
-    buffer = io.BytesIO()
-    image.save(buffer, "PNG")
-    return buffer.getvalue()

@@ -12,8 +12,8 @@ import pytest
 
 from tests.support.deployment import running_up
 from tests.support.generated_client import generate_client, importing, load
-from tests.support.http import mask, picture
 from tests.support.patience import wait_for
+from tests.support.pictures import mask, picture
 
 pytestmark = pytest.mark.slow
 

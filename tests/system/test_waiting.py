@@ -21,8 +21,8 @@ from service.api.gunicorn_conf import graceful_timeout
 from service.contract.jobs import JobStatus
 from service.local.broker import EmbeddedBroker
 from tests.support.broker import running_broker
-from tests.support.http import mask, picture
 from tests.support.patience import PATIENCE_SECONDS, wait_for
+from tests.support.pictures import mask, picture
 from tests.support.server import RunningServer, running_server
 from tests.support.sse import Listener, Message, follow
 from tests.support.stack import Stack, running_stack

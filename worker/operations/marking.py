@@ -69,7 +69,7 @@ def open_signer(settings: WorkerSettings) -> Signer | None:
     if settings.c2pa_certificate is None or settings.c2pa_key is None:
         return None
     if find_spec("c2pa") is None:
-        raise ValueError("signing needs the extra: pip install 'paintjob[provenance]'")
+        raise ValueError("install the extra `provenance` to sign (see docs/provenance.md)")
     # Here and not at the top: most workers sign nothing, and have not installed it.
     from worker.operations.signing import Signer
 

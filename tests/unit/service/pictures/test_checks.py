@@ -17,7 +17,7 @@ from service.contract.errors import (
 )
 from service.pictures.checks import check_picture
 from service.pictures.headers import read_header
-from tests.support.http import encode, picture
+from tests.support.pictures import encode, picture
 
 LIMIT = 16_000_000
 WHOLE = {

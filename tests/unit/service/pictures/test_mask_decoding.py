@@ -17,7 +17,7 @@ from service.contract.errors import (
     UnsupportedMediaType,
 )
 from service.pictures.mask_decoding import read_mask, read_transparency
-from tests.support.http import encode
+from tests.support.pictures import encode
 
 SIZE = (96, 64)
 LIMIT = 16_000_000

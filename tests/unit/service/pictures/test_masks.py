@@ -23,7 +23,7 @@ from service.pictures.masks import (
     inspect_source_mask,
     inspect_transparency,
 )
-from tests.support.http import encode, mask
+from tests.support.pictures import encode, mask
 
 SIZE = (96, 64)
 

@@ -22,7 +22,7 @@ from service.submission.admission import Admission
 from service.submission.intake import Intake
 from service.submission.request import JobRequest, Sender
 from service.submission.submitter import Submitter, fingerprint
-from tests.support.http import mask, picture
+from tests.support.pictures import mask, picture
 
 
 class ForgetfulRecords(JobRecords):

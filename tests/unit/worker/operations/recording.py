@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from io import BytesIO
 
@@ -23,6 +23,8 @@ from service.contract.jobs import (
 from service.contract.names import CPU_QUEUE, input_path, new_job_id, new_token
 from service.contract.params import InpaintParams, OutpaintParams
 from service.store.blobs import BlobStore
+from worker.engines.base import Canvas, Painted, PreviewCallback, StepCallback
+from worker.imaging import ImageArray
 from worker.reporting import Aborted, ClaimedJob
 
 
@@ -145,3 +147,43 @@ def outpaint_row(
         geometry=geometry,
     )
     return ClaimedJob(spec, new_token())
+
+
+@dataclass
+class ShowingEngine:
+    """Offers one preview of its first canvas, if anybody looks, and paints nothing.
+
+    Attributes:
+        shown: the preview.
+        fails: whether making it fails.
+        is_watched: for each call, whether anybody looked.
+    """
+
+    shown: ImageArray
+    fails: bool = False
+    is_watched: list[bool] = field(default_factory=list)
+
+    @property
+    def gives_previews(self) -> bool:
+        return True
+
+    def load(self) -> Recipe:
+        return Recipe(engine="showing")
+
+    def paint(
+        self,
+        canvases: Sequence[Canvas],
+        on_step: StepCallback,
+        on_preview: PreviewCallback | None = None,
+    ) -> list[Painted]:
+        self.is_watched.append(on_preview is not None)
+        on_step(1, 2)
+        if on_preview is not None:
+            on_preview(self._make)
+        on_step(2, 2)
+        return [Painted(canvas.image.copy()) for canvas in canvases]
+
+    def _make(self) -> Mapping[int, ImageArray]:
+        if self.fails:
+            raise RuntimeError
+        return {0: self.shown}

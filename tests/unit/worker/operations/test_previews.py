@@ -10,12 +10,10 @@ import pytest
 from PIL import Image
 from structlog.testing import capture_logs
 
-from service.contract.jobs import Recipe
 from service.contract.params import InpaintParams
 from service.store.blobs import BlobStore
 from tests.support.pictures import encode, make_box_mask, make_image, make_rgb
-from tests.unit.worker.operations.recording import RecordingReporter, inpaint_row
-from worker.engines.base import Canvas, Painted, PreviewCallback, StepCallback
+from tests.unit.worker.operations.recording import RecordingReporter, ShowingEngine, inpaint_row
 from worker.engines.registry import QueueEngines
 from worker.imaging import ImageArray
 from worker.operations.inpaint import prepare_inpaint
@@ -139,43 +137,12 @@ def test_encode_preview_gives_a_small_jpeg(given: tuple[int, int], wanted: tuple
     assert np.abs(np.asarray(found).astype(int) - (200, 30, 90)).max() <= 4
 
 
-@dataclass
-class ShowingEngine:
-    """Shows its work once."""
-
-    fails: bool = False
-
-    @property
-    def gives_previews(self) -> bool:
-        return True
-
-    def load(self) -> Recipe:
-        return Recipe(engine="showing")
-
-    def paint(
-        self,
-        canvases: Sequence[Canvas],
-        on_step: StepCallback,
-        on_preview: PreviewCallback | None = None,
-    ) -> list[Painted]:
-        assert on_preview is not None
-        on_step(1, 2)
-        on_preview(self._make)
-        on_step(2, 2)
-        return [Painted(canvas.image) for canvas in canvases]
-
-    def _make(self) -> Mapping[int, ImageArray]:
-        if self.fails:
-            raise RuntimeError
-        return {0: PREVIEW}
-
-
 @pytest.mark.parametrize("fails", [False, True])
 def test_paint_reports_what_an_engine_shows(
     blobs: BlobStore, report: RecordingReporter, monkeypatch: pytest.MonkeyPatch, fails: bool
 ) -> None:
     monkeypatch.setattr("worker.operations.previews.MIN_GAP_SECONDS", 0.0)
-    engines: Any = QueueEngines({("inpaint", "patch", None): ShowingEngine(fails=fails)})
+    engines: Any = QueueEngines({("inpaint", "patch", None): ShowingEngine(PREVIEW, fails=fails)})
     row = row_of(blobs)
     paint([row], blobs, engines, report, max_image_pixels=LIMIT)
     assert list(report.done_rows) == [row.job_id]

@@ -1,24 +1,23 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
 
 from service.contract.geometry import Margins, plan_margins
-from service.contract.jobs import Recipe
 from service.contract.params import InpaintParams
 from service.store.blobs import BlobStore
-from tests.support.pictures import encode, make_box_mask, make_image
-from tests.unit.worker.operations.recording import RecordingReporter, inpaint_row, outpaint_row
+from tests.support.pictures import encode, make_box_mask, make_image, make_rgb
+from tests.unit.worker.operations.recording import (
+    RecordingReporter,
+    ShowingEngine,
+    inpaint_row,
+    outpaint_row,
+)
 from worker.config import WorkerSettings
 from worker.engines.base import (
-    Canvas,
     EngineRegistry,
-    Painted,
-    PreviewCallback,
-    StepCallback,
 )
 from worker.engines.registry import QueueEngines
 from worker.imaging import ImageArray, MaskArray
@@ -136,29 +135,8 @@ def test_load_safety_check_calls_what_the_setting_names() -> None:
         WorkerSettings(safety_check="no function")
 
 
-class ShowingEngine:
-    """An engine that has something to show, and tells whether anybody looks."""
-
-    gives_previews = True
-
-    def __init__(self) -> None:
-        self.is_watched: list[bool] = []
-
-    def load(self) -> Recipe:
-        return Recipe(engine="showing")
-
-    def paint(
-        self,
-        canvases: Sequence[Canvas],
-        on_step: StepCallback,
-        on_preview: PreviewCallback | None = None,
-    ) -> list[Painted]:
-        self.is_watched.append(on_preview is not None)
-        return [Painted(canvas.image.copy()) for canvas in canvases]
-
-
 def test_previews_are_off_while_a_check_is_set(blobs: BlobStore) -> None:
-    engine = ShowingEngine()
+    engine = ShowingEngine(make_rgb("texture", 64, 48))
     engines = QueueEngines({("inpaint", "patch", None): engine})
     for check in (None, StubCheck()):
         row, report = small_row(blobs), RecordingReporter()
