@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from service.batches.refusals import Refusals
 from service.config import ServiceSettings
 from service.contract.errors import (
     BrokerUnavailable,
@@ -19,7 +20,6 @@ from service.contract.errors import (
 from service.contract.faults import fault_of, raise_faults
 from service.contract.jobs import BatchPlace
 from service.contract.names import new_batch_id
-from service.documents.problems import build_problem
 from service.outbound.urls import check_url
 from service.store import (
     BatchItem,
@@ -39,9 +39,6 @@ log = structlog.get_logger()
 
 PAGE_ITEMS = 200
 """Items that one call of the broker reads."""
-
-MAX_SHOWN_FAULTS = 10
-"""Limit of a refused item: else defaults in a small body could fill megabytes of the broker."""
 
 
 ParsedItem = Callable[[Intake], ParsedBody]
@@ -192,7 +189,8 @@ class BatchSubmitter:
 
     def _submit_items(self, batch_id: str, order: BatchOrder) -> None:
         """Submit every item that an earlier try has not submitted."""
-        tenant, refusals = order.sender.tenant, []
+        tenant = order.sender.tenant
+        refusals = Refusals(order.sender.request_id, self._settings.public_url)
         if self.load(batch_id, tenant).state != "accepting":
             return
         # Not refused ones: what a URL leads to may have changed since.
@@ -205,8 +203,12 @@ class BatchSubmitter:
             except (BrokerUnavailable, StoreUnavailable):
                 raise
             except PaintjobError as error:
-                refusals.append((index, self._describe(error, order.sender)))
-        try_twice(lambda: self._store.batches.close(batch_id, refusals))
+                refusals.add(index, error)
+        try_twice(
+            lambda: self._store.batches.close(
+                batch_id, problems=refusals.problems, runs=refusals.runs
+            )
+        )
         log.info("batch_accepted", batch_id=batch_id, refused=len(refusals))
 
     def _submit_item(self, item: ParsedItem, place: BatchPlace, sender: Sender) -> None:
@@ -214,11 +216,6 @@ class BatchSubmitter:
             # Of a batch that is sent again, no item is painted twice.
             key = f"{place.batch_id}/{place.index}"
             self._submitter.submit(build_request(item(intake), intake, sender, key, place))
-
-    def _describe(self, error: PaintjobError, sender: Sender) -> str:
-        problem = build_problem(error, sender.request_id, self._settings.public_url)
-        faults = problem.errors[:MAX_SHOWN_FAULTS]
-        return problem.model_copy(update={"errors": faults}).model_dump_json()
 
     def _wipe(self, job_id: str, tenant: str) -> None:
         with suppress(MissingResource):

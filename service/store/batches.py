@@ -129,12 +129,23 @@ class Batches(StorePart):
             raise NotFound("the batch of this Idempotency-Key has been deleted; use a new key")
         return BegunBatch(found.decode(), verdict == b"replayed")
 
-    def close(self, batch_id: str, refusals: Sequence[tuple[int, str]]) -> None:
-        """Note the refused items, as (index, problem as JSON), and that no more items come."""
+    def close(
+        self,
+        batch_id: str,
+        *,
+        problems: Sequence[str] = (),
+        runs: Sequence[tuple[int, int, int]] = (),
+    ) -> None:
+        """Note the refused items, and that no more items come.
+
+        Args:
+            batch_id: the batch.
+            problems: the distinct problem documents, as JSON.
+            runs: first and last index of refused items that follow each other, and the place of
+                their problem.
+        """
         self._scripts.run(
-            "close_batch",
-            batch_id=batch_id,
-            refusals=[{"index": index, "problem": problem} for index, problem in refusals],
+            "close_batch", batch_id=batch_id, problems=list(problems), runs=[*map(list, runs)]
         )
 
     def load(

@@ -13,7 +13,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from service.batches.batching import MAX_SHOWN_FAULTS
+from service.batches.refusals import MAX_PROBLEM_BYTES, MAX_SHOWN_FAULTS
 from service.contract.errors import BrokerUnavailable
 from tests.support.http import context_of, finish_job, post_form
 from tests.support.pictures import mask, picture
@@ -145,9 +145,62 @@ def test_refused_item_keeps_few_of_its_faults(app: Flask, client: FlaskClient) -
     problem = _items(client, batch)[-1]["problem"]
     assert len(problem["errors"]) == MAX_SHOWN_FAULTS
     assert problem["detail"].startswith("101 rules are broken")
-    store = context_of(app).store
-    [key] = [key for key in store.redis.keys("*:items") if b":batch:" in key]
-    assert (store.redis.memory_usage(key) or 0) < 20 * 6000
+    assert _stored_bytes(app) < 9000
+
+
+def _stored_bytes(app: Flask) -> int:
+    """Return the bytes that the broker needs for the only batch and its items."""
+    redis = context_of(app).store.redis
+    keys = [key for key in redis.keys("*") if b":batch:" in key]
+    return sum(redis.memory_usage(key, samples=0) or 0 for key in keys)
+
+
+def test_refused_batch_takes_a_few_kilobytes_if_all_items_are_refused_alike(
+    app: Flask, client: FlaskClient
+) -> None:
+    defaults = {f"{number:02}" * 32: 1 for number in range(100)}
+    batch = _post(client, [{"operation": "outpaint"}] * 1000, defaults=defaults).json
+    assert batch is not None
+    assert batch["counts"]["refused"] == 1000
+    assert _stored_bytes(app) < 9000
+    page = client.get(batch["links"]["items"] + "?first=998&limit=2").get_json()["items"]
+    assert [item["index"] for item in page] == [998, 999]
+    assert page[0]["problem"] == page[1]["problem"]
+
+
+def test_refused_batch_is_bounded_if_each_item_is_refused_for_another_reason(
+    app: Flask, client: FlaskClient
+) -> None:
+    items = [
+        {"operation": "outpaint", **{f"field{number}x{fault}": 1 for fault in range(9)}}
+        if number % 2
+        else {"operation": "erase"}
+        for number in range(1000)
+    ]
+    batch = _post(client, items).json
+    assert batch is not None
+    assert _stored_bytes(app) < 2 * MAX_PROBLEM_BYTES + 16_000
+    found = [
+        item
+        for first in range(0, 1000, 200)
+        for item in client.get(batch["links"]["items"] + f"?first={first}&limit=200").json["items"]  # type: ignore[index]
+    ]
+    assert [item["status"] for item in found] == ["refused"] * 1000
+    assert found[1]["problem"]["errors"][1]["pointer"].startswith("/field1x")
+    last = found[999]["problem"]
+    assert (last["code"], last["errors"]) == (found[1]["problem"]["code"], [])
+    assert "send it alone" in last["detail"]
+    assert found[998]["problem"] == found[0]["problem"]
+
+
+def test_refused_items_of_earlier_releases_are_read(app: Flask, client: FlaskClient) -> None:
+    batch = _post(client, [{"operation": "erase"}, _inpaint()]).json
+    assert batch is not None
+    problem = _items(client, batch)[0]["problem"]
+    redis, key = context_of(app).store.redis, f"{{paintjob}}:batch:{batch['id']}:items"
+    redis.delete(key)
+    redis.hset(key, mapping={"0": "!" + json.dumps(problem), "1": "!" + json.dumps(problem)})
+    assert [item["problem"] for item in _items(client, batch)] == [problem, problem]
 
 
 @pytest.mark.parametrize(

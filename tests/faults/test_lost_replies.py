@@ -144,7 +144,7 @@ def _batch_queued(store: JobStore) -> None:
 
 def _batch_painting(store: JobStore) -> None:
     _batch_queued(store)
-    store.batches.close(BATCH, [(1, "{}")])
+    store.batches.close(BATCH, problems=["{}"], runs=[(1, 1, 0)])
     claim(store)
 
 
@@ -158,7 +158,7 @@ def _begin_told(store: JobStore) -> None:
 def _told_batch_painting(store: JobStore) -> None:
     _begin_told(store)
     submit(store, BATCH_SPEC)
-    store.batches.close(BATCH, [(1, "{}")])
+    store.batches.close(BATCH, problems=["{}"], runs=[(1, 1, 0)])
     claim(store)
 
 
@@ -182,7 +182,9 @@ CASES = {
         "delete", _told_batch_painting, lambda s: s.jobs.delete(JOB, "default", delete_id="d1")
     ),
     "close_told_batch": Case(
-        "close_batch", _begin_told, lambda s: s.batches.close(BATCH, [(0, "{}"), (1, "{}")])
+        "close_batch",
+        _begin_told,
+        lambda s: s.batches.close(BATCH, problems=["{}"], runs=[(0, 1, 0)]),
     ),
     "take_batch": Case("take_webhooks", _batch_told, lambda s: [t.event_id for t in take(s)]),
     "end_batch": Case("end_webhook", _batch_telling, _end_batch),
@@ -198,7 +200,9 @@ CASES = {
     "begin_batch": Case("begin_batch", lambda store: None, _begin),
     "submit_item": Case("submit", _item_uploaded, lambda s: _submit(s, BATCH_SPEC)),
     "close_batch": Case(
-        "close_batch", _batch_queued, lambda s: s.batches.close(BATCH, [(1, "{}")])
+        "close_batch",
+        _batch_queued,
+        lambda s: s.batches.close(BATCH, problems=["{}"], runs=[(1, 1, 0)]),
     ),
     "view_batch": Case("view_batch", _batch_painting, lambda s: _states(s)),
     "finish_item": Case("finish", _batch_painting, lambda s: succeed(s, JOB)),

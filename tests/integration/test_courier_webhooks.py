@@ -105,7 +105,7 @@ def test_end_of_a_batch_is_told_after_tries_that_failed(store: JobStore) -> None
     with running_receiver(lambda _: next(answers)) as receiver:
         url = receiver.url("/batch")
         store.batches.begin("batch_A", "default", total=1, ttl_seconds=60, webhook_url=url)
-        store.batches.close("batch_A", [(0, "{}")])
+        store.batches.close("batch_A", problems=["{}"], runs=[(0, 0, 0)])
         with _dispatching(store, _settings(public_url="https://paint.example")):
             wait_for(lambda: len(receiver.accepted) == 1)
             wait_for(lambda: store.webhooks.load_deliveries("batch_A")[0].state == "delivered")

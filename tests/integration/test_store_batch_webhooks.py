@@ -81,7 +81,7 @@ def test_batch_is_told_of_once_whatever_ends_it(
     _begin(store)
     job_id = _submit_item(store)
     steps: list[Callable[[], object]] = [
-        lambda: store.batches.close(BATCH, []),
+        lambda: store.batches.close(BATCH),
         lambda: end_item(store, clock, job_id),
     ]
     first, second = steps if closes_first else reversed(steps)
@@ -99,13 +99,13 @@ def test_batch_is_told_of_once_whatever_ends_it(
 
 def test_batch_of_refused_items_has_a_webhook(store: JobStore) -> None:
     _begin(store, 2)
-    store.batches.close(BATCH, [(0, "{}"), (1, "{}")])
+    store.batches.close(BATCH, problems=["{}"], runs=[(0, 1, 0)])
     assert _states(store) == TOLD
 
 
 def test_batch_without_a_webhook_is_not_told_of(store: JobStore) -> None:
     _begin(store, url=None)
-    store.batches.close(BATCH, [(0, "{}")])
+    store.batches.close(BATCH, problems=["{}"], runs=[(0, 0, 0)])
     assert _states(store) == []
     with pytest.raises(NoWebhook):
         store.webhooks.redeliver(BATCH, TENANT)
@@ -114,7 +114,7 @@ def test_batch_without_a_webhook_is_not_told_of(store: JobStore) -> None:
 def test_items_and_batch_are_told_each_by_itself(store: JobStore) -> None:
     _begin(store)
     job_id = submit(store, make_told_spec(batch=BatchPlace(batch_id=BATCH, index=0)))
-    store.batches.close(BATCH, [])
+    store.batches.close(BATCH)
     claim(store)
     succeed(store, job_id)
     assert sorted(taken.subject_id for taken in take(store)) == [BATCH, job_id]
@@ -122,7 +122,7 @@ def test_items_and_batch_are_told_each_by_itself(store: JobStore) -> None:
 
 def test_batch_is_tried_again_and_goes_on_request(store: JobStore, clock: Clock) -> None:
     _begin(store)
-    store.batches.close(BATCH, [(0, "{}")])
+    store.batches.close(BATCH, problems=["{}"], runs=[(0, 0, 0)])
     (taken,) = take(store)
     assert end(store, taken, "timeout") == "pending"
     clock.make_webhooks_due(BATCH)
@@ -142,7 +142,7 @@ def test_batch_is_tried_again_and_goes_on_request(store: JobStore, clock: Clock)
 def test_batch_that_is_deleted_is_told_to_nobody(store: JobStore) -> None:
     _begin(store)
     job_id = _submit_item(store)
-    store.batches.close(BATCH, [])
+    store.batches.close(BATCH)
     store.batches.mute(BATCH, "other")
     store.batches.mute(BATCH, TENANT)
     store.jobs.delete(job_id, TENANT)
@@ -162,7 +162,7 @@ def test_batch_that_is_being_deleted_takes_no_more_items(store: JobStore) -> Non
 
 def test_pending_webhook_goes_with_its_batch(store: JobStore) -> None:
     _begin(store)
-    store.batches.close(BATCH, [(0, "{}")])
+    store.batches.close(BATCH, problems=["{}"], runs=[(0, 0, 0)])
     (taken,) = take(store)
     store.batches.forget(BATCH, TENANT)
     assert end(store, taken) == "gone"
@@ -173,7 +173,7 @@ def test_pending_webhook_goes_with_its_batch(store: JobStore) -> None:
 
 def test_webhook_of_a_batch_runs_out_with_it(store: JobStore) -> None:
     store.batches.begin(BATCH, TENANT, total=1, ttl_seconds=0.05, webhook_url=URL)
-    store.batches.close(BATCH, [(0, "{}")])
+    store.batches.close(BATCH, problems=["{}"], runs=[(0, 0, 0)])
     threading.Event().wait(0.1)
     assert take(store) == []
     assert store.redis.keys(f"{store.namespace}:*outbox*") == []
@@ -183,7 +183,7 @@ def test_webhook_of_a_batch_runs_out_with_it(store: JobStore) -> None:
 def test_refusal_of_an_item_that_is_a_job_already_counts_for_nothing(store: JobStore) -> None:
     _begin(store, 2)
     job_id = _submit_item(store)
-    store.batches.close(BATCH, [(0, "{}"), (1, "{}")])
+    store.batches.close(BATCH, problems=["{}"], runs=[(0, 1, 0)])
     record, items = store.batches.load(BATCH, TENANT, limit=2)
     assert (record.state, record.over) == ("running", 1)
     assert [item.kind for item in items] == ["job", "refused"]
@@ -195,7 +195,7 @@ def test_refusal_of_an_item_that_is_a_job_already_counts_for_nothing(store: JobS
 def test_batch_is_told_of_once_when_its_items_end_at_the_same_time(store: JobStore) -> None:
     _begin(store, 12)
     ids = [_submit_item(store, number) for number in range(12)]
-    store.batches.close(BATCH, [])
+    store.batches.close(BATCH)
     threads = [
         threading.Thread(target=store.jobs.cancel, args=(job_id, TENANT))
         for job_id in ids

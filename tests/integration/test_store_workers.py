@@ -157,7 +157,7 @@ def _run_batch_and_webhooks(store: JobStore) -> None:
     begun = store.batches.begin(
         "batch_A", "default", total=1, ttl_seconds=60, webhook_url="https://example.org/hook"
     )
-    store.batches.close(begun.batch_id, [(0, "{}")])
+    store.batches.close(begun.batch_id, problems=["{}"], runs=[(0, 0, 0)])
     assert store.batches.load(begun.batch_id, "default")[0].state == "ended"
     [taken] = take(store)
     end(store, taken)

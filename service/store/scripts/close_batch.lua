@@ -7,14 +7,16 @@ if state ~= 'accepting' then
   return 'closed'
 end
 local count = 0
-for _, refusal in ipairs(a.refusals) do
-  -- One that is a job was accepted by another request of the same batch, and counts when it ends.
-  count = count + redis.call('HSETNX', batch_items_key(a.batch_id), refusal.index, '!' .. refusal.problem)
+for _, run in ipairs(a.runs) do
+  for index = run[1], run[2] do
+    -- One that is a job was accepted by another request of the same batch, and counts when it ends.
+    count = count + 1 - redis.call('HEXISTS', batch_items_key(a.batch_id), index)
+  end
 end
-local left_ms = redis.call('PTTL', batch_key(a.batch_id))
 redis.call('HSET', batch_key(a.batch_id), 'state', 'running', 'refused', count)
 if count > 0 then
-  redis.call('PEXPIRE', batch_items_key(a.batch_id), left_ms)
+  redis.call('HSET', batch_items_key(a.batch_id), 'problems', cjson.encode(a.problems), 'runs', cjson.encode(a.runs))
+  redis.call('PEXPIRE', batch_items_key(a.batch_id), redis.call('PTTL', batch_key(a.batch_id)))
 end
 end_batch_if_over(a.batch_id)
 return 'closed'
