@@ -79,7 +79,7 @@ class _LiveJob:
     preview_path: str | None = None
     is_unwritten: bool = False
     written_at: float = 0.0
-    painting: bool = False
+    painting_since: float | None = None
     closing: bool = False
     ended: bool = False
 
@@ -148,6 +148,7 @@ class CallRun:
             for message in self._harness.poll(POLL_SECONDS):
                 self._take(message)
             self._watch_horse()
+            self._watch_painting()
             self._look()
             self._write_progress()
             self._flush()
@@ -181,7 +182,7 @@ class CallRun:
 
     def _note_started(self, job_ids: Sequence[str]) -> None:
         for live in self._open_jobs(job_ids):
-            live.painting = True
+            live.painting_since = time.monotonic()
             live.report(self._store.claims.report_started)
 
     def _note_step(self, message: Step, job_ids: Sequence[str]) -> None:
@@ -298,10 +299,23 @@ class CallRun:
             self._harness.discard(self._any_job_id())
             self._release_all("hung")
 
+    def _watch_painting(self) -> None:
+        """Fail the jobs that are painted for longer than the operator allows."""
+        limit = self._settings.max_painting_seconds
+        for live in self._open_jobs(list(self._live)):
+            since = live.painting_since
+            if since is not None and time.monotonic() - since > limit:
+                self._harness.send(Abort(*live.claim))
+                detail = (
+                    f"painting took longer than {limit:g} s, the limit of this service; choose a "
+                    "lower quality, a smaller hole or a smaller picture"
+                )
+                live.close(self._store.claims.finish_failed, failure_of(DeadlineExceeded(detail)))
+
     def _is_hung(self) -> bool:
         if self._idle:
             return False
-        painting = any(live.painting for live in self._live.values())
+        painting = any(live.painting_since for live in self._live.values())
         settings = self._settings
         limit = settings.step_hang_seconds if painting else settings.load_hang_seconds
         return time.monotonic() - self._harness.heard_at > limit

@@ -6,12 +6,25 @@ numpy, OpenCV and the engines are loaded in the child alone.
 
 from __future__ import annotations
 
+import resource
 import signal
 from multiprocessing.connection import Connection
 
 from service.contract.child_processes import die_with_parent
 from service.contract.telemetry import configure_logging
 from worker.config import WorkerSettings
+
+
+def bound_memory(limit_bytes: int | None) -> None:
+    """Let allocations of this process fail beyond a limit, so that its job fails and no other.
+
+    Private writable memory counts, whether it is used or not. Systems that do not know the limit
+    ignore it.
+    """
+    if limit_bytes is not None:
+        _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+        soft = limit_bytes if hard == resource.RLIM_INFINITY else min(limit_bytes, hard)
+        resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
 
 
 def run_child(connection: Connection, settings: WorkerSettings, parent_pid: int) -> None:
@@ -22,6 +35,7 @@ def run_child(connection: Connection, settings: WorkerSettings, parent_pid: int)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     die_with_parent(parent_pid)()
+    bound_memory(settings.find_child_memory_limit())
     configure_logging(settings.log_level, "horse")
     from worker.horse import run_horse
 

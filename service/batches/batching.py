@@ -31,6 +31,7 @@ from service.store import (
 )
 from service.store.blobs import BlobStore
 from service.store.wiping import wipe_job
+from service.submission.inspection import Memo
 from service.submission.intake import Intake
 from service.submission.request import ParsedBody, Sender, build_request
 from service.submission.submitter import Submitter, unsigned_fault
@@ -195,11 +196,13 @@ class BatchSubmitter:
             return
         # Not refused ones: what a URL leads to may have changed since.
         done = {item.index for item in self.items(batch_id, tenant) if item.kind == "job"}
+        memo = Memo()
         for index, item in enumerate(order.items):
             if index in done:
                 continue
             try:
-                self._submit_item(item, BatchPlace(batch_id=batch_id, index=index), order.sender)
+                place = BatchPlace(batch_id=batch_id, index=index)
+                self._submit_item(item, place, order.sender, memo)
             except (BrokerUnavailable, StoreUnavailable):
                 raise
             except PaintjobError as error:
@@ -211,11 +214,11 @@ class BatchSubmitter:
         )
         log.info("batch_accepted", batch_id=batch_id, refused=len(refusals))
 
-    def _submit_item(self, item: ParsedItem, place: BatchPlace, sender: Sender) -> None:
+    def _submit_item(self, item: ParsedItem, place: BatchPlace, sender: Sender, memo: Memo) -> None:
         with self._submitter.open_intake() as intake:
             # Of a batch that is sent again, no item is painted twice.
             key = f"{place.batch_id}/{place.index}"
-            self._submitter.submit(build_request(item(intake), intake, sender, key, place))
+            self._submitter.submit(build_request(item(intake), intake, sender, key, place), memo)
 
     def _wipe(self, job_id: str, tenant: str) -> None:
         with suppress(MissingResource):

@@ -402,6 +402,13 @@ class StoreUnavailable(Refused):
     title = "The blob store does not answer"
 
 
+class TooMuchWork(Refused):
+    """Checking a request takes more time than one request may."""
+
+    code = "too_much_work"
+    title = "Too much work for one request"
+
+
 class TooManyWaiters(Refused):
     """All wait slots of this process are in use."""
 

@@ -129,7 +129,13 @@ class JobSpec(_Frozen):
         description="Jobs with the same non-empty key may share one engine call.",
     )
     cost: float = Field(
-        1.0, gt=0, description="Charge of a claim to its tenant: output megapixels."
+        1.0, gt=0, description="Output megapixels, as limits count them and callers see them."
+    )
+    work: float | None = Field(
+        None,
+        gt=0,
+        description="What the job counts when tenants take turns: about the seconds of painting. "
+        "`None` in records of older schemas, where `cost` counts.",
     )
     params: InpaintParams | OutpaintParams
     image: BlobRef

@@ -56,6 +56,7 @@ STATUS: Mapping[type[PaintjobError], int] = {
     errors.BrokerFull: 503,
     errors.StoreUnavailable: 503,
     errors.TooManyWaiters: 503,
+    errors.TooMuchWork: 503,
     # Errors that end a job have a status only if a client asked for the picture itself.
     errors.DeadlineExceeded: 504,
     errors.WorkerLost: 503,

@@ -105,6 +105,29 @@ class BlobStore:
                 raise StoreUnavailable from error
         self._sync(*blobs)
 
+    def link(self, source: str, path: str) -> None:
+        """Make a blob readable under a second path too, durably.
+
+        In a directory both names share one file, whose bytes go with the last name; other stores
+        copy by themselves.
+
+        Raises:
+            FileNotFoundError: there is no such blob.
+            StoreUnavailable: the store does not answer, or has no space.
+        """
+        try:
+            if self._directory is None:
+                obstore.copy(self._store, source, path)
+            else:
+                target = self._directory / path
+                target.parent.mkdir(parents=True, exist_ok=True)
+                os.link(self._directory / source, target)
+        except FileNotFoundError:
+            raise
+        except (BaseError, OSError) as error:
+            raise StoreUnavailable from error
+        self._sync(path)
+
     def open_writer(self, path: str) -> BlobWriter:
         """Open a blob to write in pieces; nothing is visible before `close`."""
         return BlobWriter(self, path)
@@ -283,6 +306,10 @@ class BlobWriter:
         except (BaseError, OSError) as error:
             raise StoreUnavailable from error
         return len(data)
+
+    def abandon(self) -> None:
+        """Drop what was written, and the buffer with it; nothing becomes visible."""
+        del self._writer
 
     def close(self) -> StoredBlob:
         """Make the blob visible, durably.

@@ -147,7 +147,7 @@ class JobRecords(StorePart):
             model=spec.model or "",
             call_key=spec.call_key,
             cost=spec.cost,
-            charge=spec.cost / limits.key.weight,
+            charge=(spec.work or spec.cost) / limits.key.weight,
             tags=" ".join(digest_tag(tag) for tag in dict.fromkeys(spec.params.tags or [])),
             schema=spec.schema_number,
             spec=spec.model_dump_json(),

@@ -6,9 +6,12 @@ Knows neither the broker nor, of the store, more than where the pictures of this
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, TypeVar, cast
 
 from service.config import ServiceSettings
 from service.contract.catalogue import Catalogue
@@ -39,7 +42,7 @@ from service.submission.canvas import (
     find_vocabulary_faults,
     plan_geometry,
 )
-from service.submission.intake import Intake
+from service.submission.intake import Intake, PictureUpload
 from service.submission.model_rules import find_model_faults
 from service.submission.output import (
     check_format_holds,
@@ -62,6 +65,8 @@ such a picture some 30 MB, and its own transparency some 110 MB, because only th
 the whole picture."""
 
 MAX_KEY_CHARACTERS = 255
+
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True)
@@ -117,6 +122,42 @@ class _Findings:
             self.faults += error.faults or (fault_of(pointer, error),)
 
 
+class Memo:
+    """Remembers what the inspection of a file found, for requests that name it several times.
+
+    Args:
+        most: entries; the oldest goes first, since a drawn mask may be large.
+    """
+
+    def __init__(self, most: int = 16) -> None:
+        self._most = most
+        self._found: OrderedDict[Hashable, Any] = OrderedDict()
+
+    def recall(self, key: Hashable, inspect: Callable[[], Value]) -> Value:
+        """Return what was found before, or inspect now; a refusal is remembered too.
+
+        Raises:
+            PaintjobError: as `inspect` raised it, now or before.
+        """
+        if key not in self._found:
+            self._found[key] = _try(inspect)
+            if len(self._found) > self._most:
+                self._found.popitem(last=False)
+        found = self._found[key]
+        if isinstance(found, PaintjobError):
+            raise found.with_traceback(None)
+        return cast("Value", found)
+
+
+def _try(inspect: Callable[[], Value]) -> Value | PaintjobError:
+    try:
+        return inspect()
+    except PaintjobError as error:
+        if error.retryable:
+            raise
+        return error
+
+
 class Inspector:
     """Checks requests, a few at a time."""
 
@@ -125,15 +166,19 @@ class Inspector:
         self._catalogue = catalogue
         self._picture_slots = threading.BoundedSemaphore(PICTURE_SLOTS)
 
-    def inspect(self, request: JobRequest) -> Inspected:
+    def inspect(self, request: JobRequest, memo: Memo | None = None) -> Inspected:
         """Check a request.
+
+        Args:
+            request: as parsed.
+            memo: what was found in files of requests before.
 
         Raises:
             PaintjobError: it is refused; `faults` lists all that is wrong with it.
         """
         found = _Findings([*request.faults, *find_key_faults(request.idempotency_key)])
         with self._picture_slots:
-            self._check_pictures(request, found)
+            self._check_pictures(request, found, memo or Memo())
         if request.params is not None:
             self._check_params(request.params, request.operation, found)
             found.faults += _find_unsupported_pictures(request.intake, found.choice)
@@ -168,34 +213,49 @@ class Inspector:
         drawn.write(found.drawn or b"")
         drawn.finish()
 
-    def _check_pictures(self, request: JobRequest, found: _Findings) -> None:
+    def _check_pictures(self, request: JobRequest, found: _Findings, memo: Memo) -> None:
         pictures, limit = request.intake.pictures, self._settings.max_image_pixels
         if "image" in pictures:
-            with found.at("/image"), pictures["image"].open() as file:
-                found.picture = check_picture(file, limit)
+            with found.at("/image"):
+                found.picture = _look(pictures["image"], memo, ("image",), check_picture, limit)
         if found.picture is None or request.operation == "outpaint":
             return
         size = found.picture.upright_size
-        self._check_mask(request, found, size)
+        self._check_mask(request, found, size, memo)
         if "source_mask" in pictures:
-            with found.at("/source_mask"), pictures["source_mask"].open() as file:
-                found.source_mask, found.source_warnings = inspect_source_mask(file, size, limit)
+            with found.at("/source_mask"):
+                found.source_mask, found.source_warnings = _look(
+                    pictures["source_mask"],
+                    memo,
+                    ("source", size),
+                    inspect_source_mask,
+                    size,
+                    limit,
+                )
 
-    def _check_mask(self, request: JobRequest, found: _Findings, size: tuple[int, int]) -> None:
+    def _check_mask(
+        self, request: JobRequest, found: _Findings, size: tuple[int, int], memo: Memo
+    ) -> None:
         """Inspect the mask of any source; that there is exactly one was checked before."""
         pictures = request.intake.pictures
         known = request.params if isinstance(request.params, InpaintParams) else InpaintParams()
         polarity = known.mask_polarity or "white_repaints"
         threshold = known.mask_threshold or DEFAULT_THRESHOLD
+        rule = (size, polarity, threshold)
         if "mask" in pictures:
-            limit = self._settings.max_image_pixels
-            with found.at("/mask"), pictures["mask"].open() as file:
-                found.mask = inspect_mask(
-                    file, size=size, max_pixels=limit, polarity=polarity, threshold=threshold
-                )
+            inspect = partial(
+                inspect_mask,
+                size=size,
+                max_pixels=self._settings.max_image_pixels,
+                polarity=polarity,
+                threshold=threshold,
+            )
+            with found.at("/mask"):
+                found.mask = _look(pictures["mask"], memo, ("mask", *rule), inspect)
         elif known.mask_source is not None:
-            with found.at("/mask_source"), pictures["image"].open() as file:
-                found.mask = inspect_transparency(file, polarity=polarity, threshold=threshold)
+            inspect = partial(inspect_transparency, polarity=polarity, threshold=threshold)
+            with found.at("/mask_source"):
+                found.mask = _look(pictures["image"], memo, ("alpha", *rule), inspect)
         elif known.regions is not None:
             with found.at("/regions"):
                 found.mask = inspect_regions(known.regions, size=size, polarity=polarity)
@@ -260,6 +320,22 @@ class Inspector:
         if found.geometry is not None:
             with found.at("/overlap"):
                 check_overlap(params.overlap or 0, found.geometry)
+
+
+def _look(
+    picture: PictureUpload,
+    memo: Memo,
+    rule: tuple[Hashable, ...],
+    inspect: Callable[..., Value],
+    *arguments: object,
+) -> Value:
+    """Inspect a picture, unless the same file was inspected by the same rule before."""
+
+    def look() -> Value:
+        with picture.open() as file:
+            return inspect(file, *arguments)
+
+    return memo.recall((picture.sha256, *rule), look)
 
 
 def _find_unsupported_pictures(intake: Intake, choice: Choice | None) -> list[Fault]:

@@ -12,6 +12,7 @@ import io
 import os
 import tempfile
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import BinaryIO
 
 from service.contract.errors import BodyTooLarge, StoreUnavailable
@@ -62,6 +63,10 @@ class Intake:
         self.pictures[name] = PictureUpload(self, name)
         return self.pictures[name]
 
+    def add_stored(self, name: str, path: str, size: int, sha256: str) -> None:
+        """Add a picture that lies in the store under another owner; its blob will be shared."""
+        self.pictures[name] = PictureUpload(self, name, stored=StoredPicture(path, size, sha256))
+
     def drop_picture(self, name: str) -> None:
         """Drop a picture that broke off; its part in the store is wiped with the request."""
         self.pictures.pop(name).close()
@@ -87,19 +92,28 @@ class Intake:
         Raises:
             BrokerUnavailable, StoreUnavailable: it cannot be written.
         """
-        held = [picture for picture in self.everything().values() if picture.memory is not None]
-        if not held:
-            return
-        self.begin_write()
+        pictures = self.everything().values()
+        held = [picture for picture in pictures if picture.memory is not None]
+        stored = [picture for picture in pictures if picture.stored is not None]
+        if held or stored:
+            self.begin_write()
         # Writing in pieces costs three times as much as one put.
         self.blobs.put_all({picture.path: bytes(picture.memory or b"") for picture in held})
         for picture in held:
             picture.memory = None
+        for picture in stored:
+            picture.link()
 
     def close(self) -> None:
-        """Delete temporary files."""
+        """Delete temporary files, and let go of everything that holds memory.
+
+        Intake and pictures refer to each other: without this, the buffers of a request that broke
+        off would stay until the next collection of cycles.
+        """
         for picture in self.everything().values():
             picture.close()
+        self.pictures.clear()
+        self.drawn.clear()
 
     def begin_write(self) -> None:
         """Register what is written from now on to be wiped unless the job is accepted.
@@ -112,28 +126,47 @@ class Intake:
             self.has_written = True
 
 
+@dataclass(frozen=True)
+class StoredPicture:
+    """A picture that is in the store already: path, number of bytes and hex digest."""
+
+    path: str
+    bytes: int
+    sha256: str
+
+
 class PictureUpload:
     """One picture: written in pieces, then read for checks, then saved by its intake.
 
     Attributes:
         memory: the bytes so far, until they go to the store.
+        stored: where the picture lies already, until its blob is linked.
     """
 
-    def __init__(self, intake: Intake, name: str, max_bytes: int | None = None) -> None:
+    def __init__(
+        self,
+        intake: Intake,
+        name: str,
+        max_bytes: int | None = None,
+        *,
+        stored: StoredPicture | None = None,
+    ) -> None:
         self.name = name
         self.path = input_path(intake.owner_id, name)
-        self.bytes = 0
+        self.bytes = stored.bytes if stored else 0
+        self.stored = stored
+        self._known_sha256 = stored.sha256 if stored else None
         self._intake = intake
         self._max_bytes = intake.max_part_bytes if max_bytes is None else max_bytes
         self._digest = hashlib.sha256()
-        self.memory: bytearray | None = bytearray()
+        self.memory: bytearray | None = None if stored else bytearray()
         self._writer: BlobWriter | _TemporaryFile | None = None
         self._temporary: _TemporaryFile | None = None
 
     @property
     def sha256(self) -> str:
         """Hex digest of the bytes so far."""
-        return self._digest.hexdigest()
+        return self._known_sha256 or self._digest.hexdigest()
 
     def write(self, data: bytes) -> None:
         """Add a piece.
@@ -171,13 +204,31 @@ class PictureUpload:
             return io.BytesIO(self.memory)
         if self._temporary is not None:
             return self._temporary.open()
-        reader = _BlobReader(self._intake.blobs, self.path, self.bytes)
+        path = self.stored.path if self.stored else self.path
+        reader = _BlobReader(self._intake.blobs, path, self.bytes)
         return io.BufferedReader(reader, READ_BUFFER_BYTES)
 
+    def link(self) -> None:
+        """Link the blob of a stored picture to its path in the job.
+
+        Raises:
+            StoreUnavailable: it was wiped meanwhile, or cannot be written.
+        """
+        if self.stored is None:
+            return
+        try:
+            self._intake.blobs.link(self.stored.path, self.path)
+        except FileNotFoundError as error:
+            raise StoreUnavailable("a picture of the request was lost; send it again") from error
+        self.stored = None
+
     def close(self) -> None:
-        """Delete the temporary file, if there is one."""
+        """Delete the temporary file, drop a blob that is not finished, and free the memory."""
+        if isinstance(self._writer, BlobWriter):
+            self._writer.abandon()
         if self._temporary is not None:
             self._temporary.drop()
+        self._writer = self._temporary = self.memory = None
 
     def _spill(self, memory: bytearray) -> None:
         """Move the picture to the store, or to a temporary file."""

@@ -32,10 +32,11 @@ from service.store import (
 from service.store.blobs import BlobStore
 from service.store.wakeups import Wakeups
 from service.submission.admission import Admission
-from service.submission.inspection import Inspected, Inspector
+from service.submission.inspection import Inspected, Inspector, Memo
 from service.submission.intake import Intake, PictureUpload
 from service.submission.planning import call_key, cost, fill_defaults
 from service.submission.request import JobRequest
+from service.submission.work import estimate_work
 
 log = structlog.get_logger()
 
@@ -120,13 +121,17 @@ class Submitter:
         params = spec.params.model_copy(update={"seed": inspected.params.seed})
         return Planned(spec.model_copy(update={"params": params}), inspected.canvas)
 
-    def submit(self, request: JobRequest) -> Accepted:
+    def submit(self, request: JobRequest, memo: Memo | None = None) -> Accepted:
         """Accept a request, or return the job that its idempotency key belongs to.
+
+        Args:
+            request: as parsed.
+            memo: what was found in the files of a batch's items before.
 
         Raises:
             PaintjobError: the request is refused; `faults` lists all that is wrong with it.
         """
-        inspected = self._inspector.inspect(self._check_signing(request))
+        inspected = self._inspector.inspect(self._check_signing(request), memo)
         if inspected.mask is not None and inspected.mask.drawn is not None:
             request.intake.add_drawn("mask", inspected.mask.drawn)
         spec = _build_spec(request, inspected)
@@ -225,6 +230,9 @@ def _build_spec(request: JobRequest, found: Inspected) -> JobSpec:
         priority=params.priority or "normal",
         call_key=call_key(request.operation, params, found.choice, found.canvas),
         cost=cost(found.canvas, params.num_images or 1),
+        work=estimate_work(
+            found.choice.method.name, params, _area(found.canvas), _painted_pixels(found)
+        ),
         params=params,
         image=_describe_blob(pictures["image"], found.picture),
         mask=_find_blob(pictures, "mask", mask.info if mask else None),
@@ -235,6 +243,17 @@ def _build_spec(request: JobRequest, found: Inspected) -> JobSpec:
         request_id=request.sender.request_id,
         batch=request.batch,
     )
+
+
+def _area(size: tuple[int, int]) -> int:
+    return size[0] * size[1]
+
+
+def _painted_pixels(found: Inspected) -> float:
+    """Return the pixels to paint: of the mask as it was sent, or of the canvas past the picture."""
+    if found.mask is not None:
+        return found.mask.asked.coverage * _area(found.canvas)
+    return _area(found.canvas) - _area(found.picture.upright_size)
 
 
 def _find_blob(

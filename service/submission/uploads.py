@@ -1,7 +1,7 @@
 """Pictures that are sent once and used by several jobs: `POST /uploads`.
 
 The blob of an upload is stored as a picture of a job with its id, and is wiped as one of a job that
-was never submitted. A job that uses it gets a copy: no two share a blob.
+was never submitted. A job that uses it gets a link to the blob, which stays when the upload goes.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from service.pictures.checks import check_pixels
 from service.pictures.headers import read_header
 from service.store import JobStore, Upload, try_twice
 from service.store.blobs import BlobStore
-from service.submission.intake import Intake
+from service.submission.intake import Intake, StoredPicture
 
 UPLOAD_LIFE = timedelta(days=1)
 WIPE_MARGIN = timedelta(hours=1)
@@ -91,19 +91,20 @@ class UploadStore:
             raise NotFound("there is no such upload, or it has expired")
         return found
 
-    def read(self, upload_id: str, tenant: str) -> Iterator[bytes]:
-        """Return the bytes of an upload.
+    def find_picture(self, upload_id: str, tenant: str) -> StoredPicture:
+        """Return where the picture of an upload lies.
 
         Raises:
             ValueError: there is none; the text is for the caller.
         """
         try:
-            return self._blobs.stream(self.find(upload_id, tenant).path)
-        except (NotFound, FileNotFoundError):
+            found = self.find(upload_id, tenant)
+        except NotFound:
             raise ValueError("is not one of your uploads; POST /uploads makes one") from None
+        return StoredPicture(found.path, found.bytes, found.sha256)
 
     def drop(self, upload_id: str, tenant: str) -> None:
-        """Delete an upload and its blob; jobs that used it have their own copies.
+        """Delete an upload and its blob; jobs that used it keep theirs.
 
         Raises:
             NotFound: there is none, or it is another tenant's.

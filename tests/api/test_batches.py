@@ -5,7 +5,9 @@ from __future__ import annotations
 import base64
 import io
 import json
+import socket
 import zipfile
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -348,3 +350,35 @@ def test_items_refuse_a_query_that_breaks_a_rule(client: FlaskClient, query: str
     answer = client.get(f"/batches/{batch['id']}/items?{query}")
     assert answer.status_code == 422
     assert answer.get_json()["errors"][0]["pointer"] == ""
+
+
+def test_items_of_one_upload_share_its_file(
+    app: Flask, client: FlaskClient, tmp_path: Path
+) -> None:
+    upload = post_form(client, "/uploads", {"file": (picture(size=(700, 700)), "a.png")}).get_json()
+    item = {"operation": "outpaint", "image": {"upload": upload["id"]}, "right": 20}
+    batch = _post(client, [{**item, "seed": seed} for seed in range(20)]).get_json()
+    assert batch["counts"]["refused"] == 0
+    files = [path for path in tmp_path.rglob("image") if path.is_file()]
+    assert len(files) == 20
+    assert len({path.stat().st_ino for path in files}) == 1
+
+
+def test_batch_ends_when_its_checks_take_too_long(app: Flask, client: FlaskClient) -> None:
+    settings = context_of(app).settings
+    object.__setattr__(settings, "batch_cpu_seconds", 1e-9)
+    answer = _post(client, [_inpaint(seed=1)] * 3, {"a": IMAGE, "m": MASK})
+    assert (answer.status_code, answer.get_json()["code"]) == (503, "too_much_work")
+    assert "Idempotency-Key" in answer.get_json()["detail"]
+    # Without a key nothing of it is left.
+    assert client.get("/jobs").get_json()["jobs"] == []
+
+
+def test_batch_of_a_client_that_is_gone_is_taken_back(app: Flask, client: FlaskClient) -> None:
+    near, far = socket.socketpair()
+    with near, far:
+        far.close()
+        data = {"batch": json.dumps({"items": [_inpaint(seed=1)] * 3})}
+        files = {"a": (io.BytesIO(IMAGE), "a"), "m": (io.BytesIO(MASK), "m")}
+        client.post("/batches", data={**data, **files}, environ_overrides={"gunicorn.socket": near})
+    assert client.get("/jobs").get_json()["jobs"] == []

@@ -148,3 +148,25 @@ def test_horse_without_file_descriptors_fails_or_dies_and_is_replaced(stack: Sta
     after = stack.wait_ended(stack.submit())
     assert after.status is JobStatus.SUCCEEDED, stack.logs()
     check_settled(stack, [job_id])
+
+
+def test_job_that_takes_too_much_memory_fails_alone(stack: Stack) -> None:
+    worker = stack.start_worker(child_memory_bytes=str(1024 * 2**20))
+    horse = find_horse(worker.pid)
+    record = stack.wait_ended(stack.submit("zoo:take_memory:4096"))
+    assert record.error is not None
+    assert record.error.code == "out_of_memory"
+    assert find_horse(worker.pid) == horse
+    assert stack.wait_ended(stack.submit()).status is JobStatus.SUCCEEDED
+
+
+def test_job_that_is_painted_for_too_long_fails_and_names_the_limit(stack: Stack) -> None:
+    stack.start_worker(max_painting_seconds="0.5")
+    job_id = stack.submit("zoo:slow:1000:0.1")
+    record = stack.wait_ended(job_id)
+    assert record.error is not None
+    assert record.error.code == "deadline_exceeded"
+    assert "0.5 s" in record.error.detail
+    assert record.attempt == 1
+    assert stack.wait_ended(stack.submit()).status is JobStatus.SUCCEEDED
+    check_settled(stack, [job_id])

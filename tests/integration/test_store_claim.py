@@ -170,6 +170,13 @@ def test_claim_charges_the_cost(store: JobStore) -> None:
     assert Counter(order[:20]) == {"large": 4, "small": 16}
 
 
+def test_claim_charges_the_work_where_it_is_known(store: JobStore) -> None:
+    submit_many(store, 40, tenant="heavy", cost=1.0, work=4.0)
+    submit_many(store, 40, tenant="light", cost=1.0, work=1.0)
+    order = _tenants(store, claim_all(store))
+    assert Counter(order[:20]) == {"heavy": 4, "light": 16}
+
+
 def test_claim_keeps_the_turns_exact_when_costs_are_fractions(store: JobStore) -> None:
     submit_many(store, 30, tenant="a", cost=0.262144)
     submit_many(store, 30, tenant="b", cost=0.262144)

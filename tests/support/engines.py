@@ -6,7 +6,7 @@ FILE is there), `zoo:raise`, `zoo:memory`, `zoo:wrong_size`, `zoo:wrong_type`, `
 `zoo:kill`, `zoo:kill_once:FILE` (only while FILE is absent), `zoo:hang:SECONDS` (in one call,
 without a step), `zoo:hold_gil:SECONDS` (likewise, and no other thread of the horse can run),
 `zoo:segfault`, `zoo:flood:MEGABYTES` (writes to stdout and stderr), `zoo:leak_files:COUNT`,
-`zoo:lose_device_once:FILE` (only while FILE is absent).
+`zoo:take_memory:MEGABYTES`, `zoo:lose_device_once:FILE` (only while FILE is absent).
 """
 
 from __future__ import annotations
@@ -134,6 +134,15 @@ def _leak_files(canvas: Canvas, on_step: StepCallback, count: str) -> ImageArray
     return _echo(canvas, on_step)
 
 
+def _take_memory(canvas: Canvas, on_step: StepCallback, megabytes: str) -> ImageArray:
+    # Filled, so that it counts; a step each, so that only memory can stop it.
+    pieces = []
+    for step in range(int(megabytes) // 64):
+        pieces.append(np.ones(64 * 2**20, np.uint8))
+        on_step(step, int(megabytes) // 64)
+    return _echo(canvas, on_step)
+
+
 BEHAVIORS: dict[str, Callable[..., ImageArray]] = {
     "echo": _echo,
     "slow": _slow,
@@ -151,6 +160,7 @@ BEHAVIORS: dict[str, Callable[..., ImageArray]] = {
     "segfault": _segfault,
     "flood": _flood,
     "leak_files": _leak_files,
+    "take_memory": _take_memory,
 }
 
 

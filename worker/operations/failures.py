@@ -5,6 +5,7 @@ from __future__ import annotations
 import traceback
 from collections.abc import Sequence
 
+import cv2
 import structlog
 
 from service.contract.errors import Internal, OutOfMemory, PaintjobError
@@ -35,9 +36,14 @@ def log_failure(error: Exception, jobs: Sequence[ClaimedJob]) -> None:
 def _to_known(error: Exception) -> PaintjobError:
     if isinstance(error, PaintjobError):
         return error
-    if isinstance(error, MemoryError):
+    if isinstance(error, MemoryError) or _is_out_of_memory(error):
         return OutOfMemory("the worker's memory does not hold this picture")
     return Internal("an unexpected error occurred while painting")
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    # OpenCV raises an error of its own where numpy raises MemoryError.
+    return isinstance(error, cv2.error) and error.code == cv2.Error.StsNoMem
 
 
 def _traceback_without_prompts(error: Exception, jobs: Sequence[ClaimedJob]) -> str:

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import structlog
-from flask import Flask, Response, g
+from flask import Flask, Response, current_app, g
 from limits import RateLimitItemPerMinute
 from limits.storage import MemoryStorage, RedisStorage
 from limits.strategies import SlidingWindowCounterRateLimiter
@@ -30,6 +30,8 @@ OWN_COUNT_SECONDS = 5.0
 """Seconds that a process counts by itself before it tries the broker again."""
 
 log = structlog.get_logger()
+
+_LIMITER = "paintjob_request_limiter"
 
 
 @dataclass(frozen=True)
@@ -57,16 +59,16 @@ class RequestLimiter:
         self._shared_again_at = 0.0
         self._lock = threading.Lock()
 
-    def charge(self, key_id: str, per_minute: int) -> tuple[bool, Standing]:
-        """Count a request; return whether it is allowed, and the state of the limit."""
+    def charge(self, key_id: str, per_minute: int, count: int = 1) -> tuple[bool, Standing]:
+        """Count requests; return whether they are allowed, and the state of the limit."""
         item = RateLimitItemPerMinute(per_minute)
         if time.monotonic() >= self._shared_again_at:
             try:
-                return _hit(self._find_shared(), item, key_id)
+                return _hit(self._find_shared(), item, key_id, count)
             except (RedisError, PaintjobError):
                 self._shared_again_at = time.monotonic() + OWN_COUNT_SECONDS
                 log.warning("requests_counted_locally")
-        return _hit(self._find_own(), item, key_id)
+        return _hit(self._find_own(), item, key_id, count)
 
     def _find_shared(self) -> SlidingWindowCounterRateLimiter:
         if self._shared is None:
@@ -87,21 +89,35 @@ class RequestLimiter:
 
 def install(app: Flask) -> None:
     """Count the requests of an app's callers, and report their limits in headers."""
-    limiter = RequestLimiter()
-
-    def charge() -> None:
-        caller = find_caller()
-        if caller is None or caller.limits.requests_per_minute is None:
-            return
-        is_free, standing = limiter.charge(caller.key_id, caller.limits.requests_per_minute)
-        g.standings = {REQUESTS: standing}
-        if not is_free:
-            detail = "too many requests in the last minute; wait for the seconds in Retry-After"
-            wait = max(1.0, standing.reset_seconds or 0.0)
-            raise RateLimited(detail, retry_after_seconds=wait, policy=REQUESTS)
-
-    app.before_request(charge)
+    app.extensions[_LIMITER] = RequestLimiter()
+    app.before_request(_charge)
     app.after_request(_report)
+
+
+def charge_items(count: int) -> None:
+    """Count the items of a batch as calls; the request itself was counted as one.
+
+    A batch of more items than a minute allows takes the whole minute.
+
+    Raises:
+        RateLimited: the key's calls of this minute do not suffice.
+    """
+    caller = find_caller()
+    if caller is not None and caller.limits.requests_per_minute is not None and count > 1:
+        _charge(min(count, caller.limits.requests_per_minute) - 1)
+
+
+def _charge(count: int = 1) -> None:
+    caller = find_caller()
+    if caller is None or caller.limits.requests_per_minute is None:
+        return
+    limiter: RequestLimiter = current_app.extensions[_LIMITER]
+    is_free, standing = limiter.charge(caller.key_id, caller.limits.requests_per_minute, count)
+    g.standings = {REQUESTS: standing}
+    if not is_free:
+        detail = "too many requests in the last minute; wait for the seconds in Retry-After"
+        wait = max(1.0, standing.reset_seconds or 0.0)
+        raise RateLimited(detail, retry_after_seconds=wait, policy=REQUESTS)
 
 
 def note_usage(usage: Usage) -> None:
@@ -120,9 +136,12 @@ def note_usage(usage: Usage) -> None:
 
 
 def _hit(
-    counter: SlidingWindowCounterRateLimiter, item: RateLimitItemPerMinute, key_id: str
+    counter: SlidingWindowCounterRateLimiter,
+    item: RateLimitItemPerMinute,
+    key_id: str,
+    count: int,
 ) -> tuple[bool, Standing]:
-    is_free = counter.hit(item, key_id)
+    is_free = counter.hit(item, key_id, cost=count)
     stats = counter.get_window_stats(item, key_id)
     left = stats.remaining if is_free else 0
     return is_free, Standing(left, max(0.0, stats.reset_time - time.time()))

@@ -341,7 +341,7 @@ OPERATIONS: tuple[Operation, ...] = (
         errors=_codes(
             "malformed_body length_required body_too_large unsupported_media_type invalid_field "
             "webhook_key_required idempotency_conflict not_found broker_unavailable "
-            "store_unavailable too_many_waiters"
+            "store_unavailable too_many_waiters too_much_work"
         ),
     ),
     Operation(

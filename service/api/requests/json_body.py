@@ -16,7 +16,7 @@ from service.contract.errors import (
     UnsupportedMediaType,
 )
 from service.contract.faults import fault_of
-from service.submission.intake import Intake
+from service.submission.intake import Intake, StoredPicture
 
 
 def read_json(body: bytes, intake: Intake, pictures: Collection[str], sources: Sources) -> Fields:
@@ -79,6 +79,9 @@ def _take_picture(name: str, value: Any, intake: Intake, sources: Sources) -> Fa
         return Fault(f"/{name}", "invalid_field", str(error))
     except InvalidInput as error:
         return fault_of(f"/{name}", error)
+    if isinstance(pieces, StoredPicture):
+        intake.add_stored(name, pieces.path, pieces.bytes, pieces.sha256)
+        return None
     picture = intake.open_picture(name)
     try:
         for piece in pieces:

@@ -8,8 +8,10 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-OpenSource = Callable[[str], Iterator[bytes]]
-"""Yields the bytes of a picture by its name; raises ValueError if it has none."""
+from service.submission.intake import StoredPicture
+
+OpenSource = Callable[[str], Iterator[bytes] | StoredPicture]
+"""Returns the bytes of a picture by its name, or where it lies; ValueError if it has none."""
 
 Sources = Mapping[str, OpenSource]
 """The sources of pictures: functions that open them, by the key that a reference uses."""
@@ -17,8 +19,8 @@ Sources = Mapping[str, OpenSource]
 _DATA_URL = re.compile(r"data:[a-z]+/[a-z0-9.+-]+;base64,", re.IGNORECASE)
 
 
-def read_picture(value: Any, sources: Sources) -> Iterable[bytes]:
-    """Return the bytes of a picture.
+def read_picture(value: Any, sources: Sources) -> Iterable[bytes] | StoredPicture:
+    """Return the bytes of a picture, or where it lies already.
 
     Raises:
         ValueError: the value is no picture; the text may be shown to the caller.
@@ -43,7 +45,7 @@ def decode_picture(text: str) -> bytes:
         raise ValueError("must be base64, or a data URL with base64") from None
 
 
-def _open_reference(value: dict[str, Any], sources: Sources) -> Iterator[bytes]:
+def _open_reference(value: dict[str, Any], sources: Sources) -> Iterator[bytes] | StoredPicture:
     if len(value) != 1 or not set(value) <= set(sources):
         raise ValueError(f"must be a picture as base64 or data URL{_or_reference(sources)}")
     ((word, name),) = value.items()

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable, Iterable, Iterator
+
 from flask import Blueprint, Response, request
+from werkzeug.exceptions import ClientDisconnected
 
 from service.api.access.auth import get_caller
+from service.api.access.limits import charge_items
 from service.api.context import get_context
 from service.api.requests.batch_body import BatchBody
 from service.api.requests.batch_items import iter_items
+from service.api.routes.clients import watch_client
 from service.api.routes.rendering import RETRY_AFTER_SECONDS, render
 from service.api.routes.submitting import build_sources, get_sender
 from service.batches.answers import describe_batch, describe_items
-from service.batches.batching import BatchOrder
+from service.batches.batching import BatchOrder, ParsedItem
 from service.batches.zipping import stream_results
-from service.contract.errors import Fault, NotFinished
+from service.contract.errors import Fault, NotFinished, TooMuchWork
 from service.contract.faults import raise_faults
 from service.store import BatchRecord
 from service.submission.inspection import find_key_faults
@@ -41,6 +47,7 @@ def create_batch() -> Response:
     context.admission.check()
     body = context.batch_reader.read(request)
     try:
+        charge_items(len(body.request.items))
         record, replayed = context.batches.submit(_build_order(body, key))
     finally:
         body.parts.close()
@@ -55,7 +62,7 @@ def _build_order(body: BatchBody, key: str | None) -> BatchOrder:
     batch = body.request
     sources = build_sources(get_context().picture_urls.open_budget(), {"part": body.parts.read})
     return BatchOrder(
-        items=iter_items(batch, sources),
+        items=_bound(iter_items(batch, sources), watch_client()),
         total=len(batch.items),
         ttl_seconds=batch.ttl_seconds,
         tags=batch.tags,
@@ -64,6 +71,25 @@ def _build_order(body: BatchBody, key: str | None) -> BatchOrder:
         sender=get_sender(),
         idempotency_key=key,
     )
+
+
+def _bound(items: Iterable[ParsedItem], is_gone: Callable[[], bool]) -> Iterator[ParsedItem]:
+    """Yield items while the client is connected and their checks have not taken too long.
+
+    Raises:
+        ClientDisconnected: nobody waits for the answer any more.
+        TooMuchWork: this thread has worked for longer than one batch may take.
+    """
+    limit = get_context().settings.batch_cpu_seconds
+    began = time.thread_time()
+    for item in items:
+        if is_gone():
+            raise ClientDisconnected
+        if time.thread_time() - began > limit:
+            detail = f"checking the items of this batch took longer than {limit:g} s; send fewer "
+            detail += "items at once, or send it again with the same Idempotency-Key to continue"
+            raise TooMuchWork(detail)
+        yield item
 
 
 def get_batch(batch_id: str) -> Response:

@@ -26,5 +26,5 @@ def build_sources(read_url: OpenSource, further: Mapping[str, OpenSource] | None
         further: sources that this request alone has.
     """
     context, tenant = get_context(), get_caller().tenant
-    sources = {**(further or {}), "upload": lambda name: context.uploads.read(name, tenant)}
+    sources = {**(further or {}), "upload": lambda name: context.uploads.find_picture(name, tenant)}
     return {**sources, "url": read_url} if context.picture_urls.is_open else sources

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import gc
 import hashlib
 import tempfile
+import weakref
 from pathlib import Path
 
+import psutil
 import pytest
 
 from service.contract.errors import BodyTooLarge, BrokerUnavailable, StoreUnavailable
@@ -131,3 +134,69 @@ def test_no_space_for_temporary_files_is_refused(
     intake = Intake("job_x", blobs, lambda job_id: None, 25_000_000, keeps=False)
     with pytest.raises(StoreUnavailable, match="no space"):
         _upload(intake, LARGE)
+
+
+def test_stored_picture_is_linked_and_outlives_its_first_owner(blobs: BlobStore) -> None:
+    stored = blobs.put("jobs/upl_1/input/file", LARGE)
+    intake, begun = _intake(blobs)
+    intake.add_stored("image", stored.path, stored.bytes, stored.sha256)
+    picture = intake.pictures["image"]
+    with picture.open() as file:
+        assert file.read() == LARGE
+    assert (picture.sha256, picture.bytes) == (stored.sha256, len(LARGE))
+    intake.save()
+    assert begun == ["job_x"]
+    blobs.delete_prefix("jobs/upl_1/")
+    assert blobs.get(picture.path) == LARGE
+
+
+def test_twenty_jobs_of_one_stored_picture_take_its_bytes_once(
+    blobs: BlobStore, tmp_path: Path
+) -> None:
+    stored = blobs.put("jobs/upl_1/input/file", LARGE)
+    for number in range(20):
+        intake = Intake(f"job_{number}", blobs, lambda owner_id: None, 25_000_000)
+        intake.add_stored("image", stored.path, stored.bytes, stored.sha256)
+        intake.save()
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert len(files) == 21
+    assert len({path.stat().st_ino for path in files}) == 1
+
+
+def test_stored_picture_that_was_wiped_meanwhile_is_refused(blobs: BlobStore) -> None:
+    intake, _ = _intake(blobs)
+    intake.add_stored("image", "jobs/upl_1/input/file", 3, "00")
+    with pytest.raises(StoreUnavailable):
+        intake.save()
+
+
+@pytest.mark.parametrize("size", [1000, 4 * MEMORY_PART_BYTES])
+def test_picture_that_broke_off_is_freed_without_a_collection_of_cycles(
+    blobs: BlobStore, size: int
+) -> None:
+    gc.disable()
+    try:
+        intake, _ = _intake(blobs)
+        picture = intake.open_picture("image")
+        picture.write(bytes(size))
+        freed = weakref.ref(picture)
+        intake.close()
+        del picture, intake
+        assert freed() is None
+    finally:
+        gc.enable()
+
+
+def test_uploads_that_break_off_give_their_memory_back(blobs: BlobStore) -> None:
+    def break_off() -> None:
+        intake, _ = _intake(blobs)
+        intake.open_picture("image").write(LARGE)
+        intake.close()
+
+    for _ in range(5):
+        break_off()
+    before = psutil.Process().memory_info().rss
+    for _ in range(100):
+        break_off()
+    # Each holds a writer of 5 MiB until it is dropped.
+    assert psutil.Process().memory_info().rss < before + 50 * 2**20

@@ -7,6 +7,7 @@ import pytest
 from service.api.requests.json_body import parse_object
 from service.api.requests.references import decode_picture, read_picture
 from service.contract.errors import MalformedBody
+from service.submission.intake import StoredPicture
 
 
 def test_parse_object_turns_whole_floats_into_integers() -> None:
@@ -59,7 +60,14 @@ def test_read_picture_refuses(value: object) -> None:
 
 def test_read_picture_opens_references() -> None:
     sources = {"part": lambda name: iter([name.encode()])}
-    assert list(read_picture({"part": "abc"}, sources)) == [b"abc"]
+    pieces = read_picture({"part": "abc"}, sources)
+    assert not isinstance(pieces, StoredPicture)
+    assert list(pieces) == [b"abc"]
+
+
+def test_read_picture_returns_where_a_stored_picture_lies() -> None:
+    stored = StoredPicture("jobs/upl_1/input/file", 3, "00")
+    assert read_picture({"upload": "upl_1"}, {"upload": lambda name: stored}) is stored
 
 
 @pytest.mark.parametrize("value", [{"url": "x"}, {"part": "a", "url": "b"}, {"part": 1}, {}])
