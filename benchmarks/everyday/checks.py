@@ -17,6 +17,7 @@ from benchmarks.everyday.measures import (
     share_off_nearby,
     share_there,
     step_behind_seam,
+    texture_distance,
 )
 from benchmarks.everyday.sample import Check
 
@@ -34,6 +35,7 @@ STUDIO = Check("graded ground: blurred error", blurred_error(4), high=6)
 WALL = Check("wall: blurred error", blurred_error(6), high=2.5)
 SEAM = Check("sky: step behind the seam", step_behind_seam, high=2)
 GRAIN = Check("grain of the new part over the truth's", grain_ratio, low=0.5, high=1.5)
+TEXTURE = Check("texture: sliced Wasserstein distance", texture_distance, high=1)
 CLEAR = Check("sprite: highest alpha of what goes on transparent", highest_alpha, high=0)
 # A straight cut across the hole in a round rim would be 16 levels off.
 RIM = Check("sprite: mean error of alpha", alpha_error, high=13)

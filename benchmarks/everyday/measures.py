@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.everyday.sample import Sample
+from benchmarks.weightfree.swd import measure_swd
 from worker.imaging import ImageArray
 
 Measure = Callable[[Sample, ImageArray], float]
@@ -82,6 +83,11 @@ def grain_ratio(sample: Sample, result: ImageArray) -> float:
     new = sample.mask > 0
     fine = [_fine(pixels)[new].std() for pixels in (result, sample.truth)]
     return float(fine[0] / max(fine[1], 1e-6))
+
+
+def texture_distance(sample: Sample, result: ImageArray) -> float:
+    """Return the sliced Wasserstein distance of textures: what is drawn out or smeared costs."""
+    return measure_swd(sample.truth, result, sample.mask)
 
 
 def highest_alpha(sample: Sample, result: ImageArray) -> float:

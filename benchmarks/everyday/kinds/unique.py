@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from benchmarks.everyday.checks import GRAIN, not_copied, not_repeated
+from benchmarks.everyday.checks import GRAIN, TEXTURE, not_copied, not_repeated
 from benchmarks.everyday.drawing import (
     Color,
     Floats,
@@ -58,7 +58,7 @@ def _disk_upward(rng: Rng) -> Sample:
     truth = _grain(rng)
     at = (140 + rng.uniform(-50, 50), 128 + rng.uniform(0, 12))
     paint_over(truth, disk(SIDE, SIDE, at, 12), RED)
-    return extend(truth, (0, 96, 0, 0), not_repeated(RED, 90), GRAIN)
+    return extend(truth, (0, 96, 0, 0), not_repeated(RED, 90), GRAIN, TEXTURE)
 
 
 def _sign_all_sides(rng: Rng) -> Sample:
@@ -67,7 +67,7 @@ def _sign_all_sides(rng: Rng) -> Sample:
     at = (140 + rng.uniform(-20, 20), 140 + rng.uniform(-20, 20))
     paint_over(truth, disk(SIDE, SIDE, at, 34), BLUE)
     paint_over(truth, disk(SIDE, SIDE, at, 16), (240, 240, 240))
-    return extend(truth, (45, 45, 45, 45), not_repeated(BLUE), GRAIN)
+    return extend(truth, (45, 45, 45, 45), not_repeated(BLUE), GRAIN, TEXTURE)
 
 
 def _button(rng: Rng) -> Sample:
@@ -75,7 +75,7 @@ def _button(rng: Rng) -> Sample:
     truth = _fabric(rng)
     paint_over(truth, disk(SIDE, SIDE, (200, 140 + rng.uniform(-10, 10)), 17), GOLD)
     mask = round_mask(SIDE, SIDE, (110, 140 + rng.uniform(-20, 20)), 44)
-    return fill(truth, mask, not_repeated(GOLD, 60), GRAIN)
+    return fill(truth, mask, not_repeated(GOLD, 60), GRAIN, TEXTURE)
 
 
 def _stain(rng: Rng) -> Sample:
@@ -83,7 +83,9 @@ def _stain(rng: Rng) -> Sample:
     truth = _grain(rng)
     at = (168 + rng.uniform(-6, 6), 90 + rng.uniform(-10, 10))
     paint_over(truth, disk(SIDE, SIDE, at, 14), RED)
-    return fill(truth, box_mask(SIDE, SIDE, (70, 110, 180, 210)), not_repeated(RED, 90), GRAIN)
+    return fill(
+        truth, box_mask(SIDE, SIDE, (70, 110, 180, 210)), not_repeated(RED, 90), GRAIN, TEXTURE
+    )
 
 
 def _plank(rng: Rng) -> Sample:
@@ -97,7 +99,7 @@ def _weave_wide(rng: Rng) -> Sample:
     """A badge on a weave, made wide."""
     truth = _fabric(rng)
     paint_over(truth, disk(SIDE, SIDE, (140 + rng.uniform(-15, 15), 150), 26), RED)
-    return extend(truth, (56, 0, 56, 0), not_repeated(RED, 60), GRAIN)
+    return extend(truth, (56, 0, 56, 0), not_repeated(RED, 60), GRAIN, TEXTURE)
 
 
 def _forbidden(rng: Rng) -> Sample:

@@ -6,22 +6,22 @@ import math
 from collections.abc import Mapping
 from typing import Final
 
-INTERCEPT: Final = 5.0
+INTERCEPT: Final = 7.70
 
 WEIGHTS: Final[Mapping[str, float]] = {
-    "misfit": 0.52,
-    "depth": 0.77,
-    "share": 0.40,
-    "rough": 0.17,
-    "dull": 1.03,
-    "wild": 0.65,
-    "unsure": 1.24,
-    "texture": 0.45,
-    "invented": 1.59,
-    "floating": 0.64,
-    "strange": 2.28,
-    "crossed": 0.26,
-    "strokes": 0.49,
+    "misfit": 0.35,
+    "depth": 1.22,
+    "share": 0.18,
+    "rough": 0.50,
+    "dull": 0.92,
+    "wild": 0.44,
+    "unsure": 0.96,
+    "texture": 0.67,
+    "invented": 2.25,
+    "floating": 0.85,
+    "strange": 4.51,
+    "crossed": 1.04,
+    "strokes": 0.42,
 }
 """How much each feature takes away. No weight is below 0: a feature can only give cause for doubt.
 
