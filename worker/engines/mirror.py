@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
@@ -18,6 +19,7 @@ from worker.engines.ground.closing import Filled
 from worker.engines.ground.extending import describe_grounds, extend_grounds
 from worker.engines.ground.study import Study, study
 from worker.engines.patch import Completion, Start, complete, versions, warm
+from worker.engines.patch.enlarging import Grid, choose_factor, enlarge
 from worker.engines.progress import paint_each, repeat
 from worker.engines.warning import warn_simpler
 from worker.imaging import ImageArray, MaskArray
@@ -96,7 +98,7 @@ def _paint_guided(canvas: Canvas, geometry: Geometry, on_step: StepCallback) -> 
         details |= describe_grounds(found.smooth)
     mask = _mask_of(geometry.width, geometry.height, known) & wanted
     if mask.any():
-        completion = _complete(canvas, image, mask, found, on_step)
+        completion = _complete(canvas, image, mask, known, found, on_step)
         share = np.count_nonzero(mask) / np.count_nonzero(
             _mask_of(geometry.width, geometry.height, own)
         )
@@ -112,17 +114,48 @@ def _paint_guided(canvas: Canvas, geometry: Geometry, on_step: StepCallback) -> 
 
 
 def _complete(
-    canvas: Canvas, image: ImageArray, mask: MaskArray, found: Study, on_step: StepCallback
+    canvas: Canvas,
+    image: ImageArray,
+    mask: MaskArray,
+    known: Box,
+    found: Study,
+    on_step: StepCallback,
 ) -> Completion:
     """Complete what no ground covers, starting from the reflection."""
     box = found.geometry.original
-    start = reflect(image, found.geometry)
+    reflected = reflect(image, found.geometry)
+    start = np.where(mask[..., None] != 0, reflected, image)
     sources = None
     if found.unique is not None:
         sources = 255 - mask
         sources[box.top : box.bottom, box.left : box.right][found.unique != 0] = 0
+    run = partial(_complete_from, canvas, on_step)
+    height, width = mask.shape
+    factor = 1
+    if image.shape[2] == 3:
+        factor = choose_factor(known, width, height, cv2.countNonZero(mask))
+    if factor == 1:
+        return run(start, mask, sources)
+    grid = Grid.of(width, height, known, factor)
+    inner = grid.shrink_box(known)
+    small_mask = _mask_of(grid.width, grid.height, inner)
+    if sources is not None:
+        sources = np.where(grid.shrink(sources) == 255, 255, 0).astype(np.uint8)
+    done = run(grid.shrink(start), small_mask, sources)
+    if done.origins is None:
+        return done
+    return replace(done, image=enlarge(image, mask, known, done.image, done.origins, grid))
+
+
+def _complete_from(
+    canvas: Canvas,
+    on_step: StepCallback,
+    start: ImageArray,
+    mask: MaskArray,
+    sources: MaskArray | None,
+) -> Completion:
     return complete(
-        np.where(mask[..., None] != 0, start, image),
+        start,
         mask,
         seed=canvas.seed,
         quality=canvas.params.quality or "balanced",

@@ -41,8 +41,8 @@ def blend(
     *,
     larger: float,
     workers: Workers,
-) -> ImageArray:
-    """Return the picture made of whole pieces instead of means.
+) -> tuple[ImageArray, NDArray[np.int16]]:
+    """Return the picture made of whole pieces instead of means, and where each pixel came from.
 
     Each pixel takes the offset that the patches over it agree on most. Gradients come from there;
     the picture that fits them, the hole's rim and, weakly, the voted colors is solved for.
@@ -70,11 +70,11 @@ def blend(
         screen = LOOSE_SCREEN if is_loose else STRICT_SCREEN
     join = partial(_join, origin=origin, scale=scale, larger=larger, screen=screen, workers=workers)
     if voted.shape[2] == 3:
-        return join(voted)
+        return join(voted), origin
     # The solver takes three channels: alpha goes three times, which costs as much as the colors.
     color = join(np.ascontiguousarray(voted[..., :3]))
     alpha = join(np.repeat(voted[..., 3:], 3, axis=2))[..., 0]
-    return settle_alpha(color, alpha, voted, hole, origin)
+    return settle_alpha(color, alpha, voted, hole, origin), origin
 
 
 def _join(

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
+from numpy.typing import NDArray
 
 from worker.engines.base import StepCallback
 from worker.engines.patch.estimate import Evidence, estimate_quality
@@ -29,6 +30,8 @@ class Completion:
         reason: why something simpler than the full patches was used; `None` where it was not.
         levels: scales of the pyramid above the finest, the most that any window had.
         windows: parts of the picture that were worked on.
+        origins: int16 (H, W, 2), row and column that each painted pixel was copied from, -1 where
+            from none; `None` where nothing was painted.
     """
 
     image: ImageArray
@@ -36,6 +39,7 @@ class Completion:
     reason: str | None
     levels: int
     windows: int
+    origins: NDArray[np.int16] | None = None
 
 
 class Progress:
@@ -132,6 +136,7 @@ def complete(
     progress = Progress(on_step, sum(part.plan.rounds if part.plan else 1 for part in parts))
     progress.check()
     result, left = image.copy(), mask.copy()
+    origins = np.full((*mask.shape, 2), -1, np.int16)
     solutions = []
     with Workers(progress.check, threads) as workers:
         for part in parts:
@@ -140,6 +145,7 @@ def complete(
             solution = _complete_part(window, hole, part, seed, start, workers, progress.advance)
             own = part.own != 0
             np.copyto(result[part.rows, part.columns], solution.image, where=own[..., None])
+            _note_origins(origins, solution, part)
             left[part.rows, part.columns][own] = 0
             solutions.append(solution)
     progress.finish()
@@ -149,6 +155,7 @@ def complete(
         next((solution.reason for solution in solutions if solution.reason), None),
         max(solution.levels for solution in solutions),
         len(parts),
+        origins,
     )
 
 
@@ -160,6 +167,16 @@ class _Allowed:
     strict: bool
     avoided: MaskArray | None
     structures: MaskArray | None
+
+
+def _note_origins(origins: NDArray[np.int16], solution: Solution, part: _Part) -> None:
+    """Write where a window's pixels came from, in the picture's rows and columns."""
+    if solution.origins is None:
+        return
+    corner = np.array([part.rows.start, part.columns.start], np.int16)
+    has_origin = (part.own != 0) & (solution.origins[..., 0] >= 0)
+    moved = solution.origins + corner
+    np.copyto(origins[part.rows, part.columns], moved, where=has_origin[..., None])
 
 
 def _plan_parts(

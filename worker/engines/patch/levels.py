@@ -59,12 +59,15 @@ class Solution:
         evidence: what tells how well it went.
         reason: why something simpler was used; `None` where it was not.
         levels: scales above the finest.
+        origins: int16 (H, W, 2), row and column that each pixel of the hole was copied from, -1
+            where from none; `None` where no patch was copied.
     """
 
     image: ImageArray
     evidence: Evidence
     reason: str | None
     levels: int
+    origins: NDArray[np.int16] | None = None
 
 
 class Layer:
@@ -151,7 +154,7 @@ def solve(
     voted = np.ascontiguousarray(layer.planes[..., : image.shape[2]])
     if plan.levels > 0 and settles:
         voted = settle_tone(voted, finest, structures, plan.half_width, workers.check)
-    picture = blend(
+    picture, origins = blend(
         layer.ground,
         layer.field,
         layer.weights,
@@ -161,7 +164,7 @@ def solve(
         workers=workers,
     )
     advance()
-    return Solution(picture, _evidence(layer, picture), _reason(plan), len(scales) - 1)
+    return Solution(picture, _evidence(layer, picture), _reason(plan), len(scales) - 1, origins)
 
 
 def _usable(scales: list[Scale], plan: Plan) -> list[Scale]:

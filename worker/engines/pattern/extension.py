@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from service.contract.geometry import Box, Geometry
+from service.contract.geometry import Box, Geometry, Margins
 from service.contract.jobs import JobWarning
 from worker.engines.base import StepCallback
 from worker.engines.ground.closing import Filled
@@ -19,7 +21,7 @@ from worker.engines.pattern.estimate import estimate_growth, estimate_lattice
 from worker.engines.pattern.forecast import Forecast, find_light, foretell_rim
 from worker.engines.pattern.growth import grow
 from worker.engines.pattern.lattice import Sheet, lay, places
-from worker.engines.pattern.period import Period, find_period
+from worker.engines.pattern.period import MAX_SIDE, Period, find_period
 from worker.engines.progress import repeat, share_of
 from worker.imaging import ImageArray, MaskArray
 from worker.imaging.compositing import mask_around
@@ -35,6 +37,11 @@ MIN_FORECAST: Final = 0.6
 Photos without a pattern reach 0.57, rows of unlike coins 0.61, lattices of equal motifs 0.84 and
 more. On tiles that were bent, tinted and made noisy, the pattern scored no worse than patches from
 about 0.45 on."""
+
+FINEST: Final = 8
+LEEWAY: Final = 0.15
+"""Pixels of a period at a smaller scale from which a forecast there says something, and how much
+lower its correlation may be than what is asked for at full size."""
 
 SURE: Final = 0.9
 """Forecast from which pieces are copied as they are; below it their seams are worked over."""
@@ -191,11 +198,48 @@ def _find_pattern(image: ImageArray, geometry: Geometry, on_step: StepCallback) 
         on_step(int(SEARCHED * 100), 100)
 
     check()
-    if period is None or period.score < MIN_SCORE:
+    if (
+        period is None
+        or period.score < MIN_SCORE
+        or not _is_likely(original, geometry, period, check)
+    ):
         return None
     forecast = foretell_rim(original, geometry.margins, period, check)
     on_step(int(FORETOLD * 100), 100)
     return _Pattern(period, forecast) if forecast.correlation >= MIN_FORECAST else None
+
+
+def _is_likely(
+    original: ImageArray, geometry: Geometry, period: Period, check: Callable[[], None]
+) -> bool:
+    """Check cheaply whether a large picture may go on by its period.
+
+    A forecast at full size costs more than all that follows, and most photos fail it by far: it
+    is made at a smaller scale, or of a part where the period is too short for that.
+    """
+    height, width = original.shape[:2]
+    factor = max(height, width) // MAX_SIDE
+    if factor < 2:
+        return True
+    shortest = float(np.hypot(period.steps[:, 0], period.steps[:, 1]).min())
+    margins = geometry.margins
+    if shortest < FINEST * factor:
+        part = _cut_at_side(original, margins)
+    else:
+        size = width // factor, height // factor
+        part = np.asarray(cv2.resize(original, size, interpolation=cv2.INTER_AREA), np.uint8)
+        period = Period(period.steps * (size[0] / width, size[1] / height), period.score)
+    forecast = foretell_rim(part, margins, period, check)
+    return forecast.correlation >= MIN_FORECAST - LEEWAY
+
+
+def _cut_at_side(original: ImageArray, margins: Margins) -> ImageArray:
+    """Return a part of the picture that touches its extended sides, as far as one can."""
+    height, width = original.shape[:2]
+    rows, columns = min(height, MAX_SIDE), min(width, MAX_SIDE)
+    top = 0 if margins.top else height - rows if margins.bottom else (height - rows) // 2
+    left = 0 if margins.left else width - columns if margins.right else (width - columns) // 2
+    return np.ascontiguousarray(original[top : top + rows, left : left + columns])
 
 
 def _carry_on(

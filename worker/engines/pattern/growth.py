@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from service.contract.geometry import Box
 from worker.engines.base import StepCallback
 from worker.engines.patch import Completion, Quality, complete
+from worker.engines.patch.enlarging import Grid, choose_factor, enlarge
 from worker.engines.progress import share_of
 from worker.imaging import ImageArray, MaskArray
 from worker.imaging.geometry import widen_box
@@ -68,18 +71,61 @@ def grow(
         on_step: called often; may raise to stop.
     """
     height, width = image.shape[:2]
+    own = own or box
+    factor = 1
+    if image.shape[2] == 3:
+        factor = choose_factor(own, width, height, width * height - box.width * box.height)
+    run = partial(_grow_rings, seed=seed, quality=quality, on_step=on_step)
+    if factor == 1:
+        return run(image, box, wanted, own, unique)[0]
+    grid = Grid.of(width, height, own, factor)
+    small_own = grid.shrink_box(own)
+    rare = None if unique is None else _shrink_unique(unique, small_own)
+    growth, origins = run(
+        grid.shrink(image),
+        grid.shrink_box(box),
+        np.full((grid.height, grid.width), 255, np.uint8),
+        small_own,
+        rare,
+    )
+    left = wanted.copy()
+    left[box.top : box.bottom, box.left : box.right] = 0
+    return replace(growth, image=enlarge(image, left, own, growth.image, origins, grid))
+
+
+def _shrink_unique(unique: NDArray[np.uint8], own: Box) -> NDArray[np.uint8]:
+    size = own.width, own.height
+    share = cv2.resize(np.minimum(unique, 1) * 255, size, interpolation=cv2.INTER_AREA)
+    return np.asarray(np.asarray(share) > 0, np.uint8)
+
+
+def _grow_rings(
+    image: ImageArray,
+    box: Box,
+    wanted: MaskArray,
+    own: Box,
+    unique: NDArray[np.uint8] | None,
+    *,
+    seed: int,
+    quality: Quality,
+    on_step: StepCallback,
+) -> tuple[Growth, NDArray[np.int16]]:
+    """Grow a canvas at its own scale; return where each pixel came from, too."""
+    height, width = image.shape[:2]
     result = image.copy()
+    origins = np.full((height, width, 2), -1, np.int16)
     rings = list(plan_rings(box, height, width))
-    allowed = _allow(own or box, box, unique, height, width, len(rings))
+    allowed = _allow(own, box, unique, height, width, len(rings))
     parts: list[tuple[int, Completion]] = []
     known = box
     for index, ring in enumerate(rings):
         tell = share_of(on_step, index / len(rings), (index + 1) / len(rings))
         inside = np.s_[ring.top : ring.bottom, ring.left : ring.right]
         window = np.ascontiguousarray(result[inside])
+        mask = _mask_around(known, ring) & wanted[inside]
         part = complete(
             window,
-            _mask_around(known, ring) & wanted[inside],
+            mask,
             # The seeds of neighbors must not meet: rings of one picture, variants of another.
             seed=(seed + 0x9E3779B1 * index) % 2**32,
             quality=quality,
@@ -87,9 +133,13 @@ def grow(
             on_step=tell,
         )
         result[inside] = part.image
+        if part.origins is not None:
+            came = part.origins + np.array([ring.top, ring.left], np.int16)
+            has_origin = (mask != 0) & (part.origins[..., 0] >= 0)
+            np.copyto(origins[inside], came, where=has_origin[..., None])
         parts.append((ring.width * ring.height - known.width * known.height, part))
         known = ring
-    return _sum_up(result, parts)
+    return _sum_up(result, parts), origins
 
 
 def plan_rings(box: Box, height: int, width: int) -> Iterator[Box]:
