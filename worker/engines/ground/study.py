@@ -39,6 +39,7 @@ class Study:
         is_framed: whether a frame runs along all four sides.
         grounds: that meet extended sides.
         unique: uint8 of the original's (H, W), non-zero on what exists once; `None` for nothing.
+        follows: whether lines and edges are to go on past the border.
     """
 
     geometry: Geometry
@@ -46,6 +47,7 @@ class Study:
     is_framed: bool
     grounds: tuple[Ground, ...]
     unique: NDArray[np.uint8] | None
+    follows: bool = True
 
     @property
     def smooth(self) -> list[Ground]:
@@ -89,7 +91,7 @@ def study(
         check: called between the steps; may raise to stop.
     """
     if ground == "ignore":
-        return Study(geometry, NO_FRAME, False, (), None)
+        return Study(geometry, NO_FRAME, False, (), None, follows=False)
     original = crop(image, geometry.original)
     found = find_frame(original)
     sides = extended_sides(geometry.margins)

@@ -23,6 +23,7 @@ from worker.engines.pattern.growth import grow
 from worker.engines.pattern.lattice import Sheet, lay, places
 from worker.engines.pattern.period import MAX_SIDE, Period, find_period
 from worker.engines.progress import repeat, share_of
+from worker.engines.structures import connect_structures
 from worker.imaging import ImageArray, MaskArray
 from worker.imaging.compositing import mask_around
 from worker.imaging.picture import to_uint8
@@ -129,6 +130,12 @@ def _extend_inner(
     tell = share_of(on_step, FORETOLD, 1)
     if found.smooth:
         return _continue_ground(image, wanted, found, seed, quality, tell)
+    details: dict[str, Any] = {"pattern": "patches"}
+    if found.follows:
+        connected = connect_structures(image, wanted)
+        image = connected.image
+        wanted = np.where(connected.drawn != 0, 0, wanted).astype(np.uint8)
+        details["structures"] = connected.count
     growth = grow(
         image,
         found.geometry.original,
@@ -139,7 +146,7 @@ def _extend_inner(
         on_step=tell,
     )
     estimate = estimate_growth(growth.estimate, found.geometry)
-    return Extension(growth.image, estimate, {"pattern": "patches"}, growth.reason)
+    return Extension(growth.image, estimate, details, growth.reason)
 
 
 def _continue_ground(
