@@ -10,14 +10,24 @@ import pytest
 from service.local.broker import EmbeddedBroker
 from tests.support.stack import Stack, running_stack
 
+SHORT_LEASE_SECONDS = 1.5
+
+
+@pytest.fixture
+def short_lease() -> float:
+    """Asked for by tests that wait until leases have run out: `stack` has short ones then."""
+    return SHORT_LEASE_SECONDS
+
 
 @pytest.fixture
 def stack(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stack]:
     """The worker side on the shared broker, or on the private one of a test that kills it."""
-    if "private_broker" in request.fixturenames:
+    names = request.fixturenames
+    if "private_broker" in names:
         broker: EmbeddedBroker = request.getfixturevalue("private_broker")
         url = broker.url
     else:
         url = request.getfixturevalue("broker_url")
-    with running_stack(url, tmp_path) as running:
+    settings = {"lease_seconds": SHORT_LEASE_SECONDS} if "short_lease" in names else {}
+    with running_stack(url, tmp_path, **settings) as running:
         yield running

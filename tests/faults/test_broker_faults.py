@@ -18,7 +18,7 @@ from tests.support.patience import wait_for
 from tests.support.settled import check_settled
 from tests.support.stack import Stack
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("private_broker", "short_lease")]
 
 
 @contextmanager

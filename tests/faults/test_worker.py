@@ -22,9 +22,6 @@ from tests.support.stack import Stack, find_horse
 
 pytestmark = pytest.mark.slow
 
-SHORT_LEASE_SECONDS = 1.0
-"""For tests that wait until a lease has run out."""
-
 FOR_EVER = "600"
 """Seconds of a grace that no test waits for."""
 
@@ -94,8 +91,8 @@ def test_poison_job_fails_after_three_crashes_and_the_worker_lives(stack: Stack)
     assert worker.poll() is None
 
 
+@pytest.mark.usefixtures("short_lease")
 def test_killed_worker_is_outlived_by_its_job(stack: Stack) -> None:
-    stack.lease_seconds = SHORT_LEASE_SECONDS
     workers = [stack.start_worker(), stack.start_worker()]
     job_id = stack.submit("zoo:until:released")
     name = stack.wait_painting(job_id).worker
@@ -188,8 +185,8 @@ def test_horses_killed_for_canceled_jobs_do_not_make_the_worker_give_up(stack: S
     assert worker.poll() is None
 
 
+@pytest.mark.usefixtures("short_lease")
 def test_deleted_job_stops_and_leaves_no_blob(stack: Stack) -> None:
-    stack.lease_seconds = SHORT_LEASE_SECONDS
     stack.start_worker()
     stack.start("service.courier", courier_interval_seconds="0.2")
     job_id = stack.submit("zoo:until:released")
@@ -296,10 +293,10 @@ def test_forged_wakeup_is_never_called(stack: Stack, tmp_path: Path) -> None:
     assert not proof.exists()
 
 
+@pytest.mark.usefixtures("short_lease")
 def test_worker_survives_a_broker_that_crashes_and_returns(
     stack: Stack, private_broker: EmbeddedBroker
 ) -> None:
-    stack.lease_seconds = 2.0
     stack.start_worker()
     job_id = stack.submit("zoo:until:released")
     stack.wait_painting(job_id)
@@ -315,8 +312,8 @@ def test_worker_survives_a_broker_that_crashes_and_returns(
     assert stack.wait_ended(stack.submit()).status is JobStatus.SUCCEEDED
 
 
+@pytest.mark.usefixtures("short_lease")
 def test_stopped_worker_that_wakes_up_late_commits_nothing(stack: Stack) -> None:
-    stack.lease_seconds = SHORT_LEASE_SECONDS
     first = stack.start_worker()
     job_id = stack.submit("zoo:until:released")
     stack.wait_painting(job_id)

@@ -11,11 +11,11 @@ import pytest
 
 from service.contract.jobs import JobStatus
 from service.local.broker import EmbeddedBroker
-from tests.support.patience import wait_for
+from tests.support.patience import PATIENCE_SECONDS, wait_for
 from tests.support.settled import check_settled
 from tests.support.stack import Stack, find_horse
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("short_lease")]
 
 
 def test_worker_killed_between_claim_and_start_costs_no_attempt(stack: Stack) -> None:
@@ -83,7 +83,7 @@ def test_worker_with_a_wrong_clock_neither_reaps_early_nor_loses_its_lease(
     assert record.status is JobStatus.SUCCEEDED, stack.logs()
     assert (record.attempt, record.crashes) == (1, 0)
     right.terminate()
-    right.wait(10)
+    right.wait(PATIENCE_SECONDS)
     other = stack.submit("zoo:slow:20:0.1")
     ended = stack.wait_ended(other)
     assert (ended.status, ended.attempt) == (JobStatus.SUCCEEDED, 1), stack.logs()

@@ -13,7 +13,7 @@ import pytest
 
 from service.contract.errors import StoreUnavailable
 from service.store.blobs import WRITE_BUFFER_BYTES, BlobStore
-from tests.support.patience import wait_for
+from tests.support.patience import PATIENCE_SECONDS, wait_for
 
 pytestmark = pytest.mark.slow
 
@@ -33,7 +33,7 @@ def endpoint() -> Iterator[str]:
         yield url
     finally:
         server.terminate()
-        server.wait(10)
+        server.wait(PATIENCE_SECONDS)
 
 
 def _answers(url: str) -> bool:

@@ -8,7 +8,7 @@ import pytest
 from service.contract.errors import StoreUnavailable
 from service.contract.names import preview_path
 from service.store.blobs import BlobStore
-from tests.support.patience import wait_for
+from tests.support.patience import PATIENCE_SECONDS, wait_for
 from worker.messages import Preview
 from worker.previewing import PreviewWriter
 
@@ -24,7 +24,7 @@ class SlowBlobs(BlobStore):
 
     def put_all(self, blobs: object) -> None:
         self.arrived.set()
-        self.gate.wait(5)
+        self.gate.wait(PATIENCE_SECONDS)
         if self.fails:
             raise StoreUnavailable
         super().put_all(blobs)  # type: ignore[arg-type]
@@ -69,7 +69,7 @@ def test_writer_holds_up_nobody_and_keeps_the_latest_alone(
 ) -> None:
     blobs.gate.clear()
     writer.put(JOB, TOKEN, b"0")
-    assert blobs.arrived.wait(5)
+    assert blobs.arrived.wait(PATIENCE_SECONDS)
     for number in range(1, 10):
         writer.put(JOB, TOKEN, str(number).encode())
     blobs.gate.set()
@@ -85,7 +85,7 @@ def test_writer_takes_away_what_comes_after_the_end(
     blobs.gate.clear()
     blobs.arrived.clear()
     writer.put(JOB, TOKEN, b"too late")
-    assert blobs.arrived.wait(5)
+    assert blobs.arrived.wait(PATIENCE_SECONDS)
     writer.end()
     writer.begin([(JOB, "t2")])
     blobs.gate.set()
@@ -103,7 +103,7 @@ def test_writer_bears_a_store_that_fails(
 ) -> None:
     blobs.fails = True
     writer.put(JOB, TOKEN, b"lost")
-    assert blobs.arrived.wait(5)
+    assert blobs.arrived.wait(PATIENCE_SECONDS)
     wait_for(lambda: not writer._waiting)
     blobs.fails = False
     writer.put(JOB, TOKEN, b"kept")
