@@ -20,13 +20,14 @@ RIM: Final = 6.0
 """Pixels from an entry's point after which its way lies in the hole."""
 
 SURE_LENGTH: Final = 24.0
-SURE_CLARITY: Final = 3.0
+SURE_CLARITY: Final = 4.0
 SURE_CONTRAST: Final = 18.0
+MAX_BEND: Final = 0.02
 LASTS: Final = 1.5
-"""Pixels that a structure was followed at least to go on without a partner, how clear it is and of
-what contrast, and how far it goes on, over that length. Past the border of six photos, 16 edges
-came nearer to the truth than patches did by 1.9 dB in the median; those of a brick wall, of less
-contrast, by none."""
+"""Pixels that a structure was followed at least to go on without a partner, how clear it is, of
+what contrast and how bent, and how far it goes on, over that length. Past the border of photos, 16
+edges came nearer to the truth than patches did by 1.9 dB in the median; those of a brick wall, of
+less contrast, by none."""
 
 OVER: Final = 1.0
 """Pixels that it goes on then, so that no gap is left."""
@@ -62,7 +63,7 @@ def find_ends(
 def _is_sure(entry: Entry) -> bool:
     profile = entry.profile
     is_clear = profile.clarity >= SURE_CLARITY and profile.contrast >= SURE_CONTRAST
-    return entry.length >= SURE_LENGTH and is_clear
+    return entry.length >= SURE_LENGTH and is_clear and abs(entry.bend) <= MAX_BEND
 
 
 def _find_end(entry: Entry, ways: Sequence[Way], hole: MaskArray) -> Curve | None:
