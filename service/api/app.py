@@ -60,7 +60,7 @@ def create_app(settings: ServiceSettings) -> Flask:
     problem_responses.install(app, settings.public_url)
     app.before_request(_begin)
     app.after_request(_end)
-    doors.install(app)
+    doors.install(app, settings)
     auth.install(app)
     limits.install(app)
     queries.install(app)
@@ -81,6 +81,7 @@ def _build_docs() -> Blueprint:
             "oauth2RedirectUrl": "",
         },
     )
+    blueprint.after_request(doors.allow_reference)
     return blueprint
 
 

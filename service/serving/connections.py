@@ -84,13 +84,21 @@ class PacedSocket(socket.socket):
         """Receive, at least as fast as the pace requires."""
         if flags or self.gettimeout() == 0:
             return super().recv(bufsize, flags)
-        data: bytes = self._move(self._body, super().recv, bufsize)
+        try:
+            data: bytes = super().recv(bufsize, socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            data = self._move(self._body, super().recv, bufsize)
         self._body.moved += len(data)
         return data
 
     def sendall(self, data: Any, flags: int = 0, /) -> None:
         """Send, at least as fast as the pace requires."""
-        self._move(self._response, super().sendall, data, flags)
+        try:
+            sent = super().send(data, flags | socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            sent = 0
+        if sent < len(data):
+            self._move(self._response, super().sendall, memoryview(data)[sent:], flags)
         self._response.moved += len(data)
 
     def _move(self, transfer: _Transfer, step: Any, *arguments: Any) -> Any:
@@ -157,6 +165,8 @@ class TrustedProxies:
     networks: Sequence[Network] = field(default=())
 
     def __contains__(self, address: str) -> bool:
+        if not self.networks:
+            return False
         try:
             parsed = ip_address(address.partition("%")[0])
         except ValueError:
@@ -170,6 +180,8 @@ class TrustedProxies:
             peer: address of the other side; empty for a unix socket, which only proxies use.
             head: head of the request.
         """
+        if peer and peer not in self:
+            return peer
         forwarded = b",".join(_FORWARDED.findall(head.partition(_HEAD_END)[0])).decode("latin-1")
         hops = [hop.strip() for hop in forwarded.split(",") if hop.strip()]
         client = peer

@@ -85,24 +85,32 @@ class HttpWorker(ThreadWorker):  # type: ignore[misc]
 
     def on_client_socket_readable(self, conn: Connection, client: socket.socket) -> None:
         """Read the next head of a connection that was kept."""
-        self.poller.unregister(client)
-        self.keepalived_conns.remove(conn)
-        self._await_head(conn)
+        if self._read_head(conn):
+            self.keepalived_conns.remove(conn)
+        elif conn.head:
+            self.poller.unregister(client)
+            self.keepalived_conns.remove(conn)
+            self._await_head(conn)
 
     def on_pending_socket_readable(self, conn: Connection, client: socket.socket) -> None:
-        """Read a piece of a head; once it is complete, the request waits for a thread."""
-        data = _read(client)
+        """Read a piece of a head."""
+        if self._read_head(conn):
+            self.pending_conns.remove(conn)
+
+    def _read_head(self, conn: Connection) -> bool:
+        """Read what is there; return whether the head is over, and its request on its way."""
+        data = _read(conn.sock)
         if data is None:
-            return
+            return False
         conn.head += data
         if data and not conn.has_head():
-            return
-        self.poller.unregister(client)
-        self.pending_conns.remove(conn)
+            return False
+        self.poller.unregister(conn.sock)
         if data:
             self.enqueue_req(conn)
         else:
             self._drop(conn)
+        return True
 
     def enqueue_req(self, conn: Connection) -> None:
         """Assign a thread to a request, or let it wait while its client uses its share of them."""

@@ -38,8 +38,12 @@ def _connect(server: RunningServer, source: str = "127.0.0.1") -> socket.socket:
 
 
 def _ask(connection: socket.socket, request: bytes = LIVE) -> bytes:
+    """Send a request, and read its response to the end, which is that of a JSON object."""
     connection.sendall(request)
-    return connection.recv(65_536)
+    answer = b""
+    while not answer.endswith(b"}") and (chunk := connection.recv(65_536)):
+        answer += chunk
+    return answer
 
 
 def _drip_until_closed(connection: socket.socket) -> bytes:

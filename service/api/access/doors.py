@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
+from functools import lru_cache
 from hashlib import sha256
 from urllib.parse import urlsplit
 
@@ -17,15 +18,14 @@ from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
 from service.api.context import get_context
-from service.config import is_loopback
+from service.config import ServiceSettings, is_loopback
 from service.contract.errors import Forbidden
+from service.serving.headers import NO_SOURCES, POLICY, add_headers
 
-_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
-_SAME_SITES = frozenset({"same-origin", "none"})
+_SAFE, _SAME_SITES = frozenset({"GET", "HEAD", "OPTIONS"}), frozenset({"same-origin", "none"})
 _INLINE_SCRIPT = re.compile(rb"<script>(.*?)</script>", re.DOTALL)
-_NOTHING = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 _REFERENCE = (
-    f"{_NOTHING}; connect-src 'self'; font-src 'self'; img-src 'self' data:; "
+    f"{NO_SOURCES}; connect-src 'self'; font-src 'self'; img-src 'self' data:; "
     "style-src 'self' 'unsafe-inline'; script-src 'self'"
 )
 
@@ -34,14 +34,13 @@ class MisdirectedRequest(HTTPException):
     """Error: the request was sent to a host that this service is not."""
 
     code = 421
-    description = "the Host header names another host"
 
 
-def install(app: Flask) -> None:
-    """Check the origin of every request of an app, and protect its pages."""
-    app.before_request(_check_host)
-    app.before_request(_check_site)
-    app.after_request(_protect)
+def install(app: Flask, settings: ServiceSettings) -> None:
+    """Check the origin of an app's requests where no keys are, and protect its pages."""
+    if not settings.asks_for_keys:
+        app.before_request(_check_host_and_site if settings.auth == "auto" else _check_site)
+    app.wsgi_app = add_headers(app.wsgi_app)  # type: ignore[method-assign, assignment]
 
 
 def find_base_url() -> str | None:
@@ -52,19 +51,27 @@ def find_base_url() -> str | None:
     return request.url_root.rstrip("/") if is_loopback(_get_name(request.host)) else None
 
 
-def _check_host() -> None:
-    """Refuse other names in `auto` mode: by one of its own, a page can reach this machine."""
-    settings, host = get_context().settings, request.headers.get("Host")
-    if settings.auth != "auto" or host is None:
-        return
-    name = _get_name(host)
-    if not is_loopback(name) and name != urlsplit(settings.public_url).hostname:
+def allow_reference(response: Response) -> Response:
+    """Let a page of the reference load its own files, and run the script that it contains."""
+    policy = _REFERENCE
+    if response.mimetype == "text/html":
+        for script in _INLINE_SCRIPT.findall(response.get_data()):
+            policy += f" 'sha256-{b64encode(sha256(script).digest()).decode()}'"
+    response.headers[POLICY] = policy
+    return response
+
+
+def _check_host_and_site() -> None:
+    """Refuse foreign names: by a name of its own, a page can reach this machine."""
+    host = request.environ.get("HTTP_HOST")
+    if host is not None and not _is_own_host(host, get_context().settings.public_url):
         raise MisdirectedRequest
+    _check_site()
 
 
 def _check_site() -> None:
-    """Refuse changes that a web page of another site asks for; with keys it has none to send."""
-    if get_context().settings.asks_for_keys or request.method in _SAFE:
+    """Refuse changes that a web page of another site asks for; with keys it could send none."""
+    if request.method in _SAFE:
         return
     site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
     is_own = site in _SAME_SITES if site else origin is None or _is_own_origin(origin)
@@ -79,22 +86,15 @@ def _is_own_origin(origin: str) -> bool:
     return found.netloc == request.host or (found.scheme, found.netloc) == (own.scheme, own.netloc)
 
 
+@lru_cache(maxsize=256)
+def _is_own_host(host: str, public_url: str) -> bool:
+    name = _get_name(host)
+    return is_loopback(name) or name == urlsplit(public_url).hostname
+
+
 def _get_name(host: str) -> str:
     """Return the name in a `Host` header, in lower case; empty if it is malformed."""
     try:
         return urlsplit(f"//{host}").hostname or ""
     except ValueError:
         return ""
-
-
-def _protect(response: Response) -> Response:
-    policy = _NOTHING
-    if request.blueprint == "swagger_ui":
-        policy = _REFERENCE
-        if response.mimetype == "text/html":
-            for script in _INLINE_SCRIPT.findall(response.get_data()):
-                policy += f" 'sha256-{b64encode(sha256(script).digest()).decode()}'"
-    response.headers["Content-Security-Policy"] = policy
-    response.headers["Referrer-Policy"] = "no-referrer"
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    return response

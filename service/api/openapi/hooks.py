@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from service.api.openapi.parameters import describe_header
+
 _HEADERS = {
     "webhook-id": "The same in every try of one event.",
     "webhook-timestamp": "Seconds since 1970 of this try.",
@@ -43,7 +45,9 @@ def _describe(
             "tags": [tag],
             "summary": summary,
             "description": f"Signed by Standard Webhooks. {description}",
-            "parameters": [_describe_header(name, text) for name, text in _HEADERS.items()],
+            "parameters": [
+                {**describe_header(name, text), "required": True} for name, text in _HEADERS.items()
+            ],
             "requestBody": {"required": True, "content": {"application/json": body}},
             "responses": {
                 "2XX": {"description": "It is delivered."},
@@ -51,14 +55,4 @@ def _describe(
                 "default": {"description": "It is sent again later."},
             },
         }
-    }
-
-
-def _describe_header(name: str, text: str) -> dict[str, Any]:
-    return {
-        "name": name,
-        "in": "header",
-        "required": True,
-        "description": text,
-        "schema": {"type": "string"},
     }

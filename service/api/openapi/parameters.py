@@ -31,7 +31,8 @@ def _query(name: str, description: str, **schema: Any) -> Schema:
     return {"name": name, "in": "query", "description": description, "schema": schema}
 
 
-def _header(name: str, description: str, **schema: Any) -> Schema:
+def describe_header(name: str, description: str, **schema: Any) -> Schema:
+    """Describe a header of a request."""
     return {
         "name": name,
         "in": "header",
@@ -94,7 +95,7 @@ PARAMETERS: Mapping[str, Schema] = {
         type="boolean",
         default=False,
     ),
-    "Idempotency-Key": _header(
+    "Idempotency-Key": describe_header(
         "Idempotency-Key",
         "Chosen by the client. The same key with the same request (fields and pictures, not the "
         "body's bytes) returns the job that the first request made, in its present state. With "
@@ -105,21 +106,21 @@ PARAMETERS: Mapping[str, Schema] = {
         maxLength=255,
         pattern="^[ -~]+$",
     ),
-    "If-None-Match": _header("If-None-Match", "ETag of the content that the caller has."),
-    "Prefer": _header(
+    "If-None-Match": describe_header("If-None-Match", "ETag of the content that the caller has."),
+    "Prefer": describe_header(
         "Prefer",
         "`wait=N`: answer when the job ends, or after N seconds, 1 to 60. `respond-async`: answer "
         "at once, which is the default. Other preferences are ignored (RFC 7240).",
         example="respond-async",
     ),
-    "Last-Event-ID": _header(
+    "Last-Event-ID": describe_header(
         "Last-Event-ID",
         "Id of the last event that the caller has received, unchanged; empty for none.",
         pattern=f"^$|{_EVENT_ID}",
         example="3-1764000000000-0",
     ),
-    "Range": _header("Range", "One range of bytes, such as `bytes=0-1023`."),
-    "X-Request-ID": _header(
+    "Range": describe_header("Range", "One range of bytes, such as `bytes=0-1023`."),
+    "X-Request-ID": describe_header(
         "X-Request-ID",
         "Echoed and logged, if it consists of 1 to 128 letters, digits, `.`, `_` and `-`.",
     ),

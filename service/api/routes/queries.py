@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from flask import Flask, request
 
 from service.api.access.auth import find_caller
@@ -23,13 +25,16 @@ READERS = frozenset(
 
 def install(app: Flask) -> None:
     """Check the URLs of an app's requests, once the caller is known."""
-    app.before_request(_refuse_unread)
-    app.before_request(_check_ids)
+    app.before_request(_check_url)
 
 
-def _check_ids() -> None:
+def _check_url() -> None:
+    _refuse_unread()
+    _check_ids(request.view_args or {})
+
+
+def _check_ids(given: Mapping[str, str]) -> None:
     """Answer 404 for an id that none can have, before anything is looked up."""
-    given = request.view_args or {}
     if "job_id" in given and not is_job_id(given["job_id"]):
         raise NotFound("there is no such job")
     if "batch_id" in given and not is_batch_id(given["batch_id"]):
