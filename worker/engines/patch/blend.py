@@ -93,8 +93,8 @@ def _join(
     inner = np.ascontiguousarray(scale.hole[box])
     bounds = cut(np.count_nonzero(inner, axis=1))
     value, goal = np.empty((2, *inner.shape, 3), np.float32)
-    barred = np.zeros_like(scale.hole) if scale.forbidden is None else scale.forbidden
-    wanted = color, origin, barred, inner, value, goal, top, left, larger, screen
+    # Without forbidden pixels `None`: the compiler then leaves out what asks for them.
+    wanted = color, origin, scale.forbidden, inner, value, goal, top, left, larger, screen
     workers.run(partial(_set_goals, *wanted), bounds)
     for _ in range(ITERATIONS):
         for parity in range(2):
@@ -189,7 +189,7 @@ def _add_vote(
 def _slope(
     color: ImageArray,
     origin: NDArray[np.int16],
-    barred: MaskArray,
+    barred: MaskArray | None,
     y: int,
     x: int,
     dy: int,
@@ -205,7 +205,7 @@ def _slope(
     qy, qx = py + dy, px + dx
     if py < 0 or qy < 0 or qx < 0 or qy >= color.shape[0] or qx >= color.shape[1]:
         return False, 0.0
-    if barred[qy, qx]:
+    if barred is not None and barred[qy, qx]:
         return False, 0.0
     return True, float(color[qy, qx, channel]) - float(color[py, px, channel])
 
@@ -214,7 +214,7 @@ def _slope(
 def _set_goals(
     color: ImageArray,
     origin: NDArray[np.int16],
-    barred: MaskArray,
+    barred: MaskArray | None,
     hole: MaskArray,
     value: NDArray[np.float32],
     goal: NDArray[np.float32],
@@ -244,7 +244,7 @@ def _set_goals(
 def _add_step(
     color: ImageArray,
     origin: NDArray[np.int16],
-    barred: MaskArray,
+    barred: MaskArray | None,
     y: int,
     x: int,
     dy: int,

@@ -36,5 +36,15 @@ def warm() -> None:
     wide, narrow = np.zeros((2, SIDE, SIDE), np.uint8)
     wide[56:104, 56:104] = 255
     narrow[78:81, 40:120] = 255
-    for mask in (wide, narrow):
-        complete(image, mask, seed=0, quality="fast", on_step=lambda _step, _steps: None)
+    sources = np.full_like(wide, 255)
+    sources[:8] = 0
+    for mask, source_mask in ((wide, None), (narrow, None), (narrow, sources)):
+        complete(
+            image,
+            mask,
+            seed=0,
+            quality="fast",
+            source_mask=source_mask,
+            strict=True,
+            on_step=lambda _step, _steps: None,
+        )
