@@ -17,7 +17,7 @@ from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped
 
 from service.config import ServiceSettings
 from service.serving.connections import Connection, Pace, PacedSocket, TrustedProxies
-from service.waiting.streams import count_slots
+from service.waiting.streams import SPARE_THREADS, count_slots
 
 log = structlog.get_logger()
 
@@ -28,7 +28,20 @@ DROP_BYTES = 128 * 1024 * 1024
 IDLE_SECONDS = 2.0
 """Limits for a body that is still being sent after its response: total time, bytes, and silence."""
 
-_GONE = (errno.EAGAIN, errno.ECONNABORTED, errno.EWOULDBLOCK)
+_PASSING = (
+    *(errno.EAGAIN, errno.EWOULDBLOCK, errno.ECONNABORTED),
+    # Without descriptors the connection waits until another one is closed.
+    *(errno.EMFILE, errno.ENFILE),
+)
+
+
+def count_share(threads: int) -> int:
+    """Return how many of a process's threads one client may use.
+
+    More than may wait, so that a client that waits with all slots still gets short answers; half
+    of the spare ones stay for others. Of very few threads nothing can be kept.
+    """
+    return min(threads, max(count_slots(threads) + 1, threads - SPARE_THREADS // 2))
 
 
 class HttpWorker(ThreadWorker):  # type: ignore[misc]
@@ -57,7 +70,7 @@ class HttpWorker(ThreadWorker):  # type: ignore[misc]
             self._settings.client_bytes_per_second,
             self._settings.client_transfer_seconds,
         )
-        self._share = count_slots(self.cfg.threads)
+        self._share = count_share(self.cfg.threads)
         super().init_process()
 
     def accept(self, listener: socket.socket) -> None:
@@ -68,7 +81,7 @@ class HttpWorker(ThreadWorker):  # type: ignore[misc]
         try:
             accepted, client = listener.accept()
         except OSError as error:
-            if error.errno not in _GONE:
+            if error.errno not in _PASSING:
                 raise
             return
         sock = PacedSocket(accepted, self._pace)

@@ -97,8 +97,8 @@ def test_unread_response_frees_its_thread(broker_url: str, tmp_path: Path) -> No
 
 
 def test_one_client_never_uses_all_threads(broker_url: str, tmp_path: Path) -> None:
-    with _serving(broker_url, tmp_path, http_threads="2") as server, ExitStack() as stack:
-        uploads = [stack.enter_context(_connect(server, "127.0.0.2")) for _ in range(4)]
+    with _serving(broker_url, tmp_path, http_threads="4") as server, ExitStack() as stack:
+        uploads = [stack.enter_context(_connect(server, "127.0.0.2")) for _ in range(6)]
         for connection in uploads:
             connection.sendall(UPLOAD)
         with _connect(server) as other:
@@ -107,7 +107,7 @@ def test_one_client_never_uses_all_threads(broker_url: str, tmp_path: Path) -> N
         # Those that wait get their turn when one that was before them leaves.
         for connection in uploads:
             connection.shutdown(socket.SHUT_WR)
-        assert [connection.recv(12) for connection in uploads] == [b"HTTP/1.1 400"] * 4
+        assert [connection.recv(12) for connection in uploads] == [b"HTTP/1.1 400"] * 6
 
 
 def test_connections_of_one_address_are_limited(broker_url: str, tmp_path: Path) -> None:
@@ -139,13 +139,13 @@ def _wait_for_room(server: RunningServer) -> None:
 def test_trusted_proxy_is_not_counted_but_its_clients_share(
     broker_url: str, tmp_path: Path
 ) -> None:
-    settings = {"client_connections": "1", "trusted_proxies": "127.0.0.2", "http_threads": "2"}
+    settings = {"client_connections": "1", "trusted_proxies": "127.0.0.2", "http_threads": "4"}
     forwarded = UPLOAD.replace(b"\r\n", b"\r\nX-Forwarded-For: 203.0.113.5\r\n", 1)
     with _serving(broker_url, tmp_path, **settings) as server, ExitStack() as stack:
-        proxied = [stack.enter_context(_connect(server, "127.0.0.2")) for _ in range(4)]
-        for connection in proxied[:3]:
+        proxied = [stack.enter_context(_connect(server, "127.0.0.2")) for _ in range(6)]
+        for connection in proxied[:5]:
             connection.sendall(forwarded)
-        assert b"200 OK" in _ask(proxied[3])
+        assert b"200 OK" in _ask(proxied[5])
 
 
 @pytest.mark.parametrize(
