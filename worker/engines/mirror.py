@@ -17,6 +17,7 @@ from service.contract.params import OutpaintParams
 from worker.engines.base import Canvas, Painted, StepCallback
 from worker.engines.ground.closing import Filled
 from worker.engines.ground.extending import describe_grounds, extend_grounds
+from worker.engines.ground.membrane import pull_push
 from worker.engines.ground.study import Study, study
 from worker.engines.patch import Completion, Start, complete, versions, warm
 from worker.engines.patch.enlarging import Grid, choose_factor, enlarge
@@ -123,25 +124,25 @@ def _complete(
 ) -> Completion:
     """Complete what no ground covers, starting from the reflection."""
     box = found.geometry.original
-    reflected = reflect(image, found.geometry)
-    start = np.where(mask[..., None] != 0, reflected, image)
-    sources = None
+    reflected, avoided = reflect(image, found.geometry), None
     if found.unique is not None:
-        sources = 255 - mask
-        sources[box.top : box.bottom, box.left : box.right][found.unique != 0] = 0
+        avoided = np.zeros_like(mask)
+        avoided[box.top : box.bottom, box.left : box.right][found.unique != 0] = 255
+        reflected = reflect(_fade_out(image, avoided), found.geometry)
+    start = np.where(mask[..., None] != 0, reflected, image)
     run = partial(_complete_from, canvas, on_step)
     height, width = mask.shape
     factor = 1
     if image.shape[2] == 3:
         factor = choose_factor(known, width, height, cv2.countNonZero(mask))
     if factor == 1:
-        return run(start, mask, sources)
+        return run(start, mask, avoided)
     grid = Grid.of(width, height, known, factor)
     inner = grid.shrink_box(known)
     small_mask = _mask_of(grid.width, grid.height, inner)
-    if sources is not None:
-        sources = np.where(grid.shrink(sources) == 255, 255, 0).astype(np.uint8)
-    done = run(grid.shrink(start), small_mask, sources)
+    if avoided is not None:
+        avoided = np.where(grid.shrink(avoided) > 0, 255, 0).astype(np.uint8)
+    done = run(grid.shrink(start), small_mask, avoided)
     if done.origins is None:
         return done
     return replace(done, image=enlarge(image, mask, known, done.image, done.origins, grid))
@@ -152,17 +153,25 @@ def _complete_from(
     on_step: StepCallback,
     start: ImageArray,
     mask: MaskArray,
-    sources: MaskArray | None,
+    avoided: MaskArray | None,
 ) -> Completion:
     return complete(
         start,
         mask,
         seed=canvas.seed,
         quality=canvas.params.quality or "balanced",
-        source_mask=sources,
+        # As sources, not as `avoided`: the tone of what exists once must not settle on the rest.
+        source_mask=None if avoided is None else 255 - (mask | avoided),
         start=Start(level=COARSEST, picture=start),
         on_step=on_step,
     )
+
+
+def _fade_out(image: ImageArray, unique: MaskArray) -> ImageArray:
+    """Return the picture without what exists once: its reflection must not begin with it."""
+    known = (unique == 0).astype(np.float32)
+    filled = pull_push(image * known[..., None], known)
+    return np.where(unique[..., None] != 0, np.rint(filled), image).clip(0, 255).astype(np.uint8)
 
 
 def _fill_figure(

@@ -51,7 +51,7 @@ LONG: Final = 0.6
 """Part of a figure's depth that is as wide as its widest line from which it goes on as it is."""
 
 REFLECTED: Final = 0.8
-"""What a figure that was closed by its own symmetry is worth as an estimate."""
+"""Estimate of a figure that was closed by its own symmetry."""
 
 
 def continue_figure(

@@ -21,7 +21,7 @@ BAND_PIXELS: Final = 1 << 20
 """Pixels laid at a time: floats of a whole canvas take gigabytes."""
 
 SURE: Final = 0.95
-"""What ground that was continued is worth as an estimate."""
+"""Estimate of ground that was continued."""
 
 
 @dataclass(frozen=True, eq=False)

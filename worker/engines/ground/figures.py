@@ -1,4 +1,4 @@
-"""What stands on a ground: found at a small scale, widened by what JPEG leaves beside it."""
+"""Figures on a ground: found at a small scale, widened by what JPEG leaves beside them."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ JUMP: Final = 10.0
 """Levels that the line must differ from the one inside it in most places."""
 
 UNUSUAL: Final = 3.0
-"""How many times the usual step between neighboring lines that must be."""
+"""Multiple of the usual step between neighboring lines that it must be."""
 
 SOFT: Final = 4.0
 """Levels of a step that still belongs to a frame, where an edge is blurred or a JPEG rings."""

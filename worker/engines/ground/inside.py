@@ -154,7 +154,7 @@ def _find_holes(mask: MaskArray) -> Iterator[_Hole]:
 
 @dataclass(frozen=True, eq=False)
 class _Part:
-    """What is looked at around one hole.
+    """Surroundings of one hole.
 
     Attributes:
         box: where it lies.

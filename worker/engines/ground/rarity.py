@@ -1,4 +1,4 @@
-"""What exists once in a picture: a patch with nothing like it far from it."""
+"""Things that exist once in a picture: patches with nothing like them far away."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ FAR: Final = 0.22
 like itself."""
 
 RARE: Final = 4.0
-"""How many times the usual unlikeness a patch must have, besides `LEAST`."""
+"""Multiple of the usual unlikeness that a patch must have, besides `LEAST`."""
 
 LEAST: Final = 24.0
 """Levels (root mean square) that a patch differs from all others by at least."""

@@ -1,4 +1,4 @@
-"""What is found in a picture before it is extended: frame, grounds, and things that exist once."""
+"""Study of a picture before it is extended: frame, grounds, and things that exist once."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ FRAMED: Final = JobWarning(
 
 @dataclass(frozen=True, eq=False)
 class Study:
-    """What is found in a picture that is to be extended.
+    """Findings in a picture that is to be extended.
 
     Attributes:
         geometry: with the lines of a frame along extended sides taken off the original.

@@ -1,4 +1,4 @@
-"""How like a picture is to itself moved by every step."""
+"""Likeness of a picture to itself moved by every step."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ class Likeness:
         return np.array([self.scores.shape[1] // 2, self.scores.shape[0] // 2])
 
     def at(self, steps: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Give the correlations of steps int64 (N, 2), (dx, dy)."""
+        """Return the correlations of steps int64 (N, 2), (dx, dy)."""
         x, y = (steps + self.center).T
         return np.asarray(self.scores[y, x])
 
     def top_near(self, step: NDArray[np.float64]) -> tuple[float, float, float] | None:
-        """Give dx, dy, to a part of a pixel, and height of the peak within 2 px; `None` if none."""
+        """Return dx, dy, to a part of a pixel, and height of a peak within 2 px; `None` if none."""
         x, y = (int(value) for value in np.rint(step + self.center))
         if not (3 <= x < self.scores.shape[1] - 3 and 3 <= y < self.scores.shape[0] - 3):
             return None
@@ -56,7 +56,7 @@ class Likeness:
 
 
 def _vertex(three: NDArray[np.float32]) -> float | None:
-    """Give where a parabola through values at -1, 0, 1 is highest; `None` if not between them."""
+    """Return where a parabola through values at -1, 0, 1 is highest; `None` if not between them."""
     before, at, behind = (float(value) for value in three)
     bend = before - 2 * at + behind
     if bend >= 0:
@@ -66,7 +66,7 @@ def _vertex(three: NDArray[np.float32]) -> float | None:
 
 
 def take_light_away(image: ImageArray) -> NDArray[np.float32]:
-    """Give what is left of a picture without its low frequencies, float32 (H, W, 3)."""
+    """Return what is left of a picture without its low frequencies, float32 (H, W, 3)."""
     values = image.astype(np.float32)
     sigma = max(min(image.shape[:2]) / LIGHT, 1.0)
     return values - np.asarray(_blur(values, sigma), np.float32)
@@ -83,7 +83,7 @@ def _blur(values: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:
 
 
 def correlate_with_itself(image: ImageArray) -> Likeness:
-    """Give the normalized correlation of a picture with itself moved by every step.
+    """Return the normalized correlation of a picture with itself moved by every step.
 
     Args:
         image: RGB uint8 (H, W, 3).
@@ -103,7 +103,7 @@ def correlate_with_itself(image: ImageArray) -> Likeness:
 
 
 def _multiply(detail: NDArray[np.float32], reach_y: int, reach_x: int) -> NDArray[np.float32]:
-    """Give the sum of products with the picture moved by each step, zero outside of it."""
+    """Return the sum of products with the picture moved by each step, zero outside of it."""
     size = [
         cv2.getOptimalDFTSize(side + reach)
         for side, reach in zip(detail.shape[:2], (reach_y, reach_x), strict=True)
@@ -118,7 +118,7 @@ def _multiply(detail: NDArray[np.float32], reach_y: int, reach_x: int) -> NDArra
 
 
 def _energy(squares: NDArray[np.float32], reach_y: int, reach_x: int) -> NDArray[np.float64]:
-    """Give for each step the energy of that part of the picture that the moved one lies over."""
+    """Return for each step the energy of that part of the picture that the moved one lies over."""
     height, width = squares.shape
     table = np.zeros((height + 1, width + 1))
     table[1:, 1:] = squares.cumsum(axis=0, dtype=np.float64).cumsum(axis=1)

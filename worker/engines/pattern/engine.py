@@ -17,7 +17,7 @@ class PatternEngine:
     """Carries the pattern at the border on, or grows the picture by patches where it has none."""
 
     def load(self) -> Recipe:
-        """Compile what is not on disk yet, once; gives the recipe."""
+        """Compile what is not on disk yet, once; return the recipe."""
         warm()
         return Recipe(
             engine="pattern",

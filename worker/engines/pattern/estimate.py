@@ -1,4 +1,4 @@
-"""How well an extension went."""
+"""Estimates of how well an extension went."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import Final
 from service.contract.geometry import Geometry
 
 FADING: Final = 0.3
-"""How fast trust fades with the way past the border, in sides of the original."""
+"""Rate at which trust fades with the way past the border, in sides of the original."""
 
 
 def estimate_lattice(correlation: float, geometry: Geometry) -> float:
-    """Give an estimate for a pattern whose rim was foretold with this correlation, 0 .. 1.
+    """Return an estimate for a pattern whose rim was foretold with this correlation, 0 .. 1.
 
     The foretold rim is the same task on a part whose truth is known: on generated tiles, MS-SSIM
     of the result lay within 0.1 of the correlation.
@@ -20,7 +20,7 @@ def estimate_lattice(correlation: float, geometry: Geometry) -> float:
 
 
 def estimate_growth(estimate: float, geometry: Geometry) -> float:
-    """Give an estimate for patches that fit each other this well, 0 .. 1."""
+    """Return an estimate for patches that fit each other this well, 0 .. 1."""
     return estimate * _trust(geometry)
 
 

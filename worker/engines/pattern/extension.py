@@ -19,8 +19,8 @@ from worker.engines.ground.study import Study, study
 from worker.engines.patch import Quality, Start, complete
 from worker.engines.pattern.estimate import estimate_growth, estimate_lattice
 from worker.engines.pattern.forecast import Forecast, find_light, foretell_rim
-from worker.engines.pattern.growth import grow
-from worker.engines.pattern.lattice import Sheet, lay, places
+from worker.engines.pattern.growth import grow, place_unique
+from worker.engines.pattern.lattice import Sheet, avoid, lay, places
 from worker.engines.pattern.period import MAX_SIDE, Period, find_period
 from worker.engines.progress import repeat, share_of
 from worker.engines.structures import connect_structures
@@ -126,7 +126,7 @@ def _extend_inner(
     if found.may_be_pattern:
         pattern = _find_pattern(image, found.geometry, on_step)
         if pattern is not None:
-            return _carry_on(image, found.geometry, pattern, seed, quality, on_step)
+            return _carry_on(image, found, pattern, seed, quality, on_step)
     tell = share_of(on_step, FORETOLD, 1)
     if found.smooth:
         return _continue_ground(image, wanted, found, seed, quality, tell)
@@ -196,7 +196,7 @@ def _ground_share(geometry: Geometry, known: Box) -> float:
 
 
 def _find_pattern(image: ImageArray, geometry: Geometry, on_step: StepCallback) -> _Pattern | None:
-    """Give the pattern of the original if its own rim follows from it."""
+    """Return the pattern of the original if its own rim follows from it."""
     box = geometry.original
     original = np.ascontiguousarray(image[box.top : box.bottom, box.left : box.right])
     period = find_period(original, lambda: on_step(0, 1))
@@ -251,12 +251,13 @@ def _cut_at_side(original: ImageArray, margins: Margins) -> ImageArray:
 
 def _carry_on(
     image: ImageArray,
-    geometry: Geometry,
+    found: Study,
     pattern: _Pattern,
     seed: int,
     quality: Quality,
     on_step: StepCallback,
 ) -> Extension:
+    geometry = found.geometry
     box = geometry.original
     original = np.ascontiguousarray(image[box.top : box.bottom, box.left : box.right])
 
@@ -269,9 +270,11 @@ def _carry_on(
     sheet = Sheet.of(image / gain, box)
     check()
     lay(sheet, box, pattern.period, check, seed=seed)
+    if found.unique is not None:
+        avoid(sheet, box, pattern.period, found.unique, check)
     reason = _work_over(
         sheet,
-        geometry,
+        found,
         seed=seed,
         quality=quality,
         is_sure=pattern.forecast.correlation >= SURE,
@@ -287,7 +290,7 @@ def _carry_on(
 
 def _work_over(
     sheet: Sheet,
-    geometry: Geometry,
+    found: Study,
     *,
     seed: int,
     quality: Quality,
@@ -296,12 +299,12 @@ def _work_over(
 ) -> str | None:
     """Fill what the lattice did not reach, and where it is not sure, search around its steps.
 
-    In place; gives why something simpler was used.
+    In place; return why something simpler was used.
     """
     bare = sheet.rest.copy()
     if is_sure and not bare.any():
         return None
-    box = geometry.original
+    box, unique = found.geometry.original, found.unique
     mask = bare
     start = None
     if not is_sure:
@@ -311,7 +314,15 @@ def _work_over(
     # Without light, values can lie past white; for the patches they are darkened alike.
     scale = 255 / max(255.0, float(sheet.values[mask == 0].max()))
     flat = np.rint(sheet.values * scale).clip(0, 255).astype(np.uint8)
-    done = complete(flat, mask, seed=seed, quality=quality, start=start, on_step=on_step)
+    done = complete(
+        flat,
+        mask,
+        seed=seed,
+        quality=quality,
+        avoided=None if unique is None else place_unique(unique, box, *bare.shape),
+        start=start,
+        on_step=on_step,
+    )
     np.copyto(sheet.values, done.image.astype(np.float32) / scale, where=mask[..., None] != 0)
     return done.reason
 

@@ -1,4 +1,4 @@
-"""Whether a picture really goes on by its period: its own rim is foretold from what lies inside."""
+"""Check of a period: the picture's own rim is foretold from what lies inside."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ MOST_STEPS: Final = 8
 
 @dataclass(frozen=True)
 class Forecast:
-    """How well the rim was foretold.
+    """Measures of a foretold rim.
 
     Attributes:
         correlation: of the rim's detail with the foretold one, -1 .. 1; 0 where none was foretold.
@@ -43,7 +43,7 @@ class Forecast:
 def foretell_rim(
     image: ImageArray, margins: Margins, period: Period, check: Callable[[], None]
 ) -> Forecast:
-    """Foretell the sides that are to be extended, with light of every kind; gives the best.
+    """Foretell the sides that are to be extended, with light of every kind; return the best.
 
     Args:
         image: RGB uint8 (H, W, 3), the original.

@@ -176,6 +176,13 @@ def _allow(
     return allowed
 
 
+def place_unique(unique: NDArray[np.uint8], own: Box, height: int, width: int) -> MaskArray:
+    """Return what exists once in the original on its canvas: uint8 (height, width), 255 or 0."""
+    placed = np.zeros((height, width), np.uint8)
+    placed[own.top : own.bottom, own.left : own.right][unique != 0] = 255
+    return placed
+
+
 def _sum_up(image: ImageArray, parts: list[tuple[int, Completion]]) -> Growth:
     total = sum(pixels for pixels, _ in parts)
     estimate = sum(pixels * part.estimate for pixels, part in parts) / max(total, 1)

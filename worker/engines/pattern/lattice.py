@@ -23,12 +23,16 @@ MOST_COUNTS: Final = 16
 """Steps to a side that are looked at: a period of few pixels is multiplied until these suffice."""
 
 INEXACT: Final = 4.0
-"""How much a way that ends between pixels counts against its piece: e^-1 at half a pixel."""
+"""Weight of a way that ends between pixels against its piece: e^-1 at half a pixel."""
 
 LEAST_LUCK: Final = 0.8
-"""What an unlucky way is worth beside a lucky one: whole multiples of a period lead to parts that
+"""Worth of an unlucky way beside a lucky one: whole multiples of a period lead to parts that
 are as good, and the seed chooses among them; a piece larger by a quarter is laid all the same.
 """
+
+
+AVOIDING: Final = 6
+"""Steps to a side that are tried to get around a thing that exists once."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +51,7 @@ class Sheet:
 
     @classmethod
     def of(cls, values: NDArray[np.floating], box: Box) -> Sheet:
-        """Give the canvas of which only the box is known."""
+        """Return the canvas of which only the box is known."""
         height, width = values.shape[:2]
         rest = np.full((height, width), 255, np.uint8)
         rest[box.top : box.bottom, box.left : box.right] = 0
@@ -55,7 +59,7 @@ class Sheet:
 
 
 def places(height: int, width: int) -> NDArray[np.int32]:
-    """Give the row and column of every pixel, int32 (height, width, 2)."""
+    """Return the row and column of every pixel, int32 (height, width, 2)."""
     return np.moveaxis(np.indices((height, width), np.int32), 0, -1).copy()
 
 
@@ -86,6 +90,41 @@ def lay(
         box = ring
 
 
+def avoid(
+    sheet: Sheet, box: Box, period: Period, unique: NDArray[np.uint8], check: Callable[[], None]
+) -> None:
+    """Replace what was laid from things that exist once by what lies whole steps away, in place.
+
+    Args:
+        sheet: the canvas, laid.
+        box: where the original lies.
+        period: of the pattern.
+        unique: uint8 of the box's (H, W), non-zero on such things.
+        check: called between steps; may raise to stop.
+    """
+    is_unique = np.zeros(sheet.rest.shape, np.bool_)
+    is_unique[box.top : box.bottom, box.left : box.right] = unique != 0
+    left = is_unique[sheet.origins[..., 0], sheet.origins[..., 1]] & (sheet.rest == 0)
+    left[box.top : box.bottom, box.left : box.right] = False
+    counts = list_counts(len(period.steps), AVOIDING)
+    ways = np.rint(counts @ period.steps).astype(np.int64)
+    for dx, dy in ways[np.argsort(np.hypot(ways[:, 0], ways[:, 1]), kind="stable")]:
+        check()
+        rows, columns = np.nonzero(left)
+        if not len(rows):
+            return
+        y, x = (sheet.origins[rows, columns] + np.array([dy, dx])).T
+        good = (y >= box.top) & (y < box.bottom) & (x >= box.left) & (x < box.right)
+        rows, columns, y, x = rows[good], columns[good], y[good], x[good]
+        good = ~is_unique[y, x]
+        rows, columns, y, x = rows[good], columns[good], y[good], x[good]
+        sheet.values[rows, columns] = sheet.values[y, x]
+        sheet.origins[rows, columns] = np.stack((y, x), axis=1)
+        left[rows, columns] = False
+    # No step leads out of it: the patches fill it.
+    sheet.rest[left] = 255
+
+
 def _lay_ring(
     sheet: Sheet,
     box: Box,
@@ -114,7 +153,7 @@ def _lay_ring(
 
 
 def _list_ways(period: Period, box: Box, ring: Box) -> NDArray[np.float64]:
-    """Give the steps (dx, dy) of the lattice that lead from somewhere in the ring into the box."""
+    """Return the steps (dx, dy) of the lattice that lead from the ring into the box."""
     longest = max(ring.width, ring.height)
     lengths = np.hypot(period.steps[:, 0], period.steps[:, 1])
     factors = np.ceil(longest / MOST_COUNTS / lengths)
@@ -124,7 +163,7 @@ def _list_ways(period: Period, box: Box, ring: Box) -> NDArray[np.float64]:
 
 
 def _targets(ways: NDArray[np.int64], box: Box, ring: Box) -> NDArray[np.int64]:
-    """Give what each way lays: left, top, right, bottom in the ring, empty if nothing."""
+    """Return what each way lays: left, top, right, bottom in the ring, empty if nothing."""
     left = (box.left - ring.left - ways[:, 0]).clip(0, ring.width)
     top = (box.top - ring.top - ways[:, 1]).clip(0, ring.height)
     right = (box.right - ring.left - ways[:, 0]).clip(0, ring.width)
@@ -148,7 +187,7 @@ class _Grid:
         self._bare = np.maximum.reduceat(by_row, list(columns), axis=1) != 0
 
     def find_best(self, targets: NDArray[np.int64], worth: NDArray[np.float64]) -> int | None:
-        """Give the target that covers most, by its worth; `None` when none covers anything."""
+        """Return the target that covers most, by its worth; `None` when none covers anything."""
         table = np.zeros((self._bare.shape[0] + 1, self._bare.shape[1] + 1), np.int64)
         table[1:, 1:] = self._bare.cumsum(axis=0).cumsum(axis=1)
         left, top, right, bottom = self._whole_cells(targets)
@@ -163,7 +202,7 @@ class _Grid:
         self._bare[top:bottom, left:right] = False
 
     def _whole_cells(self, targets: NDArray[np.int64]) -> tuple[NDArray[np.int64], ...]:
-        """Give the cells that lie within each target as a whole; those at the border are cut."""
+        """Return the cells that lie within each target as a whole; those at the border are cut."""
         first = -(-targets[:, :2] // self._cell)
         height, width = self._size
         ends = np.where(
@@ -196,7 +235,7 @@ def _lay_piece(sheet: Sheet, target: Box, box: Box, way: NDArray[np.float64]) ->
 
 
 def _move(values: NDArray[np.float32], part_x: float, part_y: float) -> NDArray[np.float32]:
-    """Give values as they are a part of a pixel further on, interpolated by cubics.
+    """Return values as they are a part of a pixel further on, interpolated by cubics.
 
     Source: R. Keys, "Cubic convolution interpolation for digital image processing", IEEE Trans.
         ASSP 29(6), 1981.

@@ -47,13 +47,13 @@ class Light:
 
     @property
     def is_even(self) -> bool:
-        """Whether there is nothing to correct."""
+        """Return whether there is nothing to correct."""
         return not self.slopes.any()
 
     def log_gain(
         self, columns: NDArray[np.float64], rows: NDArray[np.float64]
     ) -> NDArray[np.float64]:
-        """Give the logarithm of light at these places, which may lie outside the picture."""
+        """Return the logarithm of light at these places, which may lie outside the picture."""
         x, y = (
             _hold_back((values - middle) / self.half_side)
             for values, middle in zip((columns, rows), self.center, strict=True)
@@ -83,7 +83,7 @@ class Light:
 
 
 def even_light(height: int, width: int) -> Light:
-    """Give light without any slope over a picture of this size."""
+    """Return light without any slope over a picture of this size."""
     center = ((width - 1) / 2, (height - 1) / 2)
     return Light(np.zeros(5), center, max(height, width) / 2)
 
@@ -139,7 +139,7 @@ def _fit(left: NDArray[np.float64], right: NDArray[np.float64]) -> NDArray[np.fl
 def _compare(
     image: ImageArray, step: tuple[int, int], light: Light
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Give what each slope adds to the quotient's logarithm, (N, 5), and that logarithm, (N,)."""
+    """Return what each slope adds to the quotient's logarithm, (N, 5), and that logarithm, (N,)."""
     dx, dy = step
     here, there = overlap(image[..., :3], dx, dy)
     height, width = here.shape[:2]
@@ -175,7 +175,7 @@ def _mean_cells(values: NDArray[np.float32], rows: int, columns: int) -> NDArray
 
 
 def overlap(image: ImageArray, dx: int, dy: int) -> tuple[ImageArray, ImageArray]:
-    """Give the part of a picture that a step leads from, and the part of that size it leads to."""
+    """Return the part of a picture that a step leads from, and the part it leads to."""
     height, width = image.shape[:2]
     rows = slice(max(0, -dy), height - max(0, dy))
     columns = slice(max(0, -dx), width - max(0, dx))

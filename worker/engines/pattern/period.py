@@ -48,7 +48,7 @@ class Period:
 
 
 def find_period(image: ImageArray, check: Callable[[], None]) -> Period | None:
-    """Give the shortest period of a picture, or `None` when nothing in it comes again.
+    """Return the shortest period of a picture, or `None` when nothing in it comes again.
 
     What is given is the best guess; whether the picture really goes on like this is for
     `forecast` to say.
@@ -98,7 +98,7 @@ def _search(image: ImageArray) -> Period | None:
 
 
 def _find_peaks(likeness: Likeness) -> NDArray[np.int64]:
-    """Give the steps (dx, dy) of all peaks in one half of the plane, the shortest first."""
+    """Return the steps (dx, dy) of all peaks in one half of the plane, the shortest first."""
     scores = likeness.scores
     highest = np.asarray(cv2.dilate(scores, np.ones((5, 5), np.uint8)))
     rows, columns = np.nonzero((scores >= highest) & (scores > LEAST))
@@ -110,7 +110,7 @@ def _find_peaks(likeness: Likeness) -> NDArray[np.int64]:
 
 
 def _sines(step: NDArray[np.int64], others: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Give the sine of the angle between a step and each of others, 0 .. 1."""
+    """Return the sine of the angle between a step and each of others, 0 .. 1."""
     area = np.abs(step[0] * others[:, 1] - step[1] * others[:, 0])
     lengths = np.hypot(others[:, 0], others[:, 1])
     return np.asarray(area / (np.hypot(step[0], step[1]) * lengths))
@@ -132,7 +132,7 @@ def _refine(steps: NDArray[np.float64], likeness: Likeness, score: float) -> NDA
 
 
 def list_counts(size: int, reach: int) -> NDArray[np.int64]:
-    """Give all combinations of -reach .. reach of each of `size` steps, int64 (N, size)."""
+    """Return all combinations of -reach .. reach of each of `size` steps, int64 (N, size)."""
     one = np.arange(-reach, reach + 1)
     grid = np.meshgrid(*[one] * size, indexing="ij")
     counts = np.stack([axis.ravel() for axis in grid], axis=1)

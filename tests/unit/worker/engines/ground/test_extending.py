@@ -17,6 +17,7 @@ from tests.support.grounds import (
     pad_sides,
     unlike,
 )
+from tests.support.tiles import make_tiles
 from worker.imaging import ImageArray
 
 SEEDS = range(8)
@@ -223,3 +224,16 @@ def test_single_thing_in_a_texture_is_not_repeated(seed: int, method: str) -> No
     assert np.count_nonzero(np.ptp(new, axis=2) > 80) == 0
     assert "ground" not in painted.details
     assert painted.details["unique_share"] > 0
+
+
+@pytest.mark.parametrize("method", ENGINES)
+@pytest.mark.parametrize("seed", range(3))
+def test_single_thing_on_a_pattern_is_not_repeated(seed: int, method: str) -> None:
+    image = make_tiles(300, 260, (24, 30), noise=4)
+    image[100:140, 180:220] = (230, 10, 180)
+    margins = pad_sides(left=190, right=170)
+    painted = extend(image, margins, method, seed)
+    new = painted.image[new_part(painted.image, margins)].astype(int)
+    assert np.count_nonzero(np.abs(new - (230, 10, 180)).max(axis=1) < 50) == 0
+    if method == "pattern":
+        assert painted.details["pattern"] == "period"
