@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import http.client
+import os
 import socket
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+import psutil
 import pytest
 
+from tests.support.http import build_app, finish_job, post_inpaint
 from tests.support.server import RunningServer, running_server
 
 pytestmark = pytest.mark.slow
 
 HANG_SECONDS = 60
 """So long nothing may take that must happen at all; a loaded machine is slow."""
+
+UNREAD = 60
+"""Downloads that nobody reads."""
 
 LIVE = b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n"
 UPLOAD = (
@@ -182,3 +188,23 @@ def test_body_after_its_refusal_is_bounded(broker_url: str, tmp_path: Path) -> N
         with pytest.raises(ConnectionError):
             while sent < 2**30:
                 sent += connection.send(bytes(2**20))
+
+
+def test_unread_downloads_hold_little_memory(broker_url: str, tmp_path: Path) -> None:
+    with _serving(broker_url, tmp_path) as server, ExitStack() as stack:
+        app = build_app(broker_url, tmp_path / "data")
+        assert post_inpaint(app.test_client()).status_code == 202
+        url = f"/jobs/{finish_job(app, os.urandom(24_000_000))}/result"
+        request = f"GET {url} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
+        before = _memory(server)
+        for _ in range(UNREAD):
+            connection = stack.enter_context(_connect(server))
+            connection.sendall(request)
+            assert connection.recv(15) == b"HTTP/1.1 200 OK"
+        # Two MiB each. The kernel's own buffers are not the process's.
+        assert _memory(server) - before < 2 * UNREAD
+
+
+def _memory(server: RunningServer) -> float:
+    (worker,) = psutil.Process(server.process.pid).children()
+    return float(worker.memory_info().rss) / 2**20
