@@ -71,9 +71,9 @@ def _describe(status: int, codes: tuple[str, ...]) -> Schema:
 
 
 def _describe_facade(status: int, codes: tuple[str, ...]) -> Schema:
-    """Describe the same in the words of OpenAI's API."""
+    """Describe the same in the format of OpenAI's API; one example shows it for all codes."""
     headers = ("x-should-retry", *_HEADERS.get(status, ()))
-    examples = {code: {"value": _build_facade_example(code)} for code in codes}
+    examples = {codes[0]: {"value": _build_facade_example(codes[0])}}
     return _build(codes, headers, "application/json", FacadeProblem.__name__, examples)
 
 
