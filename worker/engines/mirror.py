@@ -17,7 +17,6 @@ from service.contract.params import OutpaintParams
 from worker.engines.base import Canvas, Painted, StepCallback
 from worker.engines.ground.closing import Filled
 from worker.engines.ground.extending import describe_grounds, extend_grounds
-from worker.engines.ground.membrane import pull_push
 from worker.engines.ground.study import Study, study
 from worker.engines.patch import Completion, Start, complete, versions, warm
 from worker.engines.patch.enlarging import Grid, choose_factor, enlarge
@@ -128,7 +127,6 @@ def _complete(
     if found.unique is not None:
         avoided = np.zeros_like(mask)
         avoided[box.top : box.bottom, box.left : box.right][found.unique != 0] = 255
-        reflected = reflect(_fade_out(image, avoided), found.geometry)
     start = np.where(mask[..., None] != 0, reflected, image)
     run = partial(_complete_from, canvas, on_step)
     height, width = mask.shape
@@ -165,13 +163,6 @@ def _complete_from(
         start=Start(level=COARSEST, picture=start),
         on_step=on_step,
     )
-
-
-def _fade_out(image: ImageArray, unique: MaskArray) -> ImageArray:
-    """Return the picture without what exists once: its reflection must not begin with it."""
-    known = (unique == 0).astype(np.float32)
-    filled = pull_push(image * known[..., None], known)
-    return np.where(unique[..., None] != 0, np.rint(filled), image).clip(0, 255).astype(np.uint8)
 
 
 def _fill_figure(
