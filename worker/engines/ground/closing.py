@@ -47,6 +47,11 @@ class Filled:
 Fill = Callable[[ImageArray, MaskArray, MaskArray], Filled]
 """Returns a canvas with its mask filled, from patches of where the last plane is 255."""
 
+STRAIGHT: Final = 16
+BESIDE: Final = 4
+"""Pixels along which a figure must not change to go straight on; pixels beside it that go on with
+it."""
+
 LONG: Final = 0.6
 """Part of a figure's depth that is as wide as its widest line from which it goes on as it is."""
 
@@ -72,6 +77,9 @@ def continue_figure(
     """
     own, depth = _find_own(ground, run)
     margins = _margins(known, box)
+    pixels = _go_straight_on(result, known, box, ground, run, depth)
+    if pixels:
+        return Filled(result, REFLECTED, None), pixels
     if depth < margin_of(margins, run.side):
         pixels = _close_figure(result, known, box, ground, run, own, depth)
         return Filled(result, REFLECTED, None), pixels
@@ -92,6 +100,30 @@ def continue_figure(
     painted = _keep_ground(here, values, mask, ground.grain.level)
     np.copyto(result[there], painted, where=mask[..., None] != 0)
     return done, int(np.count_nonzero(mask))
+
+
+def _go_straight_on(
+    result: ImageArray, known: Box, box: Box, ground: Ground, run: Run, depth: int
+) -> int:
+    """Carry on what meets its side at a right angle and does not change along its way, in place.
+
+    Returns:
+        Pixels that were painted, 0 if it is not such a figure.
+    """
+    rest = result[box.top : box.bottom, box.left : box.right] - ground.surface.over(
+        0, 0, box.width, box.height
+    )
+    along = slice(max(run.first - BESIDE, 0), run.last + BESIDE)
+    lines = np.asarray(seen_from(rest, run.side)[:STRAIGHT, along], np.float32)
+    if depth < STRAIGHT or len(lines) < STRAIGHT:
+        return 0
+    change = np.abs(lines - np.median(lines, axis=0))
+    if float(np.quantile(change, 0.99)) > SAME + 3 * ground.grain.level:
+        return 0
+    beyond = _beyond(result, known, box, run)[:depth, along]
+    shown = lines[np.arange(len(beyond)) % len(lines)]
+    beyond[...] = np.rint(beyond + shown).clip(0, 255).astype(np.uint8)
+    return int(beyond.shape[0] * beyond.shape[1])
 
 
 def _keep_ground(

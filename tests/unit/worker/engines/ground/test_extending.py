@@ -237,3 +237,19 @@ def test_single_thing_on_a_pattern_is_not_repeated(seed: int, method: str) -> No
     assert np.count_nonzero(np.abs(new - (230, 10, 180)).max(axis=1) < 50) == 0
     if method == "pattern":
         assert painted.details["pattern"] == "period"
+
+
+@pytest.mark.parametrize("side", ["left", "top", "right", "bottom"])
+@pytest.mark.parametrize("quality", [None, 85])
+def test_bar_that_crosses_the_border_goes_straight_on(side: str, quality: int | None) -> None:
+    truth = np.full((260, 260, 3), 30, np.uint8)
+    truth[60:95] = (70, 74, 90)
+    truth[95:97] = (150, 150, 160)
+    truth = np.rot90(truth, 1 if side in ("top", "bottom") else 0).copy()
+    margins = pad_sides(**{side: 60})
+    image = cut_out(truth, margins).copy()
+    image = image if quality is None else as_jpeg(image, quality)
+    painted = extend(image, margins)
+    error = np.abs(painted.image.astype(int) - truth).max(axis=2)[new_part(truth, margins)]
+    assert error.max() <= (0 if quality is None else 24)
+    assert painted.details["ground"]["continued"] == 1
