@@ -1,6 +1,6 @@
 # Everything a developer does, each as one word. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-generate test test-fast test-whole test-installed check audit sbom soak hash-pins pin-images format openapi cov bench bench-peers bench-seams bench-self bench-everyday bench-weightfree clean
+.PHONY: help demo demo-generate test test-fast test-whole test-installed check audit sbom soak fuzz hash-pins pin-images format openapi cov bench bench-peers bench-seams bench-self bench-everyday bench-weightfree clean
 
 # The first Python that is new enough; name another one with `make PYTHON=… demo`.
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
@@ -48,6 +48,9 @@ audit: .venv/audit.stamp ## look for insecure code, and for known holes in what 
 
 sbom: .venv/dev.stamp .venv/audit.stamp ## write sbom.json, the bill of materials of this installation (CycloneDX)
 	.venv/audit/bin/cyclonedx-py environment --pyproject pyproject.toml --output-file sbom.json $(BIN)/python
+
+fuzz: .venv/dev.stamp ## minutes of broken files and hostile requests against their budgets
+	$(QUIET_CORES) $(BIN)/pytest -n 2 --timeout 0 --hypothesis-profile=fuzz tests/faults/test_fuzz.py tests/faults/test_costs.py
 
 hash-pins: .venv/audit.stamp ## write the hashes of all released files beside the pins, after a change of pins
 	.venv/audit/bin/python deploy/hash_pins.py

@@ -15,6 +15,10 @@ from tests.support.broker import flush, running_broker
 
 # How fast examples are made and run is the machine's matter, and says nothing of the program.
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# What `make fuzz` asks for: minutes instead of seconds.
+settings.register_profile(
+    "fuzz", deadline=None, max_examples=20_000, suppress_health_check=list(HealthCheck)
+)
 settings.load_profile("unhurried")
 
 

@@ -46,7 +46,7 @@ class Context:
         slots = count_slots(settings.http_threads)
         self.slots_of_key = settings.key_waiting_clients or max(1, slots // 2)
         self.streams = Streams(lambda: self.store, slots, self.slots_of_key)
-        self.batch_reader = BatchReader(settings, self.reader.json_slot)
+        self.batch_reader = BatchReader(settings, self.reader)
 
     @cached_property
     def store(self) -> JobStore:

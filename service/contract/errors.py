@@ -410,7 +410,7 @@ class TooMuchWork(Refused):
 
 
 class TooManyWaiters(Refused):
-    """All wait slots of this process are in use."""
+    """This process has no slot for a waiting client, or no memory for another picture or JSON."""
 
     code = "too_many_waiters"
     title = "Too many waiting clients"

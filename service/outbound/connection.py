@@ -22,6 +22,33 @@ from service.outbound.urls import OutboundPolicy
 _SEND_BUFFER = (socket.SOL_SOCKET, socket.SO_SNDBUF, 262_144)
 
 
+MAX_HEAD_BYTES = 256 * 1024
+"""Limit for everything before the body of a response: a receiver could send `100 Continue` without
+end, which HTTP allows."""
+
+
+class HeadBudget:
+    """The bytes that a receiver may still send before the body of its response."""
+
+    def __init__(self) -> None:
+        self._left: int | None = MAX_HEAD_BYTES
+
+    def spend(self, count: int) -> None:
+        """Count bytes that were received.
+
+        Raises:
+            httpcore2.RemoteProtocolError: they are too many for a head.
+        """
+        if self._left is not None:
+            self._left -= count
+            if self._left < 0:
+                raise httpcore2.RemoteProtocolError("the head of the response has no end")
+
+    def end(self) -> None:
+        """Stop counting: the head was received."""
+        self._left = None
+
+
 class DeadlineStream(httpcore2.NetworkStream):
     """A stream whose steps share the deadline of the whole exchange.
 
@@ -31,15 +58,19 @@ class DeadlineStream(httpcore2.NetworkStream):
     Args:
         stream: the stream.
         deadline: end of the exchange, by `time.monotonic`.
+        head: counts what is received before the body.
     """
 
-    def __init__(self, stream: httpcore2.NetworkStream, deadline: float) -> None:
+    def __init__(self, stream: httpcore2.NetworkStream, deadline: float, head: HeadBudget) -> None:
         self._stream = stream
         self._deadline = deadline
+        self._head = head
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         """Receive."""
-        return self._stream.read(max_bytes, remaining(self._deadline))
+        data = self._stream.read(max_bytes, remaining(self._deadline))
+        self._head.spend(len(data))
+        return data
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         """Send."""
@@ -57,9 +88,8 @@ class DeadlineStream(httpcore2.NetworkStream):
     ) -> httpcore2.NetworkStream:
         """Begin TLS."""
         left = remaining(self._deadline)
-        return DeadlineStream(
-            self._stream.start_tls(ssl_context, server_hostname, left), self._deadline
-        )
+        stream = self._stream.start_tls(ssl_context, server_hostname, left)
+        return DeadlineStream(stream, self._deadline, self._head)
 
     def get_extra_info(self, info: str) -> Any:
         """Return information about the socket."""
@@ -72,12 +102,16 @@ class GuardedBackend(httpcore2.NetworkBackend):
     Args:
         deadline: end of the exchange, by `time.monotonic`.
         policy: the targets that are allowed.
+
+    Attributes:
+        head: counts what is received before the body; its end is set by whoever reads it.
     """
 
     def __init__(self, deadline: float, policy: OutboundPolicy) -> None:
         self._deadline = deadline
         self._policy = policy
         self._backend = httpcore2.SyncBackend()
+        self.head = HeadBudget()
 
     def connect_tcp(
         self,
@@ -109,7 +143,7 @@ class GuardedBackend(httpcore2.NetworkBackend):
         self, address: str, port: int, timeout: float, options: list[Any]
     ) -> httpcore2.NetworkStream:
         stream = self._backend.connect_tcp(address, port, timeout, socket_options=options)
-        return DeadlineStream(stream, self._deadline)
+        return DeadlineStream(stream, self._deadline, self.head)
 
 
 def remaining(deadline: float) -> float:

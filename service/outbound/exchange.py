@@ -59,10 +59,11 @@ def exchanging(
     Raises:
         ExchangeFailed: there is no response, or it is incomplete.
     """
+    backend = GuardedBackend(deadline, policy)
     connection = httpcore2.HTTPConnection(
         httpcore2.Origin(url.raw_scheme, url.raw_host, get_port(url)),
         ssl_context=_trust(ca_file) if url.scheme == "https" else None,
-        network_backend=GuardedBackend(deadline, policy),
+        network_backend=backend,
     )
     given = {"Host": url.netloc.decode(), "Connection": "close", **headers}
     with (
@@ -70,6 +71,7 @@ def exchanging(
         connection,
         connection.stream(method, _core_url(url), headers=given, content=body) as answer,
     ):
+        backend.head.end()
         yield answer
 
 

@@ -7,7 +7,7 @@ orientation from other places, so that two readers of one file could disagree.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -18,6 +18,8 @@ X_RESOLUTION: Final = 0x011A
 Y_RESOLUTION: Final = 0x011B
 RESOLUTION_UNIT: Final = 0x0128
 
+_READ: Final = frozenset({ORIENTATION, X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT})
+
 _SIZES: Final = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8}
 """Bytes of one value, by its type's number. Source: TIFF 6.0, section 2."""
 
@@ -25,7 +27,7 @@ _METERS: Final = {2: 0.0254, 3: 0.01}
 """Length of a resolution unit, by its number in EXIF."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Entry:
     """One field of an EXIF directory.
 
@@ -56,8 +58,18 @@ def byte_order(exif: bytes) -> str:
     return orders[exif[:4]]
 
 
-def read_directory(exif: bytes, offset: int) -> list[Entry]:
-    """Read a directory; fields that are broken or outside of the block are left out.
+def measure_directory(exif: bytes, offset: int) -> int:
+    """Return the length of a directory in bytes, as far as it is inside of the block.
+
+    Raises:
+        ValueError, struct.error: there is no directory.
+    """
+    (count,) = struct.unpack_from(byte_order(exif) + "H", exif, offset)
+    return min(2 + 12 * int(count), len(exif) - offset)
+
+
+def iter_directory(exif: bytes, offset: int) -> Iterator[Entry]:
+    """Yield the fields of a directory; broken ones, and values outside of the block, are left out.
 
     Args:
         exif: the block, beginning with its byte order.
@@ -70,17 +82,15 @@ def read_directory(exif: bytes, offset: int) -> list[Entry]:
     """
     order = byte_order(exif)
     (count,) = struct.unpack_from(order + "H", exif, offset)
-    entries = []
-    for index in range(count):
-        place = offset + 2 + 12 * index
-        if place + 12 > len(exif):
-            break
-        tag, kind, values = struct.unpack_from(order + "HHI", exif, place)
+    start, end = offset + 2, offset + 2 + 12 * count
+    table = memoryview(exif)[start : min(end, start + (len(exif) - start) // 12 * 12)]
+    places = range(start, end, 12)
+    for place, field in zip(places, struct.iter_unpack(order + "HHII", table), strict=False):
+        tag, kind, values, target = field
         size = values * _SIZES.get(kind, 0)
-        start = place + 8 if size <= 4 else struct.unpack_from(order + "I", exif, place + 8)[0]
-        if size > 0 and start + size <= len(exif):
-            entries.append(Entry(tag, kind, values, start, size))
-    return entries
+        begin = place + 8 if size <= 4 else target
+        if 0 < size <= len(exif) - begin:
+            yield Entry(tag, kind, values, begin, size)
 
 
 def first_directory(exif: bytes) -> int:
@@ -105,7 +115,8 @@ def read_placement(exif: bytes | None) -> tuple[int, Resolution | None]:
     if exif is None:
         return 1, None
     try:
-        entries = read_directory(exif, first_directory(exif))
+        fields = iter_directory(exif, first_directory(exif))
+        entries = [field for field in fields if field.tag in _READ]
         orientation = _read_integer(exif, entries, ORIENTATION)
         resolution = _read_resolution(exif, entries)
     except (ValueError, struct.error):

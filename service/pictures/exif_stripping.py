@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from service.pictures.exif import (
@@ -13,7 +13,8 @@ from service.pictures.exif import (
     Entry,
     byte_order,
     first_directory,
-    read_directory,
+    iter_directory,
+    measure_directory,
 )
 
 _POINTERS: Final = frozenset({0x8769, 0x8825, 0xA005})
@@ -45,18 +46,46 @@ _DROPPED: Final = frozenset(
 _LONG: Final = 4
 
 _MAX_DIRECTORIES: Final = 16
-"""Files have four. Many that overlap could take minutes, and a long chain more than the stack."""
+"""Limit; files have four. A long chain would need more than the stack."""
 
 
 @dataclass(frozen=True)
 class _Field:
-    """One field to be written: its value, or the directory that it points to."""
+    """One field to be written: where its value is, or the directory that it points to."""
 
     tag: int
     kind: int
     count: int
-    value: bytes
+    start: int
+    size: int
     directory: list[_Field] | None = None
+
+
+class _TooLarge(Exception):
+    """The fields overlap: together they are larger than the block."""
+
+
+class _Budget:
+    """Bytes that may still be read as directories, and bytes that the copy may still take.
+
+    Directories and values may overlap, so that a small block could become a copy of any size.
+    Neither may take more than the block itself.
+    """
+
+    def __init__(self, total: int) -> None:
+        self._to_read = self._to_write = total
+
+    def read(self, size: int) -> None:
+        """Count bytes that are read as a directory, and raise `_TooLarge` above the limit."""
+        self._to_read -= size
+        if self._to_read < 0:
+            raise _TooLarge
+
+    def write(self, size: int) -> None:
+        """Count bytes of the copy, and raise `_TooLarge` above the limit."""
+        self._to_write -= size
+        if self._to_write < 0:
+            raise _TooLarge
 
 
 def strip_exif(exif: bytes, *, is_turned: bool = False) -> bytes | None:
@@ -74,70 +103,61 @@ def strip_exif(exif: bytes, *, is_turned: bool = False) -> bytes | None:
     Source: EXIF 2.32, sections 4.5 and 4.6.
     """
     try:
-        fields = _collect(exif, first_directory(exif), set())
-    except (ValueError, struct.error):
+        fields = _collect(exif, first_directory(exif), set(), _Budget(len(exif)))
+    except (ValueError, struct.error, _TooLarge):
         return None
-    # Fields that overlap could make the copy far larger than what came in.
-    if not fields or _measure(fields) > len(exif):
+    if not fields:
         return None
     if is_turned:
         swapped = {X_RESOLUTION: Y_RESOLUTION, Y_RESOLUTION: X_RESOLUTION}
-        fields = [
-            _Field(swapped.get(it.tag, it.tag), it.kind, it.count, it.value, it.directory)
-            for it in fields
-        ]
+        fields = [replace(it, tag=swapped.get(it.tag, it.tag)) for it in fields]
     order = byte_order(exif)
-    return exif[:4] + struct.pack(order + "I", 8) + _write(fields, 8, order)
+    return exif[:4] + struct.pack(order + "I", 8) + _write(exif, fields, 8)
 
 
-def _collect(exif: bytes, offset: int, seen: set[int]) -> list[_Field]:
-    """Read a directory and those that it leads to, each once, and not many of them."""
+def _collect(exif: bytes, offset: int, seen: set[int], budget: _Budget) -> list[_Field]:
+    """Return the fields of a directory and of those it points to, each directory once."""
     if offset in seen or len(seen) == _MAX_DIRECTORIES:
         return []
     seen.add(offset)
+    budget.read(measure_directory(exif, offset))
+    budget.write(6)
     fields = []
-    for entry in read_directory(exif, offset):
+    for entry in iter_directory(exif, offset):
         if entry.tag in _POINTERS:
-            fields += _follow(exif, entry, seen)
+            fields += _follow(exif, entry, seen, budget)
         elif entry.tag not in _DROPPED:
-            value = exif[entry.start : entry.start + entry.size]
-            fields.append(_Field(entry.tag, entry.kind, entry.count, value))
+            budget.write(12 + max(entry.size - 4, 0))
+            fields.append(_Field(entry.tag, entry.kind, entry.count, entry.start, entry.size))
     return fields
 
 
-def _follow(exif: bytes, entry: Entry, seen: set[int]) -> list[_Field]:
+def _follow(exif: bytes, entry: Entry, seen: set[int], budget: _Budget) -> list[_Field]:
     if entry.kind != _LONG or entry.count != 1:
         return []
     (offset,) = struct.unpack_from(byte_order(exif) + "I", exif, entry.start)
     try:
-        directory = _collect(exif, offset, seen)
+        directory = _collect(exif, offset, seen, budget)
     except (ValueError, struct.error):
         return []
-    return [_Field(entry.tag, _LONG, 1, b"", directory)] if directory else []
+    budget.write(12)
+    return [_Field(entry.tag, _LONG, 1, 0, 0, directory)] if directory else []
 
 
-def _measure(fields: list[_Field]) -> int:
-    """Return the length of the fields in bytes once written."""
-    total = 6 + 12 * len(fields)
-    for it in fields:
-        total += _measure(it.directory) if it.directory else max(len(it.value) - 4, 0)
-    return total
-
-
-def _write(fields: list[_Field], offset: int, order: str) -> bytes:
+def _write(exif: bytes, fields: list[_Field], offset: int) -> bytes:
     """Return a directory, followed by the values that do not fit into its fields."""
-    table, behind = [], bytearray()
+    table, behind, order = [], bytearray(), byte_order(exif)
     start = offset + 6 + 12 * len(fields)
     for it in sorted(fields, key=lambda each: each.tag):
         place = start + len(behind)
         if it.directory is not None:
             value = struct.pack(order + "I", place)
-            behind += _write(it.directory, place, order)
-        elif len(it.value) > 4:
+            behind += _write(exif, it.directory, place)
+        elif it.size > 4:
             value = struct.pack(order + "I", place)
-            behind += it.value
+            behind += memoryview(exif)[it.start : it.start + it.size]
         else:
-            value = it.value.ljust(4, b"\0")
+            value = exif[it.start : it.start + it.size].ljust(4, b"\0")
         behind += b"\0" * (len(behind) % 2)
         table.append(struct.pack(order + "HHI", it.tag, it.kind, it.count) + value)
     count = struct.pack(order + "H", len(table))

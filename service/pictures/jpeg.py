@@ -28,6 +28,9 @@ MAX_SCANS: Final = 100
 """Limit; progressive files have about ten. A scan of 14 bytes costs a pass over all coefficients:
 without a limit, one file of 1 MB keeps a decoder busy for an hour."""
 
+MAX_SCANNED_PIXELS: Final = 512_000_000
+"""Limit for scans times pixels: 32 scans of 16 megapixels take about half a second."""
+
 _BLOCK_BYTES: Final = 64 * 1024
 
 # Within a scan FF is followed by 00, or by one of eight restart markers.
@@ -111,7 +114,7 @@ def read_jpeg(file: BinaryIO) -> PictureHeader:
         resolution=measured or resolution or found.density,
         exif=found.exif,
         profile=found.join_profile(),
-        pixels=join_spans([*found.spans, (start, _find_end(file, start))]),
+        pixels=join_spans([*found.spans, (start, _find_end(file, start, width * height))]),
     )
 
 
@@ -140,7 +143,7 @@ def _walk_segments(file: BinaryIO, found: _Findings) -> int:
     raise ImageUndecodable("the JPEG has too many segments")
 
 
-def _find_end(file: BinaryIO, start: int) -> int:
+def _find_end(file: BinaryIO, start: int, pixels: int) -> int:
     """Return the position behind the end marker; what follows is not part of the picture."""
     position, scans = start, 0
     for _ in range(MAX_SEGMENTS):
@@ -148,8 +151,8 @@ def _find_end(file: BinaryIO, start: int) -> int:
         if marker == 0xD9:
             return position
         scans += marker == 0xDA
-        if scans > MAX_SCANS:
-            raise ImageUndecodable(f"the JPEG has more than {MAX_SCANS} scans")
+        if scans > MAX_SCANS or scans * pixels > MAX_SCANNED_PIXELS + pixels:
+            raise ImageUndecodable("the JPEG has too many scans; save it as a baseline JPEG")
         if marker != 0x01:
             file.seek(position)
             position += int.from_bytes(file.read(2))

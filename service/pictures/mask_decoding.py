@@ -16,13 +16,15 @@ the caller is warned.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import BinaryIO
 
 from PIL import Image, ImageChops, ImageOps
 
 from service.contract.errors import (
+    ImageTooLarge,
     ImageUndecodable,
     InvalidField,
     MaskSizeMismatch,
@@ -45,6 +47,13 @@ _UNLIKELY: Mapping[str, int | tuple[int, ...]] = {
 """Values that hardly any mask has all along its last row; if one has, data is unpacked twice."""
 
 
+LARGEST_BYTES_PER_PIXEL = 7
+"""Memory that the largest picture may take while it is decoded: RGBA, two channels and a band."""
+
+BAND_ROWS = 256
+"""Rows that are converted at once."""
+
+
 @dataclass(frozen=True)
 class MaskInfo(PictureInfo):
     """A mask that passed the checks.
@@ -56,8 +65,44 @@ class MaskInfo(PictureInfo):
     has_transparency: bool = False
 
 
+Hold = Callable[[int], AbstractContextManager[None]]
+"""Holds memory of so many bytes while a block runs."""
+
+
+def hold_nothing(weight: int) -> AbstractContextManager[None]:
+    """Hold no memory: for programs that decode one picture at a time."""
+    return nullcontext()
+
+
+def estimate_memory(header: PictureHeader) -> int:
+    """Return about how many bytes it takes to decode a picture and to convert it by bands."""
+    pixels = header.width * header.height
+    if header.format == "webp":
+        # The decoder of animations holds two canvases and returns a third one, which is copied.
+        return 16 * pixels
+    # A progressive JPEG holds all coefficients of all channels, 16 bits each.
+    coefficients = 2 * max(header.channels, 1) if header.progressive else 0
+    stored = 1 if header.mode in ("1", "L", "P") else 4
+    return (stored + 3 + coefficients) * pixels
+
+
+def check_memory(header: PictureHeader, max_pixels: int, name: str) -> None:
+    """Check that decoding a picture takes no more memory than the largest PNG.
+
+    Raises:
+        ImageTooLarge: it takes more, as a WebP of 16 bytes a pixel does from 0.44 of the limit.
+    """
+    if estimate_memory(header) > LARGEST_BYTES_PER_PIXEL * max_pixels:
+        kind = "WebP" if header.format == "webp" else "progressive JPEG"
+        detail = f"decoding the {name}, a {kind} of this size, takes too much memory; send a PNG"
+        raise ImageTooLarge(detail)
+
+
 def read_mask(
-    file: BinaryIO, max_pixels: int, size: tuple[int, int] | None = None
+    file: BinaryIO,
+    max_pixels: int,
+    size: tuple[int, int] | None = None,
+    hold: Hold = hold_nothing,
 ) -> tuple[MaskInfo, Image.Image]:
     """Read a mask; return its file's data and its luminance: mode L, upright.
 
@@ -65,6 +110,7 @@ def read_mask(
         file: seekable; read from its start.
         max_pixels: limit for width times height.
         size: width and height that it must have, upright; compared before it is decoded.
+        hold: entered while the mask is decoded.
 
     Raises:
         UnsupportedMediaType: it is not a PNG, JPEG or WebP, is animated, or a JPEG of 12 bits.
@@ -80,7 +126,8 @@ def read_mask(
         raise broken from error
     _check_kind(header)
     check_pixels(header, max_pixels, "mask")
-    with decoding(broken):
+    check_memory(header, max_pixels, "mask")
+    with hold(estimate_memory(header)), decoding(broken):
         image = _open_mask(file, header)
         info = MaskInfo(header.format, image.mode, *image.size, header.orientation)
         if size is not None and info.upright_size != size:
@@ -94,27 +141,34 @@ def read_mask(
         return replace(info, has_transparency=not is_opaque), upright
 
 
-def read_transparency(file: BinaryIO) -> Image.Image:
+def read_transparency(
+    file: BinaryIO, max_pixels: int | None = None, hold: Hold = hold_nothing
+) -> Image.Image:
     """Return the transparency of each pixel of a picture: mode L, 255 minus alpha, upright.
-
-    All pixels are decoded, up to 80 MB for 16 megapixels: hold a picture slot meanwhile.
 
     Args:
         file: seekable, checked by `check_picture`; read from its start.
+        max_pixels: limit for width times height, which bounds the memory too; `None` for none.
+        hold: entered while the picture is decoded.
 
     Raises:
+        ImageTooLarge: decoding it takes too much memory.
         InvalidField: the picture has no transparency.
         ImageUndecodable: the full decode found it broken.
     """
     header = read_header(file)
-    with decoding(ImageUndecodable("the picture is broken or cut short")):
+    if max_pixels is not None:
+        check_memory(header, max_pixels, "picture")
+    broken = ImageUndecodable("the picture is broken or cut short")
+    with hold(estimate_memory(header)), decoding(broken):
         image = open_picture(file, header)
         if not image.has_transparency_data:
             raise InvalidField("the picture has no transparency that could be its mask")
         image.load()
-        has_channel = image.mode in ("LA", "RGBA")
-        alpha = (image if has_channel else image.convert("RGBA")).getchannel("A")
-        return turn_upright(ImageChops.invert(alpha), header.orientation)
+        transparency = Image.new("L", image.size)
+        for top, colors in _iter_bands(image):
+            transparency.paste(ImageChops.invert(colors.getchannel("A")), (0, top))
+        return turn_upright(transparency, header.orientation)
 
 
 def turn_upright(image: Image.Image, orientation: int) -> Image.Image:
@@ -184,8 +238,19 @@ def _take_luminance(image: Image.Image, header: PictureHeader) -> tuple[Image.Im
         return luminance, header.transparency is None
     if not image.has_transparency_data:
         return (image if image.mode == "L" else image.convert("L")), True
-    colors = image.convert("RGBA")
-    return colors.convert("L"), colors.getchannel("A").getextrema() == (255, 255)
+    luminance, is_opaque = Image.new("L", image.size), True
+    for top, colors in _iter_bands(image):
+        luminance.paste(colors.convert("L"), (0, top))
+        is_opaque = is_opaque and colors.getchannel("A").getextrema() == (255, 255)
+    return luminance, is_opaque
+
+
+def _iter_bands(image: Image.Image) -> Iterator[tuple[int, Image.Image]]:
+    """Yield bands of rows as RGBA, each with its first row: a whole copy would take 64 MB."""
+    width, height = image.size
+    for top in range(0, height, BAND_ROWS):
+        band = image.crop((0, top, width, min(height, top + BAND_ROWS)))
+        yield top, band.convert("RGBA")
 
 
 def _check_speaks_by_luminance(luminance: Image.Image) -> None:

@@ -18,7 +18,7 @@ from service.contract.jobs import JobWarning, MaskAsked
 from service.contract.params import MaskPolarity
 from service.contract.regions import Region
 from service.pictures.checks import PictureInfo
-from service.pictures.mask_decoding import read_mask, read_transparency
+from service.pictures.mask_decoding import Hold, hold_nothing, read_mask, read_transparency
 from service.pictures.region_drawing import draw_regions
 
 MaskOrigin = Literal["mask", "alpha", "regions"]
@@ -59,6 +59,7 @@ def inspect_mask(
     max_pixels: int,
     polarity: MaskPolarity,
     threshold: int,
+    hold: Hold = hold_nothing,
 ) -> MaskFindings:
     """Decode a mask and measure what it marks.
 
@@ -68,13 +69,14 @@ def inspect_mask(
         max_pixels: limit for the declared size.
         polarity: which end is repainted.
         threshold: luminance from which a pixel counts as white, 1..255.
+        hold: entered while the mask is decoded.
 
     Raises:
         UnsupportedMediaType, ImageTooLarge, MaskUndecodable, MaskSizeMismatch, InvalidField: see
             `read_mask`.
         MaskEmpty, MaskFull: it marks nothing, or everything.
     """
-    info, luminance = read_mask(file, max_pixels, size)
+    info, luminance = read_mask(file, max_pixels, size, hold)
     asked = measure_mask(luminance, polarity, threshold)
     warnings = find_oddities(asked, size)
     if info.has_transparency:
@@ -82,20 +84,29 @@ def inspect_mask(
     return MaskFindings(info, asked, warnings)
 
 
-def inspect_transparency(file: BinaryIO, *, polarity: MaskPolarity, threshold: int) -> MaskFindings:
+def inspect_transparency(
+    file: BinaryIO,
+    *,
+    polarity: MaskPolarity,
+    threshold: int,
+    max_pixels: int | None = None,
+    hold: Hold = hold_nothing,
+) -> MaskFindings:
     """Build a mask from a picture's own transparency and measure what it marks.
 
     Args:
         file: the picture, seekable, checked by `check_picture`; read from its start.
         polarity: which end is repainted; transparent pixels are white.
         threshold: 255 minus alpha from which a pixel counts as white, 1..255.
+        max_pixels: limit for width times height, which bounds the memory too; `None` for none.
+        hold: entered while the picture is decoded.
 
     Raises:
         InvalidField: the picture has no transparency.
         ImageUndecodable: only the full decode showed that it is broken.
         MaskEmpty, MaskFull: it marks nothing, or everything.
     """
-    luminance = read_transparency(file)
+    luminance = read_transparency(file, max_pixels, hold)
     asked = measure_mask(luminance, polarity, threshold, "alpha")
     return _draw(luminance, asked)
 
@@ -128,7 +139,7 @@ def _draw(image: Image.Image, asked: MaskAsked) -> MaskFindings:
 
 
 def inspect_source_mask(
-    file: BinaryIO, size: tuple[int, int], max_pixels: int
+    file: BinaryIO, size: tuple[int, int], max_pixels: int, hold: Hold = hold_nothing
 ) -> tuple[PictureInfo, list[JobWarning]]:
     """Decode a source mask, which is white where pixels may be copied from.
 
@@ -136,6 +147,7 @@ def inspect_source_mask(
         file: seekable; read from its start.
         size: width and height of the picture, upright.
         max_pixels: limit for the declared size.
+        hold: entered while the mask is decoded.
 
     Returns:
         Its file, and warnings.
@@ -145,7 +157,7 @@ def inspect_source_mask(
             `read_mask`.
         MaskEmpty: none of its pixels is white.
     """
-    info, luminance = read_mask(file, max_pixels, size)
+    info, luminance = read_mask(file, max_pixels, size, hold)
     if not any(luminance.histogram()[SOURCE_THRESHOLD:]):
         raise MaskEmpty("no pixel of the source mask is white, so nothing could be copied")
     if not info.has_transparency:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 import zlib
+from collections import Counter
 from collections.abc import Iterator
 from typing import BinaryIO, Final, NamedTuple
 
@@ -23,8 +24,11 @@ from service.pictures.picture_header import (
 
 SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
 
-MAX_CHUNKS: Final = 65_536
+MAX_CHUNKS: Final = 32_768
 """Limit; a 25 MB file with chunks of 8 kB has 3,000. Millions of empty ones only cost time."""
+
+MAX_SURPLUS_BYTES: Final = 64 * 1024
+"""Limit for unpacked data behind the last row; some encoders leave a row too many."""
 
 _BLOCK_BYTES: Final = 64 * 1024
 
@@ -47,6 +51,26 @@ _PASSES: Final = (
 
 _DECODED: Final = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"})
 """Chunks that pixels are decoded from. Decoders are not shown the others."""
+
+_SINGLE: Final = frozenset(
+    (
+        b"IHDR",
+        b"PLTE",
+        b"tRNS",
+        b"iCCP",
+        b"sRGB",
+        b"gAMA",
+        b"cHRM",
+        b"cICP",
+        b"pHYs",
+        b"eXIf",
+        b"acTL",
+    )
+)
+"""Chunks that are read and must not be repeated: of two, decoders take different ones.
+
+Source: PNG specification, third edition, table 7.
+"""
 
 _COLOR_SPACE: Final = {b"cICP": 4, b"sRGB": 1, b"gAMA": 4, b"cHRM": 32}
 """Chunks that define the colors, and their lengths."""
@@ -130,31 +154,49 @@ def check_sums(file: BinaryIO) -> None:
 
 
 def check_data(file: BinaryIO) -> None:
-    """Check that the compressed data is whole and holds every row, by unpacking it piece by piece.
+    """Check that the compressed data holds every row and hardly more, by unpacking it in pieces.
 
-    Pillow decodes missing rows as black, without a warning.
+    Pillow decodes missing rows as black, without a warning. OpenCV unpacks everything behind the
+    last row: a megabyte can hold a gigabyte of it.
 
     Args:
         file: a PNG that `read_png` has read.
 
     Raises:
-        ImageUndecodable: it is broken, or too short.
+        ImageUndecodable: it is broken, too short or too long.
     """
     chunks = list(_walk(file))
     missing = _count_data_bytes(_read(file, chunks[0]))
-    unpacker = zlib.decompressobj()
-    for chunk in chunks:
-        if chunk.kind != b"IDAT":
-            continue
-        packed = _read(file, chunk)
-        while packed and missing > 0:
-            try:
-                missing -= len(unpacker.decompress(packed, _BLOCK_BYTES))
-            except zlib.error:
-                raise ImageUndecodable("the PNG's data is broken") from None
-            packed = unpacker.unconsumed_tail
+    try:
+        for unpacked in _unpack(_iter_data(file, chunks)):
+            missing -= unpacked
+            if missing < -MAX_SURPLUS_BYTES:
+                raise ImageUndecodable("the PNG's data goes on behind its last row")
+    except zlib.error:
+        # What is broken behind the last row is not decoded.
+        if missing > 0:
+            raise ImageUndecodable("the PNG's data is broken") from None
     if missing > 0:
         raise ImageUndecodable("the PNG's data ends early")
+
+
+def _iter_data(file: BinaryIO, chunks: list[Chunk]) -> Iterator[bytes]:
+    """Yield the compressed data piece by piece."""
+    for chunk in chunks:
+        if chunk.kind == b"IDAT":
+            for start in range(0, chunk.length, _BLOCK_BYTES):
+                file.seek(chunk.start + start)
+                yield file.read(min(_BLOCK_BYTES, chunk.length - start))
+
+
+def _unpack(pieces: Iterator[bytes]) -> Iterator[int]:
+    """Unpack data, and yield how many bytes each step has unpacked."""
+    unpacker = zlib.decompressobj()
+    for packed in pieces:
+        # A piece is small, because what is left of it is copied at each step.
+        while packed and not unpacker.eof:
+            yield len(unpacker.decompress(packed, 4 * _BLOCK_BYTES))
+            packed = unpacker.unconsumed_tail
 
 
 def _count_data_bytes(header: bytes) -> int:
@@ -196,9 +238,12 @@ def _read_basics(file: BinaryIO, chunks: list[Chunk]) -> _Basics:
 
 def _check_order(chunks: list[Chunk]) -> None:
     kinds = [chunk.kind for chunk in chunks]
-    critical = {kind for kind in kinds if not kind[0] & 0x20}
-    if critical - _DECODED or kinds.count(b"IHDR") > 1 or kinds.count(b"PLTE") > 1:
-        raise ImageUndecodable("the PNG has an unknown critical chunk, or IHDR or PLTE twice")
+    counts = Counter(kinds)
+    if any(kind not in _DECODED and not kind[0] & 0x20 for kind in counts):
+        raise ImageUndecodable("the PNG has a critical chunk that is not known")
+    repeated = sorted(kind.decode() for kind in _SINGLE if counts[kind] > 1)
+    if repeated:
+        raise ImageUndecodable(f"the PNG repeats a chunk that must be single: {repeated[0]}")
     data = [index for index, kind in enumerate(kinds) if kind == b"IDAT"]
     if not data or data[-1] - data[0] >= len(data):
         raise ImageUndecodable("the PNG has no IDAT chunk, or other chunks between its IDAT chunks")

@@ -18,6 +18,9 @@ MAX_WORK = 1_000_000
 """Limit for rows of boxes, crossings of outlines with rows, and runs: about a second of work. A
 hundred thousand vertices that zigzag over a large picture could take minutes."""
 
+_ROW_WORK = 8
+"""A row of a ring costs as much as so many crossings."""
+
 _PIECE = 1024
 """Pixels of a span that count as one more unit of work."""
 
@@ -182,6 +185,7 @@ def _iter_rows(sheet: _Sheet, ring: _Ring) -> Iterator[tuple[int, list[_Span]]]:
     crossings: defaultdict[int, list[float]] = defaultdict(list)
     for start, end in zip(ring, [*ring[1:], ring[0]], strict=True):
         _cross(sheet, start, end, crossings)
+    sheet.spend(_ROW_WORK * len(crossings))
     for row, found in crossings.items():
         edges = [min(max(math.ceil(x - 0.5), 0), sheet.width) for x in sorted(found)]
         pairs = zip(edges[::2], edges[1::2], strict=True)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+from bisect import bisect_right
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import BinaryIO
 
 from service.pictures.picture_header import Span
@@ -26,7 +28,10 @@ class _Spliced(io.RawIOBase):
         super().__init__()
         self._file = file
         self._spans = spans
-        self._length = sum(stop - start for start, stop in spans)
+        lengths = (stop - start for start, stop in spans)
+        # Where each span begins in the view, and behind the last one its end.
+        self._begins = list(accumulate(lengths, initial=0))
+        self._length = self._begins[-1]
         self._position = 0
 
     def readable(self) -> bool:
@@ -44,13 +49,13 @@ class _Spliced(io.RawIOBase):
         return self._position
 
     def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
-        skipped = self._position
-        for start, stop in self._spans:
-            if skipped < stop - start:
-                self._file.seek(start + skipped)
-                data = self._file.read(min(len(buffer), stop - start - skipped))
-                buffer[: len(data)] = data
-                self._position += len(data)
-                return len(data)
-            skipped -= stop - start
-        return 0
+        if self._position >= self._length:
+            return 0
+        index = bisect_right(self._begins, self._position) - 1
+        start, stop = self._spans[index]
+        place = start + self._position - self._begins[index]
+        self._file.seek(place)
+        data = self._file.read(min(len(buffer), stop - place))
+        buffer[: len(data)] = data
+        self._position += len(data)
+        return len(data)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections import Counter
 from collections.abc import Iterator
 from typing import BinaryIO, Final, NamedTuple
 
@@ -17,6 +18,9 @@ from service.pictures.picture_header import (
 )
 
 MAX_CHUNKS: Final = 1024
+
+_SINGLE: Final = frozenset((b"VP8X", b"VP8 ", b"VP8L", b"ALPH", b"ANIM", b"ICCP", b"EXIF", b"XMP "))
+"""Chunks that must not be repeated: of two, decoders take different ones."""
 
 _ANIMATED: Final = 0x02
 _ALPHA: Final = 0x10
@@ -38,7 +42,9 @@ def read_webp(file: BinaryIO) -> PictureHeader:
     Source: RFC 9649, section 2, and RFC 6386, section 9.1.
     """
     end = _find_end(file)
-    chunks = {chunk.kind: chunk for chunk in reversed(list(_walk(file, end)))}
+    walked = list(_walk(file, end))
+    chunks = {chunk.kind: chunk for chunk in reversed(walked)}
+    _check_single([chunk.kind for chunk in walked])
     canvas, flags = _read_canvas(file, chunks)
     if flags & _ANIMATED or b"ANMF" in chunks:
         return PictureHeader("webp", *(canvas or (1, 1)), animated=True)
@@ -59,6 +65,16 @@ def read_webp(file: BinaryIO) -> PictureHeader:
         profile=_read_metadata(file, chunks.get(b"ICCP"), MAX_PROFILE_BYTES, profile_too_large()),
         pixels=((0, end),),
     )
+
+
+def _check_single(kinds: list[bytes]) -> None:
+    """Check that no chunk that is read is repeated, and that there is one picture."""
+    counts = Counter(kinds)
+    repeated = sorted(kind.decode().strip() for kind in _SINGLE if counts[kind] > 1)
+    if repeated:
+        raise ImageUndecodable(f"the WebP repeats a chunk that must be single: {repeated[0]}")
+    if counts[b"VP8 "] and counts[b"VP8L"]:
+        raise ImageUndecodable("the WebP holds two pictures, one lossy and one lossless")
 
 
 def _find_end(file: BinaryIO) -> int:

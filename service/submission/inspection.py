@@ -5,7 +5,6 @@ Knows neither the broker nor, of the store, more than where the pictures of this
 
 from __future__ import annotations
 
-import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
@@ -58,11 +57,14 @@ from service.submission.planning import (
     find_unsupported,
 )
 from service.submission.request import JobRequest
+from service.submission.slots import WeightedSlots
 
-PICTURE_SLOTS = 4
-"""Pictures decoded at once. A 16-megapixel mask takes some 60 MB while it is measured, regions on
-such a picture some 30 MB, and its own transparency some 110 MB, because only then the API decodes
-the whole picture."""
+PICTURE_MEMORY_BYTES = 320 * 1024 * 1024
+"""Memory that all decoded pictures of a process may take. A PNG of 16 megapixels takes some
+100 MB while it is measured as a mask or by its transparency, regions on it 50 MB."""
+
+PICTURE_WAIT_SECONDS = 20.0
+REGION_BYTES_PER_PIXEL = 3
 
 MAX_KEY_CHARACTERS = 255
 
@@ -164,7 +166,8 @@ class Inspector:
     def __init__(self, settings: ServiceSettings, catalogue: Catalogue) -> None:
         self._settings = settings
         self._catalogue = catalogue
-        self._picture_slots = threading.BoundedSemaphore(PICTURE_SLOTS)
+        detail = "too many pictures are being decoded; retry"
+        self._memory = WeightedSlots(PICTURE_MEMORY_BYTES, PICTURE_WAIT_SECONDS, detail)
 
     def inspect(self, request: JobRequest, memo: Memo | None = None) -> Inspected:
         """Check a request.
@@ -177,8 +180,7 @@ class Inspector:
             PaintjobError: it is refused; `faults` lists all that is wrong with it.
         """
         found = _Findings([*request.faults, *find_key_faults(request.idempotency_key)])
-        with self._picture_slots:
-            self._check_pictures(request, found, memo or Memo())
+        self._check_pictures(request, found, memo or Memo())
         if request.params is not None:
             self._check_params(request.params, request.operation, found)
             found.faults += _find_unsupported_pictures(request.intake, found.choice)
@@ -204,11 +206,16 @@ class Inspector:
             PaintjobError: the mask is broken, or has no transparency; it is then dropped.
         """
         sent = intake.pictures.pop("mask")
-        with self._picture_slots:
-            with sent.open() as file:
-                check_picture(file, self._settings.max_image_pixels)
-            with sent.open() as file:
-                found = inspect_transparency(file, polarity="white_repaints", threshold=1)
+        with sent.open() as file:
+            check_picture(file, self._settings.max_image_pixels)
+        with sent.open() as file:
+            found = inspect_transparency(
+                file,
+                polarity="white_repaints",
+                threshold=1,
+                max_pixels=self._settings.max_image_pixels,
+                hold=self._memory.hold,
+            )
         drawn = intake.open_picture("mask")
         drawn.write(found.drawn or b"")
         drawn.finish()
@@ -228,7 +235,7 @@ class Inspector:
                     pictures["source_mask"],
                     memo,
                     ("source", size),
-                    inspect_source_mask,
+                    partial(inspect_source_mask, hold=self._memory.hold),
                     size,
                     limit,
                 )
@@ -249,15 +256,23 @@ class Inspector:
                 max_pixels=self._settings.max_image_pixels,
                 polarity=polarity,
                 threshold=threshold,
+                hold=self._memory.hold,
             )
             with found.at("/mask"):
                 found.mask = _look(pictures["mask"], memo, ("mask", *rule), inspect)
         elif known.mask_source is not None:
-            inspect = partial(inspect_transparency, polarity=polarity, threshold=threshold)
+            inspect = partial(
+                inspect_transparency,
+                polarity=polarity,
+                threshold=threshold,
+                max_pixels=self._settings.max_image_pixels,
+                hold=self._memory.hold,
+            )
             with found.at("/mask_source"):
                 found.mask = _look(pictures["image"], memo, ("alpha", *rule), inspect)
         elif known.regions is not None:
-            with found.at("/regions"):
+            weight = REGION_BYTES_PER_PIXEL * size[0] * size[1]
+            with found.at("/regions"), self._memory.hold(weight):
                 found.mask = inspect_regions(known.regions, size=size, polarity=polarity)
         if request.params is None:
             # Without polarity and threshold it is unknown whether the mask is empty or full.

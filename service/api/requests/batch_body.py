@@ -6,8 +6,8 @@ import hashlib
 import json
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 from flask import Request
@@ -19,6 +19,7 @@ from service.api.requests.fields import Fields, parse_fields
 from service.api.requests.framing import check_length, find_boundary, get_length, read_whole
 from service.api.requests.json_body import parse_object
 from service.api.requests.multipart import split_parts
+from service.api.requests.reader import BodyReader
 from service.config import ServiceSettings
 from service.contract.errors import (
     BodyTooLarge,
@@ -107,6 +108,17 @@ class Parts:
             raise ValueError("is not the name of a part of this body")
         return self._iterate(*self._places[name])
 
+    def measure(self, name: str) -> int:
+        """Return the length of a part in bytes."""
+        start, end = self._places[name]
+        return end - start
+
+    def take(self, name: str) -> bytes:
+        """Return the bytes of a part, and remove it."""
+        data = b"".join(self.read(name))
+        del self._places[name], self._digests[name]
+        return data
+
     def digests(self) -> dict[str, str]:
         """Return the SHA-256 of every part, by name."""
         return {name: digest.hexdigest() for name, digest in self._digests.items()}
@@ -140,18 +152,15 @@ class BatchBody:
 class _Form:
     parts: Parts
     max_part_bytes: int
-    text: bytearray | None = field(default=None)
 
     def open_part(self, part: FormField | File) -> Callable[[bytes], None]:
         name = part.name
         if not name:
             raise MalformedBody("a part of the multipart body has no name")
-        if name in self.parts or (name == BATCH_PART and self.text is not None):
+        if name in self.parts:
             raise InvalidField(f"the part {name[:64]!r} was sent more than once")
-        if name == BATCH_PART:
-            self.text = bytearray()
-            return self._limit(self.text.extend, "the batch's JSON")
-        return self._limit(self.parts.begin(name), "a picture")
+        what = "the batch's JSON" if name == BATCH_PART else "a picture"
+        return self._limit(self.parts.begin(name), what)
 
     def _limit(self, write: Callable[[bytes], None], what: str) -> Callable[[bytes], None]:
         left = self.max_part_bytes
@@ -171,16 +180,12 @@ class BatchReader:
 
     Args:
         settings: the limits.
-        json_slot: entered while a large JSON body of that many bytes is in memory.
+        slots: bounds the memory of all JSON.
     """
 
-    def __init__(
-        self,
-        settings: ServiceSettings,
-        json_slot: Callable[[int], AbstractContextManager[None]],
-    ) -> None:
+    def __init__(self, settings: ServiceSettings, slots: BodyReader) -> None:
         self._settings = settings
-        self._json_slot = json_slot
+        self._slots = slots
 
     def read(self, request: Request) -> BatchBody:
         """Read a body; the caller closes its parts.
@@ -189,32 +194,38 @@ class BatchReader:
             LengthRequired, BodyTooLarge, UnsupportedMediaType, MalformedBody: as its type requires.
             InvalidField, UnknownField: the batch itself is invalid; faults of items are reported
             with each item later.
+            TooManyWaiters: too much JSON is being read.
         """
         length, parts = get_length(request), Parts()
         try:
-            document = self._read_document(request, length, parts)
-            return BatchBody(_parse(document), parts, _fingerprint(document, parts))
+            with self._open_text(request, length, parts) as text, self._slots.hold_values(text):
+                document = parse_object(text)
+                return BatchBody(_parse(document), parts, _fingerprint(document, parts))
         except BaseException:
             parts.close()
             raise
 
-    def _read_document(self, request: Request, length: int, parts: Parts) -> dict[str, Any]:
+    @contextmanager
+    def _open_text(self, request: Request, length: int, parts: Parts) -> Iterator[bytes]:
+        """Read the list of items; its memory is held while the block runs."""
         if request.mimetype == "multipart/form-data":
-            return parse_object(self._read_form(request, length, parts))
-        if request.mimetype == "application/json":
+            self._read_form(request, length, parts)
+            with self._slots.hold_text(parts.measure(BATCH_PART)):
+                yield parts.take(BATCH_PART)
+        elif request.mimetype == "application/json":
             check_length(length, self._settings.max_json_body_bytes, "batch")
-            with self._json_slot(length):
-                return parse_object(read_whole(request, length))
-        raise UnsupportedMediaType("the body must be multipart/form-data or application/json")
+            with self._slots.hold_text(length):
+                yield read_whole(request, length)
+        else:
+            raise UnsupportedMediaType("the body must be multipart/form-data or application/json")
 
-    def _read_form(self, request: Request, length: int, parts: Parts) -> bytes:
+    def _read_form(self, request: Request, length: int, parts: Parts) -> None:
         check_length(length, self._settings.max_batch_body_bytes, "batch")
         request.max_content_length = self._settings.max_batch_body_bytes
         form = _Form(parts, self._settings.max_part_bytes)
         split_parts(request.stream, find_boundary(request), form.open_part, MAX_BATCH_PARTS)
-        if form.text is None:
+        if BATCH_PART not in parts:
             raise InvalidField(f"the part {BATCH_PART!r} with the list of items is required")
-        return bytes(form.text)
 
 
 def _parse(document: dict[str, Any]) -> BatchRequest:

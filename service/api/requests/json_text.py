@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from typing import Any
+
+MAX_DEPTH = 32
+"""Limit for objects and lists within each other; a region's polygon lies seven deep."""
+
+_OTHERS = bytes(set(range(256)) - set(b'"[]{}'))
+_AS_LISTS = bytes.maketrans(b"{}", b"[]")
+_ESCAPE = re.compile(rb"\\.", re.DOTALL)
+_STRING = re.compile(rb'"[^"]*"')
 
 MAX_DIGITS = 308
 """Limit for the digits of an integer: a double cannot represent more."""
@@ -27,6 +36,8 @@ def parse_json(text: str) -> Any:
     """
     if not text.strip():
         raise JsonRefused("is empty")
+    if _is_deep(text):
+        raise JsonRefused(f"is nested too deeply: at most {MAX_DEPTH} levels")
     try:
         return json.loads(
             text,
@@ -39,6 +50,21 @@ def parse_json(text: str) -> Any:
         raise JsonRefused("is malformed") from None
     except RecursionError:
         raise JsonRefused("is nested too deeply") from None
+
+
+def _is_deep(text: str) -> bool:
+    """Return whether a text has more than `MAX_DEPTH` levels, by counting brackets alone."""
+    data = text.encode(errors="surrogatepass")
+    if b"\\" in data:
+        data = _ESCAPE.sub(b"", data)
+    brackets = _STRING.sub(b"", data.translate(_AS_LISTS, _OTHERS))
+    for _ in range(MAX_DEPTH):
+        inner = brackets
+        brackets = inner.replace(b"[]", b"")
+        if brackets == inner:
+            # None are left, or they do not match, which the parser reports.
+            return False
+    return bool(brackets)
 
 
 def _parse_integer(text: str) -> int:

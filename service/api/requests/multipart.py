@@ -7,7 +7,15 @@ from dataclasses import dataclass, field
 from typing import IO, Any
 
 from werkzeug.exceptions import RequestEntityTooLarge
-from werkzeug.sansio.multipart import Data, Epilogue, Field, File, MultipartDecoder, NeedData
+from werkzeug.sansio.multipart import (
+    Data,
+    Epilogue,
+    Field,
+    File,
+    MultipartDecoder,
+    NeedData,
+    State,
+)
 
 from service.api.requests.fields import MAX_FIELD_BYTES, MAX_SHOWN_NAME, Fields
 from service.api.requests.json_body import parse_object
@@ -15,14 +23,23 @@ from service.contract.errors import BodyTooLarge, Fault, MalformedBody
 from service.submission.intake import Intake
 
 CHUNK_BYTES = 64 * 1024
+MAX_HEAD_BYTES = 16 * 1024
+"""Limit for the headers of a part."""
+
+MAX_HEADS_BYTES = 1024 * 1024
+"""Limit for the headers of all parts together, which are parsed line by line."""
+
 MAX_BUFFER_BYTES = 500_000
-"""Limit for the headers of a part; not less, because the decoder buffers a chunk of a file."""
+"""Limit for what the decoder buffers, at least a chunk of a file."""
 
 MAX_PARTS = 64
 PARAMS_PART = "params"
 
 OpenPart = Callable[[Field | File], Callable[[bytes], Any]]
 """Takes the head of a part, returns the function that writes its bytes."""
+_HEADS = frozenset({State.PREAMBLE, State.PART})
+"""States in which the decoder buffers what it cannot yet parse."""
+
 _NOTHING: Mapping[str, str] = {}
 
 
@@ -129,7 +146,8 @@ def split_parts(
         _feed(decoder, _iter_pieces(stream, b"\r\n--" + delimiter, max_parts), open_part)
     except RequestEntityTooLarge:
         message = (
-            f"a body may have {max_parts} parts, and each part {MAX_BUFFER_BYTES} bytes of headers"
+            f"a body may have {max_parts} parts, a part {MAX_HEAD_BYTES} bytes of headers, and all "
+            f"parts {MAX_HEADS_BYTES}"
         )
         raise BodyTooLarge(message) from None
     except ValueError as error:
@@ -158,6 +176,7 @@ def _iter_pieces(stream: IO[bytes], delimiter: bytes, cuts: int) -> Iterator[byt
 
 def _feed(decoder: MultipartDecoder, pieces: Iterable[bytes | None], open_part: OpenPart) -> None:
     write: Callable[[bytes], Any] = _drop
+    heads = 0
     for piece in pieces:
         decoder.receive_data(piece)
         event = decoder.next_event()
@@ -165,10 +184,27 @@ def _feed(decoder: MultipartDecoder, pieces: Iterable[bytes | None], open_part: 
             if isinstance(event, Epilogue):
                 return
             if isinstance(event, Field | File):
+                heads += _check_head(event)
+                if heads > MAX_HEADS_BYTES:
+                    raise RequestEntityTooLarge
                 write = open_part(event)
             elif isinstance(event, Data) and event.data:
                 write(event.data)
             event = decoder.next_event()
+        if decoder.state in _HEADS and len(decoder.buffer) > MAX_HEAD_BYTES:
+            raise RequestEntityTooLarge
+
+
+def _check_head(part: Field | File) -> int:
+    """Return the length of a part's headers.
+
+    Raises:
+        RequestEntityTooLarge: it is above the limit.
+    """
+    length = sum(len(name) + len(value) for name, value in part.headers)
+    if length > MAX_HEAD_BYTES:
+        raise RequestEntityTooLarge
+    return length
 
 
 def _drop(data: bytes) -> None:

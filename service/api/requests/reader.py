@@ -2,30 +2,32 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
 from types import MappingProxyType
 
 from flask import Request
 
 from service.api.requests.fields import Fields, parse_fields
 from service.api.requests.framing import check_length, find_boundary, get_length, read_whole
-from service.api.requests.json_body import read_json, take_named
+from service.api.requests.json_body import MAX_VALUES, count_values, read_json, take_named
 from service.api.requests.multipart import read_multipart
 from service.api.requests.references import Sources
 from service.config import ServiceSettings
-from service.contract.errors import Fault, TooManyWaiters, UnsupportedMediaType
+from service.contract.errors import Fault, UnsupportedMediaType
 from service.contract.faults import raise_faults
 from service.contract.params import InpaintParams, Operation, OutpaintParams
 from service.submission.intake import Intake
 from service.submission.request import ParsedBody
+from service.submission.slots import WeightedSlots
 
-JSON_SLOTS = 4
-"""Large JSON bodies in memory at once: a picture of 25 MB takes 125 MB while it is parsed."""
+JSON_MEMORY_BYTES = 512 * 1024 * 1024
+"""Memory that all JSON of a process may take while it is read and parsed."""
+
+BYTES_PER_BYTE, BYTES_PER_VALUE = 5, 100
+"""A picture of 25 MB takes 125 MB while it is parsed; so do a million values of two bytes."""
 
 JSON_WAIT_SECONDS = 10.0
-SMALL_JSON_BYTES = 256 * 1024
 
 UPLOAD_PART = "file"
 
@@ -53,7 +55,9 @@ class BodyReader:
 
     def __init__(self, settings: ServiceSettings) -> None:
         self._settings = settings
-        self._json_slots = threading.BoundedSemaphore(JSON_SLOTS)
+        detail = "too much JSON is being read; retry, or send multipart/form-data"
+        self._texts = WeightedSlots(JSON_MEMORY_BYTES, JSON_WAIT_SECONDS, detail)
+        self._values = WeightedSlots(JSON_MEMORY_BYTES, JSON_WAIT_SECONDS, detail)
 
     def read(
         self, request: Request, operation: Operation, intake: Intake, sources: Sources
@@ -103,9 +107,11 @@ class BodyReader:
             return self._read_parts(request, length, intake, PICTURES[operation])
         if kind == "application/json":
             check_length(length, self._settings.max_json_body_bytes)
-            with self.json_slot(length):
-                names = PICTURES[operation]
-                fields = read_json(read_whole(request, length), intake, names, sources)
+            names = PICTURES[operation]
+            with self.hold_text(length):
+                body = read_whole(request, length)
+                with self.hold_values(body):
+                    fields = read_json(body, intake, names, sources)
             # Without the slot: a slow host must not delay other requests with JSON.
             return take_named(fields, intake, names, sources)
         raise UnsupportedMediaType("the body must be multipart/form-data or application/json")
@@ -145,23 +151,21 @@ class BodyReader:
         boundary = find_boundary(request)
         return read_multipart(request.stream, boundary, intake, pictures, renamed)
 
-    @contextmanager
-    def json_slot(self, length: int) -> Iterator[None]:
-        """Hold one of the few places for large JSON bodies while the block runs.
+    def hold_text(self, length: int) -> AbstractContextManager[None]:
+        """Hold memory for a JSON text of this length while it is read and parsed.
 
         Raises:
-            TooManyWaiters: none became free in time.
+            TooManyWaiters: not enough became free in time.
         """
-        if length <= SMALL_JSON_BYTES:
-            yield
-            return
-        if not self._json_slots.acquire(timeout=JSON_WAIT_SECONDS):
-            detail = "too many large JSON bodies are being read; retry, or send multipart/form-data"
-            raise TooManyWaiters(detail, retry_after_seconds=5)
-        try:
-            yield
-        finally:
-            self._json_slots.release()
+        return self._texts.hold(BYTES_PER_BYTE * length)
+
+    def hold_values(self, body: bytes) -> AbstractContextManager[None]:
+        """Hold memory for the values of a JSON text while it is parsed.
+
+        Raises:
+            TooManyWaiters: not enough became free in time.
+        """
+        return self._values.hold(BYTES_PER_VALUE * min(count_values(body), MAX_VALUES))
 
 
 def judge_fields(fields: Fields, operation: Operation, intake: Intake) -> ParsedBody:

@@ -7,13 +7,14 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from standardwebhooks import WebhookVerificationError
 
+from service.outbound.connection import MAX_HEAD_BYTES
 from service.outbound.urls import OutboundPolicy
 from service.outbound.webhooks import Message, Posted, post, sign
 from service.store import draw_secret
@@ -120,6 +121,25 @@ def test_post_speaks_ipv6() -> None:
         assert _post(_message(f"http://[::1]:{port}/")) == Posted(204)
         thread.join()
     assert f"Host: [::1]:{port}".encode() in heard[0]
+
+
+def test_post_gives_up_a_host_that_continues_without_end() -> None:
+    sent = []
+
+    def serve(listener: socket.socket) -> None:
+        client, _ = listener.accept()
+        with client, suppress(OSError):
+            while True:
+                sent.append(client.send(b"HTTP/1.1 100 Continue\r\n\r\n" * 1000))
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=serve, args=(listener,))
+        thread.start()
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
+        assert _post(_message(url)) == Posted(error="invalid_answer")
+        thread.join()
+    # The rest lay in buffers of the kernel when the connection was closed.
+    assert sum(sent) < 32 * MAX_HEAD_BYTES
 
 
 @pytest.mark.parametrize("host", LOOPBACK)

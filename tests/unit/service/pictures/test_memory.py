@@ -87,6 +87,7 @@ def test_check_picture_does_not_unpack_bombs(tmp_path: Path) -> None:
     setup = f"""{SETUP}
 import zlib
 from tests.support.files import insert_in_png, make_chunk
+from tests.support.pictures import picture
 """
     file = tmp_path / "bomb"
     build = """

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import base64
+import json
 
 import pytest
 
-from service.api.requests.json_body import parse_object
+from service.api.requests.json_body import MAX_VALUES, parse_object
 from service.api.requests.references import decode_picture, read_picture
-from service.contract.errors import MalformedBody
+from service.contract.errors import BodyTooLarge, MalformedBody
 from service.submission.intake import StoredPicture
 
 
@@ -33,11 +34,29 @@ def test_parse_object_turns_whole_floats_into_integers() -> None:
         (b'{"a": 1, "a": 1}', "contains a name twice"),
         (b"\xff\xfe", "is not UTF-8"),
         (b'{"a":' * 50_000, "is nested too deeply"),
+        (b'{"a":' * 33 + b"1" + b"}" * 33, "is nested too deeply: at most 32 levels"),
+        (b'{"a":' + b"[" * 32 + b"]" * 32 + b"}", "is nested too deeply: at most 32 levels"),
     ],
 )
 def test_parse_object_says_why_it_refuses(body: bytes, reason: str) -> None:
     with pytest.raises(MalformedBody, match=f"^the JSON {reason}"):
         parse_object(body)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"a":' * 32 + "1" + "}" * 32,
+        json.dumps({"a": "[" * 100 + '"\\' + "{" * 100, "b[": '\\"['}),
+    ],
+)
+def test_parse_object_counts_levels_outside_of_texts(text: str) -> None:
+    assert parse_object(text.encode()) == json.loads(text)
+
+
+def test_parse_object_refuses_many_values_before_it_parses_them() -> None:
+    with pytest.raises(BodyTooLarge, match="more than 1000000 values"):
+        parse_object(b'{"a": [' + b"0," * MAX_VALUES + b"0]}")
 
 
 def test_parse_object_takes_numbers_up_to_what_a_double_holds() -> None:

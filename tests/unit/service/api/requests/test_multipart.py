@@ -1,16 +1,23 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from werkzeug.datastructures import FileStorage
+from werkzeug.sansio.multipart import Field, File
 from werkzeug.test import encode_multipart
 
 from service.api.requests.fields import MAX_FIELD_BYTES, Fields
-from service.api.requests.multipart import read_multipart
+from service.api.requests.multipart import (
+    MAX_HEAD_BYTES,
+    MAX_HEADS_BYTES,
+    read_multipart,
+    split_parts,
+)
 from service.contract.errors import BodyTooLarge, MalformedBody, PaintjobError
 from service.store.blobs import BlobStore
 from service.submission.intake import Intake
@@ -39,6 +46,27 @@ def test_read_multipart_parts_pictures_from_fields() -> None:
     assert fields.is_text
     with intake.pictures["image"].open() as opened:
         assert opened.read() == b"picture"
+
+
+@pytest.mark.parametrize("length", [MAX_HEAD_BYTES, 60_000, 400_000])
+def test_read_multipart_bounds_the_headers_of_a_part(length: int) -> None:
+    head = b'--x\r\nContent-Disposition: form-data; name="seed"\r\nX: ' + b"a" * length
+    with pytest.raises(BodyTooLarge, match=f"a part {MAX_HEAD_BYTES} bytes of headers"):
+        _read(head + b"\r\n\r\n1\r\n--x--\r\n")
+
+
+def test_split_parts_bounds_the_headers_of_all_parts() -> None:
+    head = b'--x\r\nContent-Disposition: form-data; name="a"\r\nX: ' + b"a" * 16_000
+    body = (head + b"\r\n\r\n1\r\n") * 100 + b"--x--\r\n"
+    opened = []
+
+    def open_part(part: Field | File) -> Callable[[bytes], None]:
+        opened.append(part.name)
+        return lambda data: None
+
+    with pytest.raises(BodyTooLarge, match=f"parts {MAX_HEADS_BYTES}"):
+        split_parts(io.BytesIO(body), "x", open_part, 3000)
+    assert len(opened) < 100
 
 
 def test_read_multipart_takes_a_picture_without_a_file_name() -> None:
