@@ -45,42 +45,47 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parse_arguments(arguments)
     out = options.out or Path(tempfile.mkdtemp(prefix="everyday-"))
     out.mkdir(parents=True, exist_ok=True)
-    begun = time.perf_counter()
     methods = _choose(options.methods)
     _warm_up(methods)
-    outcomes, shown = run_all(options, methods)
-    if not (options.no_photos or options.cases):
-        outcomes += paint_photos(options.seeds, methods)
-    minutes = round((time.perf_counter() - begun) / 60, 1)
-    setting: dict[str, object] = {"seeds": " ".join(map(str, options.seeds)), "minutes": minutes}
-    print("\n" + write_tables(outcomes, out, setting))
-    for file in [out / "everyday.json", out / "everyday.md", *write_sheets(shown, out)]:
+    begun, outcomes, files = time.perf_counter(), [], []
+    for place, seed in enumerate(options.seeds):
+        found, shown = paint_seed(options, seed, methods)
+        outcomes += found
+        if place == 0:
+            files = write_sheets(shown, out)
+        # After every seed: a long run that is stopped has told what it found so far.
+        minutes = round((time.perf_counter() - begun) / 60, 1)
+        told = " ".join(map(str, options.seeds[: place + 1]))
+        markdown = write_tables(outcomes, out, {"seeds": told, "minutes": minutes})
+    print("\n" + markdown)
+    for file in [out / "everyday.json", out / "everyday.md", *files]:
         print(file)
     return 0 if is_met(outcomes) else 1
 
 
-def run_all(
-    options: argparse.Namespace, methods: Sequence[Method]
+def paint_seed(
+    options: argparse.Namespace, seed: int, methods: Sequence[Method]
 ) -> tuple[list[Outcome], list[Painted]]:
-    """Paint every chosen case; returns the results, and the pictures of the first seed."""
-    outcomes: list[Outcome] = []
-    shown: list[Painted] = []
-    for seed in options.seeds:
-        for case in CASES:
-            if case.kind not in options.only or (options.cases and case.name not in options.cases):
-                continue
-            painted = paint_case(case, seed, methods)
-            outcomes += painted.outcomes.values()
-            _report(painted)
-            if seed == options.seeds[0]:
-                shown.append(painted)
+    """Paint every chosen case of a seed; return the results, and the pictures for the sheets."""
+    chosen = [
+        case
+        for case in CASES
+        if case.kind in options.only and (not options.cases or case.name in options.cases)
+    ]
+    shown = []
+    for case in chosen:
+        shown.append(paint_case(case, seed, methods))
+        _report(shown[-1])
+    outcomes = [outcome for one in shown for outcome in one.outcomes.values()]
+    if not (options.no_photos or options.cases):
+        outcomes += paint_photos(seed, methods)
     return outcomes, shown
 
 
-def paint_photos(seeds: Sequence[int], methods: Sequence[Method]) -> list[Outcome]:
+def paint_photos(seed: int, methods: Sequence[Method]) -> list[Outcome]:
     """Paint photos with holes by our methods: what estimates are judged on too."""
     chosen = [one for one in methods if one.name in PHOTO_METHODS]
-    painted = [paint_case(case, seed, chosen) for seed in seeds for case in list_photos()]
+    painted = [paint_case(case, seed, chosen) for case in list_photos()]
     return [outcome for one in painted for outcome in one.outcomes.values()]
 
 

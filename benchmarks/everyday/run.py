@@ -71,8 +71,9 @@ class Outcome:
         return self.error is None and all(figure.is_kept for figure in self.figures)
 
     def as_row(self) -> dict[str, object]:
-        """Return it flat, for JSON."""
-        return {**asdict(self), "is_right": self.is_right}
+        """Return it for JSON: of the details, what the estimate was made of."""
+        row = {**asdict(self), "is_right": self.is_right}
+        return row | {"details": self.details.get("evidence")}
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -109,11 +109,20 @@ def write_tables(outcomes: Sequence[Outcome], out: Path, setting: dict[str, obje
         "goals": [{**vars(verdict), "is_met": verdict.is_met(outcomes)} for verdict in verdicts],
         "results": [one.as_row() for one in outcomes],
     }
-    text = json.dumps(without_nan(data), indent=1, ensure_ascii=False)
-    (out / "everyday.json").write_text(text + "\n", encoding="utf-8")
+    (out / "everyday.json").write_text(_as_lines(data), encoding="utf-8")
     markdown = render(outcomes, verdicts, setting)
     (out / "everyday.md").write_text(markdown, encoding="utf-8")
     return markdown
+
+
+def _as_lines(data: Mapping[str, object]) -> str:
+    """Return JSON with a line for each goal and each result."""
+    parts = []
+    for key, value in data.items():
+        rows = value if isinstance(value, list) else [value]
+        lines = ",\n".join(json.dumps(without_nan(row), ensure_ascii=False) for row in rows)
+        parts.append(f'"{key}": [\n{lines}\n]' if isinstance(value, list) else f'"{key}": {lines}')
+    return "{" + ",\n".join(parts) + "}\n"
 
 
 def render(

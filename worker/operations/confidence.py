@@ -8,7 +8,7 @@ from service.contract.jobs import JobSpec, JobWarning
 from worker.engines.base import Painted
 from worker.engines.estimate import name_doubt
 
-DOUBTFUL = 0.68
+DOUBTFUL = 0.72
 """Estimate of a method without weights below which a result is doubtful. On everyday pictures and
 photos, about nine in ten of the worst quarter lie below it, and hardly any of the better half."""
 
