@@ -99,10 +99,21 @@ def make_slope(seed: int) -> Scene:
     return cut_box(np.array(picture), (x - reach, y - reach, x + reach, y + reach))
 
 
+def make_table(seed: int) -> Scene:
+    """Return the rules of an empty table, and a hole over some of them."""
+    rng = np.random.default_rng(seed)
+    truth = np.full((HEIGHT, WIDTH, 3), 255, np.uint8)
+    truth[20:280:26] = truth[20:280, 30:390:70] = (200, 204, 212)
+    truth[:, :8] = truth[:, WIDTH - 8 :] = 255
+    left, top = int(rng.integers(70, 220)), int(rng.integers(60, 150))
+    return cut_box(truth, (left, top, left + 90, top + 66))
+
+
 GRAPHICS: Final[dict[str, Callable[[int], Scene]]] = {
     "button": make_button,
     "header": make_header,
     "panel": make_panel,
     "corner": make_corner,
     "slope": make_slope,
+    "table": make_table,
 }

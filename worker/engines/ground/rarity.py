@@ -34,6 +34,9 @@ LARGEST: Final = 0.2
 
 CHUNK: Final = 512
 
+TOUCHING: Final = 0.08
+"""Share of the rim beside a thing that has its color where the thing touches the hole."""
+
 MIN_PATCHES: Final = 64
 """Fewer do not tell what is usual."""
 
@@ -84,18 +87,33 @@ def find_unique_beside(image: ImageArray, mask: MaskArray) -> NDArray[np.uint8] 
     small = np.asarray(sums / np.maximum(share, 1e-3)[..., None], np.float32)
     hole = (share < 0.5).astype(np.uint8)
     rare = _find_rare(small, hole)
-    side = PATCH + 2
-    touched = cv2.dilate(hole, np.ones((side, side), np.uint8))
     count, labels = cv2.connectedComponents(rare, connectivity=8)
-    kept = np.ones(count, np.bool_)
-    kept[np.unique(np.asarray(labels)[touched != 0])] = False
-    kept[0] = False
-    rare = np.asarray(kept[labels], np.uint8)
+    kept = [not _touches(np.asarray(labels) == number, small, hole) for number in range(1, count)]
+    rare = np.asarray(np.array([False, *kept])[labels], np.uint8)
     if not rare.any() or rare.mean() > LARGEST:
         return None
     reach = int(np.ceil(HALO / factor))
     kernel = np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)
     return enlarge(np.asarray(cv2.dilate(rare, kernel), np.uint8), height, width)
+
+
+def _touches(thing: NDArray[np.bool_], small: NDArray[np.float32], hole: NDArray[np.uint8]) -> bool:
+    """Return whether a thing touches a hole: its color is seen on the hole's rim beside it.
+
+    Patches on the hole do not count, so that a thing ends some pixels before it in any case.
+    """
+    near = _widen(thing, PATCH + 4)
+    rim = near & _widen(hole != 0, 5) & (hole == 0)
+    around = _widen(thing, 3 * PATCH) & ~near & (hole == 0)
+    if not rim.any() or not around.any():
+        return False
+    own, ground = small[thing].mean(axis=0), np.median(small[around], axis=0)
+    gaps = [np.linalg.norm(small[rim] - color, axis=1) for color in (own, ground)]
+    return bool(np.mean(gaps[0] < gaps[1]) > TOUCHING)
+
+
+def _widen(plane: NDArray[np.bool_], side: int) -> NDArray[np.bool_]:
+    return np.asarray(cv2.dilate(plane.astype(np.uint8), np.ones((side, side), np.uint8)) != 0)
 
 
 def _find_rare(

@@ -10,7 +10,7 @@ import numpy as np
 
 from service.contract.geometry import Box
 from worker.engines.structures.drawing import Way, draw
-from worker.engines.structures.ending import find_ends
+from worker.engines.structures.ending import find_ends, mark_ongoing
 from worker.engines.structures.entries import find_entries
 from worker.engines.structures.pairing import find_pairs
 from worker.engines.structures.scene import Scene
@@ -95,6 +95,8 @@ def connect_structures(
 
 def _find_ways(scene: Scene, half_width: float) -> list[Way]:
     entries = find_entries(scene)
+    if scene.is_graphic:
+        entries = mark_ongoing(entries, scene)
     pairs = find_pairs(entries, scene.hole, half_width, is_graphic=scene.is_graphic)
     ways = [
         Way(
@@ -108,7 +110,7 @@ def _find_ways(scene: Scene, half_width: float) -> list[Way]:
     ]
     paired = [entry for pair in pairs for entry in (pair.one, pair.other)]
     alone = [entry for entry in entries if entry not in paired]
-    return ways + find_ends(alone, ways, scene.hole, is_graphic=scene.is_graphic)
+    return ways + find_ends(alone, ways, scene)
 
 
 def measure_half_width(hole: MaskArray) -> float:

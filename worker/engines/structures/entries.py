@@ -62,6 +62,7 @@ class Entry:
         profile: its colors across.
         rim: which rim it is on.
         order: where along that rim.
+        goes_on: whether it is seen again straight ahead, beyond the hole; told in graphics alone.
         line: middle and width of the line whose edge it is, in pixels to the positive side.
     """
 
@@ -74,6 +75,7 @@ class Entry:
     rim: int
     order: int
     line: tuple[float, float] | None = None
+    goes_on: bool = False
 
     @property
     def across(self) -> NDArray[np.float64]:

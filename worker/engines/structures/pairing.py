@@ -29,6 +29,7 @@ LENGTH_COST: Final = 0.15
 """Of a way as long as the hole is deep."""
 
 MAX_COST: Final = 1.1
+MAX_IN_GRAPHIC: Final = 0.95
 LEAST_COST: Final = 0.25
 BY_CLARITY: Final = 0.12
 """Pairs that cost more are none. Of 337 pairs across holes in photos, those that are less clear
@@ -46,7 +47,7 @@ MIN_WAY: Final = 4.0
 
 STRAIGHT: Final = 0.004
 MIN_CORNER: Final = 0.5
-CORNER_COST: Final = 0.4
+CORNER_COST: Final = 0.35
 """Curvature in 1/pixel of what still is straight, radians of a corner at least, and what it costs
 beside a bend of the same angle."""
 
@@ -63,7 +64,8 @@ ALIKE: Final = 0.9
 """Cosine of the directions of two pairs from which they must not cross."""
 
 CROSSING_COST: Final = 0.4
-"""Of two pairs that cross at a wider angle."""
+CROSSING_IN_GRAPHIC: Final = 0.05
+"""Of two pairs that cross at a wider angle: in a grid, many do."""
 
 INSIDE: Final = 0.9
 """Share of a way that must lie in the hole."""
@@ -79,6 +81,8 @@ class Pair:
         shift: pixels by which the other's profile, reversed, is moved to match.
         cost: how unlikely it is.
         curve: the way between.
+        crossing: what it costs to cross another.
+        limit: cost at which it would be worth nothing.
     """
 
     one: Entry
@@ -86,6 +90,8 @@ class Pair:
     shift: float
     cost: float
     curve: Curve
+    crossing: float = CROSSING_COST
+    limit: float = MAX_COST
 
 
 def find_pairs(
@@ -114,9 +120,10 @@ def _offer(
     length = float(np.hypot(*way))
     if length < MIN_WAY or (is_graphic and not is_lasting((one, other), length)):
         return None
-    limit = MAX_COST if is_graphic else _limit(one.profile, other.profile)
+    limit = MAX_IN_GRAPHIC if is_graphic else _limit(one.profile, other.profile)
     bending = _cost_of_bend(one, other, way)
-    has_corner = is_graphic and bending > CORNER_COST and _find_corner(one, other) is not None
+    may_turn = is_graphic and not (one.goes_on or other.goes_on)
+    has_corner = may_turn and bending > CORNER_COST and _find_corner(one, other) is not None
     bending = CORNER_COST if has_corner else bending
     # In a graphic, long is no less likely: its lines are straight.
     depth = max(half_width, length / 2) if is_graphic else half_width
@@ -130,7 +137,11 @@ def _offer(
     end = replace(other, point=other.point - shift * other.across)
     corner = _find_corner(one, end) if has_corner else None
     curve = connect(one, end) if corner is None else meet(one, end, corner)
-    return None if curve.share_inside(hole) < INSIDE else Pair(one, other, shift, cost, curve)
+    if curve.share_inside(hole) < INSIDE:
+        return None
+    if is_graphic:
+        return Pair(one, other, shift, cost, curve, CROSSING_IN_GRAPHIC, MAX_IN_GRAPHIC)
+    return Pair(one, other, shift, cost, curve)
 
 
 def _limit(one: Profile, other: Profile) -> float:
@@ -229,11 +240,11 @@ def _choose_greedily(offers: Offers, given: Choice | None = None) -> Choice:
 
 def _gain(pair: Pair, chosen: Choice) -> float:
     """Return what a pair is worth beside those chosen; negative if it must not be."""
-    gain = MAX_COST - pair.cost
+    gain = pair.limit - pair.cost
     for other in chosen.values():
         if pair.curve.crosses(other.curve):
             along = abs(float(pair.curve.direction @ other.curve.direction))
-            gain -= 2 * MAX_COST if along > ALIKE else CROSSING_COST
+            gain -= 2 * MAX_COST if along > ALIKE else pair.crossing
     return gain
 
 

@@ -27,6 +27,9 @@ DRIFT_COST: Final = 0.04
 UNLIKE: Final = 0.55
 """Of the contrast: a sample that differs by more is no more of the same structure."""
 
+MISSED: Final = 3
+"""Samples in a row that may be unlike in a graphic: another line crosses there."""
+
 TURNING: Final = 0.25
 """Share of the newest direction in the direction that is followed."""
 
@@ -63,19 +66,26 @@ def trace(scene: Scene, starts: Floats, outward: Floats) -> Traces:
     alive, is_cut = np.ones(count, np.bool_), np.zeros(count, np.bool_)
     position, direction = starts.astype(np.float32), outward.astype(np.float32)
     template = _centered(_read(scene, position, direction)[:, _middle()])
+    missed = np.zeros(count, np.int64)
+    most_missed = MISSED if scene.is_graphic else 0
     for step in range(1, STEPS + 1):
         ahead = position + STEP * direction
         lost = alive & _is_lost(scene, ahead, direction)
         is_cut |= lost
         alive &= ~lost
         shift, best, unlike = _match(_read(scene, ahead, direction), template)
-        alive &= unlike < UNLIKE
+        is_like = unlike < UNLIKE
+        missed = np.where(is_like, 0, missed + 1)
+        alive &= missed <= most_missed
         if not alive.any():
             break
-        position = ahead + shift[:, None] * _across(direction)
+        drift = np.where(is_like, shift, 0)[:, None]
+        position = ahead + drift * _across(direction)
         points[:, step] = position
-        counts[alive] += 1
-        template += np.float32(ADAPTING) * (best - template)
+        counts[alive & is_like] = step + 1
+        template += np.where(is_like, ADAPTING, 0).astype(np.float32)[:, None, None] * (
+            best - template
+        )
         back = points[:, max(step - 6, 0)]
         direction = _turn(direction, position - back)
     return Traces(points, counts, is_cut)
