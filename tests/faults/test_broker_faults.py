@@ -31,7 +31,7 @@ def _stopped(pid: int | None) -> Iterator[None]:
         os.kill(pid, signal.SIGCONT)
 
 
-def test_no_claim_is_reaped_after_a_pause_longer_than_many_leases(
+def test_no_claim_is_reaped_after_a_pause_longer_than_leases(
     stack: Stack, private_broker: EmbeddedBroker
 ) -> None:
     stack.start_worker()
@@ -39,23 +39,22 @@ def test_no_claim_is_reaped_after_a_pause_longer_than_many_leases(
     job_id = stack.submit("zoo:slow:30:0.1")
     stack.wait_painting(job_id)
     with _stopped(private_broker.pid):
-        time.sleep(5 * stack.lease_seconds)
+        time.sleep(3 * stack.lease_seconds)
     record = stack.wait_ended(job_id)
     assert record.status is JobStatus.SUCCEEDED, stack.logs()
     assert (record.attempt, record.crashes) == (1, 0)
     check_settled(stack, [job_id])
 
 
-@pytest.mark.parametrize("leases", [2, 8])
 def test_same_attempt_commits_after_the_broker_was_away(
-    stack: Stack, private_broker: EmbeddedBroker, leases: int
+    stack: Stack, private_broker: EmbeddedBroker
 ) -> None:
     stack.start_worker()
     job_id = stack.submit("zoo:slow:10:0.1")
     stack.wait_painting(job_id)
     private_broker.kill()
     # The job is painted meanwhile; its commit waits.
-    time.sleep(leases * stack.lease_seconds)
+    time.sleep(2 * stack.lease_seconds)
     private_broker.start()
     record = stack.wait_ended(job_id)
     assert record.status is JobStatus.SUCCEEDED, stack.logs()
@@ -85,7 +84,7 @@ def test_running_job_commits_and_the_worker_lives_when_the_broker_is_full(stack:
 def test_broker_starts_with_a_torn_tail_and_knows_all_but_that(
     stack: Stack, private_broker: EmbeddedBroker
 ) -> None:
-    first = stack.submit(ring=False)
+    first = stack.submit(notify=False)
     private_broker.kill()
     [log] = Path(private_broker.url.removeprefix("unix://")).parent.glob("appendonlydir/*.incr.aof")
     with log.open("ab") as file:

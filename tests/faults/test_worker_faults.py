@@ -105,7 +105,7 @@ def test_horse_that_holds_the_interpreter_is_killed_and_its_lease_kept_meanwhile
     stack: Stack,
 ) -> None:
     # Nothing in the horse can run, not even a signal's handler: the parent alone acts.
-    worker = stack.start_worker(step_hang_seconds=str(3 * stack.lease_seconds))
+    worker = stack.start_worker(step_hang_seconds=str(1.5 * stack.lease_seconds))
     job_id = stack.submit("zoo:hold_gil:60")
     record = stack.wait_ended(job_id)
     assert record.error is not None

@@ -2,53 +2,28 @@
 
 from __future__ import annotations
 
-import socket
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 
-import httpx2
 import pytest
 
 from service.contract.errors import StoreUnavailable
 from service.store.blobs import WRITE_BUFFER_BYTES, BlobStore
-from tests.support.patience import PATIENCE_SECONDS, wait_for
+from tests.support.object_store import BUCKET, CREDENTIALS, running_object_store
 
 pytestmark = pytest.mark.slow
-
-BUCKET = "paintjob-test"
 
 
 @pytest.fixture(scope="module")
 def endpoint() -> Iterator[str]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    argv = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
-    server = subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    url = f"http://127.0.0.1:{port}"
-    try:
-        wait_for(lambda: _answers(url))
+    with running_object_store() as url:
         yield url
-    finally:
-        server.terminate()
-        server.wait(PATIENCE_SECONDS)
-
-
-def _answers(url: str) -> bool:
-    try:
-        return httpx2.put(f"{url}/{BUCKET}").is_success
-    except httpx2.TransportError:
-        return False
 
 
 @pytest.fixture
 def blobs(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> BlobStore:
-    monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-    monkeypatch.setenv("AWS_REGION", "us-east-1")
+    for name, value in {**CREDENTIALS, "AWS_ENDPOINT_URL": endpoint}.items():
+        monkeypatch.setenv(name, value)
     return BlobStore.open(f"s3://{BUCKET}/deployment")
 
 

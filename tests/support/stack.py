@@ -31,12 +31,14 @@ class Stack:
     Attributes:
         lease_seconds: how long a claim lives unrenewed; short only where a test waits for its end.
         environ: further settings of every process that is started.
+        blob_url: where the blobs lie; empty for a folder of the directory.
     """
 
     broker_url: str
     directory: Path
     lease_seconds: float = 10.0
     environ: dict[str, str] = field(default_factory=dict)
+    blob_url: str = ""
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     @property
@@ -45,7 +47,7 @@ class Stack:
 
     @property
     def blobs(self) -> BlobStore:
-        return BlobStore.open((self.directory / "blobs").as_uri())
+        return BlobStore.open(self.blob_url or (self.directory / "blobs").as_uri())
 
     def start(self, module: str, **settings: str) -> subprocess.Popen[bytes]:
         """Start `python -m module` with the stack's settings and these."""
