@@ -9,7 +9,7 @@ from typing import Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from service.contract.keys import KeyLimits
+from service.contract.keys import KeyLimits, StoredLimits
 from service.contract.settings import read_settings
 from service.outbound.hosts import HostList
 from service.outbound.urls import OutboundPolicy
@@ -27,6 +27,16 @@ class ServiceSettings(WebhookSettings):
     )
     queue_limit: int = Field(10_000, ge=1, description="Waiting jobs a queue holds before 503.")
     tenant_job_limit: int = Field(2000, ge=1, description="Unfinished jobs a tenant may have.")
+    tenant_stored_jobs: int = Field(
+        20_000, ge=0, description="Jobs of a tenant that are not wiped, ended or not; 0: no limit."
+    )
+    tenant_stored_batches: int = Field(1000, ge=0, description="The same for its batches.")
+    tenant_stored_uploads: int = Field(1000, ge=0, description="The same for its uploads.")
+    tenant_stored_bytes: int = Field(
+        50_000_000_000,
+        ge=0,
+        description="Bytes of its pictures: inputs, results and uploads; 0: no limit.",
+    )
     key_unfinished_jobs: int = Field(
         0, ge=0, description="Unfinished jobs of a key without its own limit; 0: no limit."
     )
@@ -99,6 +109,16 @@ class ServiceSettings(WebhookSettings):
             requests_per_minute=self.key_requests_per_minute or None,
             unfinished_jobs=self.key_unfinished_jobs or None,
             megapixels_per_minute=self.key_megapixels_per_minute or None,
+        )
+
+    @property
+    def stored_limits(self) -> StoredLimits:
+        """The limits of what a tenant stores."""
+        return StoredLimits(
+            jobs=self.tenant_stored_jobs or None,
+            batches=self.tenant_stored_batches or None,
+            uploads=self.tenant_stored_uploads or None,
+            bytes=self.tenant_stored_bytes or None,
         )
 
     @property

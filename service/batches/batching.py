@@ -93,14 +93,15 @@ class BatchSubmitter:
         self._submitter = submitter
         self._settings = settings
 
-    def submit(self, order: BatchOrder) -> tuple[BatchRecord, bool]:
-        """Accept a batch, and return its record and whether its key had led to it before.
+    def submit(self, order: BatchOrder) -> tuple[BatchRecord, BegunBatch]:
+        """Accept a batch; return its record, and how it was begun.
 
         A batch of which not every item could be submitted is deleted again, unless it has a key:
         sent again with the same key, it goes on where it broke off.
 
         Raises:
             InvalidField, WebhookKeyRequired: its webhook cannot be sent.
+            TooMuchStored: the tenant may have no further batch.
             IdempotencyConflict, NotFound: the key is another batch's, or of one that was deleted.
             BrokerUnavailable, StoreUnavailable: nothing more can be accepted now.
         """
@@ -112,7 +113,7 @@ class BatchSubmitter:
             if order.idempotency_key is None:
                 self._take_back(begun.batch_id, order.sender.tenant)
             raise
-        return self.load(begun.batch_id, order.sender.tenant), begun.replayed
+        return self.load(begun.batch_id, order.sender.tenant), begun
 
     def _check_webhook(self, order: BatchOrder) -> None:
         url, faults = order.webhook_url, []
@@ -139,6 +140,7 @@ class BatchSubmitter:
                 tags=order.tags,
                 idempotency=key,
                 webhook_url=order.webhook_url,
+                limit=self._settings.stored_limits.batches,
             )
         )
 

@@ -23,7 +23,7 @@ PaintjobError
 ├── WrongState
 │   ├── NotFinished · NoResult · AlreadyFinished · NoWebhook
 ├── Refused               try again later
-│   ├── RateLimited · TooManyJobs
+│   ├── RateLimited · TooManyJobs · TooMuchStored
 │   ├── QueueFull · NoWorker · BrokerUnavailable · BrokerFull · StoreUnavailable
 │   └── TooManyWaiters
 └── PaintingFailed        ends a job; stands in `job.error`, never an HTTP status of a document
@@ -365,6 +365,13 @@ class TooManyJobs(Refused):
 
     code = "too_many_jobs"
     title = "Too many unfinished jobs"
+
+
+class TooMuchStored(Refused):
+    """The tenant has reached its limit of stored jobs, batches, uploads or bytes."""
+
+    code = "too_much_stored"
+    title = "Too much is stored"
 
 
 class QueueFull(Refused):

@@ -24,6 +24,10 @@ REQUESTS = "requests"
 PIXELS = "pixels"
 KEY_JOBS = "jobs"
 TENANT_JOBS = "tenant-jobs"
+STORED_JOBS = "stored-jobs"
+BATCHES = "batches"
+UPLOADS = "uploads"
+STORED_BYTES = "stored-bytes"
 """Names of the limits in what callers see."""
 
 MAX_ACTIVE_KEYS = 20
@@ -53,6 +57,23 @@ class KeyLimits(BaseModel):
     unfinished_jobs: int | None = Field(None, ge=1, le=1_000_000)
     megapixels_per_minute: float | None = Field(None, gt=0, le=1_000_000)
     weight: float = Field(1.0, ge=0.01, le=100)
+
+
+@dataclass(frozen=True)
+class StoredLimits:
+    """Limits of what a tenant stores; None means no limit.
+
+    Attributes:
+        jobs: jobs that are not wiped, ended or not.
+        batches: batches that have not expired.
+        uploads: uploads whose blobs are there.
+        bytes: inputs, results and uploads.
+    """
+
+    jobs: int | None = None
+    batches: int | None = None
+    uploads: int | None = None
+    bytes: int | None = None
 
 
 @dataclass(frozen=True)

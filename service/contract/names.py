@@ -102,6 +102,11 @@ def input_path(job_id: str, name: str) -> str:
     return f"{job_prefix(job_id)}input/{name}"
 
 
+def owner_of(path: str) -> str:
+    """Return the id of the job or the upload that a blob belongs to."""
+    return path.split("/")[1]
+
+
 def claim_prefix(job_id: str, token: str) -> str:
     """Return the blob prefix of what one claim wrote, with the closing slash."""
     return f"{job_prefix(job_id)}{token}/"

@@ -50,6 +50,7 @@ STATUS: Mapping[type[PaintjobError], int] = {
     errors.ImageUnreachable: 424,
     errors.RateLimited: 429,
     errors.TooManyJobs: 429,
+    errors.TooMuchStored: 429,
     errors.QueueFull: 503,
     errors.NoWorker: 503,
     errors.BrokerUnavailable: 503,

@@ -345,6 +345,18 @@ class PressureAnswer(Answer):
     queues: list[QueuePressure]
 
 
+class StoredAnswer(Answer):
+    """Numbers of what your tenant stores now."""
+
+    jobs: int = Field(description="Jobs that are not wiped, ended or not.")
+    batches: int
+    uploads: int
+    bytes: int = Field(
+        description="Inputs and results of the jobs, and uploads; an upload that jobs use counts "
+        "once."
+    )
+
+
 class LimitsAnswer(Answer):
     """Limits of requests."""
 
@@ -361,6 +373,15 @@ class LimitsAnswer(Answer):
     output_formats: list[OutputFormat] = Field(description="Values of `output_format` here.")
     max_queued_jobs: int
     max_unfinished_jobs: int = Field(description="Of your tenant.")
+    max_stored_jobs: int | None = Field(description="Of your tenant, ended or not. Null: any.")
+    max_stored_batches: int | None = Field(description="Of your tenant. Null: any number.")
+    max_stored_uploads: int | None = Field(description="Of your tenant. Null: any number.")
+    max_stored_bytes: int | None = Field(
+        description="Inputs, results and uploads of your tenant. Null: any number."
+    )
+    stored: StoredAnswer | None = Field(
+        description="What counts against these limits. Null while the broker does not answer."
+    )
     max_unfinished_jobs_of_key: int | None = Field(description="Null: as the tenant's.")
     max_requests_per_minute: int | None = Field(description="Of your key. Null: any number.")
     max_megapixels_per_minute: float | None = Field(

@@ -48,6 +48,7 @@ from service.store.queues import BrokerMemory, Queues, QueueState
 from service.store.reaping import Reaper, ReapReport, Wipes, wiped_prefix
 from service.store.runner import SCRIPTS, ScriptRunner, try_twice
 from service.store.signing_keys import SigningKey, SigningKeys, draw_secret
+from service.store.stored import Holdings, InputBytes, Stored
 from service.store.upload_records import Upload, Uploads
 from service.store.verdicts import failure_of
 from service.store.views import JobView
@@ -69,6 +70,7 @@ __all__ = [
     "FinishVerdict",
     "Found",
     "Idempotency",
+    "InputBytes",
     "JobPage",
     "JobStore",
     "JobView",
@@ -83,6 +85,7 @@ __all__ = [
     "RenewVerdict",
     "Shares",
     "SigningKey",
+    "Stored",
     "StoredEvent",
     "SubmitLimits",
     "Submitted",
@@ -133,6 +136,7 @@ class JobStore:
         self.jobs = JobRecords(scripts)
         self.batches = Batches(scripts)
         self.uploads = Uploads(scripts)
+        self.holdings = Holdings(scripts)
         self.claims = Claims(scripts)
         self.presence = Presence(scripts)
         self.reaper = Reaper(scripts)

@@ -12,6 +12,8 @@ from service.contract.errors import IdempotencyConflict, NotFound
 from service.contract.webhooks import BATCH_COMPLETED, webhook_group
 from service.store.job_records import Idempotency, digest
 from service.store.runner import StorePart, milliseconds
+from service.store.stored import Stored, read_stored
+from service.store.verdicts import refusal_of
 
 KEPT_SECONDS = 9 * 86_400
 """Seconds until a batch that never ends is deleted: its jobs run for a day and live for a week."""
@@ -22,10 +24,15 @@ ItemKind = Literal["waiting", "refused", "job"]
 
 @dataclass(frozen=True)
 class BegunBatch:
-    """A batch that was opened, or found by its idempotency key."""
+    """A batch that was opened, or found by its idempotency key.
+
+    Attributes:
+        stored: what its tenant stores, this batch included.
+    """
 
     batch_id: str
     replayed: bool
+    stored: Stored
 
 
 @dataclass(frozen=True)
@@ -100,17 +107,20 @@ class Batches(StorePart):
         tags: Sequence[str] = (),
         idempotency: Idempotency | None = None,
         webhook_url: str | None = None,
+        limit: int | None = None,
     ) -> BegunBatch:
         """Open a batch, or find the one that its idempotency key belongs to.
 
         Raises:
+            TooMuchStored: the tenant has `limit` batches.
             IdempotencyConflict: the key was used with another batch.
             NotFound: the key's batch has been deleted.
         """
-        verdict, found = self._scripts.run(
+        verdict, found, stored = self._scripts.run(
             "begin_batch",
             batch_id=batch_id,
             tenant=tenant,
+            batch_limit=limit,
             total=total,
             ttl_ms=milliseconds(ttl_seconds),
             kept_ms=milliseconds(KEPT_SECONDS),
@@ -127,7 +137,9 @@ class Batches(StorePart):
             )
         if verdict == b"gone":
             raise NotFound("the batch of this Idempotency-Key has been deleted; use a new key")
-        return BegunBatch(found.decode(), verdict == b"replayed")
+        if verdict == b"too_many_batches":
+            raise refusal_of(verdict.decode())
+        return BegunBatch(found.decode(), verdict == b"replayed", read_stored(stored))
 
     def close(
         self,

@@ -83,6 +83,11 @@ class BlobStore:
             return cls(from_url(url, client_options=_S3_CLIENT, retry_config=_S3_RETRY))
         raise ValueError(f"a blob URL begins with file, s3 or memory, not {parts.scheme!r}")
 
+    @property
+    def shares_links(self) -> bool:
+        """True if a linked blob needs no bytes of its own."""
+        return self._directory is not None
+
     def put(self, path: str, data: bytes) -> StoredBlob:
         """Write a blob whole, durably.
 

@@ -120,7 +120,8 @@ class Claims(StorePart):
         }
         if warnings:
             fields["warnings"] = json.dumps([warning.model_dump() for warning in warnings])
-        return self._finish(job_id, token, "succeeded", fields)
+        written = sum(output.bytes for output in outputs)
+        return self._finish(job_id, token, "succeeded", fields, written)
 
     def finish_failed(self, job_id: str, token: str, failure: JobFailure) -> FinishVerdict:
         """Commit a failure; return as `finish_succeeded`."""
@@ -139,7 +140,7 @@ class Claims(StorePart):
         return verdict
 
     def _finish(
-        self, job_id: str, token: str, status: str, fields: Mapping[str, str]
+        self, job_id: str, token: str, status: str, fields: Mapping[str, str], written: int = 0
     ) -> FinishVerdict:
         verdict: FinishVerdict = self._scripts.run(
             "finish",
@@ -147,6 +148,7 @@ class Claims(StorePart):
             token=token,
             status=status,
             fields=dict(fields),
+            bytes=written,
             errors=ERRORS,
         ).decode()
         return verdict

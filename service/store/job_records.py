@@ -7,14 +7,16 @@ import json
 import secrets
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from service.contract.errors import AlreadyFinished
 from service.contract.jobs import MAX_CRASHES, MAX_REQUEUES, JobSpec, JobStatus, JobWarning
-from service.contract.keys import KEYLESS, KeyLimits, to_pixels
+from service.contract.keys import KEYLESS, KeyLimits, StoredLimits, to_pixels
 from service.contract.params import DEFAULT_WEBHOOK_EVENTS
 from service.contract.webhooks import webhook_group
 from service.store.listing import JobPage, digest_tag, parse_listed
 from service.store.runner import StorePart, milliseconds
+from service.store.stored import InputBytes, Stored, read_stored
 from service.store.verdicts import absence_of, refusal_of
 from service.store.views import JobView, parse_view
 
@@ -50,12 +52,14 @@ class SubmitLimits:
         worker_absence_seconds: refuse when no worker of the queue was online for so long; 0 never
             refuses.
         key: limits of the key, defaults filled in, and its tenant's weight.
+        stored: what the tenant may store.
     """
 
     queue: int
     tenant: int
     worker_absence_seconds: float
     key: KeyLimits = field(default_factory=KeyLimits)
+    stored: StoredLimits = field(default_factory=StoredLimits)
 
 
 @dataclass(frozen=True)
@@ -67,12 +71,14 @@ class Usage:
         key_jobs: unfinished jobs of the key.
         pixels_left: the rest of the key's budget; below 0 after a job that was larger than it.
         full_in_seconds: when the budget is whole again.
+        stored: of the tenant.
     """
 
     tenant_jobs: int
     key_jobs: int
     pixels_left: int
     full_in_seconds: float
+    stored: Stored
 
 
 @dataclass(frozen=True)
@@ -124,18 +130,21 @@ class JobRecords(StorePart):
         limits: SubmitLimits,
         idempotency: Idempotency | None = None,
         key_id: str = KEYLESS,
+        inputs: InputBytes | None = None,
     ) -> Submitted:
         """Accept a job, or find the one that its idempotency key belongs to.
 
         The key's budget is charged once, with the job's cost, however often the call is repeated.
+        Without `inputs` no input is shared with an upload.
 
         Raises:
             IdempotencyConflict: the key was used with another request.
             JobExpired: the key's job has been wiped.
-            QueueFull, TooManyJobs, RateLimited, NoWorker: a limit is reached.
+            QueueFull, TooManyJobs, TooMuchStored, RateLimited, NoWorker: a limit is reached.
             StoreUnavailable: the upload took so long that its blobs were wiped.
         """
         kept_seconds = max(IDEMPOTENCY_SECONDS, finish_within_seconds + ttl_seconds)
+        inputs = inputs or InputBytes(_count_bytes(spec))
         verdict, job_id, online, used, found = self._scripts.run(
             "submit",
             job_id=spec.job_id,
@@ -160,6 +169,10 @@ class JobRecords(StorePart):
             tenant_limit=limits.tenant,
             key_id=key_id,
             key_job_limit=limits.key.unfinished_jobs,
+            stored_job_limit=limits.stored.jobs,
+            stored_byte_limit=limits.stored.bytes,
+            bytes=inputs.own,
+            shares=[*map(list, inputs.shared.items())],
             pixels=to_pixels(spec.cost),
             pixels_per_minute=to_pixels(limits.key.megapixels_per_minute),
             absence_ms=milliseconds(limits.worker_absence_seconds),
@@ -268,9 +281,13 @@ class JobRecords(StorePart):
         return JobPage(jobs, int(next_before) if next_before else None)
 
 
-def _read_usage(used: Sequence[int]) -> Usage:
-    tenant_jobs, key_jobs, pixels_left, fill_ms = used
-    return Usage(tenant_jobs, key_jobs, pixels_left, fill_ms / 1000)
+def _read_usage(used: Sequence[Any]) -> Usage:
+    tenant_jobs, key_jobs, pixels_left, fill_ms, stored = used
+    return Usage(tenant_jobs, key_jobs, pixels_left, fill_ms / 1000, read_stored(stored))
+
+
+def _count_bytes(spec: JobSpec) -> int:
+    return sum(blob.bytes for blob in (spec.image, spec.mask, spec.source_mask) if blob)
 
 
 def _webhook_arguments(spec: JobSpec) -> dict[str, str]:

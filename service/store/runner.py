@@ -16,6 +16,9 @@ from service.contract.names import DEFAULT_NAMESPACE
 
 SCRIPTS = (
     "begin_upload",
+    "keep_upload",
+    "drop_upload",
+    "stored",
     "submit",
     "claim",
     "renew",

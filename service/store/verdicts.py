@@ -15,10 +15,19 @@ from service.contract.errors import (
     RequeuedTooOften,
     StoreUnavailable,
     TooManyJobs,
+    TooMuchStored,
     WorkerLost,
 )
 from service.contract.jobs import JobFailure
-from service.contract.keys import KEY_JOBS, PIXELS, TENANT_JOBS
+from service.contract.keys import (
+    BATCHES,
+    KEY_JOBS,
+    PIXELS,
+    STORED_BYTES,
+    STORED_JOBS,
+    TENANT_JOBS,
+    UPLOADS,
+)
 
 
 def failure_of(error: PaintjobError) -> JobFailure:
@@ -47,8 +56,8 @@ def absence_of(verdict: str) -> PaintjobError:
     return NotFound("there is no such job")
 
 
-def refusal_of(verdict: str, full_in_seconds: float) -> PaintjobError:
-    """Return the error of a submission that was not accepted.
+def refusal_of(verdict: str, full_in_seconds: float = 0) -> PaintjobError:
+    """Return the error of a job, batch or upload that was not accepted.
 
     Args:
         verdict: the script's.
@@ -71,6 +80,7 @@ def refusal_of(verdict: str, full_in_seconds: float) -> PaintjobError:
             retry_after_seconds=10,
             policy=KEY_JOBS,
         ),
+        **{name: _refuse_stored(*words) for name, words in _STORED.items()},
         "over_budget": RateLimited(
             "the pixel budget of this API key is used up; retry after the seconds in Retry-After",
             retry_after_seconds=full_in_seconds,
@@ -85,3 +95,20 @@ def refusal_of(verdict: str, full_in_seconds: float) -> PaintjobError:
         ),
     }
     return refusals[verdict]
+
+
+_STORED = {
+    "too_many_stored_jobs": ("jobs, ended ones included", STORED_JOBS),
+    "too_many_batches": ("batches", BATCHES),
+    "too_many_uploads": ("uploads", UPLOADS),
+    "too_many_bytes": ("bytes", STORED_BYTES),
+}
+
+
+def _refuse_stored(things: str, policy: str) -> TooMuchStored:
+    return TooMuchStored(
+        f"your tenant has reached its limit of stored {things}; delete some, or wait until some "
+        "expire",
+        retry_after_seconds=60,
+        policy=policy,
+    )

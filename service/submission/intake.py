@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from service.contract.errors import BodyTooLarge, StoreUnavailable
-from service.contract.names import input_path
+from service.contract.names import input_path, owner_of
+from service.store import InputBytes
 from service.store.blobs import BlobStore, BlobWriter
 
 MEMORY_PART_BYTES = 256 * 1024
@@ -104,6 +105,13 @@ class Intake:
         for picture in stored:
             picture.link()
 
+    def count_bytes(self) -> InputBytes:
+        """Return the bytes of the pictures that were saved."""
+        pictures = self.everything().values()
+        own = sum(picture.bytes for picture in pictures if not picture.shared_with)
+        shared = {picture.shared_with: picture.bytes for picture in pictures if picture.shared_with}
+        return InputBytes(own, shared)
+
     def close(self) -> None:
         """Delete temporary files, and let go of everything that holds memory.
 
@@ -141,6 +149,7 @@ class PictureUpload:
     Attributes:
         memory: the bytes so far, until they go to the store.
         stored: where the picture lies already, until its blob is linked.
+        shared_with: the upload whose blob the picture shares, once it is linked; else empty.
     """
 
     def __init__(
@@ -155,6 +164,7 @@ class PictureUpload:
         self.path = input_path(intake.owner_id, name)
         self.bytes = stored.bytes if stored else 0
         self.stored = stored
+        self.shared_with = ""
         self._known_sha256 = stored.sha256 if stored else None
         self._intake = intake
         self._max_bytes = intake.max_part_bytes if max_bytes is None else max_bytes
@@ -220,6 +230,8 @@ class PictureUpload:
             self._intake.blobs.link(self.stored.path, self.path)
         except FileNotFoundError as error:
             raise StoreUnavailable("a picture of the request was lost; send it again") from error
+        if self._intake.blobs.shares_links:
+            self.shared_with = owner_of(self.stored.path)
         self.stored = None
 
     def close(self) -> None:

@@ -170,9 +170,11 @@ class Submitter:
                 settings.tenant_job_limit,
                 settings.worker_absence_seconds,
                 request.sender.key_limits,
+                settings.stored_limits,
             ),
             idempotency=idempotency,
             key_id=request.sender.key_id,
+            inputs=request.intake.count_bytes(),
         )
 
     def _idempotency(self, request: JobRequest) -> Idempotency | None:

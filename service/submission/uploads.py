@@ -15,7 +15,7 @@ from service.contract.errors import NotFound
 from service.contract.names import is_upload_id, new_upload_id
 from service.pictures.checks import check_pixels
 from service.pictures.headers import read_header
-from service.store import JobStore, Upload, try_twice
+from service.store import JobStore, Stored, Upload, try_twice
 from service.store.blobs import BlobStore
 from service.submission.intake import Intake, StoredPicture
 
@@ -53,10 +53,11 @@ class UploadStore:
         finally:
             intake.close()
 
-    def keep(self, intake: Intake, tenant: str) -> Upload:
-        """Keep the picture of an intake.
+    def keep(self, intake: Intake, tenant: str) -> tuple[Upload, Stored]:
+        """Keep the picture of an intake; return its record, and what the tenant stores then.
 
         Raises:
+            TooMuchStored: the tenant may store no further upload, or not so many bytes.
             UnsupportedMediaType, ImageUndecodable, ImageTooLarge: it is not a picture that a job
                 could use.
             BrokerUnavailable, StoreUnavailable: it cannot be stored.
@@ -77,8 +78,8 @@ class UploadStore:
             height=header.height,
             expires_at=datetime.now(UTC) + UPLOAD_LIFE,
         )
-        try_twice(lambda: self._store.uploads.keep(upload))
-        return upload
+        limits = self._settings.stored_limits
+        return upload, try_twice(lambda: self._store.uploads.keep(upload, limits))
 
     def find(self, upload_id: str, tenant: str) -> Upload:
         """Return the record of an upload.
@@ -110,5 +111,4 @@ class UploadStore:
             NotFound: there is none, or it is another tenant's.
         """
         self.find(upload_id, tenant)
-        self._store.uploads.drop(upload_id)
-        self._store.jobs.abandon_upload(upload_id)
+        self._store.uploads.drop(upload_id, tenant)

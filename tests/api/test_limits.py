@@ -15,7 +15,14 @@ from werkzeug.test import TestResponse
 
 from service.local.broker import EmbeddedBroker
 from service.store import JobStore
-from tests.support.http import build_app, context_of, post_form, post_inpaint, post_outpaint
+from tests.support.http import (
+    build_app,
+    context_of,
+    finish_job,
+    post_form,
+    post_inpaint,
+    post_outpaint,
+)
 from tests.support.keys import bearer, make_key
 from tests.support.patience import wait_for
 from tests.support.pictures import encode, picture
@@ -97,11 +104,14 @@ def test_submission_tells_what_is_left_of_jobs_and_pixels(
         "pixels": {"q": "250000", "qu": "pixels", "w": "60"},
         "jobs": {"q": "2", "qu": "jobs"},
         "tenant-jobs": {"q": "2000", "qu": "jobs"},
+        "stored-jobs": {"q": "20000", "qu": "jobs"},
+        "stored-bytes": {"q": "50000000000", "qu": "bytes"},
     }
     standing = _read(answer, "RateLimit")
     assert 150_000 <= int(standing["pixels"]["r"]) < 160_000
     assert standing["jobs"] == {"r": "1"}
     assert standing["tenant-jobs"] == {"r": "1999"}
+    assert standing["stored-jobs"] == {"r": "19999"}
 
     assert post_inpaint(http, headers=headers).status_code == 202
     refused = post_inpaint(http, headers=headers)
@@ -143,7 +153,8 @@ def test_plan_costs_no_pixels(http: FlaskClient, store: JobStore) -> None:
 
 
 def test_tenants_limit_is_told_where_nobody_is_asked(broker_url: str, tmp_path: Path) -> None:
-    http = build_app(broker_url, tmp_path, tenant_job_limit=1).test_client()
+    unlimited = {"tenant_stored_jobs": 0, "tenant_stored_bytes": 0}
+    http = build_app(broker_url, tmp_path, tenant_job_limit=1, **unlimited).test_client()
     answer = post_outpaint(http, right=8)
     assert _read(answer, "RateLimit") == {"tenant-jobs": {"r": "0"}}
     refused = post_outpaint(http, right=8)
@@ -203,3 +214,61 @@ def test_limits_of_a_key_hold_for_the_facade_and_for_batches(
     items = [{"operation": "outpaint", "image": {"part": "a"}, "right": 9}]
     parts = {"a": (picture(), "a.png"), "batch": json.dumps({"items": items})}
     assert post_form(http, "/batches", parts, key).get_json()["counts"]["refused"] == 1
+
+
+def test_stored_jobs_and_bytes_are_limited_and_reported(broker_url: str, tmp_path: Path) -> None:
+    app = build_app(broker_url, tmp_path, tenant_stored_jobs=2, tenant_stored_bytes=10**6)
+    http = app.test_client()
+    first, second = post_outpaint(http, right=8), post_outpaint(http, right=8)
+    size = len(picture())
+    assert _read(second, "RateLimit")["stored-jobs"] == {"r": "0"}
+    assert _read(second, "RateLimit")["stored-bytes"] == {"r": str(10**6 - 2 * size)}
+    limits = http.get("/limits").get_json()
+    assert limits["stored"] == {"jobs": 2, "batches": 0, "uploads": 0, "bytes": 2 * size}
+    assert (limits["max_stored_jobs"], limits["max_stored_bytes"]) == (2, 10**6)
+    finish_job(app, picture())
+    refused = post_outpaint(http, right=8)
+    assert (refused.status_code, refused.get_json()["code"]) == (429, "too_much_stored")
+    assert _read(refused, "RateLimit")["stored-jobs"] == {"r": "0", "t": "60"}
+    assert refused.headers["Retry-After"] == "60"
+    assert http.delete(f"/jobs/{first.get_json()['id']}").status_code == 204
+    assert post_outpaint(http, right=8).status_code == 202
+
+
+def test_batches_are_limited_and_a_known_key_still_leads_to_its_batch(
+    broker_url: str, tmp_path: Path
+) -> None:
+    http = build_app(broker_url, tmp_path, tenant_stored_batches=1).test_client()
+    batch, key = {"items": [{"operation": "erase"}]}, {"Idempotency-Key": "k"}
+    first = http.post("/batches", json=batch, headers=key)
+    assert _read(first, "RateLimit") == {"batches": {"r": "0"}}
+    refused = http.post("/batches", json=batch)
+    assert (refused.status_code, refused.get_json()["code"]) == (429, "too_much_stored")
+    assert http.post("/batches", json=batch, headers=key).get_json()["id"] == first.json["id"]  # type: ignore[index]
+    assert http.get("/limits").get_json()["stored"]["batches"] == 1
+    assert http.delete(f"/batches/{first.json['id']}").status_code == 204  # type: ignore[index]
+    assert http.post("/batches", json=batch).status_code == 202
+
+
+def test_uploads_are_limited_and_their_bytes_count_once_for_all_jobs(
+    broker_url: str, tmp_path: Path
+) -> None:
+    app = build_app(broker_url, tmp_path, tenant_stored_uploads=1)
+    http, size = app.test_client(), len(picture())
+    kept = post_form(http, "/uploads", {"file": (picture(), "a.png")})
+    assert _read(kept, "RateLimit")["uploads"] == {"r": "0"}
+    refused = post_form(http, "/uploads", {"file": (picture(), "a.png")})
+    assert (refused.status_code, refused.get_json()["code"]) == (429, "too_much_stored")
+    reference = {"upload": kept.get_json()["id"]}
+    items = [{"operation": "outpaint", "image": reference, "left": n} for n in range(1, 6)]
+    assert http.post("/batches", json={"items": items}).get_json()["counts"]["refused"] == 0
+    stored = {"jobs": 5, "batches": 1, "uploads": 1, "bytes": size}
+    assert http.get("/limits").get_json()["stored"] == stored
+    assert http.delete(f"/uploads/{reference['upload']}").status_code == 204
+    assert http.get("/limits").get_json()["stored"] == {**stored, "uploads": 0}
+    assert post_form(http, "/uploads", {"file": (picture(), "a.png")}).status_code == 201
+
+
+def test_stored_is_null_while_the_broker_is_away(tmp_path: Path) -> None:
+    answer = build_app("redis://127.0.0.1:1", tmp_path).test_client().get("/limits").get_json()
+    assert answer["stored"] is None

@@ -12,10 +12,10 @@ import pytest
 
 from service.contract.errors import BrokerUnavailable
 from service.contract.jobs import BatchPlace, JobSpec
-from service.contract.keys import SCOPES, KeyLimits
+from service.contract.keys import SCOPES, KeyLimits, StoredLimits
 from service.contract.names import CPU_QUEUE
 from service.local.chaos.reply_cutter import ReplyCutter
-from service.store import SCRIPTS, Idempotency, JobStore, TakenWebhook, connect
+from service.store import SCRIPTS, Idempotency, InputBytes, JobStore, TakenWebhook, connect
 from tests.support.records import (
     FAILURE,
     LIMITS,
@@ -24,9 +24,11 @@ from tests.support.records import (
     Clock,
     claim,
     end,
+    keep,
     load,
     make_spec,
     make_told_spec,
+    make_upload,
     outcome,
     submit,
     succeed,
@@ -148,6 +150,14 @@ def _batch_painting(store: JobStore) -> None:
     claim(store)
 
 
+PICTURE = make_upload()
+
+
+def _sharing(store: JobStore) -> None:
+    keep(store, PICTURE)
+    submit(store, SPEC, inputs=InputBytes(1, {PICTURE.upload_id: PICTURE.bytes}))
+
+
 HOOK = "https://8.8.8.8/batch"
 
 
@@ -197,6 +207,18 @@ CASES = {
     "forget_told_batch": Case(
         "forget_batch", _batch_telling, lambda s: s.batches.forget(BATCH, "default")
     ),
+    "keep_upload": Case(
+        "keep_upload",
+        lambda s: s.jobs.begin_upload(PICTURE.upload_id),
+        lambda s: s.uploads.keep(PICTURE, StoredLimits(uploads=1)),
+    ),
+    "drop_upload": Case(
+        "drop_upload", _sharing, lambda s: s.uploads.drop(PICTURE.upload_id, "default")
+    ),
+    "delete_sharing": Case(
+        "delete", _sharing, lambda s: s.jobs.delete(JOB, "default", delete_id="d1")
+    ),
+    "stored": Case("stored", _sharing, lambda s: s.holdings.load("default")),
     "begin_batch": Case("begin_batch", lambda store: None, _begin),
     "submit_item": Case("submit", _item_uploaded, lambda s: _submit(s, BATCH_SPEC)),
     "close_batch": Case(

@@ -66,6 +66,7 @@ class RecordMachine(RuleBasedStateMachine):
         call_key=st.sampled_from(("", "b")),
         key=st.sampled_from((None, None, "k")),
         fingerprint=st.sampled_from(("f", "g")),
+        share=numbers,
         submits=st.booleans(),
     )
     def upload(
@@ -75,13 +76,25 @@ class RecordMachine(RuleBasedStateMachine):
         call_key: str,
         key: str | None,
         fingerprint: str,
+        share: int,
         submits: bool,
     ) -> None:
         job_id = self.draw_id("job")
         spec = make_spec(job_id=job_id, tenant=tenant, priority=priority, call_key=call_key)
-        self.both.call("upload", spec=spec, key=Idempotency(key, fingerprint) if key else None)
+        shares = ["", *(id_ for id_, (owner, _) in self.both.uploads.items() if owner == tenant)]
+        idempotency = Idempotency(key, fingerprint) if key else None
+        self.both.call("upload", spec=spec, key=idempotency, share=_pick(shares, share))
         if submits:
             self.both.call("submit", job_id=job_id)
+
+    @rule(tenant=st.sampled_from(TENANTS))
+    def keep_upload(self, tenant: str) -> None:
+        self.both.call("keep", upload_id=self.draw_id("upl"), tenant=tenant)
+
+    @precondition(lambda self: self.both.uploads)
+    @rule(upload=numbers)
+    def drop_upload(self, upload: int) -> None:
+        self.both.call("drop", upload_id=_pick(list(self.both.uploads), upload))
 
     @precondition(lambda self: self.both.jobs)
     @rule(job=numbers)

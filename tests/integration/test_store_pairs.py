@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
+from service.contract.keys import StoredLimits
 from service.contract.names import CPU_QUEUE
-from service.store import Idempotency, JobStore, TakenWebhook
+from service.store import Idempotency, InputBytes, JobStore, TakenWebhook
 from tests.support.records import (
     FAILURE,
     LIMITS,
@@ -21,8 +22,10 @@ from tests.support.records import (
     PROGRESS,
     Clock,
     end,
+    keep,
     make_spec,
     make_told_spec,
+    make_upload,
     outcome,
     succeed,
     take,
@@ -31,6 +34,7 @@ from tests.support.snapshots import check_rules, take_snapshot, timeless
 
 SPEC = make_told_spec(["job.running", "job.succeeded"], job_id="job_A", call_key="b")
 MATE = make_spec(job_id="job_B", call_key="b", tenant="other")
+UPLOAD = make_upload()
 KEY = Idempotency("k", "f")
 JOB, TENANT = SPEC.job_id, SPEC.tenant
 
@@ -61,6 +65,7 @@ def _submit(scene: Scene) -> Any:
         ttl_seconds=300,
         limits=LIMITS,
         idempotency=KEY,
+        inputs=InputBytes(5, {UPLOAD.upload_id: UPLOAD.bytes}),
     )
 
 
@@ -192,6 +197,8 @@ CALLS: dict[str, Step] = {
     "cancel_by_another": lambda scene: scene.store.jobs.cancel(JOB, "other"),
     "delete": _delete,
     "delete_by_another": lambda scene: scene.store.jobs.delete(JOB, "other", delete_id="d2"),
+    "keep_upload": lambda scene: scene.store.uploads.keep(UPLOAD, StoredLimits()),
+    "drop_upload": lambda scene: scene.store.uploads.drop(UPLOAD.upload_id, TENANT),
     "view": lambda scene: scene.store.jobs.load(JOB, TENANT).record.status,
     "reap": _reap,
     "take_webhooks": _take,
@@ -215,6 +222,7 @@ def _run(scene: Scene, state: str, calls: tuple[str, ...]) -> tuple[list[Any], d
     """Bring about a state, make calls; gives their answers and what the store holds then."""
     scene.store.redis.flushdb()
     scene.store.jobs.begin_upload(MATE.job_id)
+    keep(scene.store, UPLOAD)
     for step in STATES[state]:
         step(scene)
     answers = [outcome(partial(CALLS[name], scene)) for name in calls]

@@ -24,8 +24,10 @@ from tests.support.records import (
     claim,
     claim_all,
     end,
+    keep,
     load,
     make_spec,
+    make_upload,
     submit,
     submit_many,
     succeed,
@@ -191,6 +193,8 @@ def test_every_script_runs_in_a_cluster(cluster_url: str) -> None:
     store.jobs.begin_upload(make_spec().job_id)
     assert store.keys.revoke(make_key(store).split("_")[1])
     _run_batch_and_webhooks(store)
+    assert keep(store, make_upload()) == store.holdings.load("default")
+    store.uploads.drop("upl_A", "default")
     check_rules(take_snapshot(store.redis, store.namespace))
     assert len(store.redis.script_exists(*_digests(store))) == len(SCRIPTS)
     assert all(store.redis.script_exists(*_digests(store)))

@@ -71,6 +71,7 @@ TITLES = {
     "store_unavailable": "The blob store does not answer",
     "too_many_jobs": "Too many unfinished jobs",
     "too_many_waiters": "Too many waiting clients",
+    "too_much_stored": "Too much is stored",
     "too_much_work": "Too much work for one request",
     "unauthorized": "A valid API key is required",
     "unknown_field": "Unknown field",

@@ -12,11 +12,23 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from service.contract.jobs import JobSpec
+from service.contract.keys import StoredLimits
 from service.contract.names import CPU_QUEUE
-from service.store import Idempotency, JobStore, Outcome
+from service.store import Idempotency, InputBytes, JobStore, Outcome, Stored
 from tests.support.model_job import ModelJob
-from tests.support.records import FAILURE, LIMITS, MASK, PROGRESS, Clock, outcome, succeed
+from tests.support.records import (
+    FAILURE,
+    LIMITS,
+    MASK,
+    PROGRESS,
+    Clock,
+    make_upload,
+    outcome,
+    succeed,
+)
 from tests.support.snapshots import TERMINAL, Snapshot
+
+SHARED_BYTES = make_upload().bytes
 
 
 @dataclass
@@ -27,6 +39,7 @@ class Interleaver:
         jobs: every job that an upload began for.
         past: every call made, as name and arguments, to be sent again.
         taken: entries of the wipe list that the courier has in hand.
+        uploads: every uploaded picture, by id: its tenant, and whether it is still kept.
     """
 
     store: JobStore
@@ -36,6 +49,7 @@ class Interleaver:
     claims: dict[str, list[str]] = field(default_factory=dict)
     past: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     taken: list[str] = field(default_factory=list)
+    uploads: dict[str, tuple[str, bool]] = field(default_factory=dict)
     accepted: int = 0
 
     def call(self, name: str, **arguments: Any) -> Any:
@@ -55,8 +69,21 @@ class Interleaver:
 
     # The API --------------------------------------------------------------------------------------
 
-    def _upload(self, spec: JobSpec, key: Idempotency | None) -> None:
-        job = self.jobs.setdefault(spec.job_id, ModelJob(spec, key, has_blobs=True))
+    def _keep(self, upload_id: str, tenant: str) -> None:
+        if upload_id not in self.uploads:
+            self.uploads[upload_id] = tenant, True
+            self.store.jobs.begin_upload(upload_id)
+        upload = make_upload(upload_id, tenant)
+        got = outcome(lambda: self.store.uploads.keep(upload, StoredLimits()))
+        assert (got == "store_unavailable") == (not self.uploads[upload_id][1])
+
+    def _drop(self, upload_id: str) -> None:
+        tenant, _ = self.uploads[upload_id]
+        self.store.uploads.drop(upload_id, tenant)
+        self.uploads[upload_id] = tenant, False
+
+    def _upload(self, spec: JobSpec, key: Idempotency | None, share: str = "") -> None:
+        job = self.jobs.setdefault(spec.job_id, ModelJob(spec, key, share, has_blobs=True))
         # The API begins an upload once, so a repeat can only come while nothing has followed it.
         if job.order == 0 and job.has_blobs and not self._is_given_up(job):
             self.store.jobs.begin_upload(spec.job_id)
@@ -75,6 +102,7 @@ class Interleaver:
                 ttl_seconds=3000,
                 limits=LIMITS,
                 idempotency=job.key,
+                inputs=InputBytes(1, {job.share: SHARED_BYTES} if job.share else {}),
             )
         )
         expected = self._expect_submit(job)
@@ -269,14 +297,19 @@ class Interleaver:
         # What lost claims wrote is wiped too; it is no part of this model.
         members = [member for member in self.store.wipes.take() if "/" not in member]
         self.taken += members
-        for member in members:
-            self.jobs[member.rpartition("#")[0]].has_upload = False
+        for owner_id in (member.rpartition("#")[0] for member in members):
+            if owner_id in self.uploads:
+                self.uploads[owner_id] = self.uploads[owner_id][0], False
+            else:
+                self.jobs[owner_id].has_upload = False
 
     def _wipe(self, member: str) -> None:
         """The courier deletes late what it took long ago."""
-        job = self.jobs[member.rpartition("#")[0]]
-        assert not job.status, "pictures of a job that is there would be deleted"
-        job.has_blobs = False
+        owner_id = member.rpartition("#")[0]
+        if owner_id in self.jobs:
+            job = self.jobs[owner_id]
+            assert not job.status, "pictures of a job that is there would be deleted"
+            job.has_blobs = False
         self.store.wipes.end(member)
 
     # Time -----------------------------------------------------------------------------------------
@@ -301,6 +334,8 @@ class Interleaver:
         """Compare the whole store with the model; `check_rules` sees to the rest."""
         there = {job_id: job for job_id, job in self.jobs.items() if job.status}
         assert set(snapshot.jobs) == set(there)
+        for tenant in {job.spec.tenant for job in self.jobs.values()}:
+            assert self.store.holdings.load(tenant) == self._expect_stored(tenant)
         for job_id, job in there.items():
             record = snapshot.jobs[job_id]
             assert job.has_blobs, "an accepted job has lost its pictures"
@@ -314,6 +349,16 @@ class Interleaver:
             }
             assert bool(record["solo"]) == job.solo
             assert (record.get("token") or "") == (job.token if job.status != "queued" else "")
+
+    def _expect_stored(self, tenant: str) -> Stored:
+        jobs = [job for job in self.jobs.values() if job.status and job.spec.tenant == tenant]
+        kept = {
+            id_ for id_, (owner, is_kept) in self.uploads.items() if is_kept and owner == tenant
+        }
+        held = kept | {job.share for job in jobs if job.share}
+        # Each has an input of one byte, and a result of one byte once it has succeeded.
+        own = len(jobs) + sum(job.status == "succeeded" for job in jobs)
+        return Stored(len(jobs), 0, len(kept), own + SHARED_BYTES * len(held))
 
 
 def _is_open(job: ModelJob) -> bool:

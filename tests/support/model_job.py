@@ -13,6 +13,7 @@ class ModelJob:
     """One job as the rules want it.
 
     Attributes:
+        share: the upload whose blob it uses; empty if it uses none.
         has_upload: whether its upload entry stands, so that it may be submitted.
         has_blobs: whether the courier has left its pictures alone.
         order: its place among all jobs accepted.
@@ -22,6 +23,7 @@ class ModelJob:
 
     spec: JobSpec
     key: Idempotency | None = None
+    share: str = ""
     has_upload: bool = False
     has_blobs: bool = False
     status: str = ""

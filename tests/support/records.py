@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from service.contract.errors import PaintjobError
@@ -23,16 +24,19 @@ from service.contract.jobs import (
     Recipe,
     Timings,
 )
-from service.contract.keys import KEYLESS
+from service.contract.keys import KEYLESS, StoredLimits
 from service.contract.names import CPU_QUEUE, new_job_id, output_path
 from service.contract.params import InpaintParams
 from service.store import (
     FinishVerdict,
     Idempotency,
+    InputBytes,
     JobStore,
     Shares,
+    Stored,
     SubmitLimits,
     TakenWebhook,
+    Upload,
 )
 
 LIMITS = SubmitLimits(queue=100_000, tenant=100_000, worker_absence_seconds=900)
@@ -81,6 +85,7 @@ def submit(
     limits: SubmitLimits = LIMITS,
     idempotency: Idempotency | None = None,
     key_id: str = KEYLESS,
+    inputs: InputBytes | None = None,
     **changes: Any,
 ) -> str:
     """Submit a job as the API does, upload entry first; gives its id."""
@@ -94,6 +99,7 @@ def submit(
         limits=limits,
         idempotency=idempotency,
         key_id=key_id,
+        inputs=inputs,
     )
     return answer.job_id
 
@@ -164,6 +170,27 @@ def succeed(store: JobStore, job_id: str, token: str = FIRST_CLAIM) -> FinishVer
     return store.claims.finish_succeeded(
         job_id, token, outputs=outputs, recipe=Recipe(engine="test"), timings=Timings()
     )
+
+
+def make_upload(upload_id: str = "upl_A", tenant: str = TENANT, size: int = 7) -> Upload:
+    """Return the record of an uploaded picture that lives long."""
+    return Upload(
+        upload_id=upload_id,
+        tenant=tenant,
+        path=f"jobs/{upload_id}/input/file",
+        bytes=size,
+        sha256="00",
+        format="png",
+        width=64,
+        height=64,
+        expires_at=datetime(9999, 1, 1, tzinfo=UTC),
+    )
+
+
+def keep(store: JobStore, upload: Upload, **limits: int) -> Stored:
+    """Keep an upload as the API does, wipe entry first."""
+    store.jobs.begin_upload(upload.upload_id)
+    return store.uploads.keep(upload, StoredLimits(**limits))
 
 
 def load(store: JobStore, job_id: str, tenant: str = TENANT) -> JobRecord:

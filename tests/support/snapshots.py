@@ -108,7 +108,18 @@ def _pairs(flat: Sequence[Any]) -> Iterator[tuple[Any, Any]]:
     return zip(flat[::2], flat[1::2], strict=True)
 
 
-_TIMED = ("leases", "deadlines", "expiry", "wipe", "active", "workers:", "keys", "outbox")
+_TIMED = (
+    "uploads:",
+    "batches:",
+    "leases",
+    "deadlines",
+    "expiry",
+    "wipe",
+    "active",
+    "workers:",
+    "keys",
+    "outbox",
+)
 _TIMES = ("reaped_at", "hold_until", "seen:", "short:", "guard:")
 
 
@@ -169,6 +180,7 @@ def check_rules(snapshot: Snapshot) -> None:
     _check_no_strays(snapshot)
     _check_outbox(snapshot)
     _check_tenants(snapshot)
+    _check_stored(snapshot)
     _check_kept_keys(snapshot)
 
 
@@ -268,7 +280,9 @@ def _check_tenants(snapshot: Snapshot) -> None:
             if (record["status"], record["queue"]) == ("queued", queue)
         ]
         assert abs(float(snapshot.strings[f"load:{queue}"]) - sum(costs)) < 1e-6
-    assert {name for name in snapshot.strings if "load:" in name} == {f"load:{q}" for q in waiting}
+    assert {name for name in snapshot.strings if name.startswith("load:")} == {
+        f"load:{q}" for q in waiting
+    }
     lines = {name.removeprefix("tenants:") for name in snapshot.zsets if "tenants:" in name}
     assert lines == set(waiting)
     for queue, tenants in waiting.items():
@@ -308,6 +322,35 @@ def _check_outbox(snapshot: Snapshot) -> None:
     assert snapshot.zsets.get("outbox", {}) == firsts
 
 
+def _check_stored(snapshot: Snapshot) -> None:
+    """The bytes of a tenant are those of its jobs, and once those that several hold."""
+    stored: defaultdict[str, int] = defaultdict(int)
+    holders: defaultdict[str, int] = defaultdict(int)
+    for record in snapshot.jobs.values():
+        stored[record["tenant"]] += int(record.get("stored_bytes") or 0)
+        for upload_id in record.get("shares", "").split():
+            holders[upload_id] += 1
+    for name, uploads in snapshot.zsets.items():
+        if name.startswith("uploads:"):
+            for upload_id in uploads:
+                holders[upload_id] += 1
+    for name, shared in snapshot.hashes.items():
+        if name.startswith("shared:"):
+            stored[shared["tenant"]] += int(shared["bytes"])
+    counted = {
+        name.removeprefix("shared:"): int(shared["holders"])
+        for name, shared in snapshot.hashes.items()
+        if name.startswith("shared:")
+    }
+    assert counted == dict(holders)
+    totals = {
+        name.removeprefix("stored:"): int(text)
+        for name, text in snapshot.strings.items()
+        if name.startswith("stored:")
+    }
+    assert totals == {tenant: count for tenant, count in stored.items() if count}
+
+
 _KEPT_FOR_EVER = (
     "seq",
     "queues",
@@ -331,6 +374,8 @@ _KEPT_WHILE_NEEDED = (
     "list:",
     "load:",
     "webhooks:",
+    "stored:",
+    "uploads:",
 )
 _INDICES = ("leases", "deadlines", "expiry", "outbox")
 

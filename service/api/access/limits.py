@@ -2,7 +2,8 @@
 
 Jobs and pixels are counted where jobs are accepted, in the same step; this module reports them. The
 fields are those of draft-ietf-httpapi-ratelimit-headers-09, as structured fields (RFC 9651). Its
-registry has no unit for painting, so `qu` is `pixels` or `jobs`.
+registry has no unit for painting, so `qu` is `pixels`, `jobs`, `batches`,
+`uploads` or `bytes`.
 """
 
 from __future__ import annotations
@@ -23,7 +24,17 @@ from redis.exceptions import RedisError
 from service.api.access.auth import Caller, find_caller
 from service.api.context import get_context
 from service.contract.errors import PaintjobError, RateLimited
-from service.contract.keys import KEY_JOBS, PIXELS, REQUESTS, TENANT_JOBS, to_pixels
+from service.contract.keys import (
+    BATCHES,
+    KEY_JOBS,
+    PIXELS,
+    REQUESTS,
+    STORED_BYTES,
+    STORED_JOBS,
+    TENANT_JOBS,
+    UPLOADS,
+    to_pixels,
+)
 from service.store import Usage
 
 OWN_COUNT_SECONDS = 5.0
@@ -125,13 +136,30 @@ def note_usage(usage: Usage) -> None:
     caller = find_caller()
     if caller is None:
         return
+    if caller.limits.megapixels_per_minute is not None:
+        left = Standing(max(0, usage.pixels_left), usage.full_in_seconds)
+        g.standings = {**g.get("standings", {}), PIXELS: left}
+    note_counts(
+        {
+            KEY_JOBS: usage.key_jobs,
+            TENANT_JOBS: usage.tenant_jobs,
+            STORED_JOBS: usage.stored.jobs,
+            STORED_BYTES: usage.stored.bytes,
+        }
+    )
+
+
+def note_counts(counts: Mapping[str, int]) -> None:
+    """Report limits in the response, given how much of each is used, by name."""
+    caller = find_caller()
+    if caller is None:
+        return
     quotas = _find_quotas(caller)
-    used = {
-        PIXELS: Standing(max(0, usage.pixels_left), usage.full_in_seconds),
-        KEY_JOBS: Standing(max(0, quotas.get(KEY_JOBS, 0) - usage.key_jobs)),
-        TENANT_JOBS: Standing(max(0, quotas[TENANT_JOBS] - usage.tenant_jobs)),
+    known = {
+        name: Standing(max(0, quotas[name] - used))
+        for name, used in counts.items()
+        if name in quotas
     }
-    known = {name: standing for name, standing in used.items() if name in quotas}
     g.standings = {**g.get("standings", {}), **known}
 
 
@@ -149,12 +177,16 @@ def _hit(
 
 def _find_quotas(caller: Caller) -> dict[str, int]:
     """Return the limits of a caller, by name."""
-    own = caller.limits
+    own, stored = caller.limits, get_context().settings.stored_limits
     quotas = {
         REQUESTS: own.requests_per_minute,
         PIXELS: to_pixels(own.megapixels_per_minute),
         KEY_JOBS: own.unfinished_jobs,
         TENANT_JOBS: get_context().settings.tenant_job_limit,
+        STORED_JOBS: stored.jobs,
+        BATCHES: stored.batches,
+        UPLOADS: stored.uploads,
+        STORED_BYTES: stored.bytes,
     }
     return {name: quota for name, quota in quotas.items() if quota is not None}
 
@@ -164,6 +196,10 @@ _PARAMETERS: Mapping[str, str] = {
     PIXELS: ';qu="pixels";w=60',
     KEY_JOBS: ';qu="jobs"',
     TENANT_JOBS: ';qu="jobs"',
+    STORED_JOBS: ';qu="jobs"',
+    BATCHES: ';qu="batches"',
+    UPLOADS: ';qu="uploads"',
+    STORED_BYTES: ';qu="bytes"',
 }
 
 

@@ -33,8 +33,8 @@ _SUBMISSION_ERRORS = _codes(
     "not_acceptable job_expired invalid_field conflicting_fields image_undecodable "
     "image_not_served image_unreachable method_unavailable model_unavailable "
     "model_required parameter_not_supported webhook_key_required idempotency_conflict "
-    "too_many_jobs queue_full no_worker broker_unavailable broker_full store_unavailable "
-    "too_many_waiters"
+    "too_many_jobs too_much_stored queue_full no_worker broker_unavailable broker_full "
+    "store_unavailable too_many_waiters"
 )
 _PAINTING_ERRORS = [
     error.code
@@ -341,7 +341,7 @@ OPERATIONS: tuple[Operation, ...] = (
         errors=_codes(
             "malformed_body length_required body_too_large unsupported_media_type invalid_field "
             "webhook_key_required idempotency_conflict not_found broker_unavailable "
-            "store_unavailable too_many_waiters too_much_work"
+            "store_unavailable too_many_waiters too_much_work too_much_stored"
         ),
     ),
     Operation(
@@ -406,13 +406,13 @@ OPERATIONS: tuple[Operation, ...] = (
         *_at("post", "/uploads", "createUpload", "batches"),
         "Upload a picture once, for several requests",
         {201: Reply("It is kept for a day.", batch_answers.UploadAnswer, headers=("Location",))},
-        description='Refer to it where a JSON body has a picture: `{"upload": id}`. Each job gets '
-        "its own copy.",
+        description='Refer to it where a JSON body has a picture: `{"upload": id}`. A job keeps '
+        "the picture although the upload is deleted.",
         body="upload",
         errors=_codes(
             "malformed_body length_required body_too_large image_too_large unsupported_media_type "
             "invalid_field conflicting_fields image_undecodable broker_unavailable "
-            "store_unavailable"
+            "store_unavailable too_much_stored"
         ),
     ),
     Operation(
@@ -425,7 +425,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         *_at("delete", "/uploads/{upload_id}", "deleteUpload", "batches"),
         "Delete an upload",
-        {204: Reply("It is deleted; jobs that used it have copies.")},
+        {204: Reply("It is deleted; jobs that used it keep its picture.")},
         parameters=("upload_id",),
         errors=_BATCH_ERRORS,
     ),

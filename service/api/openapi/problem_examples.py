@@ -48,6 +48,8 @@ PROBLEMS: Mapping[str, str] = {
     "idempotency_conflict": "this Idempotency-Key was used with another request; use a new key",
     "rate_limited": "too many requests; wait for the seconds in Retry-After",
     "too_many_jobs": "1000 of your jobs are unfinished; wait until some have ended",
+    "too_much_stored": "your tenant has reached its limit of stored batches; delete some, or wait "
+    "until some expire",
     "queue_full": "the queue is full; retry later",
     "no_worker": "no worker of this method was online for 900 seconds; retry later",
     "broker_unavailable": "the broker does not answer",

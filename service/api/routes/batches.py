@@ -9,7 +9,7 @@ from flask import Blueprint, Response, request
 from werkzeug.exceptions import ClientDisconnected
 
 from service.api.access.auth import get_caller
-from service.api.access.limits import charge_items
+from service.api.access.limits import charge_items, note_counts
 from service.api.context import get_context
 from service.api.requests.batch_body import BatchBody
 from service.api.requests.batch_items import iter_items
@@ -21,6 +21,7 @@ from service.batches.batching import BatchOrder, ParsedItem
 from service.batches.zipping import stream_results
 from service.contract.errors import Fault, NotFinished, TooMuchWork
 from service.contract.faults import raise_faults
+from service.contract.keys import BATCHES
 from service.store import BatchRecord
 from service.submission.inspection import find_key_faults
 
@@ -48,12 +49,13 @@ def create_batch() -> Response:
     body = context.batch_reader.read(request)
     try:
         charge_items(len(body.request.items))
-        record, replayed = context.batches.submit(_build_order(body, key))
+        record, begun = context.batches.submit(_build_order(body, key))
     finally:
         body.parts.close()
+    note_counts({BATCHES: begun.stored.batches})
     response = _render(record, 202)
     response.headers["Location"] = f"{context.settings.public_url}/batches/{record.batch_id}"
-    if replayed:
+    if begun.replayed:
         response.headers["Idempotency-Replayed"] = "true"
     return response
 

@@ -21,6 +21,7 @@ from service.documents.schemas import (
     ModelList,
     PressureAnswer,
     QueuePressure,
+    StoredAnswer,
 )
 from service.pictures.checks import MAX_ASPECT, MIN_SIDE_PIXELS
 from service.store import OnlineWorker
@@ -91,6 +92,11 @@ def get_limits() -> Response:
             output_formats=list(list_output_formats()),
             max_queued_jobs=settings.queue_limit,
             max_unfinished_jobs=settings.tenant_job_limit,
+            max_stored_jobs=settings.stored_limits.jobs,
+            max_stored_batches=settings.stored_limits.batches,
+            max_stored_uploads=settings.stored_limits.uploads,
+            max_stored_bytes=settings.stored_limits.bytes,
+            stored=_describe_stored(get_context(), get_caller().tenant),
             max_unfinished_jobs_of_key=own.unfinished_jobs,
             max_requests_per_minute=own.requests_per_minute,
             max_megapixels_per_minute=own.megapixels_per_minute,
@@ -104,6 +110,17 @@ def get_limits() -> Response:
             min_store_free_bytes=settings.store_reserve_bytes,
             pressure=_describe_pressure(get_context()),
         )
+    )
+
+
+def _describe_stored(context: Context, tenant: str) -> StoredAnswer | None:
+    """Describe what a tenant stores; None if the broker does not answer."""
+    try:
+        stored = context.store.holdings.load(tenant)
+    except BrokerUnavailable:
+        return None
+    return StoredAnswer(
+        jobs=stored.jobs, batches=stored.batches, uploads=stored.uploads, bytes=stored.bytes
     )
 
 

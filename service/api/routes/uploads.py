@@ -5,9 +5,11 @@ from __future__ import annotations
 from flask import Blueprint, Response, request
 
 from service.api.access.auth import get_caller
+from service.api.access.limits import note_counts
 from service.api.context import get_context
 from service.api.routes.rendering import render
 from service.batches.answers import describe_upload
+from service.contract.keys import STORED_BYTES, UPLOADS
 
 
 def build_blueprint() -> Blueprint:
@@ -25,7 +27,8 @@ def create_upload() -> Response:
     context.admission.check()
     with context.uploads.open_intake() as intake:
         context.reader.read_file(request, intake)
-        upload = context.uploads.keep(intake, get_caller().tenant)
+        upload, stored = context.uploads.keep(intake, get_caller().tenant)
+    note_counts({UPLOADS: stored.uploads, STORED_BYTES: stored.bytes})
     answer = describe_upload(upload, context.settings.public_url)
     response = render(answer, 201)
     response.headers["Location"] = answer.links.self
@@ -40,6 +43,6 @@ def get_upload(upload_id: str) -> Response:
 
 
 def delete_upload(upload_id: str) -> Response:
-    """Delete an upload; jobs that used it have their own copies."""
+    """Delete an upload; jobs that used it keep its picture."""
     get_context().uploads.drop(upload_id, get_caller().tenant)
     return Response(status=204)

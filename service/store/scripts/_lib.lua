@@ -267,6 +267,78 @@ local function leave_active(id, record)
   redis.call('ZREM', key('active_of_key', record.key_id), id)
 end
 
+-- What a tenant stores -------------------------------------------------------------------------------
+-- Jobs are counted by their lists, batches and uploads by an index of each. `stored:{tenant}` has the bytes: those of
+-- jobs, inputs and results, and those of blobs that several hold, an upload and the jobs that use it, which count once.
+local STATUSES = {'queued', 'running', 'succeeded', 'failed', 'canceled'}
+-- Longer than any holder of a blob lives; each renews it.
+local SHARED_KEPT_MS = 9 * 86400000
+
+local function add_stored(tenant, bytes)
+  if redis.call('INCRBY', key('stored', tenant), int(bytes)) <= 0 then
+    redis.call('DEL', key('stored', tenant))
+  end
+end
+
+local function hold_shared(tenant, id, bytes)
+  local shared = key('shared', id)
+  if redis.call('HINCRBY', shared, 'holders', 1) == 1 then
+    redis.call('HSET', shared, 'tenant', tenant, 'bytes', int(bytes))
+    add_stored(tenant, bytes)
+  end
+  redis.call('PEXPIRE', shared, int(SHARED_KEPT_MS))
+end
+
+local function release_shared(id)
+  local shared = key('shared', id)
+  local kept = redis.call('HMGET', shared, 'holders', 'tenant', 'bytes')
+  if kept[1] and tonumber(kept[1]) > 1 then
+    redis.call('HINCRBY', shared, 'holders', -1)
+  elseif kept[1] then
+    redis.call('DEL', shared)
+    add_stored(kept[2], -kept[3])
+  end
+end
+
+local function count_stored_jobs(tenant)
+  local count = 0
+  for _, status in ipairs(STATUSES) do
+    count = count + redis.call('ZCARD', list_key(tenant, status, ''))
+  end
+  return count
+end
+
+-- A process of an earlier release counts no bytes when it wipes: begin anew whenever a tenant stores nothing.
+local function forget_stored(tenant)
+  if redis.call('EXISTS', key('uploads', tenant)) == 0 and count_stored_jobs(tenant) == 0 then
+    redis.call('DEL', key('stored', tenant))
+  end
+end
+
+local function release_upload(id, tenant)
+  if redis.call('ZREM', key('uploads', tenant), id) == 1 then
+    release_shared(id)
+    forget_stored(tenant)
+  end
+end
+
+-- Notes until when a batch counts. Nobody wipes batches, so their index ends with the last of them.
+local function hold_batch(id, tenant, expires_at)
+  local index = key('batches', tenant)
+  redis.call('ZADD', index, int(expires_at), id)
+  redis.call('PEXPIREAT', index, int(redis.call('ZRANGE', index, -1, -1, 'WITHSCORES')[2]))
+end
+
+-- Returns what a tenant stores: jobs, batches, uploads, bytes.
+local function stored_of(tenant)
+  redis.call('ZREMRANGEBYSCORE', key('batches', tenant), '-inf', int(now))
+  for _, id in ipairs(redis.call('ZRANGEBYSCORE', key('uploads', tenant), '-inf', int(now))) do
+    release_upload(id, tenant)
+  end
+  return {count_stored_jobs(tenant), redis.call('ZCARD', key('batches', tenant)),
+    redis.call('ZCARD', key('uploads', tenant)), tonumber(redis.call('GET', key('stored', tenant)) or 0)}
+end
+
 -- Batches: how many of their jobs have ended, and how ------------------------------------------------
 
 local function batch_key(id)
@@ -280,7 +352,7 @@ end
 -- Ends a batch all of whose items have ended; it then lives as long as its results, and so do its webhooks.
 local function end_batch_if_over(id)
   local record = redis.call('HMGET', batch_key(id), 'state', 'total', 'refused', 'succeeded', 'failed', 'canceled',
-    'deleted', 'ttl_ms')
+    'deleted', 'ttl_ms', 'tenant')
   local ended = 0
   for index = 3, 7 do
     ended = ended + (tonumber(record[index]) or 0)
@@ -294,6 +366,7 @@ local function end_batch_if_over(id)
   for _, name in ipairs({batch_key(id), batch_items_key(id), key('webhooks', id)}) do
     redis.call('PEXPIREAT', name, expires_at)
   end
+  hold_batch(id, record[9], expires_at)
 end
 
 -- Counts a job of a batch that has ended: succeeded, failed, canceled, or deleted before any of these.
@@ -388,7 +461,7 @@ end
 -- still holds it can write any more.
 local function wipe(id, tombstone, tombstone_ms, again_ms)
   local record = read(id, 'status', 'queue', 'tenant', 'priority', 'cost', 'tags', 'idempotency', 'key_id',
-    'finished_at')
+    'finished_at', 'stored_bytes', 'shares')
   if record.finished_at == '' then
     count_in_batch(id, 'deleted')
   end
@@ -398,6 +471,12 @@ local function wipe(id, tombstone, tombstone_ms, again_ms)
   redis.call('ZREM', key('deadlines'), id)
   redis.call('ZREM', key('expiry'), id)
   leave_active(id, record)
+  for share in string.gmatch(record.shares, '%S+') do
+    release_shared(share)
+  end
+  -- Records of earlier releases have not counted their bytes.
+  add_stored(record.tenant, -(tonumber(record.stored_bytes) or 0))
+  forget_stored(record.tenant)
   redis.call('DEL', job_key(id), key('events', id))
   -- For clients that wait for its events: deleting a stream wakes nobody.
   redis.call('XADD', key('wiped'), 'MAXLEN', '~', MAX_WIPED_KEPT, '*', 'job_id', id)

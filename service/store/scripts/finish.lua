@@ -17,7 +17,7 @@ local function note_pace(record)
 end
 
 local record = read(a.job_id, 'status', 'token', 'committed_token', 'cancel_requested_at', 'finish_by_at', 'warnings',
-  'painting_at', 'attempts', 'queue', 'cost', 'call_size', 'batch')
+  'painting_at', 'attempts', 'queue', 'cost', 'call_size', 'batch', 'tenant')
 if record.committed_token == a.token then
   return record.status
 end
@@ -43,6 +43,8 @@ if a.fields.warnings and record.warnings ~= '' then
 end
 if a.status == 'succeeded' then
   note_pace(record)
+  redis.call('HINCRBY', job_key(a.job_id), 'stored_bytes', int(a.bytes))
+  add_stored(record.tenant, a.bytes)
 end
 finish(a.job_id, a.status, a.status, a.fields)
 return a.status

@@ -8,4 +8,5 @@ if record[2] ~= '' and redis.call('HGET', record[2], 'batch_id') == a.batch_id t
 end
 forget_webhooks(a.batch_id)
 redis.call('DEL', batch_key(a.batch_id), batch_items_key(a.batch_id))
+redis.call('ZREM', key('batches', a.tenant), a.batch_id)
 return 'forgotten'

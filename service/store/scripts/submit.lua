@@ -1,9 +1,10 @@
 -- Accepts a job: idempotency, limits, record, ready index and event in one step.
 -- Returns {verdict, job id, whether a worker of the queue is online, usage, the job's `view`, if there is one}. Verdicts:
 -- created, replayed, conflict, gone, batch_gone, queue_full, too_many_jobs (of the tenant), too_many_jobs_of_key,
--- over_budget, no_worker, upload_lost.
--- Usage: unfinished jobs of the tenant and of the key, pixels left in the key's budget, and the milliseconds until the
--- budget is whole or, after over_budget, until it holds what this job costs.
+-- too_many_stored_jobs, too_many_bytes, over_budget, no_worker, upload_lost.
+-- Usage: unfinished jobs of the tenant and of the key, pixels left in the key's budget, the milliseconds until the
+-- budget is whole or, after over_budget, until it holds what this job costs, and what the tenant stores.
+-- `bytes` are the job's own, `shares` the uploads whose blobs it uses: {id, bytes}.
 local id, queue, tenant = a.job_id, a.queue, a.tenant
 
 -- The budget of a key is a bucket that fills up by the minute, and is full when nothing is kept of it.
@@ -45,7 +46,39 @@ local function usage(verdict)
     fill_ms = time_to_fill(verdict == 'over_budget' and missing_pixels() or PER_MINUTE - left)
   end
   return {redis.call('ZCARD', key('active', tenant)), redis.call('ZCARD', key('active_of_key', a.key_id)),
-    math.floor(left), fill_ms}
+    math.floor(left), fill_ms, stored_of(tenant)}
+end
+
+-- Bytes that this job would add to what the tenant stores.
+local function added_bytes()
+  local bytes = a.bytes
+  for _, share in ipairs(a.shares) do
+    if redis.call('EXISTS', key('shared', share[1])) == 0 then
+      bytes = bytes + share[2]
+    end
+  end
+  return bytes
+end
+
+local function find_stored_refusal()
+  local jobs, _, _, bytes = unpack(stored_of(tenant))
+  if a.stored_job_limit and jobs >= a.stored_job_limit then
+    return 'too_many_stored_jobs'
+  end
+  if a.stored_byte_limit and bytes + added_bytes() > a.stored_byte_limit then
+    return 'too_many_bytes'
+  end
+  return nil
+end
+
+local function hold_blobs()
+  local held = {}
+  for _, share in ipairs(a.shares) do
+    hold_shared(tenant, share[1], share[2])
+    table.insert(held, share[1])
+  end
+  add_stored(tenant, a.bytes)
+  redis.call('HSET', job_key(id), 'stored_bytes', int(a.bytes), 'shares', table.concat(held, ' '))
 end
 
 local function answer(verdict, job_id)
@@ -97,6 +130,10 @@ end
 if a.key_job_limit and redis.call('ZCARD', key('active_of_key', a.key_id)) >= a.key_job_limit then
   return answer('too_many_jobs_of_key')
 end
+local refusal = find_stored_refusal()
+if refusal then
+  return answer(refusal)
+end
 if a.pixels_per_minute and missing_pixels() > 0 then
   return answer('over_budget')
 end
@@ -122,6 +159,7 @@ redis.call('HSET', job_key(id),
   'attempt', 0, 'crashes', 0, 'requeues', 0, 'max_crashes', a.max_crashes, 'max_requeues', a.max_requeues,
   'warnings', online and '' or a.offline_warnings, 'idempotency', idempotency,
   'webhook_events', a.webhook_events or '', 'webhook_group', a.webhook_group or '')
+hold_blobs()
 add_ready(id, record)
 relist(id, record, '', 'queued')
 watch_deadline(id, record)

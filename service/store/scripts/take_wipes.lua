@@ -10,6 +10,10 @@ for _, member in ipairs(redis.call('ZRANGEBYSCORE', key('wipe'), '-inf', int(now
   elseif kind == 'upload' then
     redis.call('ZREM', key('wipe'), member)
     redis.call('ZADD', key('wipe'), int(now), id .. '#now')
+    local tenant = redis.call('HGET', key('shared', id), 'tenant')
+    if tenant then
+      release_upload(id, tenant)
+    end
     table.insert(members, id .. '#now')
   else
     table.insert(members, member)

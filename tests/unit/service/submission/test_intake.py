@@ -10,6 +10,7 @@ import psutil
 import pytest
 
 from service.contract.errors import BodyTooLarge, BrokerUnavailable, StoreUnavailable
+from service.store import InputBytes
 from service.store.blobs import BlobStore
 from service.submission.intake import MEMORY_PART_BYTES, Intake
 
@@ -161,6 +162,20 @@ def test_twenty_jobs_of_one_stored_picture_take_its_bytes_once(
     files = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert len(files) == 21
     assert len({path.stat().st_ino for path in files}) == 1
+
+
+@pytest.mark.parametrize(("is_folder", "own"), [(True, 3), (False, 3 + 2 * len(LARGE))])
+def test_bytes_of_links_are_not_its_own_where_links_take_none(
+    blobs: BlobStore, is_folder: bool, own: int
+) -> None:
+    blobs = blobs if is_folder else BlobStore.open("memory://")
+    stored = blobs.put("jobs/upl_1/input/file", LARGE)
+    intake, _ = _intake(blobs)
+    intake.add_stored("image", stored.path, stored.bytes, stored.sha256)
+    intake.add_stored("mask", stored.path, stored.bytes, stored.sha256)
+    _upload(intake, b"abc", "source_mask")
+    intake.save()
+    assert intake.count_bytes() == InputBytes(own, {"upl_1": len(LARGE)} if is_folder else {})
 
 
 def test_stored_picture_that_was_wiped_meanwhile_is_refused(blobs: BlobStore) -> None:

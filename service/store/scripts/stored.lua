@@ -1,0 +1,2 @@
+-- Returns what a tenant stores: jobs, batches, uploads, bytes.
+return stored_of(a.tenant)
