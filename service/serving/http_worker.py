@@ -57,6 +57,7 @@ class HttpWorker(ThreadWorker):  # type: ignore[misc]
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
         self._open: Counter[str] = Counter()
+        self._refused: set[str] = set()
         self._running: Counter[str] = Counter()
         self._waiting: dict[str, deque[Connection]] = {}
         self._closing: set[Connection] = set()
@@ -88,7 +89,10 @@ class HttpWorker(ThreadWorker):  # type: ignore[misc]
         conn = Connection(self.cfg, sock, client, listener.getsockname())
         conn.is_counted = bool(conn.peer) and conn.peer not in self._proxies
         if conn.is_counted and self._open[conn.peer] >= self._settings.client_connections:
-            log.warning("connection_refused", open=self._open[conn.peer])
+            # Once until one is closed: a client that tries on must not fill the log.
+            if conn.peer not in self._refused:
+                self._refused.add(conn.peer)
+                log.warning("connections_refused", address=conn.peer, open=self._open[conn.peer])
             sock.close()
             return
         self.nr_conns += 1
@@ -210,6 +214,7 @@ class HttpWorker(ThreadWorker):  # type: ignore[misc]
         conn.close()
 
     def _count_closed(self, conn: Connection) -> None:
+        self._refused.discard(conn.peer)
         self._open[conn.peer] -= 1
         if self._open[conn.peer] <= 0:
             del self._open[conn.peer]
