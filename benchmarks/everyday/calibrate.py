@@ -19,7 +19,7 @@ from benchmarks.everyday.cases import CASES
 from benchmarks.everyday.painting import list_methods
 from benchmarks.everyday.photos import list_photos
 from benchmarks.everyday.run import Outcome, paint_case
-from worker.engines.estimate.model import REASONS
+from worker.engines.estimate.model import WEIGHTS
 
 SEEDS = (101, 102, 103)
 RIDGE = 1e-3
@@ -62,7 +62,13 @@ def collect(seeds: Sequence[int]) -> list[Outcome]:
         for case in cases:
             outcomes += paint_case(case, seed, methods).outcomes.values()
         print(f"seed {seed}: {len(outcomes)} results", flush=True)
-    return [one for one in outcomes if one.details.get("evidence")]
+    return [one for one in outcomes if _has_features(one)]
+
+
+def _has_features(outcome: Outcome) -> bool:
+    """Check that an estimate was made of all features: of a foretold pattern it was measured."""
+    evidence = outcome.details.get("evidence")
+    return isinstance(evidence, dict) and WEIGHTS.keys() <= evidence.keys()
 
 
 def fit(outcomes: Sequence[Outcome], names: Sequence[str]) -> Model:
@@ -113,11 +119,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.everyday.calibrate")
     parser.add_argument("--seeds", nargs="+", type=int, default=list(SEEDS))
     outcomes = collect(parser.parse_args().seeds)
-    model = fit(outcomes, list(REASONS))
+    model = fit(outcomes, list(WEIGHTS))
     print(f"INTERCEPT: Final = {model.intercept:.2f}")
     for name, weight in model.weights.items():
         print(f'    "{name}": {weight:.2f},')
-    evidence, likeness = rows_of(outcomes, list(REASONS))
+    evidence, likeness = rows_of(outcomes, list(WEIGHTS))
     limit, others = propose_threshold(model.estimate(evidence), likeness)
     print(
         f"threshold {limit:.2f}: {100 * WARNED:g} % of the worst quarter, {100 * others:.1f} % "

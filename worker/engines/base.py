@@ -61,6 +61,8 @@ class Painted:
         warnings: what the caller should know.
         call_size: canvases of the largest call to the model that had a part in it; `None` where
             an engine takes all canvases at once.
+        is_foretold: whether the estimate was measured: a part of the picture whose truth is known
+            was painted the same way, and compared.
     """
 
     image: ImageArray
@@ -68,6 +70,7 @@ class Painted:
     details: Mapping[str, Any] = field(default_factory=dict)
     warnings: tuple[JobWarning, ...] = ()
     call_size: int | None = None
+    is_foretold: bool = False
 
 
 class Engine(Protocol):

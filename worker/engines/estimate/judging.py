@@ -8,7 +8,7 @@ import numpy as np
 
 from worker.engines.base import Canvas, Painted
 from worker.engines.estimate.features import measure_features, measure_misfit
-from worker.engines.estimate.model import estimate_from
+from worker.engines.estimate.model import FAULTS, estimate_from
 from worker.engines.estimate.view import make_view
 from worker.imaging import ImageArray, MaskArray
 from worker.imaging.picture import to_uint8
@@ -24,7 +24,8 @@ def judge(canvas: Canvas, painted: Painted) -> Painted:
     """Return a painting with the estimate of what people will see in it.
 
     Its own estimate says how well the copied pieces fit each other, and becomes one feature of
-    several. A painting that has none, such as an exact reflection, is left as it is.
+    several; one that was measured is the start, and only faults that can be seen lower it. A
+    painting that has none, such as an exact reflection, is left as it is.
 
     Args:
         canvas: what was painted.
@@ -35,21 +36,29 @@ def judge(canvas: Canvas, painted: Painted) -> Painted:
     """
     if painted.estimate is None or not canvas.mask.any():
         return painted
-    evidence = find_evidence(painted.image, canvas.mask, painted.estimate)
+    evidence = find_evidence(
+        painted.image, canvas.mask, painted.estimate, is_foretold=painted.is_foretold
+    )
     told = {name: round(value, DIGITS) for name, value in evidence.items()}
     details = {**painted.details, "evidence": told}
     return replace(painted, estimate=estimate_from(evidence), details=details)
 
 
-def find_evidence(image: ImageArray, mask: MaskArray, fit: float) -> dict[str, float]:
+def find_evidence(
+    image: ImageArray, mask: MaskArray, fit: float, *, is_foretold: bool = False
+) -> dict[str, float]:
     """Return what an estimate is made of, by name.
 
     Args:
         image: RGB or premultiplied RGBA uint8 (H, W, 3 or 4), painted.
         mask: uint8 (H, W), 255 = painted; somewhere it is.
-        fit: how well the copied pieces fit each other, 0 .. 1.
+        fit: how well the copied pieces fit each other, or a foretold part its truth, 0 .. 1.
+        is_foretold: whether the fit was measured on a part whose truth is known.
     """
-    return {"misfit": measure_misfit(fit), **measure_features(make_view(_on_gray(image), mask))}
+    seen = measure_features(make_view(_on_gray(image), mask))
+    if is_foretold:
+        return {"foretold": measure_misfit(fit), **{name: seen[name] for name in FAULTS}}
+    return {"misfit": measure_misfit(fit), **seen}
 
 
 def _on_gray(image: ImageArray) -> ImageArray:

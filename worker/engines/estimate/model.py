@@ -29,13 +29,23 @@ Fitted by `python -m benchmarks.everyday.calibrate` to the multi-scale structura
 results to their truths: everyday pictures made from seeds of their own, and photos with holes."""
 
 
+FAULTS: Final = ("dull", "wild", "invented", "floating", "strange")
+"""What is wrong with a result itself. All other features say how hard it was to paint, which a
+part that was foretold and compared with its truth has shown better than they could."""
+
+
 def estimate_from(evidence: Mapping[str, float]) -> float:
-    """Return an estimate, 0 .. 1: the MS-SSIM to the truth that such evidence came with."""
-    doubt = sum(weight * evidence[name] for name, weight in WEIGHTS.items())
-    return 1.0 / (1.0 + math.exp(doubt - INTERCEPT))
+    """Return an estimate, 0 .. 1: the MS-SSIM to the truth that such evidence came with.
+
+    With `foretold`, the measured misfit takes the place of all that says how hard it was.
+    """
+    start = -evidence["foretold"] if "foretold" in evidence else INTERCEPT
+    doubt = sum(weight * evidence.get(name, 0.0) for name, weight in WEIGHTS.items())
+    return 1.0 / (1.0 + math.exp(doubt - start))
 
 
 REASONS: Final[Mapping[str, str]] = {
+    "foretold": "the pattern does not repeat itself exactly",
     "misfit": "the copied pieces do not fit each other well",
     "depth": "the hole is deep",
     "share": "a large part of the picture was painted",
@@ -55,7 +65,8 @@ REASONS: Final[Mapping[str, str]] = {
 
 def name_doubt(evidence: Mapping[str, float]) -> str | None:
     """Return what takes most away from an estimate, in words; `None` without evidence."""
-    known = [name for name in WEIGHTS if name in evidence]
+    weights = {"foretold": 1.0, **WEIGHTS}
+    known = [name for name in weights if name in evidence]
     if not known:
         return None
-    return REASONS[max(known, key=lambda name: WEIGHTS[name] * evidence[name])]
+    return REASONS[max(known, key=lambda name: weights[name] * evidence[name])]

@@ -52,4 +52,10 @@ def _paint(canvas: Canvas, on_step: StepCallback) -> Painted:
         on_step=on_step,
     )
     warnings = (*extension.warnings, *warn_simpler(extension.reason))
-    return Painted(extension.image, extension.estimate, extension.details, warnings)
+    return Painted(
+        extension.image,
+        extension.estimate,
+        extension.details,
+        warnings,
+        is_foretold=extension.is_foretold,
+    )

@@ -63,6 +63,7 @@ class Extension:
         details: which way was taken, for the recipe.
         reason: why something simpler was used; `None` where it was not.
         warnings: what the caller should know.
+        is_foretold: whether the estimate was measured on the picture's own rim.
     """
 
     image: ImageArray
@@ -70,6 +71,7 @@ class Extension:
     details: dict[str, Any]
     reason: str | None
     warnings: tuple[JobWarning, ...] = ()
+    is_foretold: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -285,7 +287,8 @@ def _carry_on(
         np.minimum(result[..., :3], result[..., 3:], out=result[..., :3])
     steps = [[round(float(way), 1) for way in step] for step in pattern.period.steps]
     estimate = estimate_lattice(pattern.forecast.correlation, geometry)
-    return Extension(result, estimate, {"pattern": "period", "period": steps}, reason)
+    details = {"pattern": "period", "period": steps}
+    return Extension(result, estimate, details, reason, is_foretold=True)
 
 
 def _work_over(

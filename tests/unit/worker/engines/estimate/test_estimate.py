@@ -152,3 +152,23 @@ def test_evidence_sees_transparent_pixels_as_one_flat_ground() -> None:
     assert on_ground["invented"] == on_ground["strange"] == on_ground["unsure"] == 0
     figure = np.where(hole()[..., None] > 0, shown, clear)
     assert find_evidence(figure, hole(), 0.9)["invented"] > 0.9
+
+
+def test_what_was_foretold_counts_instead_of_how_hard_it_was() -> None:
+    image, mask = textured(40), hole()
+    guessed, measured = (
+        find_evidence(image, mask, 0.95, is_foretold=is_foretold) for is_foretold in (False, True)
+    )
+    assert estimate_from(guessed) < 0.6
+    assert estimate_from(measured) == pytest.approx(0.95, abs=0.02)
+    poor = find_evidence(image, mask, 0.6, is_foretold=True)
+    assert estimate_from(poor) == pytest.approx(0.6, abs=0.05)
+    assert name_doubt(poor) == REASONS["foretold"]
+
+
+def test_faults_of_a_foretold_result_still_lower_its_estimate() -> None:
+    right, wrong = (
+        find_evidence(image, hole(), 0.95, is_foretold=True)
+        for image in (flat(), with_disk(flat()))
+    )
+    assert estimate_from(wrong) < estimate_from(right) - 0.2
