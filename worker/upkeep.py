@@ -8,7 +8,7 @@ from collections.abc import Callable
 import structlog
 
 from service.contract.errors import BrokerUnavailable
-from service.store import WorkerStore
+from service.store import BrokerCheck, WorkerStore
 from service.store.wakeups import Wakeups
 from worker.config import WorkerSettings
 from worker.harness import Harness
@@ -42,6 +42,7 @@ class Upkeep:
         self._harness = harness
         self._settings = settings
         self._name = name
+        self._check = BrokerCheck(store.redis)
         self._announced_at = 0.0
         self._reaped_at = 0.0
         self._state = "starting"
@@ -58,6 +59,7 @@ class Upkeep:
         now = time.monotonic()
         if now - self._announced_at >= self._settings.lease_seconds / 2:
             self._announced_at = now
+            self._guarded(self._check.run)
             self._guarded(self._announce)
         if now - self._reaped_at >= REAP_SECONDS:
             self._reaped_at = now

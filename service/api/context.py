@@ -5,6 +5,7 @@ At first use means after any fork, which connections do not survive.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import cached_property
 from typing import cast
 
@@ -16,7 +17,7 @@ from service.batches.batching import BatchSubmitter
 from service.config import ServiceSettings
 from service.contract.catalogue import Catalogue, read_catalogue
 from service.contract.errors import BrokerUnavailable, StoreUnavailable
-from service.store import JobStore, connect
+from service.store import BrokerCheck, JobStore, connect
 from service.store.blobs import BlobStore
 from service.store.wakeups import Wakeups
 from service.submission.admission import Admission
@@ -65,6 +66,15 @@ class Context:
         return connect(url, namespace=settings.namespace, lease_seconds=settings.lease_seconds)
 
     @cached_property
+    def broker_check(self) -> BrokerCheck:
+        """The check of the broker's settings.
+
+        Raises:
+            BrokerUnavailable: as `store`.
+        """
+        return BrokerCheck(self.store.redis)
+
+    @cached_property
     def blobs(self) -> BlobStore:
         """The pictures.
 
@@ -97,6 +107,11 @@ class Context:
     def batches(self) -> BatchSubmitter:
         """The use case behind `/batches`."""
         return BatchSubmitter(self.store, self.blobs, self.submitter, self.settings)
+
+    def check_broker(self) -> None:
+        """Log what is wrong with the broker's settings, if it answers already."""
+        with suppress(BrokerUnavailable):
+            self.broker_check.run()
 
 
 def install(app: Flask, context: Context) -> None:

@@ -72,13 +72,15 @@ def post_fork(server: Any, worker: Any) -> None:
 
 
 def post_worker_init(worker: Any) -> None:
-    """Make waiting clients leave when this process stops; otherwise they delay the stop.
+    """Check the broker's settings, and make waiting clients leave when this process stops.
 
-    They reconnect by themselves, to another process. Measured with open streams, a stop took all
-    of `graceful_timeout`.
+    Otherwise they delay the stop. They reconnect by themselves, to another process. Measured with
+    open streams, a stop took all of `graceful_timeout`.
     """
     # By name: importing the app's parts here would import rq before its key prefix is set.
-    worker.wsgi.extensions["paintjob"].streams.stop_when(lambda: not worker.alive)
+    context = worker.wsgi.extensions["paintjob"]
+    context.streams.stop_when(lambda: not worker.alive)
+    context.check_broker()
 
 
 def pre_request(worker: Any, request: Any) -> None:

@@ -15,7 +15,7 @@ from service.contract.telemetry import configure_logging
 from service.courier.config import CourierSettings
 from service.courier.dispatching import Dispatcher
 from service.courier.wiping import wipe_due
-from service.store import JobStore, connect
+from service.store import BrokerCheck, JobStore, connect
 from service.store.blobs import BlobStore
 from service.store.wakeups import Wakeups
 
@@ -54,9 +54,10 @@ def run(
     store: JobStore, wakeups: Wakeups, blobs: BlobStore, stop: threading.Event, interval: float
 ) -> None:
     """Do a round every `interval` seconds until `stop` is set; repeat in the next what failed."""
-    is_silent = False
+    is_silent, check = False, BrokerCheck(store.redis)
     while not stop.is_set():
         try:
+            check.run()
             round_once(store, wakeups, blobs)
             is_silent = False
         except PaintjobError as error:

@@ -412,6 +412,15 @@ class Health(Answer):
     status: Literal["ok"]
 
 
+class Readiness(Health):
+    """The health of this process, its broker and its blob store."""
+
+    warnings: list[JobWarning] = Field(
+        description="Settings of the broker that endanger accepted jobs: `broker_unbounded`, "
+        "`broker_evicts`."
+    )
+
+
 class VersionAnswer(Answer):
     """Name and version of the service."""
 

@@ -17,6 +17,7 @@ from redis.retry import Retry
 from service.contract.names import DEFAULT_NAMESPACE
 from service.store.api_keys import ApiKeys
 from service.store.batches import Batches, BatchItem, BatchRecord, BegunBatch
+from service.store.broker_memory import BrokerCheck, BrokerMemory
 from service.store.claims import (
     ClaimedSpec,
     Claims,
@@ -44,7 +45,7 @@ from service.store.job_records import (
 )
 from service.store.listing import JobPage, ListedJob
 from service.store.presence import OnlineWorker, Presence
-from service.store.queues import BrokerMemory, Queues, QueueState
+from service.store.queues import Queues, QueueState
 from service.store.reaping import Reaper, ReapReport, Wipes, wiped_prefix
 from service.store.runner import SCRIPTS, ScriptRunner, try_twice
 from service.store.signing_keys import SigningKey, SigningKeys, draw_secret
@@ -60,6 +61,7 @@ __all__ = [
     "BatchItem",
     "BatchRecord",
     "BegunBatch",
+    "BrokerCheck",
     "BrokerMemory",
     "ClaimedSpec",
     "Claims",

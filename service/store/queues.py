@@ -5,32 +5,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from redis.exceptions import NoPermissionError, RedisError
-
-from service.contract.errors import BrokerUnavailable
+from service.store.broker_memory import BrokerMemory, load_memory
 from service.store.runner import StorePart
 
 _MAX_SLOT_SECONDS = 60
-
-
-@dataclass(frozen=True)
-class BrokerMemory:
-    """Memory of the broker.
-
-    Attributes:
-        used_bytes: bytes in use; `None` if it does not report them.
-        max_bytes: its limit; `None` if it has none or does not report it.
-    """
-
-    used_bytes: int | None
-    max_bytes: int | None
-
-    @property
-    def share(self) -> float | None:
-        """The share that is used, 0..1 and beyond; `None` without a bound."""
-        if self.used_bytes is None or not self.max_bytes:
-            return None
-        return self.used_bytes / self.max_bytes
 
 
 @dataclass(frozen=True)
@@ -64,13 +42,7 @@ class Queues(StorePart):
         Raises:
             BrokerUnavailable: Redis does not answer.
         """
-        try:
-            memory = self._scripts.redis.info("memory")
-        except NoPermissionError:
-            return BrokerMemory(None, None)
-        except RedisError as error:
-            raise BrokerUnavailable("the broker does not answer", retry_after_seconds=2) from error
-        return BrokerMemory(memory.get("used_memory"), memory.get("maxmemory") or None)
+        return load_memory(self._scripts.redis)
 
     def load_state(self, queue: str) -> QueueState:
         """Return the state of a queue.

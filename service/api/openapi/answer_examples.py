@@ -69,7 +69,9 @@ def build_answer_examples() -> Mapping[tuple[str, int], Examples]:
         ("listErrors", 200): {"errors": _write(schemas.ErrorTable, {"errors": [_ERROR]})},
         ("getError", 200): {"error": _write(schemas.ErrorEntry, _ERROR)},
         ("getLiveness", 200): {"alive": _write(schemas.Health, {"status": "ok"})},
-        ("getReadiness", 200): {"ready": _write(schemas.Health, {"status": "ok"})},
+        ("getReadiness", 200): {
+            "ready": _write(schemas.Readiness, {"status": "ok", "warnings": []})
+        },
         ("getVersion", 200): {"version": _read(schemas.VersionAnswer, "version")},
     }
 

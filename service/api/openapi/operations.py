@@ -480,7 +480,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         *_at("get", "/health/ready", "getReadiness", "operations"),
         "Check that broker and blob store answer too",
-        {200: Reply("They do.", schemas.Health)},
+        {200: Reply("They do.", schemas.Readiness)},
         errors=["broker_unavailable", "store_unavailable"],
         needs_key=False,
     ),

@@ -8,7 +8,7 @@ from service.api.context import get_context
 from service.api.routes.rendering import render
 from service.contract.jobs import SCHEMA
 from service.contract.version import get_version
-from service.documents.schemas import Health, VersionAnswer
+from service.documents.schemas import Health, Readiness, VersionAnswer
 
 
 def build_blueprint() -> Blueprint:
@@ -26,11 +26,16 @@ def get_liveness() -> Response:
 
 
 def get_readiness() -> Response:
-    """Return 200 if broker and blob store answer too; workers are not checked."""
+    """Return 200 if broker and blob store answer too; workers are not checked.
+
+    What is wrong with the broker's settings is a warning: it answers, and jobs can be painted.
+    """
     context = get_context()
     context.store.check_ready()
     context.blobs.check_ready()
-    return render(Health(status="ok"))
+    # Logged here if the broker did not answer at the start.
+    context.broker_check.run()
+    return render(Readiness(status="ok", warnings=context.store.queues.load_memory().warnings))
 
 
 def show_version() -> Response:
