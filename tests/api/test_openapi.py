@@ -14,7 +14,7 @@ from openapi_spec_validator import validate
 
 from service.api.openapi.answer_examples import build_answer_examples
 from service.api.openapi.document import build_document, render_yaml
-from service.api.openapi.examples import EXAMPLES, build_example
+from service.api.openapi.examples import build_example, get_examples
 from service.api.openapi.illustration import iter_answers
 from service.api.openapi.job_examples import build_job_example, build_plan_example
 from service.api.openapi.links import LINKS
@@ -147,7 +147,7 @@ def test_every_id_that_is_answered_leads_on(document: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize(
     ("operation", "name"),
-    [(operation, name) for operation, examples in EXAMPLES.items() for name in examples],
+    [(operation, name) for operation, examples in get_examples().items() for name in examples],
 )
 def test_body_example_fits_its_schema_and_is_accepted(
     client: FlaskClient, document: dict[str, Any], operation: str, name: str
@@ -175,7 +175,7 @@ def test_answers_fit_their_schemas(client: FlaskClient, document: dict[str, Any]
         _check(document, "Job", response.get_json())
     job_id = response.get_json()["id"]
     _check(document, "Problem", post_inpaint(client, seed="x").get_json())
-    for operation in EXAMPLES:
+    for operation in get_examples():
         plan = client.post(f"/{operation}?dry_run=true", json=build_example(operation))
         _check(document, "Plan", plan.get_json())
     batch = client.post("/batches", json={"items": [{}]}).get_json()

@@ -9,12 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from copy import deepcopy
 from functools import cache
-from importlib.resources import files
 from typing import Any
 
-import yaml
-
 from service.api.openai.answers import EditsAnswer, FacadeModels
+from service.api.openapi.data import load_documents
 from service.api.openapi.job_examples import JOB_IDS, build_job_example, build_plan_example
 from service.api.openapi.problem_examples import build_problem_example
 from service.batches.answers import Batch, BatchItems, UploadAnswer
@@ -123,20 +121,13 @@ def _list_job() -> dict[str, Any]:
 
 
 def _list_items() -> dict[str, Any]:
-    page = deepcopy(_load()["batch_items"])
+    page = deepcopy(load_documents()["batch_items"])
     page["items"][1]["problem"] = build_problem_example("mask_empty")
     return _write(BatchItems, page)
 
 
-@cache
-def _load() -> dict[str, Any]:
-    text = files(__package__).joinpath("answers.yaml").read_text(encoding="utf-8")
-    documents: dict[str, Any] = yaml.safe_load(text)
-    return documents
-
-
 def _read(model: type[Answer], name: str) -> dict[str, Any]:
-    return _write(model, _load()[name])
+    return _write(model, load_documents()[name])
 
 
 def _write(model: type[Answer], document: dict[str, Any]) -> dict[str, Any]:

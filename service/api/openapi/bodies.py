@@ -6,7 +6,7 @@ from copy import deepcopy
 from typing import Any, Literal
 
 from service.api.openai.form import EXTRA_FIELDS, EditsForm
-from service.api.openapi.examples import EXAMPLES, SAMPLES, build_example
+from service.api.openapi.examples import build_example, get_examples, get_samples
 from service.api.requests.batch_body import BATCH_PART, BatchRequest
 from service.api.requests.fields import list_fields
 from service.api.requests.reader import MODELS, PICTURES, REQUIRED_PICTURES, UPLOAD_PART
@@ -89,7 +89,7 @@ def build_request_body(operation: Operation | Literal["batch", "edits", "upload"
     json_body: Schema = {
         "schema": {"$ref": f"#/components/schemas/{component_name(operation, 'Json')}"},
         "examples": {
-            name: {"value": build_example(operation, name)} for name in EXAMPLES[operation]
+            name: {"value": build_example(operation, name)} for name in get_examples()[operation]
         },
     }
     return {
@@ -226,7 +226,7 @@ def _build_json(operation: Operation) -> Schema:
             ],
             "description": _PICTURE_NOTES[name]
             + " As base64, as a data URL, or by reference to an upload or a URL.",
-            "examples": [SAMPLES[name]],
+            "examples": [get_samples()[name]],
         }
     return schema
 

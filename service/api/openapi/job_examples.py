@@ -10,6 +10,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from service.api.openapi.data import load_documents
 from service.contract.jobs import JobRecord, JobSpec
 from service.contract.params import Operation
 from service.documents.jobs import describe_job, describe_plan
@@ -24,55 +25,7 @@ CREATED_AT = 1_763_800_000_000
 
 _IMAGE_SHA256 = "60b4f7037700a2837bb055d696680327ec3169b6789f5eb96cbcd8151f33fd7e"
 _WORKER = "paint-1-7-paint-cpu-1-0"
-_SHARED = {
-    "seed": 7,
-    "num_images": 1,
-    "quality": "balanced",
-    "ground": "auto",
-    "output_format": "png",
-    "keep_metadata": False,
-    "cancel_on_disconnect": False,
-    "no_store": False,
-    "priority": "normal",
-    "tags": [],
-    "finish_within_seconds": 3600,
-    "ttl_seconds": 86_400,
-}
 _MASK = {"coverage": 0.0625, "box": [24, 24, 40, 40]}
-_BY_OPERATION: Mapping[Operation, dict[str, Any]] = {
-    "inpaint": {
-        "method": "patch",
-        "params": {
-            **_SHARED,
-            "method": "patch",
-            "mask_polarity": "white_repaints",
-            "mask_threshold": 128,
-            "grow": 0,
-            "feather": 0,
-        },
-        "mask_asked": _MASK,
-    },
-    "outpaint": {
-        "method": "pattern",
-        "params": {
-            **_SHARED,
-            "method": "pattern",
-            "left": 0,
-            "top": 0,
-            "right": 32,
-            "bottom": 0,
-            "overlap": 0,
-        },
-        "geometry": {
-            "width": 96,
-            "height": 64,
-            "original": {"left": 0, "top": 0, "right": 64, "bottom": 64},
-            "margins": {"left": 0, "top": 0, "right": 32, "bottom": 0},
-            "asked": "margins",
-        },
-    },
-}
-"""The jobs that the smallest bodies of `examples` become."""
 
 
 def build_job_example(operation: Operation, status: str) -> dict[str, Any]:
@@ -99,7 +52,7 @@ def _build_spec(operation: Operation) -> dict[str, Any]:
         "queue": "paint-cpu",
         "cost": 0.1,
         "image": {**picture, "width": 64, "height": 64, "mode": "L"},
-        **_BY_OPERATION[operation],
+        **load_documents()["jobs"][operation],
     }
 
 
@@ -165,7 +118,7 @@ def _build_success(operation: Operation) -> dict[str, Any]:
         "estimate": 0.99,
         "proof": proof,
     }
-    engine = _BY_OPERATION[operation]["method"]
+    engine = load_documents()["jobs"][operation]["method"]
     return {
         "version": 5,
         "outputs": [output],
