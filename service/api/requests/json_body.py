@@ -18,7 +18,7 @@ from service.contract.errors import (
 from service.contract.faults import fault_of
 from service.submission.intake import Intake, StoredPicture
 
-MAX_VALUES = 1_000_000
+MAX_VALUES = 500_000
 """Limit for the values of a JSON text; a hundred thousand vertices are 300,000."""
 
 

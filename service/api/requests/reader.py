@@ -25,7 +25,7 @@ JSON_MEMORY_BYTES = 512 * 1024 * 1024
 """Memory that all JSON of a process may take while it is read and parsed."""
 
 BYTES_PER_BYTE, BYTES_PER_VALUE = 5, 100
-"""A picture of 25 MB takes 125 MB while it is parsed; so do a million values of two bytes."""
+"""Memory per byte of a text, and per value in it: a picture of 25 MB takes 125 MB."""
 
 JSON_WAIT_SECONDS = 10.0
 

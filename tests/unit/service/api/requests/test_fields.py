@@ -161,3 +161,10 @@ def test_parse_fields_tells_a_hundred_faults_and_no_more() -> None:
     regions = [{"box": [0, 0, 0, index]} for index in range(300)]
     _, faults = parse_fields(InpaintParams, Fields({"regions": regions}, False))
     assert len(faults) == MAX_FAULTS == 100
+
+
+def test_parse_fields_returns_as_many_faults_for_any_number_of_unknown_fields() -> None:
+    document = {f"f{index}": 0 for index in range(10_000)}
+    params, faults = parse_fields(InpaintParams, Fields({**document, "seed": 1}, False))
+    assert params is None
+    assert [fault.pointer for fault in faults] == [f"/f{index}" for index in range(MAX_FAULTS)]
