@@ -57,6 +57,11 @@ def measure_misfit(fit: float) -> float:
     return math.log((1 - bounded) / bounded)
 
 
+def measure_foretold(fit: float) -> float:
+    """Return how badly a foretold part met its truth: 0 where they are alike."""
+    return measure_misfit(fit) - measure_misfit(MAX_FIT)
+
+
 def _log_ratio(more: float, less: float) -> float:
     """Return how much rougher one thing is than another, 0 if it is not."""
     return max(0.0, math.log((more + 1) / (less + 1)))

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from worker.engines.base import Canvas, Painted
-from worker.engines.estimate.features import measure_features, measure_misfit
+from worker.engines.estimate.features import measure_features, measure_foretold, measure_misfit
 from worker.engines.estimate.model import FAULTS, estimate_from
 from worker.engines.estimate.view import make_view
 from worker.imaging import ImageArray, MaskArray
@@ -57,7 +57,7 @@ def find_evidence(
     """
     seen = measure_features(make_view(_on_gray(image), mask))
     if is_foretold:
-        return {"foretold": measure_misfit(fit), **{name: seen[name] for name in FAULTS}}
+        return {"foretold": measure_foretold(fit), **{name: seen[name] for name in FAULTS}}
     return {"misfit": measure_misfit(fit), **seen}
 
 

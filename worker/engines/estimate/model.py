@@ -8,6 +8,9 @@ from typing import Final
 
 INTERCEPT: Final = 7.67
 
+FORETOLD_INTERCEPT: Final = 5.29
+"""The logit of the best fit that is measured, 0.995, from which misfit is counted."""
+
 WEIGHTS: Final[Mapping[str, float]] = {
     "misfit": 0.35,
     "depth": 1.21,
@@ -39,8 +42,9 @@ def estimate_from(evidence: Mapping[str, float]) -> float:
 
     With `foretold`, the measured misfit takes the place of all that says how hard it was.
     """
-    start = -evidence["foretold"] if "foretold" in evidence else INTERCEPT
-    doubt = sum(weight * evidence.get(name, 0.0) for name, weight in WEIGHTS.items())
+    start = FORETOLD_INTERCEPT if "foretold" in evidence else INTERCEPT
+    weights = {"foretold": 1.0, **WEIGHTS}
+    doubt = sum(weight * evidence.get(name, 0.0) for name, weight in weights.items())
     return 1.0 / (1.0 + math.exp(doubt - start))
 
 
