@@ -12,15 +12,7 @@ _FIRST = {"index": "0"}
 
 _DELIVERY = "$response.body#/deliveries/0/id"
 _JOB_CALLS = ("getJob", "getResult", "getOutput", "getMask", "cancelJob", "deleteJob")
-_READ_CALLS = (
-    "getResult",
-    "getOutput",
-    "getMask",
-    "getPreview",
-    "cancelJob",
-    "deleteJob",
-    "listDeliveries",
-)
+_READ_CALLS = (*_JOB_CALLS[1:], "getPreview", "listDeliveries")
 
 _BATCH_CALLS = (
     "getBatch",
