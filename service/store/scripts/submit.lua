@@ -39,6 +39,9 @@ local function charge()
   redis.call('PEXPIRE', key('budget', a.key_id), int(time_to_fill(PER_MINUTE - left) + 1))
 end
 
+-- What the tenant stores, once it was counted.
+local stored
+
 local function usage(verdict)
   local left, fill_ms = 0, 0
   if a.pixels_per_minute then
@@ -46,7 +49,7 @@ local function usage(verdict)
     fill_ms = time_to_fill(verdict == 'over_budget' and missing_pixels() or PER_MINUTE - left)
   end
   return {redis.call('ZCARD', key('active', tenant)), redis.call('ZCARD', key('active_of_key', a.key_id)),
-    math.floor(left), fill_ms, stored_of(tenant)}
+    math.floor(left), fill_ms, stored or stored_of(tenant)}
 end
 
 -- Bytes that this job would add to what the tenant stores.
@@ -61,24 +64,26 @@ local function added_bytes()
 end
 
 local function find_stored_refusal()
-  local jobs, _, _, bytes = unpack(stored_of(tenant))
-  if a.stored_job_limit and jobs >= a.stored_job_limit then
+  stored = stored_of(tenant)
+  if a.stored_job_limit and stored[1] >= a.stored_job_limit then
     return 'too_many_stored_jobs'
   end
-  if a.stored_byte_limit and bytes + added_bytes() > a.stored_byte_limit then
+  if a.stored_byte_limit and stored[4] + added_bytes() > a.stored_byte_limit then
     return 'too_many_bytes'
   end
   return nil
 end
 
+-- Counts the job and its blobs; returns the uploads that it shares them with.
 local function hold_blobs()
   local held = {}
+  stored[1], stored[4] = stored[1] + 1, stored[4] + added_bytes()
   for _, share in ipairs(a.shares) do
     hold_shared(tenant, share[1], share[2])
     table.insert(held, share[1])
   end
   add_stored(tenant, a.bytes)
-  redis.call('HSET', job_key(id), 'stored_bytes', int(a.bytes), 'shares', table.concat(held, ' '))
+  return table.concat(held, ' ')
 end
 
 local function answer(verdict, job_id)
@@ -153,13 +158,12 @@ redis.call('HSET', job_key(id),
   'schema', a.schema, 'spec', a.spec, 'status', 'queued', 'version', 0,
   'queue', queue, 'tenant', tenant, 'priority', a.priority, 'seq', record.seq,
   'model', a.model, 'call_key', a.call_key, 'cost', a.cost, 'charge', a.charge, 'tags', a.tags, 'solo', '',
-  'key_id', a.key_id,
+  'key_id', a.key_id, 'stored_bytes', int(a.bytes), 'shares', hold_blobs(),
   'created_at', int(now), 'started_at', '', 'start_by_at', record.start_by_at,
   'finish_by_at', record.finish_by_at, 'ttl_ms', a.ttl_ms,
   'attempt', 0, 'crashes', 0, 'requeues', 0, 'max_crashes', a.max_crashes, 'max_requeues', a.max_requeues,
   'warnings', online and '' or a.offline_warnings, 'idempotency', idempotency,
   'webhook_events', a.webhook_events or '', 'webhook_group', a.webhook_group or '')
-hold_blobs()
 add_ready(id, record)
 relist(id, record, '', 'queued')
 watch_deadline(id, record)
