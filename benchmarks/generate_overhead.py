@@ -37,11 +37,11 @@ from tests.support.pictures import make_rgb
 from tests.support.tiny_pipelines import build_tiny_sd_inpaint
 from worker.engines.base import Canvas
 from worker.engines.diffusion.engine import DiffusionEngine
-from worker.engines.diffusion.families.base import Rows
+from worker.engines.diffusion.families.base import CallInputs
 from worker.engines.diffusion.loading import LoadedModel
 from worker.engines.diffusion.planning import plan_rounds
 from worker.engines.diffusion.prompts import PromptCache
-from worker.engines.diffusion.running import RunRow
+from worker.engines.diffusion.running import PaintedPicture
 from worker.engines.diffusion.sheets import Sheet, frame_call
 from worker.imaging import ImageArray, MaskArray
 from worker.imaging.encoding import encode_picture
@@ -100,10 +100,10 @@ def measure_own(canvas: Canvas, model: LoadedModel) -> dict[str, float]:
     planning, rounds = least(lambda: plan_rounds([canvas], model))
     planned = rounds[0][0]
     framing, call = least(lambda: frame_call(planned, [Sheet(canvas, model)], lambda: None))
-    row = call.rows[0]
-    run = RunRow(simulate(row.frame.image, row.frame.mask), call)
+    picture = call.pictures[0]
+    run = PaintedPicture(simulate(picture.frame.image, picture.frame.mask), call)
     sheet = Sheet(canvas, model)
-    stitching, _ = least(lambda: sheet.put(row, run))
+    stitching, _ = least(lambda: sheet.put(picture, run))
     return {
         "plan": planning,
         "crop and infill": framing,
@@ -144,12 +144,12 @@ def print_ratio(entry: ModelEntry, side: int) -> None:
     engine = DiffusionEngine(entry, threads=1)
     model, canvas = _model_of(engine), make_canvas(side, 0.3, {})
     [[planned]] = plan_rounds([canvas], model)
-    rows = frame_call(planned, [Sheet(canvas, model)], lambda: None).to_rows(entry)
+    inputs = frame_call(planned, [Sheet(canvas, model)], lambda: None).to_inputs(entry)
     engine.paint([canvas], lambda step, steps: None)
     pairs = []
     for _ in range(RUNS):
         with_us, _ = least(lambda: engine.paint([canvas], lambda step, steps: None), 1)
-        bare, _ = least(partial(call_bare, model, rows), 1)
+        bare, _ = least(partial(call_bare, model, inputs), 1)
         pairs.append((with_us, bare))
     bare = statistics.median(bare for _, bare in pairs)
     more = statistics.median(with_us - bare for with_us, bare in pairs)
@@ -159,10 +159,10 @@ def print_ratio(entry: ModelEntry, side: int) -> None:
     )
 
 
-def call_bare(model: LoadedModel, rows: Rows) -> Any:
+def call_bare(model: LoadedModel, inputs: CallInputs) -> Any:
     """Call the pipeline and nothing else."""
     embed = partial(PromptCache().embed, model.adapter, model.pipeline, max_sequence_length=None)
-    return model.pipeline(**model.adapter.arguments(model.pipeline, rows, embed))
+    return model.pipeline(**model.adapter.arguments(model.pipeline, inputs, embed))
 
 
 def _model_of(engine: DiffusionEngine) -> LoadedModel:

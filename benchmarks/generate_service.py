@@ -53,7 +53,7 @@ from tests.support.tiny_pipelines import build_tiny_sd_inpaint
 from worker.config import WorkerSettings
 from worker.engines.base import Canvas
 from worker.engines.diffusion.engine import DiffusionEngine
-from worker.engines.diffusion.families.base import Rows
+from worker.engines.diffusion.families.base import CallInputs
 from worker.engines.diffusion.loading import LoadedModel
 from worker.engines.diffusion.planning import plan_rounds
 from worker.engines.diffusion.sheets import Sheet, frame_call
@@ -70,7 +70,7 @@ LONG_STEPS: Final = 60
 """So many take the tiny pipeline well over a second."""
 
 SHORT_STEPS: Final = 4
-ROWS: Final = 4
+JOBS: Final = 4
 LOOK_SECONDS: Final = 0.25
 PROMPT: Final = "a red door"
 TRACE: Final = "trace.jsonl"
@@ -197,7 +197,7 @@ def make_entry(weights: Path, side: int) -> dict[str, Any]:
         "family": "stable-diffusion",
         "source": str(weights),
         "native_pixels": side * side,
-        "max_batch": ROWS,
+        "max_batch": JOBS,
         "defaults": {"guidance_scale": 3.0},
     }
 
@@ -229,21 +229,21 @@ def print_ratio(bench: Bench, pairs: int) -> None:
 
 
 def measure_bare(engine: DiffusionEngine, seed: int) -> tuple[float, float]:
-    """Give wall and CPU seconds of the pipeline alone, on what a job's row comes to."""
-    model, rows = make_rows(engine, seed)
+    """Return wall and CPU seconds of the pipeline alone, on the inputs of a job."""
+    model, inputs = make_inputs(engine, seed)
     wall, cpu = time.perf_counter(), time.process_time()
-    call_bare(model, rows)
+    call_bare(model, inputs)
     return time.perf_counter() - wall, time.process_time() - cpu
 
 
-def make_rows(engine: DiffusionEngine, seed: int) -> tuple[LoadedModel, Rows]:
+def make_inputs(engine: DiffusionEngine, seed: int) -> tuple[LoadedModel, CallInputs]:
     """Give the inputs of the call that a job of this seed makes."""
     engine.load()
     model = engine._loaded()
     params = InpaintParams(prompt=PROMPT, num_inference_steps=LONG_STEPS)
     canvas = Canvas(make_image(LARGE, seed), make_mask(LARGE), params, seed)
     [[planned]] = plan_rounds([canvas], model)
-    return model, frame_call(planned, [Sheet(canvas, model)], lambda: None).to_rows(model.entry)
+    return model, frame_call(planned, [Sheet(canvas, model)], lambda: None).to_inputs(model.entry)
 
 
 def print_first_step(bench: Bench, count: int) -> None:
@@ -276,16 +276,16 @@ def print_batch(bench: Bench) -> None:
     """Compare four jobs painted in one call with the same one by one."""
     service = bench.service
     with service.holding():
-        together = [bench.submit(SMALL, seed) for seed in range(ROWS)]
+        together = [bench.submit(SMALL, seed) for seed in range(JOBS)]
     jobs = [service.wait(job_id) for job_id in together]
-    rows = {job["recipe"]["details"]["rows"] for job in jobs}
-    singles = [bench.run(SMALL, seed, deterministic=True) for seed in range(ROWS)]
+    counts = {job["recipe"]["details"]["rows"] for job in jobs}
+    singles = [bench.run(SMALL, seed, deterministic=True) for seed in range(JOBS)]
     worst = max(
         int(np.abs(service.fetch(a["id"]).astype(int) - service.fetch(b["id"])).max())
         for a, b in zip(jobs, singles, strict=True)
     )
     print(
-        f"{ROWS} jobs in calls of {rows} rows: at most {worst} of 255 from singles "
+        f"{JOBS} jobs in calls of {counts} pictures: at most {worst} of 255 from singles "
         f"(goal {GOAL_DIFFERENCE})"
     )
 

@@ -112,9 +112,9 @@ def test_a_batch_paints_what_its_jobs_get_alone(
     service: ModelService, family: str, batch: list[str]
 ) -> None:
     recipes = [service.wait(job_id)["recipe"] for job_id in batch]
-    rows = 4 if FAMILIES[family].batches else 1
+    count = 4 if FAMILIES[family].batches else 1
     for told in (one["batch_size"] for one in recipes), (one["details"]["rows"] for one in recipes):
-        assert list(told) == [rows] * 4 + [1]
+        assert list(told) == [count] * 4 + [1]
     pictures = [service.fetch(job_id) for job_id in batch]
     for asked, together in zip((*MATES, OTHER), pictures, strict=True):
         alone = asked.submit(service, family, deterministic=True)

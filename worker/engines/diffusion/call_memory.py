@@ -1,9 +1,10 @@
-"""The number of rows that fit into one call, from a memory model learned from earlier calls.
+"""The number of pictures that fit into one call, from a memory model learned from earlier calls.
 
-The memory of a call is modeled as a sum of parts: a constant one, one that grows with the picture,
-and one that grows with picture and rows. No coefficient is fitted. Such a sum grows by at most the
-factor by which rows and pixels grow, so each measured call bounds all others from above, and the
-lowest of these bounds counts. The estimate errs on the safe side, by less the more was measured.
+The memory of a call is modeled as a sum of parts: a constant one, one that grows with the pixels of
+a picture, and one that grows with the pixels of all pictures. No coefficient is fitted. Such a sum
+grows by at most the factor by which pictures and pixels grow, so each measured call bounds all
+others from above, and the lowest of these bounds counts. The estimate errs on the safe side, by
+less the more was measured.
 """
 
 from __future__ import annotations
@@ -51,17 +52,17 @@ class Shape:
 
     Attributes:
         kind: comparable calls have the same one.
-        rows: at least 1.
-        pixels: of each row's picture, at the model's size.
+        pictures: at least 1.
+        pixels: of each picture, at the model's size.
     """
 
     kind: Kind
-    rows: int
+    pictures: int
     pixels: int
 
     def holds(self, other: Shape) -> bool:
         """Return whether a call of the other shape takes at most as much as one of this shape."""
-        is_less = other.rows <= self.rows and other.pixels <= self.pixels
+        is_less = other.pictures <= self.pictures and other.pixels <= self.pixels
         return self.kind == other.kind and is_less
 
 
@@ -70,7 +71,7 @@ class MemoryModel:
 
     Args:
         fixed_bytes: the constant part: weights that are moved to the device for a call.
-        prior_bytes: assumed for a call of one row at `native_pixels` until one is measured.
+        prior_bytes: assumed for a call of one picture at `native_pixels` until one is measured.
         native_pixels: of the prior.
     """
 
@@ -107,7 +108,7 @@ class MemoryModel:
             default=0,
         )
         bounds = [
-            self._scale(seen.rows, seen.pixels, peak, shape)
+            self._scale(seen.pictures, seen.pixels, peak, shape)
             for seen, peak in self._find_measured(shape)
         ]
         if not bounds and self._prior is not None:
@@ -116,12 +117,12 @@ class MemoryModel:
             return least or None
         return max(min(bounds), least)
 
-    def most_rows(self, shape: Shape, most_bytes: int) -> int:
-        """Return how many rows of a call fit into some bytes, from 1 to the rows of the shape."""
-        for rows in range(shape.rows, 1, -1):
-            needed = self.estimate(replace(shape, rows=rows))
+    def most_pictures(self, shape: Shape, most_bytes: int) -> int:
+        """Return how many pictures of a call fit into some bytes, at least 1, at most all."""
+        for pictures in range(shape.pictures, 1, -1):
+            needed = self.estimate(replace(shape, pictures=pictures))
             if needed is None or needed <= most_bytes:
-                return rows
+                return pictures
         return 1
 
     def _find_measured(self, shape: Shape) -> list[tuple[Shape, int]]:
@@ -130,8 +131,8 @@ class MemoryModel:
         enough = min(shape.pixels / 2, max((seen.pixels for seen, _ in known), default=0))
         return [(seen, peak) for seen, peak in known if seen.pixels >= enough]
 
-    def _scale(self, rows: int, pixels: int, peak_bytes: int, shape: Shape) -> int:
-        factor = max(1.0, shape.rows / rows) * max(1.0, shape.pixels / pixels)
+    def _scale(self, pictures: int, pixels: int, peak_bytes: int, shape: Shape) -> int:
+        factor = max(1.0, shape.pictures / pictures) * max(1.0, shape.pixels / pixels)
         fixed = min(self._fixed_bytes, peak_bytes)
         return fixed + math.ceil((peak_bytes - fixed) * factor)
 
@@ -150,14 +151,14 @@ class CallMemory:
         self._probe = probe
         self._limit_bytes = limit_bytes
 
-    def most_rows(self, shape: Shape) -> int:
-        """Return how many of a call's rows fit now, at least 1; all if nothing is known."""
+    def most_pictures(self, shape: Shape) -> int:
+        """Return how many of a call's pictures fit now, at least 1; all if nothing is known."""
         free, limit = self._probe.free(), self._limit_bytes
         if free is not None:
             limit = min(int(free * SHARE), limit or free)
         elif not limit:
-            return shape.rows
-        return self._model.most_rows(shape, limit)
+            return shape.pictures
+        return self._model.most_pictures(shape, limit)
 
     @contextmanager
     def watch(self, shape: Shape) -> Iterator[None]:
@@ -175,11 +176,11 @@ class CallMemory:
             self._model.learn(shape, peak)
 
 
-def make_shape(model: LoadedModel, settings: Settings, rows: int, *, tiles: bool) -> Shape:
+def make_shape(model: LoadedModel, settings: Settings, pictures: int, *, tiles: bool) -> Shape:
     """Return the shape of a call of the model in its present precision."""
     is_guided = model.adapter.is_guided(model.pipeline, settings)
     kind = Kind(is_guided, tiles, str(model.pipeline.dtype))
-    return Shape(kind, rows, settings.width * settings.height)
+    return Shape(kind, pictures, settings.width * settings.height)
 
 
 def describe_memory(model: LoadedModel) -> MemoryModel:

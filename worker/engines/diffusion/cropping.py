@@ -138,7 +138,7 @@ def _place(first: int, last: int, side: int, limit: int) -> int:
 
 
 def find_regions(mask: MaskArray, cropper: Cropper, region: PaintRegion | None) -> list[Box]:
-    """Return the regions of a picture for a model, one a row; no two overlap.
+    """Return the regions of a picture, each for one picture of a call; no two overlap.
 
     Args:
         mask: uint8 (H, W), 255 repaint; somewhere 255.

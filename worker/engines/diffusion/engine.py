@@ -86,7 +86,7 @@ class DiffusionEngine:
         on_step: StepCallback,
         on_preview: PreviewCallback | None = None,
     ) -> list[Painted]:
-        """Paint every canvas; rows with equal size and settings share a call.
+        """Paint every canvas; pictures of equal size and settings share a call.
 
         Args:
             canvases: what to paint, each with its own prompt and seed.
@@ -98,8 +98,8 @@ class DiffusionEngine:
 
         Raises:
             InvalidField: strength and steps leave no step to run, or the infill is not possible.
-            OutOfMemory: the worker's memory does not hold one row.
-            GpuOutOfMemory: the accelerator's memory does not hold one row.
+            OutOfMemory: the worker's memory does not hold one picture.
+            GpuOutOfMemory: the accelerator's memory does not hold one picture.
             ModelOutputInvalid: the model's output is not a picture.
             DeviceLost: the accelerator is broken; the process must end.
             Aborted: out of `on_step`.
@@ -107,11 +107,11 @@ class DiffusionEngine:
         model = self._loaded()
         memory = self._bound_calls(model)
 
-        def most_rows(settings: Settings, rows: int) -> int:
+        def most_pictures(settings: Settings, pictures: int) -> int:
             tiles = needs_tiles(model, settings)
-            return memory.most_rows(make_shape(model, settings, rows, tiles=tiles))
+            return memory.most_pictures(make_shape(model, settings, pictures, tiles=tiles))
 
-        rounds = plan_rounds(canvases, model, most_rows)
+        rounds = plan_rounds(canvases, model, most_pictures)
         sheets = [Sheet(canvas, model) for canvas in canvases]
         steps = sum(call.steps_run for calls in rounds for call in calls)
         progress = Progress(on_step, steps)
@@ -124,8 +124,8 @@ class DiffusionEngine:
         for calls in rounds:
             for planned in calls:
                 call = frame_call(planned, sheets, check)
-                for row, run in zip(call.rows, runner.run(call), strict=True):
-                    sheets[row.index].put(row, run)
+                for picture, run in zip(call.pictures, runner.run(call), strict=True):
+                    sheets[picture.index].put(picture, run)
         return [sheet.finish() for sheet in sheets]
 
     def _loaded(self) -> LoadedModel:
@@ -153,11 +153,11 @@ class DiffusionEngine:
             return None
 
         def make(call: Call, latents: torch.Tensor) -> dict[int, ImageArray]:
-            pictures = self._previewer.preview(model, latents, call.settings)
-            # A canvas with several rows is shown once, with all rows.
+            previews = self._previewer.preview(model, latents, call.settings)
+            # A canvas of several pictures is shown once, with all of them.
             return {
-                row.index: sheets[row.index].preview(row.piece, picture)
-                for row, picture in zip(call.rows, pictures, strict=True)
+                one.index: sheets[one.index].preview(one.piece, preview)
+                for one, preview in zip(call.pictures, previews, strict=True)
             }
 
         def show(call: Call, latents: torch.Tensor) -> None:

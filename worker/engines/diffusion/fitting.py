@@ -104,7 +104,7 @@ def _order_memory(denoiser: Any) -> None:
 
 
 def _slice_autoencoder(autoencoder: Any, entry: ModelEntry) -> None:
-    """Make the autoencoder process the rows of a call one by one: it needs the most memory."""
+    """Make the autoencoder process the pictures of a call one by one: it needs the most memory."""
     if entry.max_batch > 1 and hasattr(autoencoder, "use_slicing"):
         autoencoder.enable_slicing()
 

@@ -1,4 +1,4 @@
-"""The plan of calls: rounds of passes, calls of a round, rows of a call.
+"""The plan of calls: rounds of passes, calls of a round, pictures of a call.
 
 It follows from sizes and masks alone, so it is complete before anything is painted, and progress
 can be reported over all of it.
@@ -18,7 +18,7 @@ from service.contract.geometry import Box
 from service.contract.params import Infill
 from worker.engines.base import Canvas
 from worker.engines.diffusion.cropping import Cropper, find_regions
-from worker.engines.diffusion.families.base import Adapter, Rows, Settings
+from worker.engines.diffusion.families.base import Adapter, CallInputs, Settings
 from worker.engines.diffusion.framing import Frame, fit_frame
 from worker.engines.diffusion.infilling import choose_infill
 from worker.engines.diffusion.loading import LoadedModel
@@ -27,13 +27,13 @@ from worker.imaging import MaskArray
 
 _Value = TypeVar("_Value")
 
-MostRows = Callable[[Settings, int], int]
-"""Returns how many of some rows fit into memory in a call of these settings, at least 1."""
+MostPictures = Callable[[Settings, int], int]
+"""Returns how many of some pictures fit into memory in a call of these settings, at least 1."""
 
 
 @dataclass(frozen=True, eq=False)
 class Piece:
-    """A part of a canvas that the model sees in one row.
+    """A part of a canvas that the model sees as one picture.
 
     Attributes:
         index: of its canvas.
@@ -66,8 +66,8 @@ class Piece:
 
 
 @dataclass(frozen=True, eq=False)
-class PlannedRow:
-    """One row of a call.
+class CallPicture:
+    """One picture of a call.
 
     Attributes:
         piece: that it paints.
@@ -93,33 +93,33 @@ class Call:
     """One pipeline call.
 
     Attributes:
-        settings: that its rows share.
-        rows: at least one.
+        settings: that its pictures share.
+        pictures: at least one.
         steps_run: how many steps it will report.
     """
 
     settings: Settings
-    rows: tuple[PlannedRow, ...]
+    pictures: tuple[CallPicture, ...]
     steps_run: int
 
     def halves(self) -> tuple[Call, Call]:
-        """Return two calls with half of the rows each."""
-        middle = len(self.rows) // 2
-        first, second = self.rows[:middle], self.rows[middle:]
+        """Return two calls with half of the pictures each."""
+        middle = len(self.pictures) // 2
+        first, second = self.pictures[:middle], self.pictures[middle:]
         return Call(self.settings, first, self.steps_run), Call(
             self.settings, second, self.steps_run
         )
 
-    def to_rows(self, entry: ModelEntry) -> Rows:
-        """Return the rows for the adapter."""
+    def to_inputs(self, entry: ModelEntry) -> CallInputs:
+        """Return the inputs for the adapter."""
         default = entry.defaults.negative_prompt
-        params = [row.canvas.params for row in self.rows]
-        return Rows(
-            images=[Image.fromarray(row.frame.image) for row in self.rows],
-            masks=[Image.fromarray(row.frame.mask) for row in self.rows],
+        params = [picture.canvas.params for picture in self.pictures]
+        return CallInputs(
+            images=[Image.fromarray(picture.frame.image) for picture in self.pictures],
+            masks=[Image.fromarray(picture.frame.mask) for picture in self.pictures],
             prompts=[one.prompt or "" for one in params],
             negative_prompts=[_either(one.negative_prompt, default) for one in params],
-            seeds=[row.piece.whole.seed for row in self.rows],
+            seeds=[picture.piece.whole.seed for picture in self.pictures],
             settings=self.settings,
         )
 
@@ -129,8 +129,8 @@ class PlannedCall:
     """A call without its pictures yet: an earlier pass may have to paint them.
 
     Attributes:
-        settings: that its rows share.
-        pieces: one a row.
+        settings: that its pictures share.
+        pieces: one for each picture.
         steps_run: how many steps it will report.
     """
 
@@ -140,14 +140,14 @@ class PlannedCall:
 
 
 def plan_rounds(
-    canvases: Sequence[Canvas], model: LoadedModel, most_rows: MostRows | None = None
+    canvases: Sequence[Canvas], model: LoadedModel, most_pictures: MostPictures | None = None
 ) -> list[list[PlannedCall]]:
     """Return the calls of each round of passes; each round sees the pixels of the previous one.
 
     Args:
         canvases: what to paint.
         model: that paints.
-        most_rows: bounds the rows of a call, besides the model's `max_batch`.
+        most_pictures: bounds the pictures of a call, besides the model's `max_batch`.
 
     Raises:
         InvalidField: strength and steps leave no step to run, or the infill is not possible.
@@ -158,11 +158,11 @@ def plan_rounds(
         [(i, own[turn]) for i, own in enumerate(passes) if turn < len(own)]
         for turn in range(rounds)
     ]
-    return [_plan_calls(turn, model, most_rows) for turn in turns]
+    return [_plan_calls(turn, model, most_pictures) for turn in turns]
 
 
 def _plan_calls(
-    passes: Sequence[tuple[int, Pass]], model: LoadedModel, most_rows: MostRows | None
+    passes: Sequence[tuple[int, Pass]], model: LoadedModel, most_pictures: MostPictures | None
 ) -> list[PlannedCall]:
     """Group pieces of equal size and settings into calls, up to the limit of a call.
 
@@ -178,19 +178,19 @@ def _plan_calls(
     for (settings, alone), pieces in groups.items():
         # Nor may the free memory decide how its regions share calls.
         most = len(pieces) if alone is None else 1
-        limit = _limit_rows(model, settings, most, most_rows)
+        limit = _limit_pictures(model, settings, most, most_pictures)
         steps = _count_steps(model, settings)
-        rows = [tuple(pieces[start : start + limit]) for start in range(0, len(pieces), limit)]
-        calls += [PlannedCall(settings, some, steps) for some in rows]
+        parts = [tuple(pieces[start : start + limit]) for start in range(0, len(pieces), limit)]
+        calls += [PlannedCall(settings, part, steps) for part in parts]
     return calls
 
 
-def _limit_rows(
-    model: LoadedModel, settings: Settings, rows: int, most_rows: MostRows | None
+def _limit_pictures(
+    model: LoadedModel, settings: Settings, pictures: int, most_pictures: MostPictures | None
 ) -> int:
-    """Return how many of some rows fit into a call, at least 1."""
-    limit = min(rows, model.entry.max_batch if model.entry.traits.batches else 1)
-    return limit if most_rows is None or limit == 1 else most_rows(settings, limit)
+    """Return how many of some pictures fit into a call, at least 1."""
+    limit = min(pictures, model.entry.max_batch if model.entry.traits.batches else 1)
+    return limit if most_pictures is None or limit == 1 else most_pictures(settings, limit)
 
 
 def _find_pieces(index: int, whole: Pass, model: LoadedModel) -> list[Piece]:
@@ -223,7 +223,7 @@ def _shift(box: Box, by: Box) -> Box:
 
 
 def make_settings(piece: Piece, entry: ModelEntry, adapter: Adapter) -> Settings:
-    """Return a row's settings: as requested, else the model's defaults; without ignored ones."""
+    """Return a piece's settings: as requested, else the model's defaults; without ignored ones."""
     params, defaults = piece.canvas.params, entry.defaults
     width, height = piece.size
     return Settings(

@@ -49,7 +49,7 @@ class Previewer:
     def preview(
         self, model: LoadedModel, latents: torch.Tensor, settings: Settings
     ) -> list[ImageArray]:
-        """Return RGB uint8 (H, W, 3) a row, at most `MAX_SIDE` px a side; aspect ratio kept.
+        """Return RGB uint8 (H, W, 3) for each picture, at most `MAX_SIDE` px a side, aspect kept.
 
         Args:
             model: of the latents.

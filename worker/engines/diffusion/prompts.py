@@ -18,7 +18,7 @@ MAX_BYTES: Final = 256 * 2**20
 class PromptCache:
     """Keeps the embeddings of one pipeline by text and length; drops the least recently used first.
 
-    Every text is encoded alone, so that an embedding does not depend on the other rows of a call.
+    Every text is encoded alone, so that an embedding does not depend on other pictures of a call.
 
     Args:
         max_bytes: of the embeddings kept.

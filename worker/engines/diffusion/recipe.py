@@ -7,7 +7,7 @@ from typing import Any
 from service.contract.catalogue import ModelEntry
 from service.contract.jobs import Recipe
 from worker.engines.diffusion.loading import LoadedModel, versions
-from worker.engines.diffusion.running import RunRow
+from worker.engines.diffusion.running import PaintedPicture
 
 
 def describe_model(model: LoadedModel) -> Recipe:
@@ -29,7 +29,7 @@ def describe_model(model: LoadedModel) -> Recipe:
     )
 
 
-def describe_row(run: RunRow, seed: int, model: LoadedModel) -> dict[str, Any]:
+def describe_picture(run: PaintedPicture, seed: int, model: LoadedModel) -> dict[str, Any]:
     """Return the details of one picture: settings, seed, and measures taken on failures."""
     settings, honors = run.call.settings, model.entry.traits.honors
     details: dict[str, Any] = {
@@ -37,7 +37,7 @@ def describe_row(run: RunRow, seed: int, model: LoadedModel) -> dict[str, Any]:
         "painted_size": [settings.width, settings.height],
         "num_inference_steps": settings.steps,
         "steps_run": run.call.steps_run,
-        "rows": len(run.call.rows),
+        "rows": len(run.call.pictures),
     }
     if "strength" in honors:
         details["strength"] = settings.strength

@@ -1,4 +1,4 @@
-"""One pipeline call, and the remedies when it fails: fewer rows, tiles, more precision."""
+"""One pipeline call, and the remedies when it fails: fewer pictures, tiles, more precision."""
 
 from __future__ import annotations
 
@@ -55,8 +55,8 @@ class Progress:
 
 
 @dataclass(frozen=True, eq=False)
-class RunRow:
-    """The result of a call for one row.
+class PaintedPicture:
+    """The result of a call for one picture.
 
     Attributes:
         image: RGB uint8 (H, W, 3) of the call's size.
@@ -101,11 +101,11 @@ class Runner:
         self._progress = progress
         self._on_latents = on_latents
 
-    def run(self, call: Call) -> list[RunRow]:
-        """Run a call; if memory does not hold it, with fewer rows, then in tiles.
+    def run(self, call: Call) -> list[PaintedPicture]:
+        """Run a call; if memory does not hold it, with fewer pictures, then in tiles.
 
         Raises:
-            OutOfMemory: the worker's memory does not hold one row in tiles.
+            OutOfMemory: the worker's memory does not hold one picture in tiles.
             GpuOutOfMemory: the accelerator's memory does not.
             ModelOutputInvalid: the output is not a picture, not even in float32.
             DeviceLost: the accelerator is broken.
@@ -113,51 +113,51 @@ class Runner:
         """
         return self._run(call, needs_tiles(self._model, call.settings))
 
-    def _run(self, call: Call, tiles: bool) -> list[RunRow]:
+    def _run(self, call: Call, tiles: bool) -> list[PaintedPicture]:
         before = self._progress.done
         images = self._call_if_it_fits(call, tiles)
         if images is not None:
             return self._mend(call, images, tiles)
         # Steps of a failed call count: progress never goes back.
         self._progress.total += self._progress.done - before
-        if len(call.rows) > 1:
+        if len(call.pictures) > 1:
             self._progress.total += call.steps_run
-            return [row for half in call.halves() for row in self._run(half, tiles)]
+            return [one for half in call.halves() for one in self._run(half, tiles)]
         if tiles:
             raise memory_failure(self._model.device, "this picture")
         return self._run(call, tiles=True)
 
-    def _mend(self, call: Call, images: Sequence[np.ndarray], tiles: bool) -> list[RunRow]:
-        """Convert the output to pictures; paint rows without a picture again in float32."""
-        pairs = zip(call.rows, images, strict=True)
-        pictures = [find_picture(image, row.frame) for row, image in pairs]
-        broken = [index for index, picture in enumerate(pictures) if picture is None]
+    def _mend(self, call: Call, images: Sequence[np.ndarray], tiles: bool) -> list[PaintedPicture]:
+        """Convert the output to pictures; paint those that are none again in float32."""
+        pairs = zip(call.pictures, images, strict=True)
+        found = [find_picture(image, asked.frame) for asked, image in pairs]
+        broken = [index for index, picture in enumerate(found) if picture is None]
         raised = dict(zip(broken, self._run_raised(call, broken, tiles), strict=True))
         return [
-            raised[index] if picture is None else RunRow(picture, call, tiles)
-            for index, picture in enumerate(pictures)
+            raised[index] if picture is None else PaintedPicture(picture, call, tiles)
+            for index, picture in enumerate(found)
         ]
 
-    def _run_raised(self, call: Call, broken: list[int], tiles: bool) -> list[RunRow]:
+    def _run_raised(self, call: Call, broken: list[int], tiles: bool) -> list[PaintedPicture]:
         if not broken:
             return []
         if not can_be_raised(self._model.pipeline):
             raise ModelOutputInvalid(NO_PICTURE)
-        again = replace(call, rows=tuple(call.rows[index] for index in broken))
+        again = replace(call, pictures=tuple(call.pictures[index] for index in broken))
         self._progress.total += call.steps_run
         try:
             with in_float32(self._model.pipeline):
-                rows = self._run(again, tiles)
+                painted = self._run(again, tiles)
         except RuntimeError as error:
             # The memory that is missing is for weights of twice the size, not for the call.
             if is_out_of_memory(error):
                 raise ModelOutputInvalid(NO_PICTURE) from None
             raise
-        return [replace(row, raised=True) for row in rows]
+        return [replace(one, raised=True) for one in painted]
 
     def _call_if_it_fits(self, call: Call, tiles: bool) -> list[np.ndarray] | None:
         """Call the pipeline; return `None` if it runs out of memory."""
-        shape = make_shape(self._model, call.settings, len(call.rows), tiles=tiles)
+        shape = make_shape(self._model, call.settings, len(call.pictures), tiles=tiles)
         try:
             with self._memory.watch(shape):
                 return self._call(call, tiles)
@@ -187,16 +187,16 @@ class Runner:
 
     def _call(self, call: Call, tiles: bool) -> list[np.ndarray]:
         model, first = self._model, self._progress.done
-        adapter, rows = model.adapter, call.to_rows(model.entry)
+        adapter, inputs = model.adapter, call.to_inputs(model.entry)
         length = call.settings.max_sequence_length
         embed = partial(self._prompts.embed, adapter, model.pipeline, max_sequence_length=length)
         set_tiling(model.autoencoder, tiles=tiles)
         with self._caching():
             output = model.pipeline(
-                **adapter.arguments(model.pipeline, rows, embed),
+                **adapter.arguments(model.pipeline, inputs, embed),
                 **adapter.callbacks(partial(self._step_end, call)),
             )
-            pictures = adapter.to_pictures(model.pipeline, output, rows)
+            pictures = adapter.to_pictures(model.pipeline, output, inputs)
         # A scheduler may take another number of steps than planned.
         self._progress.total += self._progress.done - first - call.steps_run
         return pictures

@@ -68,7 +68,7 @@ class SelfDiffusionEngine:
         Args:
             canvases: what to paint; those of one job share the patches of their picture.
             on_step: called after every step, counted over all calls, and between.
-            on_preview: called after every step for every row of its call.
+            on_preview: called after every step for every picture of its call.
 
         Raises:
             Aborted: out of `on_step`.
@@ -81,9 +81,9 @@ class SelfDiffusionEngine:
         painted: dict[int, Painted] = {}
         for (steps, _), places in groups.items():
             progress = _shift(on_step, done, total)
-            rows = [canvases[place] for place in places]
+            together = [canvases[place] for place in places]
             show = None if on_preview is None else partial(_show, on_preview, places)
-            painted |= dict(zip(places, self._call(rows, steps, progress, show), strict=True))
+            painted |= dict(zip(places, self._call(together, steps, progress, show), strict=True))
             done += steps
         return [painted[index] for index in range(len(canvases))]
 
@@ -114,10 +114,10 @@ class SelfDiffusionEngine:
             output_type="uint8",
             callback_on_step_end=on_step_end,
         )
-        rows = zip(output.images, output.estimates, output.details, output.reasons, strict=True)
+        outputs = zip(output.images, output.estimates, output.details, output.reasons, strict=True)
         return [
             Painted(image, estimate, {**details, "seed": canvas.seed}, warn_simpler(reason))
-            for canvas, (image, estimate, details, reason) in zip(canvases, rows, strict=True)
+            for canvas, (image, estimate, details, reason) in zip(canvases, outputs, strict=True)
         ]
 
     def _loaded(self) -> SelfDiffusionPipeline:
@@ -145,5 +145,5 @@ def _shift(on_step: StepCallback, first: int, total: int) -> Callable[[int], Non
 def _show(
     on_preview: PreviewCallback, places: Sequence[int], pipeline: SelfDiffusionPipeline
 ) -> None:
-    """Offer previews of a call's rows as previews of their canvases."""
-    on_preview(lambda: {place: pipeline.preview(row) for row, place in enumerate(places)})
+    """Offer previews of a call's pictures as previews of their canvases."""
+    on_preview(lambda: {place: pipeline.preview(number) for number, place in enumerate(places)})

@@ -13,19 +13,19 @@ from worker.engines.diffusion.loading import LoadedModel
 from worker.engines.diffusion.overview import Overview
 from worker.engines.diffusion.planning import (
     Call,
+    CallPicture,
     Piece,
     PlannedCall,
-    PlannedRow,
     find_sequence_length,
 )
 from worker.engines.diffusion.prompts import find_cuts
-from worker.engines.diffusion.recipe import describe_row
-from worker.engines.diffusion.running import RunRow
+from worker.engines.diffusion.recipe import describe_picture
+from worker.engines.diffusion.running import PaintedPicture
 from worker.engines.diffusion.stitching import stitch
 from worker.imaging import ImageArray
 
 MARKS: Final = frozenset({"tiled", "painted_in_float32"})
-"""Facts that a recipe reports if they hold for any row."""
+"""Facts that a recipe reports if they hold for any picture."""
 
 
 class Sheet:
@@ -59,11 +59,11 @@ class Sheet:
         image = fill_hole(frame.image, unseen, piece.infill, piece.whole.seed, check)
         return Frame(image, frame.mask)
 
-    def put(self, row: PlannedRow, run: RunRow) -> None:
-        """Paste the result of a row in its place."""
-        piece, cell = row.piece, self._model.entry.traits.cell
-        stitch(self._crop(piece), piece.hole, run.image, row.frame.mask, cell)
-        self._done.append((piece, describe_row(run, piece.whole.seed, self._model)))
+    def put(self, picture: CallPicture, run: PaintedPicture) -> None:
+        """Paste a painted picture in its place."""
+        piece, cell = picture.piece, self._model.entry.traits.cell
+        stitch(self._crop(piece), piece.hole, run.image, picture.frame.mask, cell)
+        self._done.append((piece, describe_picture(run, piece.whole.seed, self._model)))
         self._overview = None
 
     def preview(self, piece: Piece, preview: ImageArray) -> ImageArray:
@@ -80,12 +80,12 @@ class Sheet:
 
     def finish(self) -> Painted:
         """Return the picture, after all pieces are in place."""
-        rows = max(details["rows"] for _, details in self._done)
+        call_size = max(details["rows"] for _, details in self._done)
         return Painted(
             self._picture,
             details=self._describe(),
             warnings=self._find_cuts(),
-            call_size=rows,
+            call_size=call_size,
         )
 
     def _find_cuts(self) -> tuple[JobWarning, ...]:
@@ -99,7 +99,7 @@ class Sheet:
         return self._picture[box.top : box.bottom, box.left : box.right]
 
     def _describe(self) -> dict[str, Any]:
-        """Return the details of the first row, the measures taken for any row, and all boxes."""
+        """Return the details of the first picture, the measures taken for any, and all boxes."""
         first, details = self._done[0]
         marks = {key: True for _, facts in self._done for key in MARKS & facts.keys()}
         crops = [
@@ -117,5 +117,7 @@ def frame_call(planned: PlannedCall, sheets: Sequence[Sheet], check: Callable[[]
         sheets: of all canvases.
         check: called regularly during long work; may raise to stop it.
     """
-    rows = [PlannedRow(piece, sheets[piece.index].frame(piece, check)) for piece in planned.pieces]
-    return Call(planned.settings, tuple(rows), planned.steps_run)
+    pictures = [
+        CallPicture(piece, sheets[piece.index].frame(piece, check)) for piece in planned.pieces
+    ]
+    return Call(planned.settings, tuple(pictures), planned.steps_run)

@@ -22,7 +22,7 @@ StepEnd = Callable[[torch.Tensor | None], None]
 
 @dataclass(frozen=True)
 class Settings:
-    """Settings that all rows of one pipeline call share.
+    """Settings that all pictures of one pipeline call share.
 
     Attributes:
         width: in pixels, a multiple of the family's.
@@ -42,15 +42,15 @@ class Settings:
 
 
 @dataclass(frozen=True, eq=False)
-class Rows:
-    """The rows of one call, in one order throughout.
+class CallInputs:
+    """The inputs of one call, in one order throughout.
 
     Attributes:
         images: RGB, of the settings' size.
         masks: `L`, 255 repaint.
         prompts: empty if there is none.
         negative_prompts: likewise.
-        seeds: one a row.
+        seeds: one for each picture.
         settings: that they share.
     """
 
@@ -100,23 +100,23 @@ class Adapter:
     def prepare(self, pipeline: Any) -> None:
         """Fix known defects of a freshly loaded pipeline."""
 
-    def arguments(self, pipeline: Any, rows: Rows, embed: Embed) -> dict[str, Any]:
+    def arguments(self, pipeline: Any, inputs: CallInputs, embed: Embed) -> dict[str, Any]:
         """Return all arguments of a call except its callbacks.
 
         Never `num_images_per_prompt`: it repeats prompts and pictures in different orders.
 
         Args:
             pipeline: the family's, loaded.
-            rows: what to paint.
+            inputs: what to paint.
             embed: returns a text's embedding.
         """
         return {
-            self.image: list(rows.images),
-            self.mask: list(rows.masks),
-            "generator": [new_generator(seed) for seed in rows.seeds],
+            self.image: list(inputs.images),
+            self.mask: list(inputs.masks),
+            "generator": [new_generator(seed) for seed in inputs.seeds],
             "output_type": "np",
-            **self._settings(pipeline, rows.settings),
-            **self._prompts(pipeline, rows, embed),
+            **self._settings(pipeline, inputs.settings),
+            **self._prompts(pipeline, inputs, embed),
         }
 
     def callbacks(self, on_step_end: StepEnd) -> dict[str, Any]:
@@ -166,8 +166,8 @@ class Adapter:
         names = embeddings[0]
         return {name: torch.cat([one[name] for one in embeddings]) for name in names}
 
-    def to_pictures(self, pipeline: Any, output: Any, rows: Rows) -> list[np.ndarray]:
-        """Return the pictures of a call: float32 (H, W, 3) in 0..1, one a row."""
+    def to_pictures(self, pipeline: Any, output: Any, inputs: CallInputs) -> list[np.ndarray]:
+        """Return the pictures of a call: float32 (H, W, 3) in 0..1."""
         return list(output.images)
 
     def to_decodable(self, pipeline: Any, latents: torch.Tensor, settings: Settings) -> Any:
@@ -192,11 +192,11 @@ class Adapter:
             given["max_sequence_length"] = settings.max_sequence_length
         return given
 
-    def _prompts(self, pipeline: Any, rows: Rows, embed: Embed) -> dict[str, Any]:
-        given = self.join([embed(text) for text in rows.prompts])
-        if self.is_guided(pipeline, rows.settings):
+    def _prompts(self, pipeline: Any, inputs: CallInputs, embed: Embed) -> dict[str, Any]:
+        given = self.join([embed(text) for text in inputs.prompts])
+        if self.is_guided(pipeline, inputs.settings):
             negative = self.join(
-                [self.encode_negative(pipeline, text, embed) for text in rows.negative_prompts]
+                [self.encode_negative(pipeline, text, embed) for text in inputs.negative_prompts]
             )
             given |= {f"negative_{name}": value for name, value in negative.items()}
         return given

@@ -7,9 +7,9 @@ from typing import Any, Final
 import torch
 
 from worker.engines.diffusion.families.base import (
+    CallInputs,
     Embed,
     NoiseAdapter,
-    Rows,
     Settings,
     StepEnd,
     count_clip,
@@ -21,9 +21,9 @@ PRIOR_STEPS: Final = 25
 
 
 class Kandinsky22(NoiseAdapter):
-    """Calls `KandinskyV22InpaintCombinedPipeline`, one row at a time.
+    """Calls `KandinskyV22InpaintCombinedPipeline`, one picture at a time.
 
-    Its decoder pastes the first row's picture and mask into every row. The prior starts from the
+    Its decoder pastes the first picture and mask into every picture. The prior starts from the
     seed, so its embeddings cannot be cached for other jobs.
     """
 
@@ -54,12 +54,12 @@ class Kandinsky22(NoiseAdapter):
         """Return them unchanged."""
         return latents
 
-    def _prompts(self, pipeline: Any, rows: Rows, embed: Embed) -> dict[str, Any]:
-        [prompt], [negative] = rows.prompts, rows.negative_prompts
+    def _prompts(self, pipeline: Any, inputs: CallInputs, embed: Embed) -> dict[str, Any]:
+        [prompt], [negative] = inputs.prompts, inputs.negative_prompts
         return {
             "prompt": prompt,
             # Without one, guidance leads away from the embedding of a black picture.
             "negative_prompt": negative or None,
-            "generator": new_generator(rows.seeds[0]),
+            "generator": new_generator(inputs.seeds[0]),
             "prior_num_inference_steps": PRIOR_STEPS,
         }

@@ -63,7 +63,7 @@ class QwenImageControlNet(QwenImage):
     def prepare(self, pipeline: Any) -> None:
         """Make the encoding of the picture deterministic.
 
-        The pipeline samples there from the global generator, not from the rows' generators: the
+        The pipeline samples there from the global generator, not from the pictures' generators: the
         same seed would paint another picture every time.
         """
         pipeline.vae.encode = _without_noise(pipeline.vae.encode)

@@ -9,9 +9,9 @@ import torch
 
 from worker.engines.diffusion.families.base import (
     Adapter,
+    CallInputs,
     Embed,
     Embedding,
-    Rows,
     count_clip,
 )
 
@@ -25,9 +25,9 @@ class StableDiffusion3(Adapter):
 
     sequence_length = 256
 
-    def arguments(self, pipeline: Any, rows: Rows, embed: Embed) -> dict[str, Any]:
+    def arguments(self, pipeline: Any, inputs: CallInputs, embed: Embed) -> dict[str, Any]:
         """Return the arguments, with latents as output."""
-        return super().arguments(pipeline, rows, embed) | {"output_type": "latent"}
+        return super().arguments(pipeline, inputs, embed) | {"output_type": "latent"}
 
     def encode(self, pipeline: Any, text: str, max_sequence_length: int | None) -> Embedding:
         """Run both CLIPs, and T5 if it is loaded."""
@@ -48,9 +48,9 @@ class StableDiffusion3(Adapter):
             return count_clip(pipeline.tokenizer, text)
         return len(pipeline.tokenizer_3(text).input_ids), max_sequence_length or 0
 
-    def to_pictures(self, pipeline: Any, output: Any, rows: Rows) -> list[np.ndarray]:
+    def to_pictures(self, pipeline: Any, output: Any, inputs: CallInputs) -> list[np.ndarray]:
         """Decode the latents, shift included."""
         with torch.no_grad():
-            latents = self.to_decodable(pipeline, output.images, rows.settings)
+            latents = self.to_decodable(pipeline, output.images, inputs.settings)
             decoded = pipeline.vae.decode(latents.to(pipeline.vae.dtype), return_dict=False)[0]
         return list(pipeline.image_processor.postprocess(decoded, output_type="np"))

@@ -9,9 +9,9 @@ from PIL import Image
 
 from worker.engines.diffusion.families.base import (
     Adapter,
+    CallInputs,
     Embed,
     Embedding,
-    Rows,
     Settings,
     count_chat,
 )
@@ -57,8 +57,8 @@ class ZImageControlNet(ZImage):
     controlnet = "ZImageControlNetModel"
     takes_strength = False
 
-    def arguments(self, pipeline: Any, rows: Rows, embed: Embed) -> dict[str, Any]:
+    def arguments(self, pipeline: Any, inputs: CallInputs, embed: Embed) -> dict[str, Any]:
         """Return the arguments, with the control picture."""
-        size = rows.settings.width, rows.settings.height
-        drawings = [Image.new("RGB", size, GRAY) for _ in rows.images]
-        return super().arguments(pipeline, rows, embed) | {"control_image": drawings}
+        size = inputs.settings.width, inputs.settings.height
+        drawings = [Image.new("RGB", size, GRAY) for _ in inputs.images]
+        return super().arguments(pipeline, inputs, embed) | {"control_image": drawings}

@@ -29,7 +29,7 @@ class Guess:
     """The denoiser's estimate for noisy pixels.
 
     Attributes:
-        color: float32 (N, 5, P), the expected planes of each row and pixel of the hole.
+        color: float32 (N, 5, P), the expected planes of each variant and pixel of the hole.
         best: int64 (N, P), the most likely source.
     """
 
@@ -103,10 +103,10 @@ class PatchDenoiser(ModelMixin, _diffusers.ConfigMixin):  # type: ignore[misc]
         count, pixels = len(noisy), int((stage.hole != 0).sum())
         color = torch.empty(count, pixels, noisy.shape[1])
         best = torch.empty(count, pixels, dtype=torch.int64)
-        for row in range(count):
-            # Row by row: a call of several rows needs no more memory, and sums in the same order.
-            asking = self._ask(noisy[row], sigma, stage, patches.radius)
-            run = partial(_answer, asking, patches, color[row], best[row])
+        for number in range(count):
+            # One by one: several variants need no more memory, and sum in the same order.
+            asking = self._ask(noisy[number], sigma, stage, patches.radius)
+            run = partial(_answer, asking, patches, color[number], best[number])
             workers.run(run, [*range(0, pixels, CHUNK), pixels])
         return Guess(color.transpose(1, 2), best)
 

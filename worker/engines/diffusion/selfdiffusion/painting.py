@@ -1,4 +1,4 @@
-"""The rows of one call: rows of one picture share its patches."""
+"""The variants of one call: those of one picture share its patches."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ FEW_PARTS: Final = 4
 
 
 @dataclass(frozen=True, eq=False)
-class Row:
+class Variant:
     """One picture to be painted with one seed.
 
     Attributes:
@@ -53,7 +53,7 @@ class Row:
 
 @dataclass(frozen=True, eq=False)
 class Result:
-    """The result of one row.
+    """The result of one variant.
 
     Attributes:
         image: RGB uint8 (H, W, 3).
@@ -75,7 +75,7 @@ class Part:
     Attributes:
         box: where it lies.
         region: its pixels.
-        sampling: of all rows; `None` if there is too little to sample from.
+        sampling: of all variants; `None` if there is too little to sample from.
     """
 
     box: Box
@@ -89,21 +89,25 @@ class Part:
 
 
 class Group:
-    """Rows of one picture and mask.
+    """Variants of one picture and mask.
 
     Args:
-        rows: differ only in generator and seed.
+        variants: differ only in generator and seed.
         denoiser: estimates the pixels.
         scheduler: with its levels set; every region takes a copy.
     """
 
-    def __init__(self, rows: Sequence[Row], denoiser: PatchDenoiser, scheduler: Any) -> None:
-        self.rows = rows
-        row = rows[0]
+    def __init__(
+        self, variants: Sequence[Variant], denoiser: PatchDenoiser, scheduler: Any
+    ) -> None:
+        self.variants = variants
+        variant = variants[0]
         windows = (
-            find_windows(row.mask, whole=row.source_mask is not None) if row.mask.any() else []
+            find_windows(variant.mask, whole=variant.source_mask is not None)
+            if variant.mask.any()
+            else []
         )
-        generators = [one.generator for one in rows]
+        generators = [one.generator for one in variants]
         self.parts = [self._part(one, denoiser, scheduler, generators) for one in windows]
 
     def _part(
@@ -113,13 +117,13 @@ class Group:
         scheduler: Any,
         generators: list[torch.Generator],
     ) -> Part:
-        row, box = self.rows[0], window.box
+        variant, box = self.variants[0], window.box
         inside = np.s_[box.top : box.bottom, box.left : box.right]
-        hole = np.ascontiguousarray(row.mask[inside])
+        hole = np.ascontiguousarray(variant.mask[inside])
         sources = np.where(hole == 0, np.uint8(255), np.uint8(0))
-        if row.source_mask is not None:
-            sources &= row.source_mask[inside]
-        region = Region(np.ascontiguousarray(row.image[inside]), window.own, hole, sources)
+        if variant.source_mask is not None:
+            sources &= variant.source_mask[inside]
+        region = Region(np.ascontiguousarray(variant.image[inside]), window.own, hole, sources)
         stages = choose_stages(region)
         if not stages:
             return Part(box, region, None)
@@ -142,23 +146,23 @@ class Group:
     def finish(
         self, number: int, quality: Quality, on_step: StepCallback, threads: int | None
     ) -> Result:
-        """Finish one row at full size.
+        """Finish one variant at full size.
 
         Args:
-            number: of the row within the group.
+            number: of the variant within the group.
             quality: of the finishing.
             on_step: called often; may raise to stop.
             threads: how many run at once.
         """
-        row = self.rows[number]
-        image, done = row.image.copy(), list[tuple[int, Completion]]()
+        variant = self.variants[number]
+        image, done = variant.image.copy(), list[tuple[int, Completion]]()
         for part in self.parts:
             offsets = part.sampling.offsets(number) if part.sampling else None
             completion = finish(
                 part.region,
                 part.sampling.stage if part.sampling else None,
                 offsets,
-                seed=row.seed,
+                seed=variant.seed,
                 quality=quality,
                 on_step=on_step,
                 threads=threads,
@@ -188,23 +192,24 @@ def _describe(part: Part, quality: Quality) -> dict[str, Any]:
     return {**part.sampling.describe(), "finishing": choose_quality(part.region, quality)}
 
 
-def group_rows(
-    rows: Sequence[Row], denoiser: PatchDenoiser, scheduler: Any
+def group_variants(
+    variants: Sequence[Variant], denoiser: PatchDenoiser, scheduler: Any
 ) -> list[tuple[list[int], Group]]:
-    """Group rows by picture.
+    """Group variants by picture.
 
     Args:
-        rows: to paint; pictures are equal if they are the same objects.
+        variants: to paint; pictures are equal if they are the same objects.
         denoiser: estimates the pixels.
         scheduler: with its levels set.
 
     Returns:
-        Groups, each with the indices of its rows.
+        Groups, each with the indices of its variants.
     """
     places: dict[tuple[int, int, int], list[int]] = {}
-    for place, row in enumerate(rows):
-        key = (id(row.image), id(row.mask), id(row.source_mask))
+    for place, variant in enumerate(variants):
+        key = (id(variant.image), id(variant.mask), id(variant.source_mask))
         places.setdefault(key, []).append(place)
     return [
-        (of, Group([rows[place] for place in of], denoiser, scheduler)) for of in places.values()
+        (of, Group([variants[place] for place in of], denoiser, scheduler))
+        for of in places.values()
     ]

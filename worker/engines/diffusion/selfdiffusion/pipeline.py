@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from worker.engines.diffusion.selfdiffusion.denoiser import PatchDenoiser
-from worker.engines.diffusion.selfdiffusion.painting import Group, Result, Row, group_rows
+from worker.engines.diffusion.selfdiffusion.inputs import make_variants
+from worker.engines.diffusion.selfdiffusion.painting import Group, Result, Variant, group_variants
 from worker.engines.diffusion.selfdiffusion.preview import draw_preview
-from worker.engines.diffusion.selfdiffusion.rows import make_rows
 from worker.engines.diffusion.selfdiffusion.schedule import GeometricAncestralScheduler
 from worker.engines.patch import Quality
 from worker.engines.patch.strips import Workers
@@ -29,7 +29,7 @@ OnStepEnd = Callable[[Any, int, Any, dict[str, Any]], Any]
 
 @dataclass
 class SelfDiffusionOutput(_diffusers.utils.BaseOutput):  # type: ignore[misc]
-    """The output of the pipeline, in the order of the rows.
+    """The output of the pipeline, in the order of the variants.
 
     Attributes:
         images: of the type `output_type`.
@@ -70,18 +70,18 @@ class SelfDiffusionPipeline(_diffusers.DiffusionPipeline):  # type: ignore[misc]
     def interrupt(self, value: bool) -> None:
         self._interrupt = value
 
-    def preview(self, row: int) -> ImageArray:
-        """Return a preview of a row, RGB uint8 of at most 256 px a side.
+    def preview(self, number: int) -> ImageArray:
+        """Return a preview of a variant, RGB uint8 of at most 256 px a side.
 
         To be called from within `callback_on_step_end`.
 
         Raises:
-            LookupError: nothing is being painted, or there is no such row.
+            LookupError: nothing is being painted, or there is no such variant.
         """
         for places, group in self._groups:
-            if row in places:
-                return draw_preview(group, places.index(row))
-        raise LookupError(f"row {row} is not being painted")
+            if number in places:
+                return draw_preview(group, places.index(number))
+        raise LookupError(f"variant {number} is not being painted")
 
     @torch.no_grad()
     def __call__(
@@ -96,14 +96,15 @@ class SelfDiffusionPipeline(_diffusers.DiffusionPipeline):  # type: ignore[misc]
         output_type: Literal["np", "pil", "uint8"] = "np",
         callback_on_step_end: OnStepEnd | None = None,
     ) -> SelfDiffusionOutput:
-        """Paint every row.
+        """Paint every variant.
 
         Args:
-            image: for each row RGB uint8 (H, W, 3) or a PIL picture; pixels under the mask are not
-                read. Rows with the same objects share their patches.
-            mask_image: for each row uint8 (H, W) or a PIL picture, white = repaint.
-            source_mask: for each row uint8 (H, W), 255 where pixels may be copied from, or `None`.
-            generator: for each row, on the processor.
+            image: for each variant RGB uint8 (H, W, 3) or a PIL picture; pixels under the mask are
+                not read. Variants with the same objects share their patches.
+            mask_image: for each variant uint8 (H, W) or a PIL picture, white = repaint.
+            source_mask: for each variant uint8 (H, W), 255 where pixels may be copied from, or
+                `None`.
+            generator: for each variant, on the processor.
             num_inference_steps: noise levels, at least 1.
             quality: of the finishing.
             output_type: `np` float32 0..1, `uint8`, or `pil`.
@@ -118,7 +119,7 @@ class SelfDiffusionPipeline(_diffusers.DiffusionPipeline):  # type: ignore[misc]
         Raises:
             ValueError: the inputs do not fit together.
         """
-        rows = make_rows(image, mask_image, source_mask, generator)
+        variants = make_variants(image, mask_image, source_mask, generator)
         if num_inference_steps < 1:
             raise ValueError("num_inference_steps must be at least 1")
         self._interrupt = False
@@ -126,15 +127,15 @@ class SelfDiffusionPipeline(_diffusers.DiffusionPipeline):  # type: ignore[misc]
         reporting = _Reporting(self, callback_on_step_end)
         try:
             with _one_thread_a_chunk() as threads:
-                results = self._run(rows, quality, reporting, threads)
+                results = self._run(variants, quality, reporting, threads)
         finally:
             self._groups = []
         return _pack(results, output_type)
 
     def _run(
-        self, rows: Sequence[Row], quality: Quality, reporting: _Reporting, threads: int
+        self, variants: Sequence[Variant], quality: Quality, reporting: _Reporting, threads: int
     ) -> list[Result]:
-        self._groups = group_rows(rows, self.denoiser, self.scheduler)
+        self._groups = group_variants(variants, self.denoiser, self.scheduler)
         groups = [group for _, group in self._groups]
         last = len(self.scheduler.timesteps) - 1
         with Workers(reporting.again, threads) as workers:
@@ -154,7 +155,7 @@ class SelfDiffusionPipeline(_diffusers.DiffusionPipeline):  # type: ignore[misc]
                     number, quality, lambda _round, _rounds: reporting.again(), threads
                 )
         reporting.report(last)
-        return [results[place] for place in range(len(rows))]
+        return [results[place] for place in range(len(variants))]
 
 
 def build_pipeline() -> SelfDiffusionPipeline:

@@ -1,4 +1,4 @@
-"""Previews of rows."""
+"""Previews of variants."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ LONGEST: Final = 256
 
 
 def draw_preview(group: Group, number: int) -> ImageArray:
-    """Return a row's picture with the present estimates, RGB uint8, at most 256 px a side.
+    """Return a variant's picture with the present estimates, RGB uint8, at most 256 px a side.
 
     Args:
         group: that is being painted.
-        number: of the row within the group.
+        number: of the variant within the group.
     """
-    image = group.rows[number].image
+    image = group.variants[number].image
     scale = min(LONGEST / max(image.shape[:2]), 1.0)
     preview = to_uint8(
         _resize(image, _scaled(image.shape[1], scale), _scaled(image.shape[0], scale))

@@ -40,7 +40,7 @@ class Sampling:
         stages: the sizes, the smaller first; one or two.
         denoiser: estimates the pixels.
         scheduler: of this region alone, with its levels set.
-        generators: one for each row.
+        generators: one for each variant.
     """
 
     def __init__(
@@ -94,18 +94,18 @@ class Sampling:
             self._enter(self._stages[-1], sigma)
             self._denoise(sigma, workers)
 
-    def offsets(self, row: int) -> NDArray[np.int32]:
+    def offsets(self, number: int) -> NDArray[np.int32]:
         """Return int32 (H, W, 2): offsets from the last stage's hole pixels to their sources."""
         at = np.argwhere(self.stage.hole)
         offsets = np.zeros((*self.stage.shape, 2), np.int32)
-        found = self._places[self._best[row].numpy()] - at
+        found = self._places[self._best[number].numpy()] - at
         offsets[at[:, 0], at[:, 1]] = found
         return offsets
 
-    def picture(self, row: int) -> NDArray[np.float32]:
+    def picture(self, number: int) -> NDArray[np.float32]:
         """Return the present estimate, float32 (H, W, 3) in -1..1; noise before the first step."""
         planes = self._noisy if self._guess is None else self._guess
-        color = (planes[row] + self.stage.mean[:, None, None])[:3]
+        color = (planes[number] + self.stage.mean[:, None, None])[:3]
         return np.ascontiguousarray(color.permute(1, 2, 0).numpy())
 
     def describe(self) -> dict[str, Any]:

@@ -26,13 +26,13 @@ PLAIN = Kind(is_guided=False, tiles=False, dtype="torch.float32")
 GUIDED = replace(PLAIN, is_guided=True)
 
 
-def shape(rows: int, pixels: int = 100, kind: Kind = PLAIN) -> Shape:
-    return Shape(kind, rows, pixels)
+def shape(pictures: int, pixels: int = 100, kind: Kind = PLAIN) -> Shape:
+    return Shape(kind, pictures, pixels)
 
 
 def true_bytes(call: Shape) -> int:
-    """What a device with a fixed part, a picture's part and a row's part would take."""
-    return 500 + 3 * call.pixels + 20 * call.rows * call.pixels
+    """What a device with a fixed part, a part for the size and one for each picture would take."""
+    return 500 + 3 * call.pixels + 20 * call.pictures * call.pixels
 
 
 @dataclass
@@ -54,14 +54,14 @@ class StubProbe:
 
 def test_estimate_knows_nothing_at_first() -> None:
     assert MemoryModel().estimate(shape(1)) is None
-    assert MemoryModel().most_rows(shape(8), 1) == 8
+    assert MemoryModel().most_pictures(shape(8), 1) == 8
 
 
 def test_estimate_goes_by_the_prior_until_a_call_was_measured() -> None:
     model = MemoryModel(prior_bytes=1000, native_pixels=100)
     assert model.estimate(shape(3)) == 3000
     assert model.estimate(shape(3, 200)) == 6000
-    assert model.most_rows(shape(8), 4500) == 4
+    assert model.most_pictures(shape(8), 4500) == 4
     model.learn(shape(1), 400)
     assert model.estimate(shape(3)) == 1200
 
@@ -71,9 +71,9 @@ def test_estimate_is_never_below_what_a_call_takes(kind: Kind) -> None:
     model = MemoryModel()
     for measured in (shape(1, 400, kind), shape(2, 100, kind), shape(4, 900, kind)):
         model.learn(measured, true_bytes(measured))
-        for rows in range(1, 9):
+        for pictures in range(1, 9):
             for pixels in (50, 100, 250, 400, 900, 4000):
-                wanted = shape(rows, pixels, kind)
+                wanted = shape(pictures, pixels, kind)
                 found = model.estimate(wanted)
                 assert found is not None and found >= true_bytes(wanted)
         assert model.estimate(measured) == true_bytes(measured)
@@ -94,31 +94,31 @@ def test_estimate_does_not_go_by_much_smaller_pictures() -> None:
     assert model.estimate(shape(1, 10)) == 1
 
 
-def test_most_rows_gives_one_row_always() -> None:
+def test_most_pictures_is_at_least_one() -> None:
     model = MemoryModel()
     model.learn(shape(1), 100)
-    assert model.most_rows(shape(8), 450) == 4
-    assert model.most_rows(shape(3), 450) == 3
-    assert model.most_rows(shape(8), 10) == 1
+    assert model.most_pictures(shape(8), 450) == 4
+    assert model.most_pictures(shape(3), 450) == 3
+    assert model.most_pictures(shape(8), 10) == 1
 
 
 def test_learn_too_large_bounds_calls_that_take_no_less_until_there_is_more_memory() -> None:
     model = MemoryModel()
     model.learn_too_large(shape(4), 1000)
-    assert model.most_rows(shape(4), 1000) == 3
-    assert model.most_rows(shape(4, 50), 1000) == 4
-    assert model.most_rows(shape(4, 100, GUIDED), 1000) == 4
-    assert model.most_rows(shape(8), 2000) == 8
+    assert model.most_pictures(shape(4), 1000) == 3
+    assert model.most_pictures(shape(4, 50), 1000) == 4
+    assert model.most_pictures(shape(4, 100, GUIDED), 1000) == 4
+    assert model.most_pictures(shape(8), 2000) == 8
     for _ in range(CALLS_UNTIL_RETRY):
         model.learn(shape(1), 10)
-    assert model.most_rows(shape(4), 1000) == 4
+    assert model.most_pictures(shape(4), 1000) == 4
 
 
 def test_learn_forgets_that_a_call_was_too_large_once_it_fits() -> None:
     model = MemoryModel()
     model.learn_too_large(shape(2), 1000)
     model.learn(shape(4), 400)
-    assert model.most_rows(shape(4), 1000) == 4
+    assert model.most_pictures(shape(4), 1000) == 4
 
 
 def test_learn_remembers_only_so_many_shapes() -> None:
@@ -128,15 +128,15 @@ def test_learn_remembers_only_so_many_shapes() -> None:
     assert model.estimate(shape(1, 1)) == 3000
 
 
-def test_most_rows_goes_by_the_lesser_of_what_is_free_and_what_is_allowed() -> None:
+def test_most_pictures_goes_by_the_lesser_of_what_is_free_and_what_is_allowed() -> None:
     model = MemoryModel()
     model.learn(shape(1), 100)
-    assert CallMemory(model, StubProbe()).most_rows(shape(8)) == 8
-    assert CallMemory(model, StubProbe(), limit_bytes=300).most_rows(shape(8)) == 3
-    assert CallMemory(model, StubProbe(1000), limit_bytes=300).most_rows(shape(8)) == 3
+    assert CallMemory(model, StubProbe()).most_pictures(shape(8)) == 8
+    assert CallMemory(model, StubProbe(), limit_bytes=300).most_pictures(shape(8)) == 3
+    assert CallMemory(model, StubProbe(1000), limit_bytes=300).most_pictures(shape(8)) == 3
     # A tenth of what is free is left alone.
-    assert CallMemory(model, StubProbe(310), limit_bytes=300).most_rows(shape(8)) == 2
-    assert CallMemory(model, StubProbe(450)).most_rows(shape(8)) == 4
+    assert CallMemory(model, StubProbe(310), limit_bytes=300).most_pictures(shape(8)) == 2
+    assert CallMemory(model, StubProbe(450)).most_pictures(shape(8)) == 4
 
 
 def test_watch_learns_from_the_peak_and_from_running_out_of_memory() -> None:
@@ -180,7 +180,7 @@ def test_describe_memory_counts_the_largest_component_that_is_brought_in(
 
 
 @pytest.mark.slow
-def test_paint_splits_a_batch_into_calls_that_memory_holds(tiny_entry: ModelEntry) -> None:
+def test_paint_splits_many_canvases_into_calls_that_memory_holds(tiny_entry: ModelEntry) -> None:
     probe = StubProbe()
     engine = DiffusionEngine(tiny_entry, threads=1, probe=probe)
     canvases = [canvas_of(seed) for seed in range(4)]
@@ -192,7 +192,7 @@ def test_paint_splits_a_batch_into_calls_that_memory_holds(tiny_entry: ModelEntr
         assert told[-1] == (len(told), len(told))
         return [one.call_size for one in painted]
 
-    # Nothing is known; then a call of four rows takes all that there is; then there is more.
+    # Nothing is known; then a call of four pictures takes all that there is; then there is more.
     assert rows_of_calls() == [4, 4, 4, 4]
     probe.free_bytes = probe.peak_bytes = 1000
     assert rows_of_calls() == [4, 4, 4, 4]
@@ -207,4 +207,4 @@ def test_paint_obeys_the_operators_limit_from_the_entrys_memory_on(tiny_entry: M
     entry = tiny_entry.model_copy(update={"memory_bytes": weights + 1000})
     engine = DiffusionEngine(entry, threads=1, call_memory_bytes=2500, probe=StubProbe())
     painted = engine.paint([canvas_of(seed, 64, 64) for seed in range(5)], ignore)
-    assert [row.details["rows"] for row in painted] == [2, 2, 2, 2, 1]
+    assert [one.details["rows"] for one in painted] == [2, 2, 2, 2, 1]

@@ -52,7 +52,7 @@ def test_load_refuses_when_there_are_no_weights(tiny_entry: ModelEntry) -> None:
         DiffusionEngine(entry).load()
 
 
-def test_paint_keeps_the_order_when_rows_need_calls_of_their_own(
+def test_paint_keeps_the_order_when_pictures_need_calls_of_their_own(
     tiny_engine: DiffusionEngine,
 ) -> None:
     canvases = [
@@ -68,11 +68,11 @@ def test_paint_keeps_the_order_when_rows_need_calls_of_their_own(
         assert largest_difference(paint(tiny_engine, [canvas])[0], image) <= 1
 
 
-def test_paint_gives_a_call_no_more_rows_than_the_model_may_hold(
+def test_paint_gives_a_call_no_more_pictures_than_the_model_may_hold(
     tiny_engine: DiffusionEngine,
 ) -> None:
     painted = tiny_engine.paint([canvas_of(seed) for seed in range(5)], ignore)
-    assert [row.details["rows"] for row in painted] == [4, 4, 4, 4, 1]
+    assert [one.details["rows"] for one in painted] == [4, 4, 4, 4, 1]
 
 
 def test_paint_gives_a_deterministic_canvas_a_call_of_its_own(
@@ -80,7 +80,7 @@ def test_paint_gives_a_deterministic_canvas_a_call_of_its_own(
 ) -> None:
     canvases = [canvas_of(0), canvas_of(1, deterministic=True), canvas_of(2)]
     painted = tiny_engine.paint(canvases, ignore)
-    assert [row.details["rows"] for row in painted] == [2, 1, 2]
+    assert [one.details["rows"] for one in painted] == [2, 1, 2]
 
 
 def test_paint_warns_of_what_it_cut_off_a_prompt(tiny_engine: DiffusionEngine) -> None:
@@ -89,8 +89,12 @@ def test_paint_warns_of_what_it_cut_off_a_prompt(tiny_engine: DiffusionEngine) -
         canvas_of(1, prompt="x" * 76),
         canvas_of(2),
     ]
-    found = [row.warnings for row in tiny_engine.paint(canvases, ignore)]
-    assert [[one.code for one in row] for row in found] == [["prompt_cut"], ["prompt_cut"], []]
+    found = [one.warnings for one in tiny_engine.paint(canvases, ignore)]
+    assert [[one.code for one in warnings] for warnings in found] == [
+        ["prompt_cut"],
+        ["prompt_cut"],
+        [],
+    ]
     assert found[0][0].detail.startswith("negative_prompt has 92 tokens")
     assert found[1][0].detail.startswith("prompt has 78 tokens, of which the model reads 77")
 

@@ -34,7 +34,7 @@ def test_plan_rounds_gives_klein_sizes_that_it_leaves_alone(
     assert call.pieces[0].size == (settings.width, settings.height)
 
 
-def test_plan_rounds_gives_kandinsky_one_row_a_call(
+def test_plan_rounds_gives_kandinsky_one_picture_a_call(
     engine_of: Callable[[str], DiffusionEngine],
 ) -> None:
     model = model_with(engine_of("kandinsky-2.2"), max_batch=4)
@@ -52,7 +52,7 @@ def test_plan_rounds_takes_the_models_length_of_prompts_or_the_familys(
         assert call.settings.max_sequence_length == wanted
 
 
-def test_call_halves_hold_all_rows(tiny_engine: DiffusionEngine) -> None:
+def test_call_halves_hold_all_pictures(tiny_engine: DiffusionEngine) -> None:
     [call] = calls_of([canvas_of(seed) for seed in range(3)], model_of(tiny_engine))
     first, second = call.halves()
-    assert [row.index for row in (*first.rows, *second.rows)] == [0, 1, 2]
+    assert [one.index for one in (*first.pictures, *second.pictures)] == [0, 1, 2]

@@ -54,13 +54,13 @@ def test_to_decodable_undoes_what_the_pipeline_packs(
 ) -> None:
     model, last = model_of(engine_of(family)), list[torch.Tensor]()
     [call] = calls_of([canvas_of(0)], model)
-    rows = call.to_rows(model.entry)
+    inputs = call.to_inputs(model.entry)
     embed = partial(PromptCache().embed, model.adapter, model.pipeline, max_sequence_length=64)
     output = model.pipeline(
-        **model.adapter.arguments(model.pipeline, rows, embed),
+        **model.adapter.arguments(model.pipeline, inputs, embed),
         **model.adapter.callbacks(lambda latents: last.append(torch.as_tensor(latents))),
     )
-    decodable = model.adapter.to_decodable(model.pipeline, last[-1], rows.settings)
+    decodable = model.adapter.to_decodable(model.pipeline, last[-1], inputs.settings)
     with torch.no_grad():
         frames = decodable[:, :, None] if family == "qwen-image" else decodable
         decoded = model.autoencoder.decode(frames, return_dict=False)[0]

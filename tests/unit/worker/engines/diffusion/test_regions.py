@@ -115,7 +115,7 @@ def test_paint_changes_nothing_outside_the_mask(
     assert painted.details["blend"] == "membrane"
 
 
-def test_paint_takes_far_holes_as_rows_of_one_call(tiny_engine: DiffusionEngine) -> None:
+def test_paint_takes_far_holes_as_pictures_of_one_call(tiny_engine: DiffusionEngine) -> None:
     [painted] = tiny_engine.paint([inpaint_canvas(three_holes(), padding=32)], ignore)
     crops = painted.details["crops"]
     assert painted.details["rows"] == len(crops) == 3
@@ -127,7 +127,7 @@ def test_paint_takes_far_holes_as_rows_of_one_call(tiny_engine: DiffusionEngine)
         assert largest_difference(image[inside], painted.image[inside]) <= 1
 
 
-def test_paint_gives_a_batch_of_regions_and_passes_what_each_gets_alone(
+def test_paint_gives_a_call_of_regions_and_passes_what_each_gets_alone(
     tiny_engine: DiffusionEngine,
 ) -> None:
     canvases = [
@@ -229,7 +229,7 @@ def test_paint_shows_previews_of_the_whole_canvas(tiny_engine: DiffusionEngine) 
     assert columns.min() >= 159 and columns.max() <= 176
 
 
-def test_paint_shows_one_preview_a_canvas_however_many_rows_it_has(
+def test_paint_shows_one_preview_a_canvas_however_many_pictures_it_takes(
     tiny_engine: DiffusionEngine,
 ) -> None:
     seen: list[list[int]] = []

@@ -53,30 +53,32 @@ def short_engine(tiny_entry: ModelEntry) -> DiffusionEngine:
     return engine
 
 
-def test_run_halves_a_batch_that_memory_does_not_hold(short_engine: DiffusionEngine) -> None:
+def test_run_halves_a_call_that_memory_does_not_hold(short_engine: DiffusionEngine) -> None:
     canvases, seen = [canvas_of(seed) for seed in range(4)], list[int]()
     wanted = paint(short_engine, canvases)
 
-    def refuse_more_than_one_row(_unet: Any, inputs: tuple[torch.Tensor, ...]) -> None:
-        # Twice as many as rows: guidance.
+    def refuse_more_than_one(_unet: Any, inputs: tuple[torch.Tensor, ...]) -> None:
+        # Twice as many as pictures: guidance.
         seen.append(len(inputs[0]) // 2)
         if seen[-1] > 1:
             raise torch.OutOfMemoryError
 
     told: list[tuple[int, int]] = []
-    with hooked(model_of(short_engine).denoiser, refuse_more_than_one_row):
+    with hooked(model_of(short_engine).denoiser, refuse_more_than_one):
         painted = short_engine.paint(canvases, lambda step, steps: told.append((step, steps)))
         again = short_engine.paint(canvases, ignore)
     # The second time it is known beforehand.
     assert [count for count in seen if count > 1] == [4, 2, 2]
-    assert [row.details["rows"] for row in again] == [1] * 4
-    assert [row.details["rows"] for row in painted] == [1] * 4
+    assert [one.details["rows"] for one in again] == [1] * 4
+    assert [one.details["rows"] for one in painted] == [1] * 4
     assert told[-1] == (4 * 3, 4 * 3)
-    for image, row in zip(wanted, painted, strict=True):
-        assert largest_difference(image, row.image) <= 1
+    for image, one in zip(wanted, painted, strict=True):
+        assert largest_difference(image, one.image) <= 1
 
 
-def test_run_tiles_the_autoencoder_when_one_row_is_too_much(short_engine: DiffusionEngine) -> None:
+def test_run_tiles_the_autoencoder_when_one_is_too_much(
+    short_engine: DiffusionEngine,
+) -> None:
     model, canvas = model_of(short_engine), canvas_of(1)
     wanted = paint(short_engine, [canvas])
 
@@ -104,7 +106,7 @@ def test_run_takes_no_step_back_that_it_has_told(short_engine: DiffusionEngine) 
     assert told[-1] == (6, 6)
 
 
-def test_run_tells_when_memory_holds_not_even_one_row(short_engine: DiffusionEngine) -> None:
+def test_run_tells_when_memory_holds_not_even_one_picture(short_engine: DiffusionEngine) -> None:
     def refuse(*_: Any) -> None:
         raise torch.OutOfMemoryError("CUDA out of memory.")
 
@@ -156,15 +158,15 @@ def test_run_paints_again_in_float32_what_overflowed(half_engine: DiffusionEngin
     canvases = [canvas_of(0), canvas_of(1)]
     before = {name: one.dtype for name, one in model.denoiser.state_dict().items()}
 
-    def spoil_the_second_row(_decoder: Any, _inputs: Any, output: torch.Tensor) -> torch.Tensor:
-        # A call decodes its rows one by one.
+    def spoil_the_second(_decoder: Any, _inputs: Any, output: torch.Tensor) -> torch.Tensor:
+        # A call decodes its pictures one by one.
         runs.append(output.dtype)
         is_second = len(runs) % 2 == 0
         spoil = is_second and output.dtype is torch.bfloat16
         return torch.full_like(output, torch.nan) if spoil else output
 
     runs: list[torch.dtype] = []
-    with hooked(model.autoencoder.decoder, spoil_the_second_row, after=True):
+    with hooked(model.autoencoder.decoder, spoil_the_second, after=True):
         first, second = half_engine.paint(canvases, ignore)
     assert runs == [torch.bfloat16, torch.bfloat16, torch.float32]
     assert "painted_in_float32" not in first.details and second.details["painted_in_float32"]

@@ -24,19 +24,19 @@ def engine() -> SelfDiffusionEngine:
     return engine
 
 
-def test_engine_paints_rows_of_a_batch_as_alone(engine: SelfDiffusionEngine) -> None:
+def test_engine_paints_canvases_of_a_call_as_alone(engine: SelfDiffusionEngine) -> None:
     other = replace(CANVAS, seed=1)
     alone = replace(CANVAS, seed=2, params=CANVAS.params.model_copy(update={"deterministic": True}))
     wide = outpaint_canvas()
-    batch = engine.paint([CANVAS, wide, other, alone], ignore)
-    for canvas, painted in zip([CANVAS, wide, other, alone], batch, strict=True):
+    together = engine.paint([CANVAS, wide, other, alone], ignore)
+    for canvas, painted in zip([CANVAS, wide, other, alone], together, strict=True):
         (single,) = engine.paint([canvas], ignore)
         assert np.array_equal(painted.image, single.image)
         kept = canvas.mask == 0
         assert np.array_equal(painted.image[kept], canvas.image[kept])
         assert painted.estimate is not None
         assert painted.details["seed"] == canvas.seed
-    assert not np.array_equal(batch[0].image, batch[2].image)
+    assert not np.array_equal(together[0].image, together[2].image)
 
 
 def test_engine_tells_every_step_over_all_calls(engine: SelfDiffusionEngine) -> None:

@@ -30,7 +30,7 @@ from tests.unit.worker.engines.diffusion.painting import (
 from worker.engines.base import Canvas, MakePreviews
 from worker.engines.diffusion.engine import DiffusionEngine
 from worker.engines.diffusion.families import ADAPTERS
-from worker.engines.diffusion.families.base import Rows, Settings
+from worker.engines.diffusion.families.base import CallInputs, Settings
 from worker.engines.diffusion.loading import LoadedModel
 from worker.engines.diffusion.planning import find_sequence_length
 from worker.reporting import Aborted
@@ -40,17 +40,17 @@ pytestmark = LIBRARY_WARNINGS
 EngineOf = Callable[[str], DiffusionEngine]
 
 
-def rows_of(model: LoadedModel, canvas: Canvas) -> Rows:
+def inputs_of(model: LoadedModel, canvas: Canvas) -> CallInputs:
     [call] = calls_of([canvas], model)
-    return call.to_rows(model.entry)
+    return call.to_inputs(model.entry)
 
 
-def arguments_of(model: LoadedModel, rows: Rows) -> dict[str, Any]:
+def arguments_of(model: LoadedModel, inputs: CallInputs) -> dict[str, Any]:
     def embed(text: str) -> Any:
         with torch.no_grad():
-            return model.adapter.encode(model.pipeline, text, rows.settings.max_sequence_length)
+            return model.adapter.encode(model.pipeline, text, inputs.settings.max_sequence_length)
 
-    return model.adapter.arguments(model.pipeline, rows, embed)
+    return model.adapter.arguments(model.pipeline, inputs, embed)
 
 
 def is_same(first: Any, second: Any) -> bool:
@@ -136,22 +136,22 @@ def test_a_call_is_given_what_the_pipeline_takes_and_the_family_honors(
     family: str, engine_of: EngineOf
 ) -> None:
     model = model_of(engine_of(family))
-    rows = rows_of(model, canvas_of(1))
-    arguments = arguments_of(model, rows)
+    inputs = inputs_of(model, canvas_of(1))
+    arguments = arguments_of(model, inputs)
     taken = inspect.signature(type(model.pipeline).__call__).parameters
     assert set(arguments) <= set(taken)
     changed = {
-        "prompt": replace(rows, prompts=["another"]),
-        "negative_prompt": replace(rows, negative_prompts=["another"]),
-        "strength": replace(rows, settings=replace(rows.settings, strength=0.5)),
-        "guidance_scale": replace(rows, settings=replace(rows.settings, guidance_scale=2.0)),
+        "prompt": replace(inputs, prompts=["another"]),
+        "negative_prompt": replace(inputs, negative_prompts=["another"]),
+        "strength": replace(inputs, settings=replace(inputs.settings, strength=0.5)),
+        "guidance_scale": replace(inputs, settings=replace(inputs.settings, guidance_scale=2.0)),
     }
     honored = {field for field, asked in changed.items() if not same_call(model, arguments, asked)}
     assert honored == FAMILIES[family].honors
 
 
-def same_call(model: LoadedModel, arguments: dict[str, Any], rows: Rows) -> bool:
-    others = arguments_of(model, rows)
+def same_call(model: LoadedModel, arguments: dict[str, Any], inputs: CallInputs) -> bool:
+    others = arguments_of(model, inputs)
     return others.keys() == arguments.keys() and all(
         is_same(value, others[name]) for name, value in arguments.items()
     )
@@ -162,14 +162,14 @@ def test_a_call_with_kept_embeddings_paints_what_one_with_prompts_paints(
     family: str, engine_of: EngineOf
 ) -> None:
     model = model_of(engine_of(family))
-    rows = rows_of(model, canvas_of(1, negative_prompt="rain"))
-    kept = arguments_of(model, rows)
+    inputs = inputs_of(model, canvas_of(1, negative_prompt="rain"))
+    kept = arguments_of(model, inputs)
     plain = {name: value for name, value in kept.items() if "prompt_" not in name}
-    plain |= {"prompt": list(rows.prompts), "generator": arguments_of(model, rows)["generator"]}
+    plain |= {"prompt": list(inputs.prompts), "generator": arguments_of(model, inputs)["generator"]}
     if "negative_prompt" in FAMILIES[family].honors:
-        plain["negative_prompt"] = list(rows.negative_prompts)
+        plain["negative_prompt"] = list(inputs.negative_prompts)
     first, second = (
-        model.adapter.to_pictures(model.pipeline, model.pipeline(**one), rows)
+        model.adapter.to_pictures(model.pipeline, model.pipeline(**one), inputs)
         for one in (kept, plain)
     )
     assert np.array_equal(first, second)
@@ -216,7 +216,7 @@ def test_a_family_outpaints(family: str, engine_of: EngineOf) -> None:
 
 
 @pytest.mark.parametrize("family", ALL_FAMILIES)
-def test_a_row_of_a_batch_gets_what_it_gets_alone(family: str, engine_of: EngineOf) -> None:
+def test_a_picture_of_a_call_gets_what_it_gets_alone(family: str, engine_of: EngineOf) -> None:
     engine = engine_of(family)
     canvases = [canvas_of(seed, negative_prompt="x" * seed) for seed in range(4)]
     together = paint(engine, canvases)
@@ -267,17 +267,17 @@ def test_klein_is_guided_where_its_weights_are_not_distilled(
     distilled = paint(engine, canvases)
     model_of(engine).pipeline.register_to_config(is_distilled=False)
     guided = engine.paint(canvases, ignore)
-    for canvas, image, row in zip(canvases, distilled, guided, strict=True):
-        assert row.details["guidance_scale"] == 3.0
-        assert not np.array_equal(image, row.image)
-        assert largest_difference(paint(engine, [canvas])[0], row.image) <= 1
+    for canvas, image, painted in zip(canvases, distilled, guided, strict=True):
+        assert painted.details["guidance_scale"] == 3.0
+        assert not np.array_equal(image, painted.image)
+        assert largest_difference(paint(engine, [canvas])[0], painted.image) <= 1
 
 
 @pytest.mark.slow
 def test_sdxl_takes_zeros_for_no_negative_prompt(engine_of: EngineOf) -> None:
     model = model_of(engine_of("stable-diffusion-xl"))
     first, second = (
-        arguments_of(model, rows_of(model, canvas_of(0, negative_prompt=text)))
+        arguments_of(model, inputs_of(model, canvas_of(0, negative_prompt=text)))
         for text in ("", "rain")
     )
     assert not first["negative_prompt_embeds"].any()
@@ -297,9 +297,9 @@ def test_sdxl_undoes_the_norm_of_autoencoders_that_have_one() -> None:
 @pytest.mark.slow
 def test_stable_diffusion_3_decodes_with_the_shift(engine_of: EngineOf) -> None:
     model = model_of(engine_of("stable-diffusion-3"))
-    rows = rows_of(model, canvas_of(0))
-    output = model.pipeline(**arguments_of(model, rows))
-    [found] = model.adapter.to_pictures(model.pipeline, output, rows)
+    inputs = inputs_of(model, canvas_of(0))
+    output = model.pipeline(**arguments_of(model, inputs))
+    [found] = model.adapter.to_pictures(model.pipeline, output, inputs)
     config = model.autoencoder.config
     latents = output.images / config.scaling_factor + config.shift_factor
     with torch.no_grad():

@@ -69,19 +69,19 @@ def test_pipeline_paints_other_seeds_otherwise(pipeline: SelfDiffusionPipeline) 
 
 
 @pytest.mark.slow
-def test_pipeline_paints_a_batch_as_it_paints_singly(pipeline: SelfDiffusionPipeline) -> None:
+def test_pipeline_paints_a_call_as_it_paints_singly(pipeline: SelfDiffusionPipeline) -> None:
     pictures = [holed(96, 80), holed(88, 72)]
-    rows = [0, 1, 0]
+    chosen = [0, 1, 0]
     together = pipeline(
-        [pictures[row][0] for row in rows],
-        [pictures[row][1] for row in rows],
+        [pictures[which][0] for which in chosen],
+        [pictures[which][1] for which in chosen],
         generator=generators(5, 6, 7),
         num_inference_steps=STEPS,
         quality="fast",
         output_type="uint8",
     )
-    for place, row in enumerate(rows):
-        single = paint(pipeline, *pictures[row], 5 + place)
+    for place, which in enumerate(chosen):
+        single = paint(pipeline, *pictures[which], 5 + place)
         assert np.array_equal(single.images[0], together.images[place])
         assert single.estimates[0] == together.estimates[place]
 

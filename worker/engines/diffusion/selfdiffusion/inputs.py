@@ -9,23 +9,23 @@ import numpy as np
 import torch
 from PIL import Image
 
-from worker.engines.diffusion.selfdiffusion.painting import Row
+from worker.engines.diffusion.selfdiffusion.painting import Variant
 from worker.imaging import ImageArray, MaskArray
 
 
-def make_rows(
+def make_variants(
     images: Sequence[Any],
     masks: Sequence[Any],
     source_masks: Sequence[Any] | None,
     generators: Sequence[torch.Generator],
-) -> list[Row]:
-    """Return the rows of a call; inputs that are one object stay one object.
+) -> list[Variant]:
+    """Return the variants of a call; inputs that are one object stay one object.
 
     Args:
         images: RGB uint8 (H, W, 3) or PIL.
         masks: uint8 (H, W) or PIL.
-        source_masks: uint8 (H, W), PIL or `None`; or `None` for all rows.
-        generators: one a row.
+        source_masks: uint8 (H, W), PIL or `None`; or `None` for all variants.
+        generators: one for each variant.
 
     Raises:
         ValueError: counts, shapes or types do not fit.
@@ -34,15 +34,15 @@ def make_rows(
     if not len(images) == len(masks) == len(sources) == len(generators) > 0:
         raise ValueError("image, mask_image, source_mask and generator must be equally many")
     arrays: dict[int, Any] = {}
-    rows = []
+    variants = []
     for image, mask, source, generator in zip(images, masks, sources, generators, strict=True):
         picture = arrays.setdefault(id(image), _to_image(image))
         hole = arrays.setdefault(id(mask), _to_mask(mask))
         free = None if source is None else arrays.setdefault(id(source), _to_mask(source))
         if picture.shape[:2] != hole.shape or (free is not None and free.shape != hole.shape):
             raise ValueError("a picture and its masks must have one size")
-        rows.append(Row(picture, hole, free, generator, _draw_seed(generator)))
-    return rows
+        variants.append(Variant(picture, hole, free, generator, _draw_seed(generator)))
+    return variants
 
 
 def _to_image(image: Any) -> ImageArray:
