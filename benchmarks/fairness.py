@@ -47,7 +47,7 @@ def main(jobs: int, workers: int, seconds: float) -> int:
 
 
 def queue_many(stack: Stack, tag: str, jobs: int) -> None:
-    """Queue jobs of one tenant; they share their pictures, and the reaper rings for them."""
+    """Queue jobs of one tenant; they share their pictures, and the reaper sends their wake-ups."""
     store, shared = stack.store, stack.make_spec(tag, tenant="greedy")
     for _ in range(jobs):
         submit(store, shared.model_copy(update={"job_id": new_job_id()}))

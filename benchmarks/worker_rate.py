@@ -31,7 +31,7 @@ def main(jobs: int) -> None:
         print(f"no-op jobs per second, one worker: {measure_rate(stack, jobs):.0f}")
         waits = measure_claims(stack, 100)
         print(
-            f"ring to claim, idle queue: median {statistics.median(waits) * 1000:.1f} ms, "
+            f"wake-up to claim, idle queue: median {statistics.median(waits) * 1000:.1f} ms, "
             f"worst {max(waits) * 1000:.1f} ms over {len(waits)}"
         )
 

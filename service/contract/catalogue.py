@@ -82,7 +82,7 @@ class ModelEntry(BaseModel):
         group: models of one group are served by one worker and one queue.
         default: whether `auto` and an absent `model` mean this one; at most one entry.
         native_pixels: area in pixels that the model paints best.
-        max_batch: rows that one call may hold.
+        max_batch: pictures that one call may hold.
         defaults: values used when the caller sends none.
     """
 

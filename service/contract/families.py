@@ -170,7 +170,7 @@ _FAMILIES = (
         cell=8,
         # Its prior is guided by a scale of its own.
         guided_above=None,
-        # Its decoder pastes the first row's picture into every row.
+        # Its decoder pastes the first picture into every picture.
         batches=False,
     ),
 )

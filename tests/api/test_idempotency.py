@@ -77,7 +77,7 @@ def test_every_try_has_a_boundary_of_its_own_and_gives_the_same_job(server: Runn
     assert _post(server.url, "k", seed="1").json()["code"] == "idempotency_conflict"
 
 
-def test_key_holds_across_processes_and_makes_one_delivery(
+def test_key_holds_across_processes_and_makes_one_wakeup(
     server: RunningServer, redis_client: redis.Redis
 ) -> None:
     assert len(psutil.Process(server.process.pid).children()) == 2

@@ -115,7 +115,7 @@ def test_other_calls_keep_their_problems(client: FlaskClient) -> None:
     assert client.get("/v1.1").mimetype == "application/problem+json"
 
 
-def test_edits_refuses_callers_for_whom_there_is_no_seat(app: Flask) -> None:
+def test_edits_refuses_callers_for_whom_there_is_no_slot(app: Flask) -> None:
     client = app.test_client()
     streams = context_of(app).streams
     held = [streams.admit() for _ in range(count_slots(context_of(app).settings.http_threads))]
@@ -123,8 +123,8 @@ def test_edits_refuses_callers_for_whom_there_is_no_seat(app: Flask) -> None:
     assert _error(response, 503)["code"] == "too_many_waiters"
     assert response.headers["x-should-retry"] == "true"
     assert response.headers["Retry-After"] == "5"
-    for seat in held:
-        seat.close()
+    for slot in held:
+        slot.close()
 
 
 def test_edits_takes_along_what_has_no_word_there() -> None:

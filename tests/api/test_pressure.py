@@ -1,4 +1,4 @@
-"""Back-pressure: jobs are refused before anything is stored, and those that were accepted go on."""
+"""Admission: jobs are refused before anything is stored, and those that were accepted go on."""
 
 from __future__ import annotations
 

@@ -269,7 +269,7 @@ def test_limits_tell_how_many_may_wait_and_how_long(client: FlaskClient) -> None
     assert (limits["max_wait_seconds"], limits["max_waiting_clients"]) == (60, 128)
 
 
-def test_refused_submission_leaves_no_seat_taken(app: Flask, client: FlaskClient) -> None:
+def test_refused_submission_leaves_no_slot_taken(app: Flask, client: FlaskClient) -> None:
     for _ in range(130):
         assert post_inpaint(client, headers=WAIT, seed="x").status_code == 422
     context_of(app).streams.admit().close()

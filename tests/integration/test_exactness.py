@@ -41,8 +41,8 @@ from tests.support.pictures import (
 )
 from tests.unit.worker.operations.recording import (
     RecordingReporter,
-    inpaint_row,
-    outpaint_row,
+    inpaint_job,
+    outpaint_job,
 )
 from worker.config import WorkerSettings
 from worker.engines.base import Canvas, Engine, EngineRegistry, Painted, StepCallback
@@ -143,16 +143,16 @@ def decode(data: bytes) -> NDArray[np.uint8]:
     return np.asarray(ImageOps.exif_transpose(Image.open(BytesIO(data))).convert("RGBA"))
 
 
-def run(row: ClaimedJob, blobs: BlobStore, engines: EngineRegistry) -> Output:
+def run(claimed: ClaimedJob, blobs: BlobStore, engines: EngineRegistry) -> Output:
     report = RecordingReporter()
-    paint([row], blobs, engines, report, max_image_pixels=LIMIT)
+    paint([claimed], blobs, engines, report, max_image_pixels=LIMIT)
     assert not report.failures
-    [output] = report.done_rows[row.job_id].outputs
+    [output] = report.done_jobs[claimed.job_id].outputs
     return output
 
 
-def effective_mask(row: ClaimedJob, blobs: BlobStore) -> bytes:
-    return blobs.get(f"jobs/{row.job_id}/{row.token}/mask.png")
+def effective_mask(claimed: ClaimedJob, blobs: BlobStore) -> bytes:
+    return blobs.get(f"jobs/{claimed.job_id}/{claimed.token}/mask.png")
 
 
 def check(output: Output, found: Comparison, kept: NDArray[np.bool_], *pictures: Any) -> None:
@@ -211,9 +211,9 @@ def test_inpaint_keeps_every_pixel(
     )
     model = "drifting" if case.method == "generate" else None
     mask = encode(draw_mask(case.mask, *case.size, case.seed))
-    row = inpaint_row(blobs, data, mask, params, case.method, model)
-    output = run(row, blobs, engines)
-    result, hole = blobs.get(output.path), effective_mask(row, blobs)
+    claimed = inpaint_job(blobs, data, mask, params, case.method, model)
+    output = run(claimed, blobs, engines)
+    result, hole = blobs.get(output.path), effective_mask(claimed, blobs)
     kept = np.asarray(Image.open(BytesIO(hole))) == 0
     check(output, compare_inpainted(data, result, hole), kept, decode(data), decode(result))
 
@@ -270,8 +270,8 @@ def test_outpaint_keeps_every_pixel(
         **case.output,
     )
     model = "drifting" if case.method == "generate" else None
-    row = outpaint_row(blobs, data, case.geometry, params, case.method, model)
-    output = run(row, blobs, engines)
+    claimed = outpaint_job(blobs, data, case.geometry, params, case.method, model)
+    output = run(claimed, blobs, engines)
     result, (left, top, right, bottom) = blobs.get(output.path), case.margins
     found = compare_outpainted(data, result, Placement(left, top, overlap))
     kept = np.ones(case.size[::-1], bool)
@@ -302,11 +302,11 @@ def test_the_verifier_finds_what_the_proof_says(
     data = make_file("PNG", mode, 80, 70, 2)
     asked = {"seed": 0, "quality": "fast", "output_format": output_format, **more}
     params = InpaintParams.model_validate(asked)
-    row = inpaint_row(blobs, data, encode(draw_mask("box", 80, 70, 2)), params)
-    output = run(row, blobs, engines)
+    claimed = inpaint_job(blobs, data, encode(draw_mask("box", 80, 70, 2)), params)
+    output = run(claimed, blobs, engines)
     files = {
         "image": data,
-        "mask": effective_mask(row, blobs),
+        "mask": effective_mask(claimed, blobs),
         "output": blobs.get(output.path),
     }
     found = compare_inpainted(files["image"], files["output"], files["mask"])
@@ -330,8 +330,8 @@ def test_the_verifier_notes_no_other_colors_where_the_profile_came_back(
     data = encode(make_image("RGB", 80, 70), icc_profile=make_profile())
     mask = encode(draw_mask("box", 80, 70, 2))
     asked = {"seed": 0, "quality": "fast", "output_format": output_format}
-    row = inpaint_row(blobs, data, mask, InpaintParams.model_validate(asked))
-    output = run(row, blobs, engines)
+    claimed = inpaint_job(blobs, data, mask, InpaintParams.model_validate(asked))
+    output = run(claimed, blobs, engines)
     assert not compare_inpainted(data, blobs.get(output.path), mask).notes
 
 
@@ -340,8 +340,8 @@ def test_the_verifier_finds_what_the_proof_of_an_overlap_says(
 ) -> None:
     geometry = plan_margins(80, 70, Margins(left=9, top=0, right=0, bottom=21))
     data = make_file("JPEG", "RGB", 80, 70, 2, orientation=6)
-    row = outpaint_row(blobs, data, geometry, OutpaintParams(seed=0, overlap=5), "pattern")
-    output = run(row, blobs, engines)
+    claimed = outpaint_job(blobs, data, geometry, OutpaintParams(seed=0, overlap=5), "pattern")
+    output = run(claimed, blobs, engines)
     job = {
         "operation": "outpaint",
         "params": {"overlap": 5},
@@ -368,8 +368,8 @@ def test_a_chain_of_jobs_never_touches_what_none_of_them_painted(
         mask = make_box_mask(width, height, (x, y, x + 9, y + 12))
         method, model = ("generate", "drifting") if step % 3 == 0 else ("patch", None)
         params = InpaintParams(seed=step, quality="fast", feather=step % 4)
-        row = inpaint_row(blobs, data, encode(mask), params, method, model)
-        data = blobs.get(run(row, blobs, engines).path)
+        claimed = inpaint_job(blobs, data, encode(mask), params, method, model)
+        data = blobs.get(run(claimed, blobs, engines).path)
         painted |= mask > 0
     before, after = decode(first), decode(data)
     assert not painted.all()
@@ -452,7 +452,7 @@ def test_holes_of_every_shape_are_painted_and_nothing_else(
     data = encode(broken)
     model = "drifting" if method == "generate" else None
     params = InpaintParams(seed=0, quality="fast")
-    output = run(inpaint_row(blobs, data, encode(mask), params, method, model), blobs, engines)
+    output = run(inpaint_job(blobs, data, encode(mask), params, method, model), blobs, engines)
     before, after = decode(data), decode(blobs.get(output.path))
     assert np.array_equal(before[mask == 0], after[mask == 0])
     if method == "patch":

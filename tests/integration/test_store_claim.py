@@ -31,8 +31,8 @@ def _tenants(store: JobStore, claims: list[list[str]]) -> list[str]:
 def test_claim_gives_the_spec_and_takes_the_job(store: JobStore) -> None:
     spec = make_spec()
     submit(store, spec)
-    (row,) = store.claims.take(CPU_QUEUE, worker="w1", claim_id="c1")
-    assert JobSpec.model_validate_json(row.spec) == spec
+    (claimed,) = store.claims.take(CPU_QUEUE, worker="w1", claim_id="c1")
+    assert JobSpec.model_validate_json(claimed.spec) == spec
     record = load(store, spec.job_id)
     assert (record.status, record.attempt, record.token, record.worker) == (
         "running",

@@ -127,32 +127,32 @@ class RecordMachine(RuleBasedStateMachine):
         self.both.call("claim", claim_id=claim_id, max_jobs=max_jobs, warm_model=warm_model)
 
     @precondition(lambda self: self.both.claims)
-    @rule(row=numbers, number=st.integers(1, 3), kind=st.sampled_from(("progress", "mask")))
-    def report(self, row: int, number: int, kind: str) -> None:
-        job_id, token = self.row(row)
+    @rule(claim=numbers, number=st.integers(1, 3), kind=st.sampled_from(("progress", "mask")))
+    def report(self, claim: int, number: int, kind: str) -> None:
+        job_id, token = self.held(claim)
         self.both.call(kind, job_id=job_id, token=token, number=number)
 
     @precondition(lambda self: self.both.claims)
-    @rule(row=numbers)
-    def start(self, row: int) -> None:
-        job_id, token = self.row(row)
+    @rule(claim=numbers)
+    def start(self, claim: int) -> None:
+        job_id, token = self.held(claim)
         self.both.call("started", job_id=job_id, token=token, number=1)
 
     @precondition(lambda self: self.both.claims)
-    @rule(rows=st.lists(numbers, max_size=3))
-    def renew(self, rows: list[int]) -> None:
-        self.both.call("renew", rows=[self.row(row) for row in rows])
+    @rule(claims=st.lists(numbers, max_size=3))
+    def renew(self, claims: list[int]) -> None:
+        self.both.call("renew", claims=[self.held(claim) for claim in claims])
 
     @precondition(lambda self: self.both.claims)
-    @rule(row=numbers, succeeds=st.booleans())
-    def finish(self, row: int, succeeds: bool) -> None:
-        job_id, token = self.row(row)
+    @rule(claim=numbers, succeeds=st.booleans())
+    def finish(self, claim: int, succeeds: bool) -> None:
+        job_id, token = self.held(claim)
         self.both.call("finish", job_id=job_id, token=token, succeeds=succeeds)
 
     @precondition(lambda self: self.both.claims)
-    @rule(row=numbers, why=st.sampled_from(("drained", "crashed", "hung")))
-    def release(self, row: int, why: Outcome) -> None:
-        job_id, token = self.row(row)
+    @rule(claim=numbers, why=st.sampled_from(("drained", "crashed", "hung")))
+    def release(self, claim: int, why: Outcome) -> None:
+        job_id, token = self.held(claim)
         self.both.call("release", job_id=job_id, token=token, why=why)
 
     # Reapers and the courier ----------------------------------------------------------------------
@@ -216,7 +216,7 @@ class RecordMachine(RuleBasedStateMachine):
             self.claim(1, "")
             if not any(job.status in ("queued", "running") for job in self.both.jobs.values()):
                 break
-            for job_id, token in self.both.claimed_rows[-1:]:
+            for job_id, token in self.both.held_claims[-1:]:
                 self.both.call("finish", job_id=job_id, token=token, succeeds=True)
         self.rules_hold()
         assert not any(job.status in ("queued", "running") for job in self.both.jobs.values())
@@ -224,8 +224,8 @@ class RecordMachine(RuleBasedStateMachine):
     def job(self, number: int) -> str:
         return _pick(list(self.both.jobs), number)
 
-    def row(self, number: int) -> tuple[str, str]:
-        return _pick(self.both.claimed_rows, number)
+    def held(self, number: int) -> tuple[str, str]:
+        return _pick(self.both.held_claims, number)
 
 
 @pytest.mark.slow

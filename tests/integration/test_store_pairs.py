@@ -76,8 +76,8 @@ def _submit_mate(scene: Scene) -> Any:
 
 
 def _claim(scene: Scene, claim_id: str = "c1") -> Any:
-    rows = scene.store.claims.take(CPU_QUEUE, worker="w", claim_id=claim_id, max_jobs=2)
-    return [row.job_id for row in rows]
+    jobs = scene.store.claims.take(CPU_QUEUE, worker="w", claim_id=claim_id, max_jobs=2)
+    return [job.job_id for job in jobs]
 
 
 def _start(scene: Scene) -> None:

@@ -49,14 +49,14 @@ def test_reap_leaves_a_lease_that_is_renewed(store: JobStore, clock: Clock) -> N
     assert 9_000 < due <= 10_000
 
 
-def test_renew_tells_each_row_apart(store: JobStore, clock: Clock) -> None:
+def test_renew_tells_each_claim_apart(store: JobStore, clock: Clock) -> None:
     ok, cancel, late, gone = submit_many(store, 4, call_key="b")
     claim(store, max_jobs=4)
     store.jobs.cancel(cancel, "default")
     clock.pass_finish_deadline(late)
     store.claims.release(gone, "c1", "drained")
-    rows = [(ok, "c1"), (cancel, "c1"), (late, "c1"), (gone, "c1"), (ok, "c0"), ("none", "c1")]
-    assert store.claims.renew(rows) == ["ok", "cancel", "late", "stale", "stale", "stale"]
+    claims = [(ok, "c1"), (cancel, "c1"), (late, "c1"), (gone, "c1"), (ok, "c0"), ("none", "c1")]
+    assert store.claims.renew(claims) == ["ok", "cancel", "late", "stale", "stale", "stale"]
     assert store.claims.renew([]) == []
 
 
@@ -163,7 +163,7 @@ def test_drain_is_no_crash(store: JobStore, clock: Clock) -> None:
     assert (record.crashes, record.requeues, record.solo) == (0, 1, False)
 
 
-def test_death_of_a_batch_marks_its_jobs_and_counts_nothing(store: JobStore, clock: Clock) -> None:
+def test_death_of_a_call_marks_its_jobs_and_counts_nothing(store: JobStore, clock: Clock) -> None:
     ids = submit_many(store, 2, call_key="b")
     claim(store, max_jobs=2)
     for job_id in ids:

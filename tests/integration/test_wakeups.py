@@ -1,4 +1,4 @@
-"""Deliveries: anonymous, harmless, and of RQ's own making."""
+"""Wake-ups: anonymous, harmless, and of RQ's own making."""
 
 from __future__ import annotations
 

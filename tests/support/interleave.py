@@ -63,7 +63,7 @@ class Interleaver:
         return getattr(self, f"_{name}")(**arguments)
 
     @property
-    def claimed_rows(self) -> list[tuple[str, str]]:
+    def held_claims(self) -> list[tuple[str, str]]:
         """Every (job id, token) there ever was."""
         return [(job_id, token) for token, ids in self.claims.items() for job_id in ids]
 
@@ -165,14 +165,14 @@ class Interleaver:
     # Workers --------------------------------------------------------------------------------------
 
     def _claim(self, claim_id: str, max_jobs: int, warm_model: str) -> None:
-        rows = self.store.claims.take(
+        taken = self.store.claims.take(
             CPU_QUEUE,
             worker=f"worker-{claim_id}",
             claim_id=claim_id,
             max_jobs=max_jobs,
             warm_model=warm_model,
         )
-        ids = [row.job_id for row in rows]
+        ids = [job.job_id for job in taken]
         if self.claims.get(claim_id):
             held = [id_ for id_ in self.claims[claim_id] if self.jobs[id_].holds(claim_id)]
             assert ids == held
@@ -214,9 +214,9 @@ class Interleaver:
                 job.status = self.store.jobs.load(job_id, job.spec.tenant).record.status.value
                 assert job.status in ("queued", "failed")
 
-    def _renew(self, rows: list[tuple[str, str]]) -> None:
-        got = self.store.claims.renew(rows)
-        assert got == [self._expect_renew(self.jobs[job_id], token) for job_id, token in rows]
+    def _renew(self, claims: list[tuple[str, str]]) -> None:
+        got = self.store.claims.renew(claims)
+        assert got == [self._expect_renew(self.jobs[job_id], token) for job_id, token in claims]
 
     def _expect_renew(self, job: ModelJob, token: str) -> str:
         if not job.holds(token):

@@ -10,7 +10,7 @@ from service.contract.catalogue import Catalogue
 from service.contract.params import InpaintParams
 from service.store.blobs import BlobStore
 from tests.support.pictures import encode, make_box_mask, make_image
-from tests.unit.worker.operations.recording import RecordingReporter, inpaint_row
+from tests.unit.worker.operations.recording import RecordingReporter, inpaint_job
 from worker.config import WorkerSettings
 from worker.engines.registry import build_engines
 from worker.operations.paint import paint
@@ -25,19 +25,19 @@ def main(folder: Path) -> None:
     engines = build_engines(WorkerSettings(), Catalogue())
     report = RecordingReporter()
     small = encode(make_image("RGB", 96, 96)), encode(make_box_mask(96, 96, (40, 40, 50, 50)))
-    paint([_row(blobs, *small)], blobs, engines, report, max_image_pixels=LIMIT)
-    row = _row(blobs, *((folder / name).read_bytes() for name in ("image.png", "mask.png")))
+    paint([_claim(blobs, *small)], blobs, engines, report, max_image_pixels=LIMIT)
+    claimed = _claim(blobs, *((folder / name).read_bytes() for name in ("image.png", "mask.png")))
     # Forgets the peak so far: loading and compiling take more than the job that is measured.
     Path("/proc/self/clear_refs").write_text("5")
     before = _read_status("VmRSS")
-    paint([row], blobs, engines, report, max_image_pixels=LIMIT)
-    [output] = report.done_rows[row.job_id].outputs
+    paint([claimed], blobs, engines, report, max_image_pixels=LIMIT)
+    [output] = report.done_jobs[claimed.job_id].outputs
     extra = {"extra_mebibytes": round(_read_status("VmHWM") - before)}
     sys.stdout.write(json.dumps(extra | output.proof.model_dump(mode="json")) + "\n")
 
 
-def _row(blobs: BlobStore, image: bytes, mask: bytes) -> ClaimedJob:
-    return inpaint_row(blobs, image, mask, InpaintParams(seed=0))
+def _claim(blobs: BlobStore, image: bytes, mask: bytes) -> ClaimedJob:
+    return inpaint_job(blobs, image, mask, InpaintParams(seed=0))
 
 
 def _read_status(name: str) -> float:

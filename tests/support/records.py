@@ -135,8 +135,8 @@ def claim(
     store: JobStore, claim_id: str = "c1", queue: str = CPU_QUEUE, **options: Any
 ) -> list[str]:
     """Claim; gives the ids."""
-    rows = store.claims.take(queue, worker="w1", claim_id=claim_id, **options)
-    return [row.job_id for row in rows]
+    jobs = store.claims.take(queue, worker="w1", claim_id=claim_id, **options)
+    return [job.job_id for job in jobs]
 
 
 def claim_all(store: JobStore, queue: str = CPU_QUEUE, **options: Any) -> list[list[str]]:

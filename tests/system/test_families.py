@@ -108,7 +108,7 @@ def batch(service: ModelService, family: str) -> list[str]:
     return jobs
 
 
-def test_a_batch_paints_what_its_jobs_get_alone(
+def test_a_call_paints_what_its_jobs_get_alone(
     service: ModelService, family: str, batch: list[str]
 ) -> None:
     recipes = [service.wait(job_id)["recipe"] for job_id in batch]

@@ -334,7 +334,7 @@ def test_job_is_canceled_when_its_client_leaves(
     assert record.status is JobStatus.CANCELED
 
 
-def test_client_that_leaves_frees_its_seat_and_harms_nothing(
+def test_client_that_leaves_frees_its_slot_and_harms_nothing(
     broker_url: str, tmp_path: Path
 ) -> None:
     settings = {**ONE_PROCESS, "PAINTJOB_HTTP_THREADS": "2"}

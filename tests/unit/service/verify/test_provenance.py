@@ -17,7 +17,7 @@ from service.pictures.xmp import EDITED_BY_COPYING
 from service.store.blobs import BlobStore
 from tests.support.identities import make_identity
 from tests.support.pictures import encode, make_box_mask, make_image
-from tests.unit.worker.operations.recording import RecordingReporter, inpaint_row
+from tests.unit.worker.operations.recording import RecordingReporter, inpaint_job
 from worker.config import WorkerSettings
 from worker.engines.registry import build_engines
 from worker.operations.marking import Marking
@@ -40,9 +40,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         build_engines(settings, Catalogue()),
     )
     for output_format in FORMATS:
-        row = inpaint_row(blobs, IMAGE, mask, InpaintParams(seed=3, output_format=output_format))
-        paint([row], blobs, engines, report, max_image_pixels=10_000, marking=marking)
-        [output] = report.done_rows[row.job_id].outputs
+        claimed = inpaint_job(
+            blobs, IMAGE, mask, InpaintParams(seed=3, output_format=output_format)
+        )
+        paint([claimed], blobs, engines, report, max_image_pixels=10_000, marking=marking)
+        [output] = report.done_jobs[claimed.job_id].outputs
         (folder / f"result.{output_format}").write_bytes(
             blobs.get_checked(output.path, output.sha256)
         )

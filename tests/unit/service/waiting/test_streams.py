@@ -27,7 +27,7 @@ def store(broker_url: str) -> Iterator[JobStore]:
 
 @pytest.fixture
 def streams(store: JobStore) -> Streams:
-    """Streams with three seats."""
+    """Streams with three slots."""
     return Streams(lambda: store, 3)
 
 
@@ -42,10 +42,10 @@ def _drain(waiter: Waiter) -> list[StoredEvent]:
 
 
 @pytest.mark.parametrize(
-    ("threads", "seats"), [(1, 1), (2, 1), (8, 4), (48, 24), (64, 32), (160, 128)]
+    ("threads", "slots"), [(1, 1), (2, 1), (8, 4), (48, 24), (64, 32), (160, 128)]
 )
-def test_seats_leave_threads_for_short_requests(threads: int, seats: int) -> None:
-    assert count_slots(threads) == seats
+def test_slots_leave_threads_for_short_requests(threads: int, slots: int) -> None:
+    assert count_slots(threads) == slots
 
 
 def test_waiter_hears_what_happens_after_it_joined(store: JobStore, streams: Streams) -> None:
@@ -121,7 +121,7 @@ def test_wiped_job_is_told_of(store: JobStore, streams: Streams) -> None:
         assert bystander.take(0.3) is None
 
 
-def test_full_house_refuses_until_somebody_leaves(streams: Streams) -> None:
+def test_full_slots_refuse_until_somebody_leaves(streams: Streams) -> None:
     waiters = [streams.admit() for _ in range(3)]
     with pytest.raises(TooManyWaiters) as refusal:
         streams.admit()

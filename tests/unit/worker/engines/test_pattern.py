@@ -160,7 +160,7 @@ def make_simple(kind: str, width: int, height: int, seed: int) -> ImageArray:
     return np.repeat((phase % 2 * 200).astype(np.uint8)[..., None], 3, axis=2)
 
 
-def test_pattern_counts_its_steps_over_the_batch() -> None:
+def test_pattern_counts_its_steps_over_the_call() -> None:
     canvas = canvas_of(make_rgb("texture", 60, 50), RIGHT)
     steps: list[tuple[int, int]] = []
     PatternEngine().paint([canvas, canvas], lambda step, total: steps.append((step, total)))

@@ -38,7 +38,7 @@ class DoneReport:
 
 @dataclass
 class RecordingReporter:
-    """Keeps every report; rows can be aborted beforehand or at a step."""
+    """Keeps every report; jobs can be aborted beforehand or at a step."""
 
     aborted: set[str] = field(default_factory=set)
     on_step: Callable[[str, int], None] = lambda stage, step: None
@@ -47,7 +47,7 @@ class RecordingReporter:
     masks: dict[str, tuple[MaskEffective, str]] = field(default_factory=dict)
     steps: list[tuple[str, int, int]] = field(default_factory=list)
     previews: list[tuple[str, bytes]] = field(default_factory=list)
-    done_rows: dict[str, DoneReport] = field(default_factory=dict)
+    done_jobs: dict[str, DoneReport] = field(default_factory=dict)
     failures: dict[str, JobFailure] = field(default_factory=dict)
 
     def is_aborted(self, job_id: str) -> bool:
@@ -79,12 +79,12 @@ class RecordingReporter:
         warnings: list[JobWarning],
     ) -> None:
         self.events.append("done")
-        assert job_id not in self.done_rows | self.failures
-        self.done_rows[job_id] = DoneReport(outputs, recipe, timings, warnings)
+        assert job_id not in self.done_jobs | self.failures
+        self.done_jobs[job_id] = DoneReport(outputs, recipe, timings, warnings)
 
     def failed(self, job_id: str, failure: JobFailure) -> None:
         self.events.append("failed")
-        assert job_id not in self.done_rows | self.failures
+        assert job_id not in self.done_jobs | self.failures
         self.failures[job_id] = failure
 
 
@@ -103,7 +103,7 @@ def put_input(blobs: BlobStore, job_id: str, name: str, data: bytes) -> BlobRef:
     )
 
 
-def inpaint_row(
+def inpaint_job(
     blobs: BlobStore,
     image: bytes,
     mask: bytes,
@@ -126,7 +126,7 @@ def inpaint_row(
     return ClaimedJob(spec, new_token())
 
 
-def outpaint_row(
+def outpaint_job(
     blobs: BlobStore,
     image: bytes,
     geometry: Geometry,

@@ -16,7 +16,7 @@ from service.contract.params import InpaintParams, OutpaintParams
 from service.store.blobs import BlobStore
 from tests.support.pictures import encode, make_box_mask, make_image
 from tests.support.tiny_pipelines import build_tiny_sd_inpaint
-from tests.unit.worker.operations.recording import RecordingReporter, inpaint_row, outpaint_row
+from tests.unit.worker.operations.recording import RecordingReporter, inpaint_job, outpaint_job
 from worker.config import WorkerSettings
 from worker.engines.base import EngineRegistry
 from worker.engines.registry import build_engines
@@ -46,12 +46,12 @@ def tiny_engines(tmp_path_factory: pytest.TempPathFactory) -> EngineRegistry:
     return build_engines(settings, Catalogue(models=(entry,)))
 
 
-def test_generate_inpaints_a_batch_and_keeps_what_is_kept(
+def test_generate_inpaints_a_call_and_keeps_what_is_kept(
     blobs: BlobStore, tiny_engines: EngineRegistry
 ) -> None:
     mask = make_box_mask(90, 70, (30, 20, 60, 50))
-    rows = [
-        inpaint_row(
+    jobs = [
+        inpaint_job(
             blobs,
             encode(make_image(mode, 90, 70, seed)),
             encode(mask),
@@ -62,11 +62,11 @@ def test_generate_inpaints_a_batch_and_keeps_what_is_kept(
         for seed, mode in enumerate(("RGB", "RGBA", "L"))
     ]
     report = RecordingReporter()
-    paint(rows, blobs, tiny_engines, report, max_image_pixels=LIMIT)
+    paint(jobs, blobs, tiny_engines, report, max_image_pixels=LIMIT)
     assert not report.failures
-    for row in rows:
-        source = decode_picture(blobs.get(row.spec.image.path), LIMIT)
-        done = report.done_rows[row.job_id]
+    for claimed in jobs:
+        source = decode_picture(blobs.get(claimed.spec.image.path), LIMIT)
+        done = report.done_jobs[claimed.job_id]
         assert done.recipe.engine == "diffusers"
         # Of six canvases, as many as the model takes in a call.
         assert done.recipe.batch_size == 2
@@ -83,10 +83,12 @@ def test_generate_tells_in_the_file_how_it_was_made(
     params = InpaintParams(
         seed=7, num_images=3, num_inference_steps=2, prompt="secret", tags=["secret"], grow=2
     )
-    row = inpaint_row(blobs, encode(image), encode(mask), params, method="generate", model="tiny")
+    claimed = inpaint_job(
+        blobs, encode(image), encode(mask), params, method="generate", model="tiny"
+    )
     report = RecordingReporter()
-    paint([row], blobs, tiny_engines, report, max_image_pixels=LIMIT)
-    done = report.done_rows[row.job_id]
+    paint([claimed], blobs, tiny_engines, report, max_image_pixels=LIMIT)
+    done = report.done_jobs[claimed.job_id]
     told = [_read_recipe(blobs.get(output.path)) for output in done.outputs]
     assert [one["seed"] for one in told] == [7, 8, 9]
     assert [one["recipe"]["details"]["seed"] for one in told] == [7, 8, 9]
@@ -109,21 +111,21 @@ def test_files_tell_nothing_where_they_are_not_to(
     params = InpaintParams(
         seed=7, output_format="jpeg" if wanted == "jpeg" else "png", num_inference_steps=2
     )
-    row = inpaint_row(blobs, encode(image), encode(mask), params)
+    claimed = inpaint_job(blobs, encode(image), encode(mask), params)
     if wanted != "patch":
-        row = inpaint_row(
+        claimed = inpaint_job(
             blobs, encode(image), encode(mask), params, method="generate", model="tiny"
         )
     report = RecordingReporter()
     paint(
-        [row],
+        [claimed],
         blobs,
         engines if wanted == "patch" else tiny_engines,
         report,
         max_image_pixels=LIMIT,
         embed_recipe=wanted != "not embedded",
     )
-    [output] = report.done_rows[row.job_id].outputs
+    [output] = report.done_jobs[claimed.job_id].outputs
     assert b"paintjob" not in blobs.get(output.path)
 
 
@@ -137,7 +139,7 @@ def _read_recipe(png: bytes) -> dict[str, Any]:
 def test_generate_outpaints_to_the_exact_size(
     blobs: BlobStore, tiny_engines: EngineRegistry
 ) -> None:
-    row = outpaint_row(
+    claimed = outpaint_job(
         blobs,
         encode(make_image("RGB", 90, 70)),
         plan_margins(90, 70, Margins(left=13, top=0, right=40, bottom=7)),
@@ -146,8 +148,8 @@ def test_generate_outpaints_to_the_exact_size(
         model="tiny",
     )
     report = RecordingReporter()
-    paint([row], blobs, tiny_engines, report, max_image_pixels=LIMIT)
-    [output] = report.done_rows[row.job_id].outputs
+    paint([claimed], blobs, tiny_engines, report, max_image_pixels=LIMIT)
+    [output] = report.done_jobs[claimed.job_id].outputs
     assert (output.width, output.height) == (143, 77)
     assert output.proof.kept_pixels == 90 * 70
     assert output.proof.kept_pixels_changed == 0

@@ -14,7 +14,7 @@ from service.store.blobs import BlobStore
 from service.verify.provenance import read_provenance
 from tests.support.files import insert_in_png, make_chunk
 from tests.support.pictures import encode, make_box_mask, make_image
-from tests.unit.worker.operations.recording import RecordingReporter, inpaint_row
+from tests.unit.worker.operations.recording import RecordingReporter, inpaint_job
 from worker.config import WorkerSettings
 from worker.engines.base import EngineRegistry
 from worker.operations.marking import MARKED, Marking
@@ -33,10 +33,10 @@ def _paint(
     image: bytes = encode(IMAGE),
 ) -> tuple[Output, bytes]:
     params = InpaintParams(seed=3, output_format=output_format, method="patch")
-    row = inpaint_row(blobs, image, encode(MASK), params)
+    claimed = inpaint_job(blobs, image, encode(MASK), params)
     report = RecordingReporter()
-    paint([row], blobs, engines, report, max_image_pixels=10_000, marking=marking)
-    [output] = report.done_rows[row.job_id].outputs
+    paint([claimed], blobs, engines, report, max_image_pixels=10_000, marking=marking)
+    [output] = report.done_jobs[claimed.job_id].outputs
     return output, blobs.get_checked(output.path, output.sha256)
 
 
@@ -73,5 +73,5 @@ def test_source_type_tells_trained_models_from_others(
     blobs: BlobStore, method: str, model: str | None, term: str
 ) -> None:
     marking = Marking.from_settings(WorkerSettings(), Catalogue(models=(SELF_MODEL, TRAINED)))
-    row = inpaint_row(blobs, encode(IMAGE), encode(MASK), method=method, model=model)
-    assert marking.source_type(row.spec) == term
+    claimed = inpaint_job(blobs, encode(IMAGE), encode(MASK), method=method, model=model)
+    assert marking.source_type(claimed.spec) == term

@@ -28,8 +28,8 @@ from tests.support.pictures import (
 from tests.unit.worker.operations.recording import (
     DoneReport,
     RecordingReporter,
-    inpaint_row,
-    outpaint_row,
+    inpaint_job,
+    outpaint_job,
 )
 from worker.engines.base import Canvas, Engine, EngineRegistry, Painted, StepCallback
 from worker.engines.registry import QueueEngines
@@ -68,17 +68,17 @@ def paint_red(canvases: Sequence[Canvas], _on_step: StepCallback) -> list[Any]:
 
 
 def run(
-    rows: ClaimedJob | list[ClaimedJob], blobs: BlobStore, engines: EngineRegistry
+    jobs: ClaimedJob | list[ClaimedJob], blobs: BlobStore, engines: EngineRegistry
 ) -> RecordingReporter:
     report = RecordingReporter()
-    rows = [rows] if isinstance(rows, ClaimedJob) else rows
-    paint(rows, blobs, engines, report, max_image_pixels=LIMIT)
+    jobs = [jobs] if isinstance(jobs, ClaimedJob) else jobs
+    paint(jobs, blobs, engines, report, max_image_pixels=LIMIT)
     return report
 
 
 def only_done(report: RecordingReporter) -> DoneReport:
     assert not report.failures
-    [done] = report.done_rows.values()
+    [done] = report.done_jobs.values()
     return done
 
 
@@ -86,23 +86,23 @@ def picture(mode: str = "RGB", seed: int = 0) -> bytes:
     return encode(make_image(mode, 70, 50, seed))
 
 
-def row_of(blobs: BlobStore, seed: int = 0, **params: Any) -> ClaimedJob:
+def job_of(blobs: BlobStore, seed: int = 0, **params: Any) -> ClaimedJob:
     asked = InpaintParams.model_validate({"seed": seed, **params})
-    return inpaint_row(blobs, picture(), encode(MASK), asked)
+    return inpaint_job(blobs, picture(), encode(MASK), asked)
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA"])
 def test_paint_inpaints_every_mode(blobs: BlobStore, engines: EngineRegistry, mode: str) -> None:
     data = picture(mode)
-    row = inpaint_row(blobs, data, encode(MASK))
-    done = only_done(run(row, blobs, engines))
+    claimed = inpaint_job(blobs, data, encode(MASK))
+    done = only_done(run(claimed, blobs, engines))
     [output] = done.outputs
     encoded = blobs.get(output.path)
     source, result = decode_picture(data, LIMIT), decode_picture(encoded, LIMIT)
     assert result.mode == source.mode
     assert np.array_equal(result.channels()[MASK == 0], source.channels()[MASK == 0])
     assert not np.array_equal(result.channels()[MASK != 0], source.channels()[MASK != 0])
-    assert output.path == f"jobs/{row.job_id}/{row.token}/0.png"
+    assert output.path == f"jobs/{claimed.job_id}/{claimed.token}/0.png"
     assert (output.width, output.height) == (70, 50)
     assert output.bytes == len(encoded)
     assert output.sha256 == hashlib.sha256(encoded).hexdigest()
@@ -117,8 +117,8 @@ def test_paint_outpaints_every_mode(
     blobs: BlobStore, engines: EngineRegistry, mode: str, method: str
 ) -> None:
     data = picture(mode)
-    row = outpaint_row(blobs, data, GEOMETRY, method=method)
-    [output] = only_done(run(row, blobs, engines)).outputs
+    claimed = outpaint_job(blobs, data, GEOMETRY, method=method)
+    [output] = only_done(run(claimed, blobs, engines)).outputs
     source = decode_picture(data, LIMIT)
     result = decode_picture(blobs.get(output.path), LIMIT)
     box = GEOMETRY.original
@@ -144,20 +144,22 @@ def test_paint_keeps_every_pixel_or_says_why_not(
     exif[0x0112] = orientation
     data = encode(make_image(mode, 70, 50, seed), exif=exif)
     mask = encode(make_blob_mask(70, 50, seed), exif=exif)
-    row = inpaint_row(blobs, data, mask, InpaintParams(seed=0, grow=grow))
-    [output] = only_done(run(row, blobs, engines)).outputs
+    claimed = inpaint_job(blobs, data, mask, InpaintParams(seed=0, grow=grow))
+    [output] = only_done(run(claimed, blobs, engines)).outputs
     source = decode_picture(data, LIMIT)
     result = decode_picture(blobs.get(output.path), LIMIT)
-    effective = decode_picture(blobs.get(f"jobs/{row.job_id}/{row.token}/mask.png"), LIMIT).color
+    effective = decode_picture(
+        blobs.get(f"jobs/{claimed.job_id}/{claimed.token}/mask.png"), LIMIT
+    ).color
     assert np.array_equal(result.channels()[effective == 0], source.channels()[effective == 0])
 
 
 def test_paint_posts_the_effective_mask_before_it_starts(
     blobs: BlobStore, engines: EngineRegistry
 ) -> None:
-    row = row_of(blobs, grow=3)
-    report = run(row, blobs, engines)
-    effective, path = report.masks[row.job_id]
+    claimed = job_of(blobs, grow=3)
+    report = run(claimed, blobs, engines)
+    effective, path = report.masks[claimed.job_id]
     mask = decode_picture(blobs.get(path), LIMIT)
     assert report.events == ["mask_ready", "started", "done"]
     assert mask.mode == "L"
@@ -170,7 +172,7 @@ def test_paint_posts_the_effective_mask_before_it_starts(
 def test_paint_keeps_the_profile(blobs: BlobStore, engines: EngineRegistry) -> None:
     profile = make_profile()
     data = encode(make_image("RGB", 70, 50), icc_profile=profile)
-    [output] = only_done(run(inpaint_row(blobs, data, encode(MASK)), blobs, engines)).outputs
+    [output] = only_done(run(inpaint_job(blobs, data, encode(MASK)), blobs, engines)).outputs
     assert decode_picture(blobs.get(output.path), LIMIT).icc_profile == profile
 
 
@@ -178,8 +180,8 @@ def test_paint_keeps_the_profile(blobs: BlobStore, engines: EngineRegistry) -> N
 def test_paint_reports_what_a_lossy_format_changed(
     blobs: BlobStore, engines: EngineRegistry, output_format: str, extension: str
 ) -> None:
-    row = row_of(blobs, output_format=output_format, output_quality=70)
-    [output] = only_done(run(row, blobs, engines)).outputs
+    claimed = job_of(blobs, output_format=output_format, output_quality=70)
+    [output] = only_done(run(claimed, blobs, engines)).outputs
     assert output.format == output_format
     assert output.path.endswith(f"0.{extension}")
     assert output.proof.kept_pixels_changed > 0
@@ -189,8 +191,8 @@ def test_paint_warns_when_jpeg_drops_transparency(
     blobs: BlobStore, engines: EngineRegistry
 ) -> None:
     params = InpaintParams(seed=0, output_format="jpeg")
-    row = inpaint_row(blobs, picture("RGBA"), encode(MASK), params)
-    warnings = only_done(run(row, blobs, engines)).warnings
+    claimed = inpaint_job(blobs, picture("RGBA"), encode(MASK), params)
+    warnings = only_done(run(claimed, blobs, engines)).warnings
     assert "alpha_dropped" in [warning.code for warning in warnings]
 
 
@@ -202,7 +204,7 @@ def test_paint_tells_what_the_engine_makes_of_its_work(blobs: BlobStore) -> None
             for canvas in canvases
         ]
 
-    done = only_done(run(row_of(blobs, seed=0, num_images=2), blobs, serve(ScriptedEngine(script))))
+    done = only_done(run(job_of(blobs, seed=0, num_images=2), blobs, serve(ScriptedEngine(script))))
     assert [output.estimate for output in done.outputs] == [0.1, 0.2]
     assert done.recipe.details["levels"] == 3
     assert [warning.code for warning in done.warnings] == ["smaller_patches", "low_confidence"]
@@ -213,10 +215,10 @@ def test_paint_tells_a_doubtful_generate_no_way_that_it_went_already(blobs: Blob
     def script(canvases: Sequence[Canvas], _on_step: StepCallback) -> list[Painted]:
         return [Painted(canvas.image, 0.1) for canvas in canvases]
 
-    row = row_of(blobs)
-    row = replace(row, spec=row.spec.model_copy(update={"method": "generate"}))
+    claimed = job_of(blobs)
+    claimed = replace(claimed, spec=claimed.spec.model_copy(update={"method": "generate"}))
     engines = QueueEngines({("inpaint", "generate", None): ScriptedEngine(script)})
-    warning = only_done(run(row, blobs, engines)).warnings[-1]
+    warning = only_done(run(claimed, blobs, engines)).warnings[-1]
     assert "another seed, a smaller mask, or a model with weights" in warning.detail
 
 
@@ -228,18 +230,18 @@ def test_paint_hands_the_source_mask_to_the_engine(blobs: BlobStore) -> None:
         return [canvas.image for canvas in canvases]
 
     source = make_box_mask(70, 50, (0, 0, 70, 10))
-    row = row_of(blobs)
-    stored = blobs.put(f"jobs/{row.job_id}/input/source_mask", encode(source))
-    assert row.spec.mask is not None
-    reference = row.spec.mask.model_copy(update={"path": stored.path, "sha256": stored.sha256})
-    row = replace(row, spec=row.spec.model_copy(update={"source_mask": reference}))
-    only_done(run(row, blobs, serve(ScriptedEngine(script))))
+    claimed = job_of(blobs)
+    stored = blobs.put(f"jobs/{claimed.job_id}/input/source_mask", encode(source))
+    assert claimed.spec.mask is not None
+    reference = claimed.spec.mask.model_copy(update={"path": stored.path, "sha256": stored.sha256})
+    claimed = replace(claimed, spec=claimed.spec.model_copy(update={"source_mask": reference}))
+    only_done(run(claimed, blobs, serve(ScriptedEngine(script))))
     assert np.array_equal(seen[0], source)
 
 
 def test_paint_counts_seeds_up_and_around(blobs: BlobStore) -> None:
     engine = ScriptedEngine(paint_red)
-    done = only_done(run(row_of(blobs, seed=2**32 - 2, num_images=3), blobs, serve(engine)))
+    done = only_done(run(job_of(blobs, seed=2**32 - 2, num_images=3), blobs, serve(engine)))
     assert engine.calls == [[2**32 - 2, 2**32 - 1, 0]]
     assert [output.seed for output in done.outputs] == [2**32 - 2, 2**32 - 1, 0]
     assert [output.index for output in done.outputs] == [0, 1, 2]
@@ -247,13 +249,13 @@ def test_paint_counts_seeds_up_and_around(blobs: BlobStore) -> None:
     assert done.recipe.batch_size == 3
 
 
-def test_paint_paints_all_rows_in_one_call(blobs: BlobStore) -> None:
+def test_paint_paints_all_jobs_in_one_call(blobs: BlobStore) -> None:
     engine = ScriptedEngine(paint_red)
-    rows = [row_of(blobs, seed=5), row_of(blobs, seed=7, num_images=2)]
-    report = run(rows, blobs, serve(engine))
+    jobs = [job_of(blobs, seed=5), job_of(blobs, seed=7, num_images=2)]
+    report = run(jobs, blobs, serve(engine))
     assert engine.calls == [[5, 7, 8]]
-    assert report.started_ids == [row.job_id for row in rows]
-    assert [len(report.done_rows[row.job_id].outputs) for row in rows] == [1, 2]
+    assert report.started_ids == [claimed.job_id for claimed in jobs]
+    assert [len(report.done_jobs[claimed.job_id].outputs) for claimed in jobs] == [1, 2]
 
 
 def broken(data: bytes) -> bytes:
@@ -272,7 +274,7 @@ def broken(data: bytes) -> bytes:
         (picture(), encode(MASK), {"grow": 100}, "mask_full"),
     ],
 )
-def test_paint_fails_a_bad_row_alone(
+def test_paint_fails_a_bad_job_alone(
     blobs: BlobStore,
     engines: EngineRegistry,
     image: bytes,
@@ -280,36 +282,36 @@ def test_paint_fails_a_bad_row_alone(
     params: dict[str, Any],
     code: str,
 ) -> None:
-    good = row_of(blobs)
-    bad = replace_inputs(blobs, row_of(blobs, **params), image, mask)
+    good = job_of(blobs)
+    bad = replace_inputs(blobs, job_of(blobs, **params), image, mask)
     report = run([bad, good], blobs, engines)
     assert report.failures[bad.job_id].code == code
     assert not report.failures[bad.job_id].retryable
-    assert list(report.done_rows) == [good.job_id]
+    assert list(report.done_jobs) == [good.job_id]
     assert report.started_ids == [good.job_id]
 
 
-def replace_inputs(blobs: BlobStore, row: ClaimedJob, image: bytes, mask: bytes) -> ClaimedJob:
-    """Give the row with other inputs; not through Pillow, which some of them break."""
+def replace_inputs(blobs: BlobStore, claimed: ClaimedJob, image: bytes, mask: bytes) -> ClaimedJob:
+    """Return the job with other inputs; not through Pillow, which some of them break."""
     changed = {}
     for name, data in (("image", image), ("mask", mask)):
-        reference = getattr(row.spec, name)
+        reference = getattr(claimed.spec, name)
         blobs.put(reference.path, data)
         sha256 = hashlib.sha256(data).hexdigest()
         changed[name] = reference.model_copy(update={"bytes": len(data), "sha256": sha256})
-    return replace(row, spec=row.spec.model_copy(update=changed))
+    return replace(claimed, spec=claimed.spec.model_copy(update=changed))
 
 
 @pytest.mark.parametrize("damage", ["missing", "changed"])
 def test_paint_fails_when_an_input_is_lost(
     blobs: BlobStore, engines: EngineRegistry, damage: str
 ) -> None:
-    row = row_of(blobs)
+    claimed = job_of(blobs)
     if damage == "missing":
-        blobs.delete_prefix(f"jobs/{row.job_id}/input/")
+        blobs.delete_prefix(f"jobs/{claimed.job_id}/input/")
     else:
-        blobs.put(row.spec.image.path, picture(seed=9))
-    failure = run(row, blobs, engines).failures[row.job_id]
+        blobs.put(claimed.spec.image.path, picture(seed=9))
+    failure = run(claimed, blobs, engines).failures[claimed.job_id]
     assert (failure.code, failure.retryable) == ("input_lost", True)
 
 
@@ -317,8 +319,8 @@ def test_paint_fails_when_the_geometry_is_for_another_size(
     blobs: BlobStore, engines: EngineRegistry
 ) -> None:
     geometry: Geometry = plan_margins(50, 70, Margins(left=9, top=0, right=0, bottom=0))
-    row = outpaint_row(blobs, picture(), geometry)
-    assert run(row, blobs, engines).failures[row.job_id].code == "image_undecodable"
+    claimed = outpaint_job(blobs, picture(), geometry)
+    assert run(claimed, blobs, engines).failures[claimed.job_id].code == "image_undecodable"
 
 
 def test_paint_fails_when_the_format_cannot_hold_the_canvas(
@@ -326,8 +328,8 @@ def test_paint_fails_when_the_format_cannot_hold_the_canvas(
 ) -> None:
     geometry = plan_margins(70, 50, Margins(left=0, top=0, right=16_400, bottom=0))
     params = OutpaintParams(seed=0, output_format="webp")
-    row = outpaint_row(blobs, picture(), geometry, params)
-    assert run(row, blobs, engines).failures[row.job_id].code == "invalid_field"
+    claimed = outpaint_job(blobs, picture(), geometry, params)
+    assert run(claimed, blobs, engines).failures[claimed.job_id].code == "invalid_field"
 
 
 @pytest.mark.parametrize(
@@ -339,21 +341,23 @@ def test_paint_fails_when_the_format_cannot_hold_the_canvas(
         None,
     ],
 )
-def test_paint_fails_the_row_whose_output_is_no_picture(blobs: BlobStore, output: Any) -> None:
+def test_paint_fails_the_job_whose_output_is_no_picture(blobs: BlobStore, output: Any) -> None:
     def script(canvases: Sequence[Canvas], _on_step: StepCallback) -> list[Any]:
         return [output if canvas.seed == 1 else canvas.image for canvas in canvases]
 
-    rows = [row_of(blobs, seed=1), row_of(blobs, seed=2)]
-    report = run(rows, blobs, serve(ScriptedEngine(script)))
-    failure = report.failures[rows[0].job_id]
+    jobs = [job_of(blobs, seed=1), job_of(blobs, seed=2)]
+    report = run(jobs, blobs, serve(ScriptedEngine(script)))
+    failure = report.failures[jobs[0].job_id]
     assert (failure.code, failure.retryable) == ("model_output_invalid", True)
-    assert list(report.done_rows) == [rows[1].job_id]
+    assert list(report.done_jobs) == [jobs[1].job_id]
 
 
 def test_paint_fails_when_the_engine_gives_too_few(blobs: BlobStore) -> None:
-    row = row_of(blobs, num_images=2)
+    claimed = job_of(blobs, num_images=2)
     engine = ScriptedEngine(lambda canvases, on_step: paint_red(canvases, on_step)[:1])
-    assert run(row, blobs, serve(engine)).failures[row.job_id].code == "model_output_invalid"
+    assert (
+        run(claimed, blobs, serve(engine)).failures[claimed.job_id].code == "model_output_invalid"
+    )
 
 
 @pytest.mark.parametrize(
@@ -370,38 +374,40 @@ def test_paint_tells_why_the_engine_failed(
     def script(_canvases: Sequence[Canvas], _on_step: StepCallback) -> None:
         raise error
 
-    row = row_of(blobs)
-    failure = run(row, blobs, serve(ScriptedEngine(script))).failures[row.job_id]
+    claimed = job_of(blobs)
+    failure = run(claimed, blobs, serve(ScriptedEngine(script))).failures[claimed.job_id]
     assert (failure.code, failure.retryable) == (code, retryable)
     assert "secret" not in failure.detail
 
 
-def test_paint_tries_rows_one_by_one_when_the_call_fails(blobs: BlobStore) -> None:
+def test_paint_tries_jobs_one_by_one_when_the_call_fails(blobs: BlobStore) -> None:
     def script(canvases: Sequence[Canvas], on_step: StepCallback) -> list[Any]:
         if any(canvas.seed == 1 for canvas in canvases):
             raise GpuOutOfMemory
         return paint_red(canvases, on_step)
 
     engine = ScriptedEngine(script)
-    rows = [row_of(blobs, seed=seed) for seed in (0, 1, 2)]
-    report = run(rows, blobs, serve(engine))
+    jobs = [job_of(blobs, seed=seed) for seed in (0, 1, 2)]
+    report = run(jobs, blobs, serve(engine))
     assert engine.calls == [[0, 1, 2], [0], [1], [2]]
-    assert list(report.failures) == [rows[1].job_id]
-    assert list(report.done_rows) == [rows[0].job_id, rows[2].job_id]
+    assert list(report.failures) == [jobs[1].job_id]
+    assert list(report.done_jobs) == [jobs[0].job_id, jobs[2].job_id]
 
 
 def test_paint_fails_when_no_engine_serves_the_method(blobs: BlobStore) -> None:
-    row = row_of(blobs)
-    assert run(row, blobs, QueueEngines({})).failures[row.job_id].code == "method_unavailable"
+    claimed = job_of(blobs)
+    assert (
+        run(claimed, blobs, QueueEngines({})).failures[claimed.job_id].code == "method_unavailable"
+    )
 
 
-def test_paint_fails_all_rows_when_the_engine_cannot_be_loaded(blobs: BlobStore) -> None:
+def test_paint_fails_all_jobs_when_the_engine_cannot_be_loaded(blobs: BlobStore) -> None:
     class Unloadable(ScriptedEngine):
         def load(self) -> Recipe:
             raise ModelUnavailable
 
-    rows = [row_of(blobs), row_of(blobs)]
-    report = run(rows, blobs, serve(Unloadable(paint_red)))
+    jobs = [job_of(blobs), job_of(blobs)]
+    report = run(jobs, blobs, serve(Unloadable(paint_red)))
     assert [failure.code for failure in report.failures.values()] == ["model_unavailable"] * 2
     assert not report.started_ids
 
@@ -412,84 +418,84 @@ def test_paint_fails_when_the_store_is_full(
     def refuse(_path: str, _data: bytes) -> None:
         raise StoreUnavailable
 
-    row = row_of(blobs)
+    claimed = job_of(blobs)
     monkeypatch.setattr(blobs, "put", refuse)
-    failure = run(row, blobs, engines).failures[row.job_id]
+    failure = run(claimed, blobs, engines).failures[claimed.job_id]
     assert (failure.code, failure.retryable) == ("store_unavailable", True)
 
 
-def test_paint_leaves_aborted_rows_alone(blobs: BlobStore) -> None:
+def test_paint_leaves_aborted_jobs_alone(blobs: BlobStore) -> None:
     engine = ScriptedEngine(paint_red)
-    rows = [row_of(blobs, seed=seed) for seed in (0, 1)]
-    report = RecordingReporter(aborted={rows[0].job_id})
-    paint(rows, blobs, serve(engine), report, max_image_pixels=LIMIT)
+    jobs = [job_of(blobs, seed=seed) for seed in (0, 1)]
+    report = RecordingReporter(aborted={jobs[0].job_id})
+    paint(jobs, blobs, serve(engine), report, max_image_pixels=LIMIT)
     assert engine.calls == [[1]]
-    assert list(report.done_rows) == [rows[1].job_id]
+    assert list(report.done_jobs) == [jobs[1].job_id]
     assert not report.failures
 
 
-def test_paint_ends_without_a_word_when_all_rows_are_aborted(blobs: BlobStore) -> None:
+def test_paint_ends_without_a_word_when_all_jobs_are_aborted(blobs: BlobStore) -> None:
     engine = ScriptedEngine(paint_red)
-    row = row_of(blobs)
-    report = RecordingReporter(aborted={row.job_id})
-    paint([row], blobs, serve(engine), report, max_image_pixels=LIMIT)
+    claimed = job_of(blobs)
+    report = RecordingReporter(aborted={claimed.job_id})
+    paint([claimed], blobs, serve(engine), report, max_image_pixels=LIMIT)
     assert not engine.calls
     assert not report.events
 
 
-def test_paint_raises_when_all_rows_are_aborted_at_a_step(
+def test_paint_raises_when_all_jobs_are_aborted_at_a_step(
     blobs: BlobStore, engines: EngineRegistry
 ) -> None:
-    row = row_of(blobs)
+    claimed = job_of(blobs)
     report = RecordingReporter()
-    report.on_step = lambda stage, step: report.aborted.add(row.job_id)
+    report.on_step = lambda stage, step: report.aborted.add(claimed.job_id)
     with pytest.raises(Aborted):
-        paint([row], blobs, engines, report, max_image_pixels=LIMIT)
+        paint([claimed], blobs, engines, report, max_image_pixels=LIMIT)
     assert report.events == ["mask_ready", "started"]
-    assert only_done(run(row_of(blobs), blobs, engines)).outputs
+    assert only_done(run(job_of(blobs), blobs, engines)).outputs
 
 
-def test_paint_drops_a_row_that_is_aborted_while_it_is_encoded(blobs: BlobStore) -> None:
-    rows = [row_of(blobs, seed=0, num_images=2), row_of(blobs, seed=2)]
+def test_paint_drops_a_job_that_is_aborted_while_it_is_encoded(blobs: BlobStore) -> None:
+    jobs = [job_of(blobs, seed=0, num_images=2), job_of(blobs, seed=2)]
     report = RecordingReporter()
 
     def abort_first(stage: str, _step: int) -> None:
         if stage == "encode":
-            report.aborted.add(rows[0].job_id)
+            report.aborted.add(jobs[0].job_id)
 
     report.on_step = abort_first
-    paint(rows, blobs, serve(ScriptedEngine(paint_red)), report, max_image_pixels=LIMIT)
-    assert list(report.done_rows) == [rows[1].job_id]
+    paint(jobs, blobs, serve(ScriptedEngine(paint_red)), report, max_image_pixels=LIMIT)
+    assert list(report.done_jobs) == [jobs[1].job_id]
     assert not report.failures
 
 
-def test_paint_goes_on_with_the_mates_of_a_row_that_is_aborted_when_painted_alone(
+def test_paint_goes_on_with_the_mates_of_a_job_that_is_aborted_when_painted_alone(
     blobs: BlobStore,
 ) -> None:
-    rows = [row_of(blobs, seed=seed) for seed in (0, 1)]
+    jobs = [job_of(blobs, seed=seed) for seed in (0, 1)]
     report = RecordingReporter()
 
     def script(canvases: Sequence[Canvas], on_step: StepCallback) -> list[Any]:
         if len(canvases) > 1:
             raise GpuOutOfMemory
         if canvases[0].seed == 0:
-            report.aborted.add(rows[0].job_id)
+            report.aborted.add(jobs[0].job_id)
         on_step(1, 1)
         return paint_red(canvases, on_step)
 
-    paint(rows, blobs, serve(ScriptedEngine(script)), report, max_image_pixels=LIMIT)
-    assert list(report.done_rows) == [rows[1].job_id]
+    paint(jobs, blobs, serve(ScriptedEngine(script)), report, max_image_pixels=LIMIT)
+    assert list(report.done_jobs) == [jobs[1].job_id]
     assert not report.failures
 
 
-def test_paint_goes_on_with_another_engine_when_the_rows_of_one_are_aborted(
+def test_paint_goes_on_with_another_engine_when_the_jobs_of_one_are_aborted(
     blobs: BlobStore, engines: EngineRegistry
 ) -> None:
-    rows = [row_of(blobs), outpaint_row(blobs, picture(), GEOMETRY)]
+    jobs = [job_of(blobs), outpaint_job(blobs, picture(), GEOMETRY)]
     report = RecordingReporter()
-    report.on_step = lambda stage, step: report.aborted.add(rows[0].job_id)
-    paint(rows, blobs, engines, report, max_image_pixels=LIMIT)
-    assert list(report.done_rows) == [rows[1].job_id]
+    report.on_step = lambda stage, step: report.aborted.add(jobs[0].job_id)
+    paint(jobs, blobs, engines, report, max_image_pixels=LIMIT)
+    assert list(report.done_jobs) == [jobs[1].job_id]
 
 
 def test_paint_cannot_be_fooled_by_an_engine_that_writes_into_its_input(blobs: BlobStore) -> None:
@@ -497,24 +503,24 @@ def test_paint_cannot_be_fooled_by_an_engine_that_writes_into_its_input(blobs: B
         canvases[0].image[:] = 0
         return [canvases[0].image]
 
-    row = row_of(blobs)
-    report = run(row, blobs, serve(ScriptedEngine(script)))
-    assert report.failures[row.job_id].code == "internal"
+    claimed = job_of(blobs)
+    report = run(claimed, blobs, serve(ScriptedEngine(script)))
+    assert report.failures[claimed.job_id].code == "internal"
 
 
 def test_paint_logs_the_traceback_without_the_prompt(blobs: BlobStore) -> None:
     def script(canvases: Sequence[Canvas], _on_step: StepCallback) -> None:
         raise ValueError(f"cannot paint {canvases[0].params.prompt}")
 
-    row = row_of(blobs, prompt="a red door")
+    claimed = job_of(blobs, prompt="a red door")
     with capture_logs() as logs:
-        run(row, blobs, serve(ScriptedEngine(script)))
+        run(claimed, blobs, serve(ScriptedEngine(script)))
     text = str(logs)
     assert "ValueError: cannot paint [prompt]" in text
     assert "red door" not in text
-    assert row.job_id in text
+    assert claimed.job_id in text
 
 
 def test_paint_gives_the_same_bytes_again(blobs: BlobStore, engines: EngineRegistry) -> None:
-    digests = {only_done(run(row_of(blobs), blobs, engines)).outputs[0].sha256 for _ in range(3)}
+    digests = {only_done(run(job_of(blobs), blobs, engines)).outputs[0].sha256 for _ in range(3)}
     assert len(digests) == 1

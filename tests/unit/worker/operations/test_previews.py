@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 from service.contract.params import InpaintParams
 from service.store.blobs import BlobStore
 from tests.support.pictures import encode, make_box_mask, make_image, make_rgb
-from tests.unit.worker.operations.recording import RecordingReporter, ShowingEngine, inpaint_row
+from tests.unit.worker.operations.recording import RecordingReporter, ShowingEngine, inpaint_job
 from worker.engines.registry import QueueEngines
 from worker.imaging import ImageArray
 from worker.operations.inpaint import prepare_inpaint
@@ -37,15 +37,15 @@ class Clock:
         return self.now
 
 
-def row_of(blobs: BlobStore, num_images: int = 1) -> ClaimedJob:
+def job_of(blobs: BlobStore, num_images: int = 1) -> ClaimedJob:
     params = InpaintParams(seed=0, num_images=num_images)
-    return inpaint_row(blobs, encode(make_image("RGB", 70, 50)), encode(MASK), params)
+    return inpaint_job(blobs, encode(make_image("RGB", 70, 50)), encode(MASK), params)
 
 
 def prepare(
-    rows: Sequence[ClaimedJob], blobs: BlobStore, report: RecordingReporter
+    jobs: Sequence[ClaimedJob], blobs: BlobStore, report: RecordingReporter
 ) -> list[Prepared]:
-    return [prepare_inpaint(row, blobs, report, LIMIT) for row in rows]
+    return [prepare_inpaint(claimed, blobs, report, LIMIT) for claimed in jobs]
 
 
 def make() -> Mapping[int, ImageArray]:
@@ -65,7 +65,7 @@ def clock() -> Clock:
 def test_previews_come_at_most_once_a_second(
     blobs: BlobStore, report: RecordingReporter, clock: Clock
 ) -> None:
-    previews = Previews(prepare([row_of(blobs)], blobs, report), report, clock)
+    previews = Previews(prepare([job_of(blobs)], blobs, report), report, clock)
     for step in range(41):
         previews.note_step(step, 1000)
         previews.take(make)
@@ -80,7 +80,7 @@ def test_previews_that_take_long_come_rarely(
         clock.now += 0.5
         return make()
 
-    previews = Previews(prepare([row_of(blobs)], blobs, report), report, clock)
+    previews = Previews(prepare([job_of(blobs)], blobs, report), report, clock)
     while clock.now < 200:
         previews.take(make_slowly)
         clock.now += 0.1
@@ -88,7 +88,7 @@ def test_previews_that_take_long_come_rarely(
 
 
 def test_last_step_is_not_shown(blobs: BlobStore, report: RecordingReporter, clock: Clock) -> None:
-    previews = Previews(prepare([row_of(blobs)], blobs, report), report, clock)
+    previews = Previews(prepare([job_of(blobs)], blobs, report), report, clock)
     clock.now = 2 * MIN_GAP_SECONDS
     previews.note_step(8, 8)
     previews.take(make)
@@ -98,13 +98,13 @@ def test_last_step_is_not_shown(blobs: BlobStore, report: RecordingReporter, clo
 def test_each_job_is_shown_by_its_first_picture_in_work_unless_it_is_aborted(
     blobs: BlobStore, report: RecordingReporter, clock: Clock
 ) -> None:
-    rows = [row_of(blobs, num_images) for num_images in (2, 1, 3)]
-    previews = Previews(prepare(rows, blobs, report), report, clock)
-    report.aborted.add(rows[1].job_id)
+    jobs = [job_of(blobs, num_images) for num_images in (2, 1, 3)]
+    previews = Previews(prepare(jobs, blobs, report), report, clock)
+    report.aborted.add(jobs[1].job_id)
     clock.now = MIN_GAP_SECONDS
     previews.take(lambda: {index: np.full_like(PREVIEW, 40 * index) for index in (4, 2, 1, 5)})
     shown = {job_id: brightness_of(jpeg) for job_id, jpeg in report.previews}
-    assert shown == {rows[0].job_id: 40, rows[2].job_id: 160}
+    assert shown == {jobs[0].job_id: 40, jobs[2].job_id: 160}
 
 
 def brightness_of(jpeg: bytes) -> int:
@@ -117,7 +117,7 @@ def test_preview_that_fails_is_told_once_and_not_tried_again(
     def make_none() -> Mapping[int, ImageArray]:
         raise ValueError("a red door")
 
-    previews = Previews(prepare([row_of(blobs)], blobs, report), report, clock)
+    previews = Previews(prepare([job_of(blobs)], blobs, report), report, clock)
     with capture_logs() as logs:
         for _ in range(5):
             clock.now += MIN_GAP_SECONDS
@@ -143,7 +143,7 @@ def test_paint_reports_what_an_engine_shows(
 ) -> None:
     monkeypatch.setattr("worker.operations.previews.MIN_GAP_SECONDS", 0.0)
     engines: Any = QueueEngines({("inpaint", "patch", None): ShowingEngine(PREVIEW, fails=fails)})
-    row = row_of(blobs)
-    paint([row], blobs, engines, report, max_image_pixels=LIMIT)
-    assert list(report.done_rows) == [row.job_id]
-    assert [job_id for job_id, _ in report.previews] == [] if fails else [row.job_id]
+    claimed = job_of(blobs)
+    paint([claimed], blobs, engines, report, max_image_pixels=LIMIT)
+    assert list(report.done_jobs) == [claimed.job_id]
+    assert [job_id for job_id, _ in report.previews] == [] if fails else [claimed.job_id]

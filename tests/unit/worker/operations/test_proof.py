@@ -18,8 +18,8 @@ from tests.support.pictures import encode, make_box_mask, make_image, make_rgb
 from tests.unit.worker.operations.recording import (
     DoneReport,
     RecordingReporter,
-    inpaint_row,
-    outpaint_row,
+    inpaint_job,
+    outpaint_job,
 )
 from tests.unit.worker.operations.test_paint import ScriptedEngine, paint_red
 from worker.engines.base import Canvas, EngineRegistry, Painted, StepCallback
@@ -36,17 +36,17 @@ MASK = make_box_mask(70, 50, (20, 10, 40, 30))
 GEOMETRY = plan_margins(70, 50, Margins(left=9, top=0, right=30, bottom=0))
 
 
-def run(row: ClaimedJob, blobs: BlobStore, engines: EngineRegistry) -> DoneReport:
+def run(claimed: ClaimedJob, blobs: BlobStore, engines: EngineRegistry) -> DoneReport:
     report = RecordingReporter()
-    paint([row], blobs, engines, report, max_image_pixels=LIMIT)
+    paint([claimed], blobs, engines, report, max_image_pixels=LIMIT)
     assert not report.failures
-    return report.done_rows[row.job_id]
+    return report.done_jobs[claimed.job_id]
 
 
-def fail(row: ClaimedJob, blobs: BlobStore, engines: EngineRegistry) -> str:
+def fail(claimed: ClaimedJob, blobs: BlobStore, engines: EngineRegistry) -> str:
     report = RecordingReporter()
-    paint([row], blobs, engines, report, max_image_pixels=LIMIT)
-    return report.failures[row.job_id].code
+    paint([claimed], blobs, engines, report, max_image_pixels=LIMIT)
+    return report.failures[claimed.job_id].code
 
 
 def serve(script: Any, method: str = "patch") -> EngineRegistry:
@@ -60,17 +60,17 @@ def digest(data: bytes) -> str:
 
 def test_proof_names_the_files_that_it_is_about(blobs: BlobStore) -> None:
     image = encode(make_image("RGB", 70, 50))
-    row = inpaint_row(blobs, image, encode(MASK))
-    [output] = run(row, blobs, serve(paint_red)).outputs
-    posted = blobs.get(f"jobs/{row.job_id}/{row.token}/mask.png")
+    claimed = inpaint_job(blobs, image, encode(MASK))
+    [output] = run(claimed, blobs, serve(paint_red)).outputs
+    posted = blobs.get(f"jobs/{claimed.job_id}/{claimed.token}/mask.png")
     assert output.proof.image_sha256 == digest(image)
     assert output.proof.mask_sha256 == digest(posted)
     assert output.proof.output_sha256 == output.sha256 == digest(blobs.get(output.path))
 
 
 def test_proof_of_an_outpainting_has_no_mask(blobs: BlobStore) -> None:
-    row = outpaint_row(blobs, encode(make_image("RGB", 70, 50)), GEOMETRY, method="patch")
-    [output] = run(row, blobs, serve(paint_red)).outputs
+    claimed = outpaint_job(blobs, encode(make_image("RGB", 70, 50)), GEOMETRY, method="patch")
+    [output] = run(claimed, blobs, serve(paint_red)).outputs
     assert output.proof.mask_sha256 is None
     assert (output.proof.kept_pixels, output.proof.band_pixels) == (70 * 50, 0)
 
@@ -83,8 +83,8 @@ def test_overlap_hands_the_engine_a_smaller_original(blobs: BlobStore) -> None:
         return paint_red(canvases, _on_step)
 
     params = OutpaintParams(seed=0, overlap=6)
-    row = outpaint_row(blobs, encode(make_image("RGB", 70, 50)), GEOMETRY, params, "patch")
-    run(row, blobs, serve(script))
+    claimed = outpaint_job(blobs, encode(make_image("RGB", 70, 50)), GEOMETRY, params, "patch")
+    run(claimed, blobs, serve(script))
     [canvas] = seen
     assert canvas.geometry is not None
     assert canvas.geometry.original.as_list() == [15, 0, 73, 50]
@@ -96,8 +96,8 @@ def test_overlap_hands_the_engine_a_smaller_original(blobs: BlobStore) -> None:
 def test_overlap_blends_over_its_band_and_says_so(blobs: BlobStore) -> None:
     image = make_rgb("gradient", 70, 50)
     params = OutpaintParams(seed=0, overlap=6)
-    row = outpaint_row(blobs, encode(image), GEOMETRY, params, "patch")
-    [output] = run(row, blobs, serve(paint_red)).outputs
+    claimed = outpaint_job(blobs, encode(image), GEOMETRY, params, "patch")
+    [output] = run(claimed, blobs, serve(paint_red)).outputs
     result = decode_picture(blobs.get(output.path), LIMIT).color
     assert output.proof.band_pixels == 2 * 6 * 50
     assert output.proof.kept_pixels == 58 * 50
@@ -112,22 +112,22 @@ def test_overlap_blends_over_its_band_and_says_so(blobs: BlobStore) -> None:
 def test_overlap_may_take_all_but_a_pixel_along_one_side(blobs: BlobStore) -> None:
     geometry = plan_margins(70, 50, Margins(left=9, top=0, right=0, bottom=0))
     params = OutpaintParams(seed=0, overlap=69)
-    row = outpaint_row(blobs, encode(make_image("RGB", 70, 50)), geometry, params, "patch")
-    [output] = run(row, blobs, serve(paint_red)).outputs
+    claimed = outpaint_job(blobs, encode(make_image("RGB", 70, 50)), geometry, params, "patch")
+    [output] = run(claimed, blobs, serve(paint_red)).outputs
     assert (output.proof.kept_pixels, output.proof.band_pixels) == (50, 69 * 50)
 
 
 @pytest.mark.parametrize("overlap", [35, 100])
 def test_overlap_must_leave_something_of_the_original(blobs: BlobStore, overlap: int) -> None:
     params = OutpaintParams(seed=0, overlap=overlap)
-    row = outpaint_row(blobs, encode(make_image("RGB", 70, 50)), GEOMETRY, params, "patch")
-    assert fail(row, blobs, serve(paint_red)) == "invalid_field"
+    claimed = outpaint_job(blobs, encode(make_image("RGB", 70, 50)), GEOMETRY, params, "patch")
+    assert fail(claimed, blobs, serve(paint_red)) == "invalid_field"
 
 
 def test_feather_fades_inward_alone(blobs: BlobStore) -> None:
     image = make_rgb("gradient", 70, 50)
-    row = inpaint_row(blobs, encode(image), encode(MASK), InpaintParams(seed=0, feather=5))
-    [output] = run(row, blobs, serve(paint_red)).outputs
+    claimed = inpaint_job(blobs, encode(image), encode(MASK), InpaintParams(seed=0, feather=5))
+    [output] = run(claimed, blobs, serve(paint_red)).outputs
     result = decode_picture(blobs.get(output.path), LIMIT).color
     red = np.array((255, 0, 0))
     assert np.array_equal(result[MASK == 0], image[MASK == 0])
@@ -144,8 +144,10 @@ def test_a_feather_that_hides_what_is_painted_is_told(
     blobs: BlobStore, feather: int, percent: int | None
 ) -> None:
     image = Image.new("RGB", (70, 50))
-    row = inpaint_row(blobs, encode(image), encode(MASK), InpaintParams(seed=0, feather=feather))
-    done = run(row, blobs, serve(paint_red))
+    claimed = inpaint_job(
+        blobs, encode(image), encode(MASK), InpaintParams(seed=0, feather=feather)
+    )
+    done = run(claimed, blobs, serve(paint_red))
     red = int(decode_picture(blobs.get(done.outputs[0].path), LIMIT).color[..., 0].max())
     if percent is None:
         assert not done.warnings
@@ -158,24 +160,24 @@ def test_a_feather_that_hides_what_is_painted_is_told(
 
 
 def test_a_mask_that_grows_odd_is_told(blobs: BlobStore) -> None:
-    row = inpaint_row(
+    claimed = inpaint_job(
         blobs,
         encode(make_image("RGB", 70, 50)),
         encode(MASK),
         InpaintParams(seed=0, grow=20),
     )
-    codes = [warning.code for warning in run(row, blobs, serve(paint_red)).warnings]
+    codes = [warning.code for warning in run(claimed, blobs, serve(paint_red)).warnings]
     assert codes == ["mask_looks_inverted", "mask_touches_border"]
 
 
 def test_what_the_api_has_said_of_the_mask_is_not_said_again(blobs: BlobStore) -> None:
     mask = make_box_mask(70, 50, (0, 10, 20, 30))
-    row = inpaint_row(
+    claimed = inpaint_job(
         blobs, encode(make_image("RGB", 70, 50)), encode(mask), InpaintParams(seed=0, grow=24)
     )
     said = JobWarning(code="mask_touches_border", detail="of the mask as it came")
-    row = ClaimedJob(row.spec.model_copy(update={"warnings": [said]}), row.token)
-    codes = [warning.code for warning in run(row, blobs, serve(paint_red)).warnings]
+    claimed = ClaimedJob(claimed.spec.model_copy(update={"warnings": [said]}), claimed.token)
+    codes = [warning.code for warning in run(claimed, blobs, serve(paint_red)).warnings]
     assert codes == ["mask_looks_inverted"]
 
 
@@ -184,8 +186,8 @@ def test_recipe_tells_the_blend(blobs: BlobStore, details: dict[str, str]) -> No
     def script(canvases: Sequence[Canvas], _on_step: StepCallback) -> list[Any]:
         return [Painted(canvases[0].image, details=details)]
 
-    row = inpaint_row(blobs, encode(make_rgb("texture", 70, 50)), encode(MASK))
-    told = run(row, blobs, serve(script)).recipe.details
+    claimed = inpaint_job(blobs, encode(make_rgb("texture", 70, 50)), encode(MASK))
+    told = run(claimed, blobs, serve(script)).recipe.details
     assert told["blend"] == details.get("blend", "none")
 
 
@@ -198,15 +200,15 @@ def dots(count: int) -> MaskArray:
 
 @pytest.mark.parametrize(("count", "codes"), [(256, []), (257, ["mask_many_parts"])])
 def test_many_parts_are_told(blobs: BlobStore, count: int, codes: list[str]) -> None:
-    row = inpaint_row(blobs, encode(make_image("RGB", 100, 100)), encode(dots(count)))
-    done = run(row, blobs, serve(paint_red))
+    claimed = inpaint_job(blobs, encode(make_image("RGB", 100, 100)), encode(dots(count)))
+    done = run(claimed, blobs, serve(paint_red))
     assert [warning.code for warning in done.warnings] == codes
 
 
 def test_many_parts_are_counted_after_grow(blobs: BlobStore) -> None:
     params = InpaintParams(seed=0, grow=2)
-    row = inpaint_row(blobs, encode(make_image("RGB", 100, 100)), encode(dots(400)), params)
-    done = run(row, blobs, serve(paint_red))
+    claimed = inpaint_job(blobs, encode(make_image("RGB", 100, 100)), encode(dots(400)), params)
+    done = run(claimed, blobs, serve(paint_red))
     assert [warning.code for warning in done.warnings] == ["mask_touches_border"]
 
 
@@ -218,8 +220,8 @@ def test_a_mask_too_thin_for_the_model_is_told(
     blobs: BlobStore, method: str, width: int, codes: list[str]
 ) -> None:
     mask = make_box_mask(70, 50, (30, 5, 30 + width, 45))
-    row = inpaint_row(blobs, encode(make_image("RGB", 70, 50)), encode(mask), method=method)
-    done = run(row, blobs, serve(paint_red, method))
+    claimed = inpaint_job(blobs, encode(make_image("RGB", 70, 50)), encode(mask), method=method)
+    done = run(claimed, blobs, serve(paint_red, method))
     assert [warning.code for warning in done.warnings] == codes
 
 
@@ -228,8 +230,8 @@ def test_lossless_webp_is_proven_like_png(
     blobs: BlobStore, engines: EngineRegistry, mode: str
 ) -> None:
     params = InpaintParams(seed=0, output_format="webp", output_lossless=True)
-    row = inpaint_row(blobs, encode(make_image(mode, 70, 50)), encode(MASK), params)
-    [output] = run(row, blobs, engines).outputs
+    claimed = inpaint_job(blobs, encode(make_image(mode, 70, 50)), encode(MASK), params)
+    [output] = run(claimed, blobs, engines).outputs
     assert (output.format, output.proof.kept_pixels_changed) == ("webp", 0)
 
 
@@ -243,7 +245,7 @@ def test_nothing_is_delivered_when_a_kept_pixel_changed(
         return Composed(picture.with_pixels(color, None), None)
 
     monkeypatch.setattr("worker.operations.paint.compose", damage)
-    row = inpaint_row(blobs, encode(make_image("RGB", 70, 50)), encode(MASK))
-    assert fail(row, blobs, serve(paint_red)) == "kept_pixels_changed"
+    claimed = inpaint_job(blobs, encode(make_image("RGB", 70, 50)), encode(MASK))
+    assert fail(claimed, blobs, serve(paint_red)) == "kept_pixels_changed"
     with pytest.raises(FileNotFoundError):
-        blobs.get(f"jobs/{row.job_id}/{row.token}/0.png")
+        blobs.get(f"jobs/{claimed.job_id}/{claimed.token}/0.png")

@@ -12,8 +12,8 @@ from tests.support.pictures import encode, make_box_mask, make_image, make_rgb
 from tests.unit.worker.operations.recording import (
     RecordingReporter,
     ShowingEngine,
-    inpaint_row,
-    outpaint_row,
+    inpaint_job,
+    outpaint_job,
 )
 from worker.config import WorkerSettings
 from worker.engines.base import (
@@ -63,16 +63,16 @@ def build_check(settings: WorkerSettings) -> SafetyCheck:
     return StubCheck(asked=[settings.queue])
 
 
-def small_row(blobs: BlobStore, params: InpaintParams | None = None) -> ClaimedJob:
+def small_job(blobs: BlobStore, params: InpaintParams | None = None) -> ClaimedJob:
     image, mask = make_image("RGB", 64, 64), make_box_mask(64, 64, (20, 20, 30, 30))
-    return inpaint_row(blobs, encode(image), encode(mask), params)
+    return inpaint_job(blobs, encode(image), encode(mask), params)
 
 
 def run(
-    blobs: BlobStore, engines: EngineRegistry, row: ClaimedJob, check: SafetyCheck
+    blobs: BlobStore, engines: EngineRegistry, claimed: ClaimedJob, check: SafetyCheck
 ) -> RecordingReporter:
     report = RecordingReporter()
-    paint([row], blobs, engines, report, max_image_pixels=LIMIT, safety=check)
+    paint([claimed], blobs, engines, report, max_image_pixels=LIMIT, safety=check)
     return report
 
 
@@ -80,30 +80,30 @@ def run(
 def test_a_refusal_fails_the_job_with_a_code_of_its_own(
     blobs: BlobStore, engines: EngineRegistry, stage: str
 ) -> None:
-    check, row = StubCheck(**{stage: REFUSED}), small_row(blobs)  # type: ignore[arg-type]
-    failure = run(blobs, engines, row, check).failures[row.job_id]
+    check, claimed = StubCheck(**{stage: REFUSED}), small_job(blobs)  # type: ignore[arg-type]
+    failure = run(blobs, engines, claimed, check).failures[claimed.job_id]
     assert failure.code == f"{stage}_refused"
     assert failure.detail == "against the house rules"
     assert not failure.retryable
-    assert not [path for path in blobs.list(f"jobs/{row.job_id}/") if "/output" in path]
+    assert not [path for path in blobs.list(f"jobs/{claimed.job_id}/") if "/output" in path]
     assert [asked.split()[0] for asked in check.asked][-1] == stage
 
 
 def test_a_refusal_without_a_reason_says_who_refused(
     blobs: BlobStore, engines: EngineRegistry
 ) -> None:
-    row = small_row(blobs)
-    report = run(blobs, engines, row, StubCheck(prompt=Verdict(allowed=False)))
-    assert report.failures[row.job_id].detail == "The prompt is refused by the safety check"
+    claimed = small_job(blobs)
+    report = run(blobs, engines, claimed, StubCheck(prompt=Verdict(allowed=False)))
+    assert report.failures[claimed.job_id].detail == "The prompt is refused by the safety check"
 
 
 def test_what_passes_is_asked_about_everything_and_every_picture(
     blobs: BlobStore, engines: EngineRegistry
 ) -> None:
     params = InpaintParams(seed=0, num_images=2, prompt="a door", negative_prompt="rain")
-    check, row = StubCheck(), small_row(blobs, params)
-    report = run(blobs, engines, row, check)
-    assert len(report.done_rows[row.job_id].outputs) == 2
+    check, claimed = StubCheck(), small_job(blobs, params)
+    report = run(blobs, engines, claimed, check)
+    assert len(report.done_jobs[claimed.job_id].outputs) == 2
     assert check.asked == ["prompt 'a door' 'rain'", "input", "output", "output"]
     for image, mask in check.seen:
         assert image.shape == (64, 64, 3) and mask.shape == (64, 64)
@@ -112,17 +112,17 @@ def test_what_passes_is_asked_about_everything_and_every_picture(
 
 def test_an_outpainting_is_judged_on_its_canvas(blobs: BlobStore, engines: EngineRegistry) -> None:
     geometry = plan_margins(64, 64, Margins(left=8, top=0, right=0, bottom=0))
-    row, check = outpaint_row(blobs, encode(make_image("RGB", 64, 64)), geometry), StubCheck()
-    assert row.job_id in run(blobs, engines, row, check).done_rows
+    claimed, check = outpaint_job(blobs, encode(make_image("RGB", 64, 64)), geometry), StubCheck()
+    assert claimed.job_id in run(blobs, engines, claimed, check).done_jobs
     assert {image.shape for image, _ in check.seen} == {(64, 72, 3)}
     assert np.array_equal(np.unique(check.seen[-1][1][:, :8]), [255])
 
 
 def test_a_check_that_raises_fails_the_job(blobs: BlobStore, engines: EngineRegistry) -> None:
-    row = small_row(blobs)
-    report = run(blobs, engines, row, StubCheck(output=ValueError("a door is bad")))
-    assert report.failures[row.job_id].code == "internal"
-    assert "door" not in report.failures[row.job_id].detail
+    claimed = small_job(blobs)
+    report = run(blobs, engines, claimed, StubCheck(output=ValueError("a door is bad")))
+    assert report.failures[claimed.job_id].code == "internal"
+    assert "door" not in report.failures[claimed.job_id].detail
 
 
 def test_load_safety_check_calls_what_the_setting_names() -> None:
@@ -139,7 +139,7 @@ def test_previews_are_off_while_a_check_is_set(blobs: BlobStore) -> None:
     engine = ShowingEngine(make_rgb("texture", 64, 48))
     engines = QueueEngines({("inpaint", "patch", None): engine})
     for check in (None, StubCheck()):
-        row, report = small_row(blobs), RecordingReporter()
-        paint([row], blobs, engines, report, max_image_pixels=LIMIT, safety=check)
-        assert row.job_id in report.done_rows
+        claimed, report = small_job(blobs), RecordingReporter()
+        paint([claimed], blobs, engines, report, max_image_pixels=LIMIT, safety=check)
+        assert claimed.job_id in report.done_jobs
     assert engine.is_watched == [True, False]

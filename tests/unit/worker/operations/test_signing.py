@@ -24,7 +24,7 @@ from service.pictures.xmp import EDITED_BY_COPYING
 from service.store.blobs import BlobStore
 from tests.support.identities import Identity, Key, make_identity
 from tests.support.pictures import encode, make_box_mask, make_image
-from tests.unit.worker.operations.recording import RecordingReporter, inpaint_row, outpaint_row
+from tests.unit.worker.operations.recording import RecordingReporter, inpaint_job, outpaint_job
 from worker.config import WorkerSettings
 from worker.engines.base import EngineRegistry
 from worker.operations.marking import MARKED, Marking, open_signer
@@ -70,12 +70,12 @@ def beacon() -> Iterator[tuple[str, list[str]]]:
 
 
 def _paint(
-    blobs: BlobStore, engines: EngineRegistry, row: ClaimedJob, marking: Marking
+    blobs: BlobStore, engines: EngineRegistry, claimed: ClaimedJob, marking: Marking
 ) -> tuple[Output, bytes]:
     report = RecordingReporter()
-    paint([row], blobs, engines, report, max_image_pixels=100_000, marking=marking)
+    paint([claimed], blobs, engines, report, max_image_pixels=100_000, marking=marking)
     assert not report.failures
-    [output] = report.done_rows[row.job_id].outputs
+    [output] = report.done_jobs[claimed.job_id].outputs
     return output, blobs.get_checked(output.path, output.sha256)
 
 
@@ -104,14 +104,14 @@ def test_sign_proves_and_touches_no_pixel(
     source: str,
 ) -> None:
     params = InpaintParams(seed=3, output_format=output_format)
-    row = inpaint_row(blobs, encode(IMAGE, source), MASK, params)
-    output, signed = _paint(blobs, engines, row, signing)
+    claimed = inpaint_job(blobs, encode(IMAGE, source), MASK, params)
+    output, signed = _paint(blobs, engines, claimed, signing)
     manifest = _read(signed, output_format, identity.root)
     assert (manifest.state, manifest.failures) == ("trusted", ())
     assert manifest.source_type == EDITED_BY_COPYING
     assert manifest.proof == output.proof.model_copy(update={"output_sha256": None})
     assert output.proof.output_sha256 == output.sha256
-    _, bare = _paint(blobs, engines, replace(row), MARKED)
+    _, bare = _paint(blobs, engines, replace(claimed), MARKED)
     with Image.open(BytesIO(signed)) as one, Image.open(BytesIO(bare)) as other:
         assert np.array_equal(np.asarray(one), np.asarray(other))
 
@@ -119,8 +119,8 @@ def test_sign_proves_and_touches_no_pixel(
 def test_sign_names_source_box_and_actions(
     blobs: BlobStore, engines: EngineRegistry, signing: Marking
 ) -> None:
-    row = inpaint_row(blobs, encode(IMAGE), MASK)
-    active = _report(_paint(blobs, engines, row, signing)[1])
+    claimed = inpaint_job(blobs, encode(IMAGE), MASK)
+    active = _report(_paint(blobs, engines, claimed, signing)[1])
     [parent] = active["ingredients"]
     assert (parent["relationship"], parent["format"]) == ("parentOf", "image/png")
     # It would show what was painted over.
@@ -144,8 +144,8 @@ def test_sign_names_what_outpainting_kept(
     blobs: BlobStore, engines: EngineRegistry, signing: Marking
 ) -> None:
     geometry = plan_margins(*SIZE, Margins(left=30, top=0, right=0, bottom=16))
-    row = outpaint_row(blobs, encode(IMAGE), geometry)
-    active = _report(_paint(blobs, engines, row, signing)[1])
+    claimed = outpaint_job(blobs, encode(IMAGE), geometry)
+    active = _report(_paint(blobs, engines, claimed, signing)[1])
     [region] = active["assertions"][0]["data"]["actions"][1]["changes"][0]["region"]
     assert region["shape"]["origin"] == {"x": 30, "y": 0}
     assert (region["shape"]["width"], region["shape"]["height"]) == SIZE
@@ -155,9 +155,9 @@ def test_sign_names_what_outpainting_kept(
 def test_sign_keeps_the_sources_own_manifest(
     blobs: BlobStore, engines: EngineRegistry, signing: Marking
 ) -> None:
-    row = inpaint_row(blobs, encode(IMAGE), MASK)
-    _, first = _paint(blobs, engines, row, signing)
-    _, second = _paint(blobs, engines, inpaint_row(blobs, first, MASK), signing)
+    claimed = inpaint_job(blobs, encode(IMAGE), MASK)
+    _, first = _paint(blobs, engines, claimed, signing)
+    _, second = _paint(blobs, engines, inpaint_job(blobs, first, MASK), signing)
     assert _report(second)["ingredients"][0]["active_manifest"] == _report(first)["label"]
 
 
@@ -170,8 +170,8 @@ def test_sign_asks_no_host_that_the_source_names(
         'xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><rdf:Description rdf:about="" '
         f'xmlns:d="http://purl.org/dc/terms/" d:provenance="{url}"/></rdf:RDF></x:xmpmeta>'
     )
-    row = inpaint_row(blobs, encode(IMAGE, "JPEG", xmp=xmp.encode()), MASK)
-    _, signed = _paint(blobs, engines, row, signing)
+    claimed = inpaint_job(blobs, encode(IMAGE, "JPEG", xmp=xmp.encode()), MASK)
+    _, signed = _paint(blobs, engines, claimed, signing)
     assert _read(signed, "png").state == "valid"
     assert asked == []
 
@@ -179,8 +179,8 @@ def test_sign_asks_no_host_that_the_source_names(
 def test_read_manifest_finds_what_was_changed_since(
     blobs: BlobStore, engines: EngineRegistry, signing: Marking
 ) -> None:
-    row = inpaint_row(blobs, encode(IMAGE), MASK)
-    _, signed = _paint(blobs, engines, row, signing)
+    claimed = inpaint_job(blobs, encode(IMAGE), MASK)
+    _, signed = _paint(blobs, engines, claimed, signing)
     changed = bytearray(signed)
     changed[-30] ^= 1
     manifest = _read(bytes(changed), "png")

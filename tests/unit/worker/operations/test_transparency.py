@@ -15,7 +15,7 @@ from service.contract.jobs import Recipe
 from service.contract.params import InpaintParams, OutpaintParams
 from service.store.blobs import BlobStore
 from tests.support.pictures import encode, make_box_mask, make_rgb
-from tests.unit.worker.operations.recording import RecordingReporter, inpaint_row, outpaint_row
+from tests.unit.worker.operations.recording import RecordingReporter, inpaint_job, outpaint_job
 from worker.engines.base import Canvas, EngineRegistry, Painted, StepCallback
 from worker.engines.registry import QueueEngines
 from worker.imaging import ImageArray, MaskArray
@@ -28,23 +28,25 @@ LIMIT = 1_000_000
 MAGENTA = (255, 0, 255)
 
 
-def run(row: ClaimedJob, blobs: BlobStore, engines: EngineRegistry) -> tuple[Picture, list[str]]:
-    [done] = report_of(row, blobs, engines).done_rows.values()
+def run(
+    claimed: ClaimedJob, blobs: BlobStore, engines: EngineRegistry
+) -> tuple[Picture, list[str]]:
+    [done] = report_of(claimed, blobs, engines).done_jobs.values()
     [output] = done.outputs
     assert output.proof.kept_pixels_changed == 0
     result = decode_picture(blobs.get(output.path), LIMIT)
     return result, [warning.code for warning in done.warnings]
 
 
-def report_of(row: ClaimedJob, blobs: BlobStore, engines: EngineRegistry) -> RecordingReporter:
+def report_of(claimed: ClaimedJob, blobs: BlobStore, engines: EngineRegistry) -> RecordingReporter:
     report = RecordingReporter()
-    paint([row], blobs, engines, report, max_image_pixels=LIMIT)
+    paint([claimed], blobs, engines, report, max_image_pixels=LIMIT)
     assert not report.failures
     return report
 
 
 def find_details(report: RecordingReporter, code: str) -> list[str]:
-    [done] = report.done_rows.values()
+    [done] = report.done_jobs.values()
     return [warning.detail for warning in done.warnings if warning.code == code]
 
 
@@ -102,8 +104,8 @@ def test_paint_extends_a_sprite_transparently(
     geometry = plan_margins(140, 140, margins_of(**{side: 20 if params else 60}))
     asked = OutpaintParams.model_validate({"seed": seed, **params})
     data = encode_mode(make_cutout(seed), mode)
-    row = outpaint_row(blobs, data, geometry, asked, method=method)
-    result, _ = run(row, blobs, engines)
+    claimed = outpaint_job(blobs, data, geometry, asked, method=method)
+    result, _ = run(claimed, blobs, engines)
     assert result.alpha is not None
     assert not result.alpha[outside(geometry)].any()
     assert not result.color[outside(geometry)].any()
@@ -116,8 +118,8 @@ def test_paint_continues_a_cutout_only_where_it_reaches_the_border(
 ) -> None:
     half = make_cutout(seed)[:70]
     geometry = plan_margins(140, 70, margins_of(bottom=40, left=30))
-    row = outpaint_row(blobs, encode(half), geometry, OutpaintParams(seed=seed), method=method)
-    result, _ = run(row, blobs, engines)
+    claimed = outpaint_job(blobs, encode(half), geometry, OutpaintParams(seed=seed), method=method)
+    result, _ = run(claimed, blobs, engines)
     assert result.alpha is not None
     assert not is_magenta(result)[outside(geometry)].any()
     # To the left nothing reaches the border; below, the disk does, from column 30 + 28 on.
@@ -137,7 +139,7 @@ def test_paint_never_shows_or_copies_hidden_colors(
     mask = make_box_mask(140, 140, (left, top, left + 40, top + 40))
     picture[mask > 0] = (*MAGENTA, 255)
     asked = InpaintParams.model_validate({"seed": seed, "quality": quality})
-    result, _ = run(inpaint_row(blobs, encode(picture), encode(mask), asked), blobs, engines)
+    result, _ = run(inpaint_job(blobs, encode(picture), encode(mask), asked), blobs, engines)
     assert not is_magenta(result)[mask > 0].any()
     assert not result.color[(mask > 0) & (result.alpha == 0)].any()
 
@@ -152,8 +154,8 @@ def test_paint_continues_the_rim_of_a_cutout(
     cv2.circle(mask, (112, 70), 14, 255, -1)
     picture = truth.copy()
     picture[mask > 0] = (*MAGENTA, 255)
-    row = inpaint_row(blobs, encode(picture), encode(mask), InpaintParams(seed=seed))
-    result, _ = run(row, blobs, engines)
+    claimed = inpaint_job(blobs, encode(picture), encode(mask), InpaintParams(seed=seed))
+    result, _ = run(claimed, blobs, engines)
     assert result.alpha is not None
     painted, wanted = (one[mask > 0].astype(int) for one in (result.alpha, truth[..., 3]))
     assert np.abs(painted - wanted).mean() < 20
@@ -172,11 +174,11 @@ def test_paint_makes_no_difference_between_opaque_alpha_and_none(
     results = []
     for picture in (color, opaque):
         if operation == "inpaint":
-            row = inpaint_row(blobs, encode(picture), encode(mask))
+            claimed = inpaint_job(blobs, encode(picture), encode(mask))
         else:
             geometry = plan_margins(140, 120, margins_of(right=30))
-            row = outpaint_row(blobs, encode(picture), geometry, method="pattern")
-        results.append(run(row, blobs, engines)[0])
+            claimed = outpaint_job(blobs, encode(picture), geometry, method="pattern")
+        results.append(run(claimed, blobs, engines)[0])
     assert np.array_equal(results[0].color, results[1].color)
     assert results[1].alpha is not None
     assert (results[1].alpha == 255).all()
@@ -188,9 +190,9 @@ def test_paint_fills_an_opaque_part_of_a_cutout_as_if_there_were_no_alpha(
 ) -> None:
     picture = np.dstack((make_rgb("texture", 400, 300, seed), np.full((300, 400), 255, np.uint8)))
     mask = make_box_mask(400, 300, (40, 40, 60, 60))
-    plain, _ = run(inpaint_row(blobs, encode(picture[..., :3]), encode(mask)), blobs, engines)
+    plain, _ = run(inpaint_job(blobs, encode(picture[..., :3]), encode(mask)), blobs, engines)
     picture[:, 390:] = (*MAGENTA, 0)
-    result, _ = run(inpaint_row(blobs, encode(picture), encode(mask)), blobs, engines)
+    result, _ = run(inpaint_job(blobs, encode(picture), encode(mask)), blobs, engines)
     assert np.array_equal(result.color[mask > 0], plain.color[mask > 0])
 
 
@@ -202,8 +204,8 @@ def test_paint_fades_into_transparency_with_feather(
     picture[20:60, 60:80] = (0, 200, 0, 255)
     mask: MaskArray = make_box_mask(140, 140, (50, 5, 90, 40))
     params = InpaintParams(seed=0, feather=6)
-    row = inpaint_row(blobs, encode_mode(picture, mode), encode(mask), params)
-    result, _ = run(row, blobs, engines)
+    claimed = inpaint_job(blobs, encode_mode(picture, mode), encode(mask), params)
+    result, _ = run(claimed, blobs, engines)
     assert result.alpha is not None
     assert not is_magenta(result)[mask > 0].any()
     assert result.alpha[8, 53] == 0
@@ -215,8 +217,8 @@ def test_paint_paints_opaque_where_transparency_is_the_mask(
     picture = make_cutout(2, softness=2)
     alpha = picture[..., 3]
     params = InpaintParams(seed=0, mask_source="alpha")
-    row = inpaint_row(blobs, encode(picture), encode(to_uint8(255 - alpha)), params)
-    result, warnings = run(row, blobs, engines)
+    claimed = inpaint_job(blobs, encode(picture), encode(to_uint8(255 - alpha)), params)
+    result, warnings = run(claimed, blobs, engines)
     assert "alpha_rim_kept" in warnings
     assert result.alpha is not None
     assert (result.alpha[alpha < 128] == 255).all()
@@ -235,7 +237,7 @@ def test_paint_names_the_threshold_that_takes_the_whole_rim(
     mask = encode(to_uint8(255 - picture[..., 3]))
     asked = {"seed": 0, "quality": "fast", "mask_source": "alpha", "mask_polarity": polarity}
     params = InpaintParams.model_validate({**asked, "mask_threshold": threshold})
-    report = report_of(inpaint_row(blobs, encode(picture), mask, params), blobs, engines)
+    report = report_of(inpaint_job(blobs, encode(picture), mask, params), blobs, engines)
     [detail] = find_details(report, "alpha_rim_kept") or [""]
     effective = decode_picture(blobs.get(next(iter(report.masks.values()))[1]), LIMIT).color
     kept = np.count_nonzero(soft & (effective == 0))
@@ -243,7 +245,7 @@ def test_paint_names_the_threshold_that_takes_the_whole_rim(
     if kept:
         named = int(re.findall(r"mask_threshold: (\d+)", detail)[0])
         params = InpaintParams.model_validate({**asked, "mask_threshold": named})
-        report = report_of(inpaint_row(blobs, encode(picture), mask, params), blobs, engines)
+        report = report_of(inpaint_job(blobs, encode(picture), mask, params), blobs, engines)
         assert not find_details(report, "alpha_rim_kept")
 
 
@@ -254,7 +256,7 @@ def test_paint_tells_how_many_gray_pixels_of_a_mask_are_kept(
     mask = cv2.GaussianBlur(make_box_mask(140, 120, (40, 30, 80, 70)), (0, 0), 1.5)
     picture = encode(make_rgb("texture", 140, 120))
     params = InpaintParams(seed=0, quality="fast", grow=grow)
-    report = report_of(inpaint_row(blobs, picture, encode(to_uint8(mask)), params), blobs, engines)
+    report = report_of(inpaint_job(blobs, picture, encode(to_uint8(mask)), params), blobs, engines)
     details = find_details(report, "soft_mask_edge_kept")
     assert bool(details) is is_told
     if is_told:
@@ -270,8 +272,8 @@ def test_paint_advises_another_file_where_gray_pixels_come_from_a_jpeg(
 ) -> None:
     mask = encode(make_box_mask(140, 120, (41, 33, 83, 74)), "JPEG", quality=60)
     picture = encode(make_rgb("texture", 140, 120))
-    row = inpaint_row(blobs, picture, mask, InpaintParams(seed=0, quality="fast"))
-    [detail] = find_details(report_of(row, blobs, engines), "soft_mask_edge_kept")
+    claimed = inpaint_job(blobs, picture, mask, InpaintParams(seed=0, quality="fast"))
+    [detail] = find_details(report_of(claimed, blobs, engines), "soft_mask_edge_kept")
     assert "mask_threshold:" not in detail
     assert "PNG" in detail
 
@@ -299,8 +301,8 @@ def test_paint_shows_a_model_the_picture_on_white_and_warns(
     engine = WhiteEngine()
     engines = QueueEngines({("inpaint", "generate", "white"): engine})
     picture, mask = make_cutout(0), make_box_mask(140, 140, box)
-    row = inpaint_row(blobs, encode(picture), encode(mask), method="generate", model="white")
-    result, warnings = run(row, blobs, engines)
+    claimed = inpaint_job(blobs, encode(picture), encode(mask), method="generate", model="white")
+    result, warnings = run(claimed, blobs, engines)
     assert ("painted_opaque" in warnings) is is_told
     assert result.alpha is not None
     assert (result.alpha[mask > 0] == 255).all()
@@ -317,8 +319,8 @@ def test_paint_warns_where_a_model_extends_transparency(blobs: BlobStore, is_tol
     if not is_told:
         picture[60:] = (0, 90, 0, 255)
     geometry = plan_margins(140, 70, margins_of(bottom=30))
-    row = outpaint_row(blobs, encode(picture), geometry, method="generate", model="white")
-    result, warnings = run(row, blobs, engines)
+    claimed = outpaint_job(blobs, encode(picture), geometry, method="generate", model="white")
+    result, warnings = run(claimed, blobs, engines)
     assert ("painted_opaque" in warnings) is is_told
     assert result.alpha is not None
     assert (result.alpha[70:] == 255).all()
@@ -338,8 +340,8 @@ def test_paint_leaves_no_haze_in_a_hard_cutout(
     center = int(rng.integers(95, 115)), int(rng.integers(30, 100))
     cv2.circle(mask, center, int(rng.integers(10, 24)), 255, -1)
     picture[mask > 0] = (*MAGENTA, 255)
-    row = inpaint_row(blobs, encode(picture), encode(mask), InpaintParams(seed=seed))
-    result, _ = run(row, blobs, engines)
+    claimed = inpaint_job(blobs, encode(picture), encode(mask), InpaintParams(seed=seed))
+    result, _ = run(claimed, blobs, engines)
     assert result.alpha is not None
     partial = ((result.alpha > 0) & (result.alpha < 255)).astype(np.uint8)
     # Nothing wider than an anti-aliased edge is half transparent.
@@ -351,8 +353,8 @@ def test_paint_reflects_alpha_exactly(blobs: BlobStore, engines: EngineRegistry,
     picture = make_cutout(3, softness=2)[40:120, 40:120]
     geometry = plan_margins(80, 80, Margins(left=30, top=20, right=10, bottom=0))
     params = OutpaintParams(seed=0, mirror_style="exact")
-    row = outpaint_row(blobs, encode_mode(picture, mode), geometry, params, method="mirror")
-    result, _ = run(row, blobs, engines)
+    claimed = outpaint_job(blobs, encode_mode(picture, mode), geometry, params, method="mirror")
+    result, _ = run(claimed, blobs, engines)
     wanted = np.pad(picture[..., 3], ((20, 0), (30, 10)), mode="reflect")
     assert result.alpha is not None
     assert np.array_equal(result.alpha, wanted)
@@ -365,7 +367,7 @@ def test_paint_clears_only_the_holes_that_lie_in_transparency(
     picture = make_cutout(0)
     mask = make_box_mask(140, 140, (4, 4, 20, 20)) | make_box_mask(140, 140, (60, 60, 80, 80))
     picture[mask > 0] = (*MAGENTA, 255)
-    result, _ = run(inpaint_row(blobs, encode(picture), encode(mask)), blobs, engines)
+    result, _ = run(inpaint_job(blobs, encode(picture), encode(mask)), blobs, engines)
     assert not result.channels()[4:20, 4:20].any()
     assert result.alpha is not None
     assert (result.alpha[60:80, 60:80] == 255).all()

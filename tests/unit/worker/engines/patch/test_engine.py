@@ -28,7 +28,7 @@ def test_patch_engine_names_itself_in_the_recipe() -> None:
     assert engine.load() == engine.load()
 
 
-def test_patch_engine_paints_a_batch_as_it_paints_singly() -> None:
+def test_patch_engine_paints_a_call_as_it_paints_singly() -> None:
     engine = PatchEngine()
     canvases = [canvas_of(seed) for seed in range(3)]
     together = engine.paint(canvases, ignore)
@@ -38,7 +38,7 @@ def test_patch_engine_paints_a_batch_as_it_paints_singly() -> None:
         assert single.estimate == painted.estimate
 
 
-def test_patch_engine_counts_over_the_batch() -> None:
+def test_patch_engine_counts_over_the_call() -> None:
     steps: list[tuple[int, int]] = []
     PatchEngine().paint(
         [canvas_of(0), canvas_of(1)], lambda step, total: steps.append((step, total))
