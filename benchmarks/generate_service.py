@@ -16,7 +16,7 @@ for the ratio, and of 128 x 128 for the rest, where encoding them takes no time.
 - *first step*: of the second and later jobs on a warm model, after their claim; and the CPU time of
   the process that paints until then.
 - *prompt*: runs of the text encoder for a new prompt, and for one that was seen before.
-- *batch*: four jobs in one call, and one by one.
+- *calls*: four jobs in one call, and one by one.
 """
 
 from __future__ import annotations
@@ -174,7 +174,7 @@ def main() -> None:
         print_ratio(bench, pairs)
         print_first_step(bench, pairs * 4)
         print_prompts(bench)
-        print_batch(bench)
+        print_calls(bench)
 
 
 @contextmanager
@@ -272,7 +272,7 @@ def print_prompts(bench: Bench) -> None:
     print(f"text encoder for a new prompt: {runs[0]} runs; for a known one: {runs[1]}", flush=True)
 
 
-def print_batch(bench: Bench) -> None:
+def print_calls(bench: Bench) -> None:
     """Compare four jobs painted in one call with the same one by one."""
     service = bench.service
     with service.holding():

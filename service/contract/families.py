@@ -44,7 +44,7 @@ class Family(BaseModel):
             always does.
         runs_part_steps: whether it runs at least one step however little `strength` leaves; else
             only whole ones, which may be none.
-        batches: whether one call may hold different pictures, prompts and seeds.
+        shares_calls: whether one call may hold different pictures, prompts and seeds.
         crops: whether it sees a crop around the hole, brought to a size of its own, so that
             `region`, `padding` and `infill` have a meaning.
     """
@@ -61,7 +61,7 @@ class Family(BaseModel):
     sees_hole: bool = False
     guided_above: float | None = 1.0
     runs_part_steps: bool = True
-    batches: bool = True
+    shares_calls: bool = True
     crops: bool = True
 
     @property
@@ -171,7 +171,7 @@ _FAMILIES = (
         # Its prior is guided by a scale of its own.
         guided_above=None,
         # Its decoder pastes the first picture into every picture.
-        batches=False,
+        shares_calls=False,
     ),
 )
 

@@ -112,7 +112,7 @@ def test_a_call_paints_what_its_jobs_get_alone(
     service: ModelService, family: str, batch: list[str]
 ) -> None:
     recipes = [service.wait(job_id)["recipe"] for job_id in batch]
-    count = 4 if FAMILIES[family].batches else 1
+    count = 4 if FAMILIES[family].shares_calls else 1
     for told in (one["batch_size"] for one in recipes), (one["details"]["rows"] for one in recipes):
         assert list(told) == [count] * 4 + [1]
     pictures = [service.fetch(job_id) for job_id in batch]

@@ -189,7 +189,7 @@ def _limit_pictures(
     model: LoadedModel, settings: Settings, pictures: int, most_pictures: MostPictures | None
 ) -> int:
     """Return how many of some pictures fit into a call, at least 1."""
-    limit = min(pictures, model.entry.max_batch if model.entry.traits.batches else 1)
+    limit = min(pictures, model.entry.max_batch if model.entry.traits.shares_calls else 1)
     return limit if most_pictures is None or limit == 1 else most_pictures(settings, limit)
 
 
