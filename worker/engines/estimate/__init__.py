@@ -1,4 +1,4 @@
-"""How well a painting went, as people see it: told from the result and from what lies around it."""
+"""The estimate of how well a painting went, as people see it, from the result alone."""
 
 from worker.engines.estimate.judging import judge
 from worker.engines.estimate.model import name_doubt

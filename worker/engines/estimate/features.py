@@ -1,4 +1,4 @@
-"""What can be seen of a result without its truth, as numbers that are 0 where all is well."""
+"""Features of a result that are visible without its truth: numbers that are 0 where all is well."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether a hole lies on ground, and what of the painting is none."""
+"""Finds whether a hole lies on ground, and which painted pixels are none."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ TO_DEVIATION: Final = 1.4826
 MAX_POINTS: Final = 3000
 
 TERMS: Final = (1, 3, 6)
-"""How many terms a level, a slanted and a bent surface have."""
+"""Terms of a level, a slanted and a bent surface."""
 
 LIKE: Final = 1.15
 """A simpler surface is taken when its deviation is at most so many times the least one."""

@@ -26,14 +26,14 @@ WEIGHTS: Final[Mapping[str, float]] = {
     "crossed": 1.05,
     "strokes": 0.41,
 }
-"""How much each feature takes away. No weight is below 0: a feature can only give cause for doubt.
+"""Weights of the features. None is below 0: a feature can only give cause for doubt.
 
 Fitted by `python -m benchmarks.everyday.calibrate` to the multi-scale structural similarity of
 results to their truths: everyday pictures made from seeds of their own, and photos with holes."""
 
 
 FAULTS: Final = ("dull", "wild", "invented", "floating", "strange")
-"""What is wrong with a result itself. All other features say how hard it was to paint, which a
+"""Faults of a result itself. All other features say how hard it was to paint, which a
 part that was foretold and compared with its truth has shown better than they could."""
 
 
@@ -64,7 +64,7 @@ REASONS: Final[Mapping[str, str]] = {
     "crossed": "many edges run into the hole",
     "strokes": "writing or other thin strokes lie beside the hole",
 }
-"""What each feature means, as a warning says it."""
+"""The meaning of each feature, as a warning says it."""
 
 
 def name_doubt(evidence: Mapping[str, float]) -> str | None:

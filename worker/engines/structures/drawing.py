@@ -66,7 +66,7 @@ class Way:
 
 @dataclass(frozen=True, eq=False)
 class Drawing:
-    """What was drawn.
+    """The structures of a picture, drawn.
 
     Attributes:
         image: uint8 (H, W, C), the picture with it.

@@ -26,7 +26,7 @@ is no grain, less is an edge."""
 
 COHERENCE: Final = 0.45
 INWARD: Final = 0.45
-"""How clear the direction of a structure is, and the cosine of the angle at which it enters."""
+"""Least coherence of a structure, and least cosine of the angle at which it enters."""
 
 APART: Final = 3
 """Points along the rim within which only the strongest change counts."""

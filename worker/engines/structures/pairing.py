@@ -55,7 +55,7 @@ SHIFTED: Final = 1.3
 """Profiles less their means: a sky may darken from one end to the other."""
 
 OTHER_SIDE: Final = 0.4
-"""What the side counts that is less alike: what lies behind a stem may change."""
+"""Weight of the side that is less alike: what lies behind a stem may change."""
 
 MAX_SHIFT: Final = 2.0
 """Pixels by which two profiles are moved to match."""

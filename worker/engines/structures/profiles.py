@@ -71,7 +71,7 @@ class Profile:
 
     @property
     def clarity(self) -> float:
-        """How much more its colors differ than the pixels differ from it."""
+        """Contrast of its colors over the spread of the pixels around it."""
         return self.contrast / (self.spread + 0.5)
 
     @cached_property
