@@ -19,6 +19,7 @@ from service.commands.submit import submit_app
 from service.commands.webhooks import webhooks_app
 from service.config import ServiceSettings
 from service.contract.errors import PaintjobError
+from service.contract.faults import reword
 from service.contract.settings import PREFIX, SharedSettings, read_settings
 from service.contract.version import get_version
 from service.local.broker import BrokerError
@@ -157,7 +158,7 @@ _print: Callable[[str], None] = typer.echo
 
 def _describe(location: tuple[int | str, ...], message: str) -> str:
     """Return the text of a fault of one setting, or, without a location, of several."""
-    text = message.removeprefix("Value error, ")
+    text = reword(message)
     name = ".".join(str(part) for part in location).upper()
     return f"{PREFIX}{name}: {text}" if name else text
 

@@ -33,7 +33,7 @@ class PaintjobApiError(Exception):
             ": ".join(str(part) for part in (fault.get("pointer"), fault.get("message")) if part)
             for fault in self.faults
         ]
-        is_same = len(places) == 1 and self.faults[0].get("message") == self.detail
+        is_same = len(places) == 1 and self.detail in {places[0], self.faults[0].get("message")}
         return "; ".join(places if is_same else [self.detail, *places])
 
 

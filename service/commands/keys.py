@@ -11,6 +11,7 @@ import typer
 from pydantic import ValidationError
 
 from service import store
+from service.contract.faults import reword
 from service.contract.keys import SCOPES, ApiKey, KeyLimits, Scope, draw_key
 from service.contract.settings import SharedSettings
 
@@ -107,7 +108,7 @@ def parse_limits(text: str) -> KeyLimits:
     except ValidationError as error:
         fault = error.errors()[0]
         raise ValueError(
-            f"limits: {fault['loc'][0]}: {fault['msg']}; the limits are {_LIMITS}"
+            f"limits: {fault['loc'][0]}: {reword(fault['msg'])}; the limits are {_LIMITS}"
         ) from None
 
 

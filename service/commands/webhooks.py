@@ -27,6 +27,21 @@ webhooks_app = typer.Typer(help="Webhooks: signing keys, and a test.", no_args_i
 keys_app = typer.Typer(help="The keys that sign webhooks.", no_args_is_help=True)
 webhooks_app.add_typer(keys_app, name="keys")
 
+_MEANINGS = {
+    "refused": "the receiver must return 2xx",
+    "gone": "the receiver returned 410, which ends all tries",
+    "redirected": "redirects are not followed; name the last URL",
+    "timeout": "no response came within PAINTJOB_WEBHOOK_TIMEOUT_SECONDS",
+    "unresolvable": "the host of the URL has no address in DNS",
+    "unreachable": "nothing answers at the host and port of the URL",
+    "tls_failed": "its certificate is not trusted for this host; see PAINTJOB_WEBHOOK_CA_FILE",
+    "invalid_answer": "the response is not valid HTTP",
+    "address_refused": "the address is private; see PAINTJOB_WEBHOOK_ALLOW_PRIVATE",
+    "url_refused": "the URL must be https, without user and fragment; see "
+    "PAINTJOB_WEBHOOK_ALLOW_HTTP and PAINTJOB_WEBHOOK_ALLOW_PRIVATE",
+}
+"""Meaning of each reason of a failed try, and what to do."""
+
 Tenant = Annotated[str, typer.Option(help="The tenant whose webhooks it signs.")]
 DataDir = Annotated[
     Path | None, typer.Option(help="Folder of the embedded broker [PAINTJOB_DATA_DIR].")
@@ -92,7 +107,9 @@ def test_receiver(
 
 
 def _explain(posted: Posted) -> str:
-    return f"{posted.error}" if posted.status is None else f"{posted.error}, {posted.status}"
+    status = "" if posted.status is None else f", {posted.status}"
+    meaning = _MEANINGS.get(posted.error or "")
+    return f"{posted.error}{status}" + (f": {meaning}" if meaning else "")
 
 
 def _read_keys(settings: WebhookSettings, tenant: str) -> list[str]:

@@ -102,9 +102,9 @@ def _resolve_auto(
     asked = [name for name in sorted(GENERATE_FIELDS) if getattr(params, name) is not None]
     if not asked:
         return BEST_WEIGHT_FREE[operation]
-    message = f"only a model supports it. {_how_to_name_one(catalogue)}"
+    message = f"only models take this. {_how_to_name_one(catalogue)}"
     faults = [Fault(f"/{name}", ModelRequired.code, message) for name in asked]
-    raise ModelRequired(message, faults=tuple(faults))
+    raise ModelRequired(f"{', '.join(asked)}: {message}", faults=tuple(faults))
 
 
 def _choose_model(name: str | None, catalogue: Catalogue) -> ModelEntry:

@@ -113,7 +113,7 @@ def test_urls_are_no_pictures_unless_hosts_are_allowed(
     client = build_client(image_url_hosts="")
     response = _inpaint(client, host.url("/a.png"))
     assert faults_of(response) == [("/image", "invalid_field")]
-    assert response.get_json()["errors"][0]["message"].endswith("one of: upload")
+    assert response.get_json()["errors"][0]["message"].startswith("pictures by URL are off")
     assert client.get("/limits").get_json()["takes_image_urls"] is False
 
 

@@ -103,7 +103,7 @@ def test_bad_mask_is_refused(client: FlaskClient, mask_file: bytes, status: int,
 def test_mask_that_is_refused_is_called_a_mask(client: FlaskClient) -> None:
     for file in (b"hello", _bomb()):
         problem = post_inpaint(client, mask_file=file).get_json()
-        assert problem["detail"].startswith("the mask ")
+        assert problem["detail"].startswith("/mask: the mask ")
 
 
 def test_exif_that_jpeg_cannot_hold_is_refused_before_the_queue(client: FlaskClient) -> None:

@@ -99,9 +99,13 @@ def list_models(catalogue: Catalogue) -> FacadeModels:
 
 def translate_problem(problem: Problem) -> tuple[FacadeProblem, int]:
     """Return a problem in OpenAI's format, and its status."""
-    messages = [fault.message for fault in problem.errors if fault.message != problem.detail]
+    messages = [
+        ": ".join(filter(None, [their_name(fault.pointer), fault.message]))
+        for fault in problem.errors
+    ]
     allowed = next((fault.allowed for fault in problem.errors if fault.allowed), None)
-    message = "; ".join([problem.detail, *messages])
+    has_all = len(messages) == 1 and problem.detail.endswith(problem.errors[0].message)
+    message = "; ".join(messages if has_all else [problem.detail, *messages])
     if allowed is not None:
         message += f" (allowed: {', '.join(allowed)})"
     pointers = (their_name(fault.pointer) for fault in problem.errors)

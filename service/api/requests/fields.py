@@ -15,6 +15,7 @@ from pydantic_core import ErrorDetails
 
 from service.api.requests.json_text import JsonRefused, parse_json
 from service.contract.errors import Fault, MalformedBody
+from service.contract.faults import reword
 
 MAX_FIELD_BYTES = 2_000_000
 """Limit for all fields together: a hundred thousand vertices."""
@@ -107,7 +108,7 @@ def describe_faults(error: ValidationError, names: Collection[str] = ()) -> list
 
 def _describe_rule(line: ErrorDetails) -> str:
     """Return the message of a fault; our own validators' text if it is theirs."""
-    return str(line["ctx"]["error"]) if line["type"] == "value_error" else line["msg"]
+    return str(line["ctx"]["error"]) if line["type"] == "value_error" else reword(line["msg"])
 
 
 def make_pointer(location: Sequence[int | str], names: Collection[int | str] = ()) -> str:

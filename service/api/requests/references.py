@@ -46,6 +46,11 @@ def decode_picture(text: str) -> bytes:
 
 
 def _open_reference(value: dict[str, Any], sources: Sources) -> Iterator[bytes] | StoredPicture:
+    if set(value) == {"url"} and "url" not in sources:
+        raise ValueError(
+            "pictures by URL are off (takes_image_urls in GET /limits); "
+            f"send the picture as base64 or data URL{_or_reference(sources)}"
+        )
     if len(value) != 1 or not set(value) <= set(sources):
         raise ValueError(f"must be a picture as base64 or data URL{_or_reference(sources)}")
     ((word, name),) = value.items()

@@ -222,6 +222,9 @@ def test_raise_faults_takes_the_shared_code() -> None:
     with pytest.raises(ConflictingFields) as caught:
         raise_faults(both)
     assert caught.value.faults == tuple(both)
+    with pytest.raises(ConflictingFields) as single:
+        raise_faults(both[:1])
+    assert single.value.detail == "/a: m"
     with pytest.raises(InvalidField):
         raise_faults([*both, Fault("/c", "unknown_field", "m")])
 

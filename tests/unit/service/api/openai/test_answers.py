@@ -52,4 +52,4 @@ def test_translate_problem_gives_status_and_type(status: int, told: int, kind: s
     assert found == told
     assert document.error.type == kind
     assert document.error.param == "output_compression"
-    assert document.error.message == "2 rules are broken; too low (allowed: 1)"
+    assert document.error.message == "2 rules are broken; output_compression: too low (allowed: 1)"

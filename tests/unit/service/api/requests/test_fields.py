@@ -168,3 +168,20 @@ def test_parse_fields_returns_as_many_faults_for_any_number_of_unknown_fields() 
     params, faults = parse_fields(InpaintParams, Fields({**document, "seed": 1}, False))
     assert params is None
     assert [fault.pointer for fault in faults] == [f"/f{index}" for index in range(MAX_FAULTS)]
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"seed": "-1"}, "must be greater than or equal to 0"),
+        ({"seed": "x"}, "must be a valid integer"),
+        ({"ground": "none"}, "must be 'auto' or 'ignore'"),
+        ({"seeed": "1"}, "does not exist; check its spelling"),
+        ({"regions": "[]"}, "must have at least 1 item"),
+    ],
+)
+def test_parse_fields_words_the_rules_of_pydantic_as_ours(
+    fields: dict[str, str], message: str
+) -> None:
+    _, faults = parse_fields(InpaintParams, Fields(fields, True))
+    assert [fault.message for fault in faults] == [message]
