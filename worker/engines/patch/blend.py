@@ -18,6 +18,9 @@ from worker.engines.patch.transparency import settle_alpha
 from worker.imaging import ImageArray, MaskArray
 
 ITERATIONS: Final = 50
+SHARP_ITERATIONS: Final = 15
+"""Rounds of solving; what is pulled harder reaches less far and needs fewer."""
+
 RELAXATION: Final = 1.6
 SCREEN: Final = 0.005
 """Pull towards the voted color: gradients alone would drift over a wide hole."""
@@ -27,6 +30,10 @@ STRICT_SCREEN: Final = 0.03
 
 LOOSE_SCREEN: Final = 0.25
 """The same where no rim holds the hole: gradients of unlike pieces would run away."""
+
+SHARP_SCREEN: Final = 0.25
+"""Pull towards nothing of what larger gradients add. They are chosen for their size, so their sums
+are not balanced: over more than a few pixels, color would pile up."""
 
 MOST_VOTES = 82
 """Patches over a pixel: 9 x 9 at most."""
@@ -86,19 +93,29 @@ def _join(
     screen: float,
     workers: Workers,
 ) -> ImageArray:
-    """Solve for the three channels that fit the gradients at the origins."""
+    """Solve for the three channels that fit the gradients at the origins.
+
+    Means of gradients say how bright it is; what larger ones add to them only sharpens.
+    """
     box = _box(scale.hole)
     color = voted.copy()
     top, left = box[0].start, box[1].start
     inner = np.ascontiguousarray(scale.hole[box])
     bounds = cut(np.count_nonzero(inner, axis=1))
-    value, goal = np.empty((2, *inner.shape, 3), np.float32)
+    value, goal, sharp = np.empty((3, *inner.shape, 3), np.float32)
     # Without forbidden pixels `None`: the compiler then leaves out what asks for them.
-    wanted = color, origin, scale.forbidden, inner, value, goal, top, left, larger, screen
-    workers.run(partial(_set_goals, *wanted), bounds)
+    for share, wanted in (larger, sharp), (0.5, goal):
+        goals = color, origin, scale.forbidden, inner, value, wanted, top, left, share, screen
+        workers.run(partial(_set_goals, *goals), bounds)
+    sharp -= goal
+    detail = np.zeros_like(value)
     for _ in range(ITERATIONS):
         for parity in range(2):
             workers.run(partial(_relax, value, goal, inner, screen, parity), bounds)
+    for _ in range(SHARP_ITERATIONS):
+        for parity in range(2):
+            workers.run(partial(_relax, detail, sharp, inner, SHARP_SCREEN, parity), bounds)
+    value += detail
     workers.run(partial(_round, color[box], value, inner), bounds)
     return color
 

@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+from io import BytesIO
+
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from PIL import Image
 
 from tests.support.pictures import make_blob_mask, make_rgb
 from worker.engines.patch import Completion, Quality, Start, complete
@@ -47,6 +51,32 @@ def test_completion_carries_a_texture_on() -> None:
     hidden[mask > 0] = 0
     painted = run(hidden, mask).image
     assert np.abs(painted[mask > 0].astype(int) - image[mask > 0]).mean() < 12
+
+
+def product_shot() -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """A green box on a gray gradient, with a soft shadow, as a JPEG; and the mask that removes it.
+
+    The JPEG leaves a halo of the other hue around the box.
+    """
+    shadow = np.zeros((260, 260), np.float32)
+    cv2.ellipse(shadow, (130, 210), (70, 12), 0, 0, 360, 1, -1)
+    light = 1 - 0.45 * cv2.GaussianBlur(shadow, (0, 0), 9)[..., None]
+    ground = np.linspace(238, 205, 260)[:, None, None] * light * np.ones(3)
+    cv2.rectangle(ground, (100, 60), (160, 210), (40, 110, 70), -1)
+    noise = np.random.default_rng(3).normal(0, 1.2, ground.shape)
+    file = BytesIO()
+    Image.fromarray((ground + noise).clip(0, 255).astype(np.uint8)).save(file, "JPEG", quality=85)
+    return np.asarray(Image.open(file)), hole(260, 260, (50, 222, 90, 171))
+
+
+@pytest.mark.parametrize("quality", ["balanced", "best"])
+@pytest.mark.parametrize("seed", [1, 3])
+def test_completion_piles_no_color_up(quality: Quality, seed: int) -> None:
+    image, mask = product_shot()
+    painted = run(image, mask, seed, quality).image
+    wide = cv2.GaussianBlur(painted.astype(np.float32), (0, 0), 3)[mask > 0]
+    assert np.ptp(wide, axis=1).max() < 14
+    assert wide.max() < 242
 
 
 def test_completion_never_reads_what_is_hidden() -> None:
