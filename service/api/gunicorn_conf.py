@@ -36,6 +36,9 @@ limit_request_line = 4094
 limit_request_fields = 64
 limit_request_field_size = 8190
 
+# By default programs on this machine may send SCRIPT_NAME, which fails with a page of gunicorn's.
+forwarder_headers = ""
+
 # The heartbeat is a file touched every second, which can block for long on a disk.
 worker_tmp_dir = str(_memory) if _memory.is_dir() else None
 # Nothing uses the control interface, so it only adds risk.

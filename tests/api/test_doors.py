@@ -39,6 +39,10 @@ def _client(broker_url: str, folder: Path, **settings: Any) -> FlaskClient:
         ("127.0.0.1.nip.io", 421),
         ("192.0.2.1", 421),
         ("[::1", 421),
+        (f"{EVIL}@127.0.0.1", 421),
+        (f"127.0.0.1#{EVIL}", 421),
+        (f"localhost/{EVIL}", 421),
+        ("127.0.0.1:http", 421),
         ("", 421),
     ],
 )
@@ -51,6 +55,15 @@ def test_without_keys_only_own_hosts_are_accepted(
         assert answer.status_code == status
         if status == 421:
             assert answer.get_json()["code"] == "misdirected_request"
+
+
+@pytest.mark.parametrize("origin", ["null", "", "http://[", EVIL, "file://"])
+@pytest.mark.parametrize("auth", ["auto", "open-to-everyone"])
+def test_origin_without_a_host_is_foreign_without_a_public_url(
+    broker_url: str, tmp_path: Path, auth: str, origin: str
+) -> None:
+    client = _client(broker_url, tmp_path, auth=auth)
+    assert client.delete("/jobs/unknown", headers={"Origin": origin}).status_code == 403
 
 
 @pytest.mark.parametrize("auth", ["keys", "open-to-everyone"])
@@ -145,6 +158,9 @@ def test_files_are_private_whatever_the_umask(broker_url: str, tmp_path: Path) -
             # A page that has another name point at this machine gets nothing.
             connection.request("GET", "/jobs", headers={"Host": EVIL})
             assert connection.getresponse().status == 421
+            connection.close()
+            connection.request("GET", "/jobs", headers={"SCRIPT_NAME": f"/{EVIL}"})
+            assert connection.getresponse().status == 200
             connection.close()
     finally:
         os.umask(before)

@@ -23,6 +23,9 @@ from service.contract.errors import Forbidden
 from service.serving.headers import NO_SOURCES, POLICY, add_headers
 
 _SAFE, _SAME_SITES = frozenset({"GET", "HEAD", "OPTIONS"}), frozenset({"same-origin", "none"})
+_HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s\[\]/?#@:\\]+)(:[0-9]*)?")
+"""Source: RFC 9110, section 7.2; with a user or a path in it, a URL would lead elsewhere."""
+
 _INLINE_SCRIPT = re.compile(rb"<script>(.*?)</script>", re.DOTALL)
 _REFERENCE = (
     f"{NO_SOURCES}; connect-src 'self'; font-src 'self'; img-src 'self' data:; "
@@ -82,7 +85,13 @@ def _check_site() -> None:
 
 def _is_own_origin(origin: str) -> bool:
     own = urlsplit(get_context().settings.public_url)
-    found = urlsplit(origin)
+    try:
+        found = urlsplit(origin)
+    except ValueError:
+        return False
+    if not found.netloc:
+        # `null`, which any page can send, must not equal a public URL that is not set.
+        return False
     return found.netloc == request.host or (found.scheme, found.netloc) == (own.scheme, own.netloc)
 
 
@@ -94,6 +103,8 @@ def _is_own_host(host: str, public_url: str) -> bool:
 
 def _get_name(host: str) -> str:
     """Return the name in a `Host` header, in lower case; empty if it is malformed."""
+    if not _HOST.fullmatch(host):
+        return ""
     try:
         return urlsplit(f"//{host}").hostname or ""
     except ValueError:
