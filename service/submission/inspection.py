@@ -10,6 +10,7 @@ from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from hashlib import sha256
 from typing import Any, TypeVar, cast
 
 from service.config import ServiceSettings
@@ -24,7 +25,7 @@ from service.contract.errors import (
 from service.contract.faults import fault_of, raise_faults
 from service.contract.geometry import Geometry
 from service.contract.jobs import JobWarning
-from service.contract.params import InpaintParams, Operation, OutpaintParams
+from service.contract.params import InpaintParams, MaskPolarity, Operation, OutpaintParams
 from service.outbound.urls import check_url
 from service.pictures.checks import PictureInfo, check_picture
 from service.pictures.masks import (
@@ -271,13 +272,24 @@ class Inspector:
             with found.at("/mask_source"):
                 found.mask = _look(pictures["image"], memo, ("alpha", *rule), inspect)
         elif known.regions is not None:
-            weight = REGION_BYTES_PER_PIXEL * size[0] * size[1]
-            with found.at("/regions"), self._memory.hold(weight):
-                found.mask = inspect_regions(known.regions, size=size, polarity=polarity)
+            with found.at("/regions"):
+                found.mask = self._draw(known, size, polarity, memo)
         if request.params is None:
             # Without polarity and threshold it is unknown whether the mask is empty or full.
             unsure = (MaskEmpty.code, MaskFull.code)
             found.faults[:] = [fault for fault in found.faults if fault.code not in unsure]
+
+    def _draw(
+        self, params: InpaintParams, size: tuple[int, int], polarity: MaskPolarity, memo: Memo
+    ) -> MaskFindings:
+        """Draw regions, unless the same ones were drawn before; `defaults` gives them to all."""
+
+        def draw() -> MaskFindings:
+            with self._memory.hold(REGION_BYTES_PER_PIXEL * size[0] * size[1]):
+                return inspect_regions(params.regions or [], size=size, polarity=polarity)
+
+        text = params.model_dump_json(include={"regions"})
+        return memo.recall(("regions", size, polarity, sha256(text.encode()).digest()), draw)
 
     def _check_params(
         self, params: InpaintParams | OutpaintParams, operation: Operation, found: _Findings

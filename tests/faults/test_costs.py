@@ -138,3 +138,20 @@ def test_large_json_of_a_batch_is_bounded(broker_url: str, tmp_path: Path) -> No
     body = multipart({"batch": text})
     answer = client.post("/batches", data=body, content_type=FORM)
     assert answer.status_code == 413
+
+
+def test_regions_in_defaults_are_drawn_once(broker_url: str, tmp_path: Path) -> None:
+    client = build_app(broker_url, tmp_path).test_client()
+    black = FILES["large and black"]()
+    upload = client.post("/uploads", data=multipart({"file": black}), content_type=FORM).get_json()
+    defaults = {
+        "operation": "inpaint",
+        "image": {"upload": upload["id"]},
+        "regions": [{"box": [0, 0, 3000, 3000]}] * 30,
+    }
+
+    def submit(items: int) -> None:
+        answer = client.post("/batches", json={"defaults": defaults, "items": [{}] * items})
+        assert answer.get_json()["counts"]["refused"] == 0
+
+    assert _cpu_seconds(lambda: submit(30)) < 10 * _cpu_seconds(lambda: submit(1))
