@@ -136,9 +136,9 @@ def _check_structure(file: BinaryIO, header: PictureHeader) -> None:
     """
     if header.format == "png":
         check_sums(file)
-    elif header.format == "jpeg" and not header.progressive:
-        # The whole stream is read, but only one coefficient in 64 becomes a pixel. A progressive
-        # JPEG would hold all its coefficients at once: 96 MB at 16 megapixels.
+    elif header.format == "jpeg" and not header.is_buffered:
+        # The whole stream is read, but only one coefficient in 64 becomes a pixel. Of a
+        # JPEG in several scans all coefficients would be held at once: 96 MB at 16 megapixels.
         image = open_picture(file, header)
         image.draft(image.mode, (header.width // 8, header.height // 8))
         image.load()

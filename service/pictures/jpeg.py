@@ -109,13 +109,19 @@ def read_jpeg(file: BinaryIO) -> PictureHeader:
         mode={1: "L", 3: "RGB", 4: "CMYK"}[channels],
         depth=depth,
         channels=channels,
-        progressive=marker == 0xC2,
+        is_buffered=marker == 0xC2 or _count_scanned(file, start) < channels,
         orientation=orientation,
         resolution=measured or resolution or found.density,
         exif=found.exif,
         profile=found.join_profile(),
         pixels=join_spans([*found.spans, (start, _find_end(file, start, width * height))]),
     )
+
+
+def _count_scanned(file: BinaryIO, start: int) -> int:
+    """Return the number of channels in the scan at a position. Source: ITU-T T.81, B.2.3."""
+    file.seek(start + 4)
+    return file.read(1)[0]
 
 
 def _walk_segments(file: BinaryIO, found: _Findings) -> int:

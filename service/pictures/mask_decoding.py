@@ -80,8 +80,8 @@ def estimate_memory(header: PictureHeader) -> int:
     if header.format == "webp":
         # The decoder of animations holds two canvases and returns a third one, which is copied.
         return 16 * pixels
-    # A progressive JPEG holds all coefficients of all channels, 16 bits each.
-    coefficients = 2 * max(header.channels, 1) if header.progressive else 0
+    # A decoder holds all coefficients of all channels, 16 bits each.
+    coefficients = 2 * max(header.channels, 1) if header.is_buffered else 0
     stored = 1 if header.mode in ("1", "L", "P") else 4
     return (stored + 3 + coefficients) * pixels
 
@@ -93,7 +93,7 @@ def check_memory(header: PictureHeader, max_pixels: int, name: str) -> None:
         ImageTooLarge: it takes more, as a WebP of 16 bytes a pixel does from 0.44 of the limit.
     """
     if estimate_memory(header) > LARGEST_BYTES_PER_PIXEL * max_pixels:
-        kind = "WebP" if header.format == "webp" else "progressive JPEG"
+        kind = "WebP" if header.format == "webp" else "JPEG of several scans"
         detail = f"decoding the {name}, a {kind} of this size, takes too much memory; send a PNG"
         raise ImageTooLarge(detail)
 

@@ -50,7 +50,8 @@ class PictureHeader:
         depth: bits a channel.
         channels: 4 means CMYK in a JPEG; 0 in other formats.
         animated: whether the file holds more than one frame.
-        progressive: whether a JPEG comes in several passes.
+        is_buffered: whether a decoder must hold a whole JPEG, because no single scan has all of it:
+            progressive ones, and those whose channels come one after the other.
         orientation: EXIF orientation, 1..8; 1 if the file has none or an invalid one.
         resolution: pixels per unit; `None` if the file has none.
         exif: the EXIF block, beginning with its byte order.
@@ -68,7 +69,7 @@ class PictureHeader:
     depth: int = 8
     channels: int = 0
     animated: bool = False
-    progressive: bool = False
+    is_buffered: bool = False
     orientation: int = 1
     resolution: Resolution | None = None
     exif: bytes | None = None

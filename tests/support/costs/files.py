@@ -132,6 +132,22 @@ def jpeg_of_scans(side: int, scans: int) -> bytes:
     return plain[:last] + scan * scans + plain[-2:]
 
 
+def jpeg_of_channels(side: int, channels: int = 3) -> bytes:
+    """Build a gray baseline JPEG whose channels come one after the other, of two bits a block."""
+    frame = struct.pack(">BHHB", 8, side, side, channels)
+    frame += b"".join(bytes((number + 1, 0x11, 0)) for number in range(channels))
+    # Each table has one code, of one bit, for "nothing changes" and for "the block ends".
+    tables = [segment(0xC4, bytes((kind, 1)) + bytes(16)) for kind in (0x00, 0x10)]
+    start = [segment(0xDB, b"\0" + b"\1" * 64), segment(0xC0, frame), *tables]
+    if channels == 4:
+        start.insert(0, segment(0xEE, b"Adobe\0d\0\0\0\0\2"))
+    data = bytes(-(-2 * (-(-side // 8)) ** 2 // 8))
+    scans = [
+        segment(0xDA, bytes((1, number + 1, 0, 0, 63, 0))) + data for number in range(channels)
+    ]
+    return b"\xff\xd8" + b"".join([*start, *scans]) + b"\xff\xd9"
+
+
 def _repeated(kind: bytes, data: bytes, count: int) -> bytes:
     pair = chunk(kind, data) + chunk(b"tEXt", b"")
     return make_png(small_rows(), pair * count)
@@ -205,6 +221,8 @@ FILES: Mapping[str, Callable[[], bytes]] = {
     "large progressive CMYK JPEG": lambda: _save(
         Image.new("CMYK", (4000, 4000)), "JPEG", progressive=True, quality=10
     ),
+    "large JPEG, channel by channel": lambda: jpeg_of_channels(4000),
+    "large CMYK JPEG, channel by channel": lambda: jpeg_of_channels(4000, 4),
     "JPEG of scans": lambda: jpeg_of_scans(4000, 90),
     "JPEG of segments": lambda: jpeg_with(*[segment(0xFE, b"") + segment(0xEE, b"")] * 2000),
     "JPEG of fill bytes": lambda: jpeg_with(b"\xff" * 900_000),

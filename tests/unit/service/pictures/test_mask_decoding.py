@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import struct
 import zlib
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from service.contract.errors import (
     UnsupportedMediaType,
 )
 from service.pictures.mask_decoding import read_mask, read_transparency
+from tests.support.costs.files import jpeg_of_channels
 from tests.support.pictures import encode
 
 SIZE = (96, 64)
@@ -226,3 +228,18 @@ def test_read_transparency_finds_what_only_a_full_decode_shows() -> None:
     data[start + 60 : start + 90] = bytes(30)
     with pytest.raises(ImageUndecodable):
         read_transparency(io.BytesIO(bytes(data)))
+
+
+@pytest.mark.parametrize("channels", [3, 4])
+def test_read_mask_counts_the_memory_of_a_jpeg_in_several_scans(channels: int) -> None:
+    held: list[int] = []
+
+    def hold(weight: int) -> AbstractContextManager[None]:
+        held.append(weight)
+        return nullcontext()
+
+    data = jpeg_of_channels(64, channels)
+    read_mask(io.BytesIO(data), 3 * 64 * 64, hold=hold)
+    assert held[0] >= (7 + 2 * channels) * 64 * 64
+    with pytest.raises(ImageTooLarge, match="several scans"):
+        read_mask(io.BytesIO(data), 64 * 64)

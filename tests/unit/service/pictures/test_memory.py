@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.support.costs.files import jpeg_of_channels
 from tests.support.memory import measure_peak_bytes
 from tests.support.pictures import make_rgb
 
@@ -51,6 +52,17 @@ def test_check_picture_needs_little_memory(
     make_large().save(buffer, name, **options)
     file = tmp_path / "large"
     file.write_bytes(buffer.getvalue())
+    code = 'info = check_picture(open(path, "rb"), 16_000_000)\nassert info.width == 4000'
+    assert measure_peak_bytes(SETUP, code, file) < LIMIT_BYTES
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="needs Linux")
+def test_check_picture_needs_little_memory_for_a_baseline_jpeg_of_many_scans(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "large"
+    file.write_bytes(jpeg_of_channels(4000))
     code = 'info = check_picture(open(path, "rb"), 16_000_000)\nassert info.width == 4000'
     assert measure_peak_bytes(SETUP, code, file) < LIMIT_BYTES
 
