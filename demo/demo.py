@@ -43,19 +43,27 @@ class Task:
 
 
 TASKS = (
-    Task("inpaint-object", "inpaint", "rocket.jpg", {"method": "patch"}, "rocket-mask.png"),
-    Task("inpaint-scratch", "inpaint", "coffee.jpg", {"method": "patch"}, "coffee-mask.png"),
+    Task(
+        "inpaint-object", "inpaint", "rocket.jpg", {"method": "patch", "seed": 1}, "rocket-mask.png"
+    ),
+    Task(
+        "inpaint-scratch",
+        "inpaint",
+        "coffee.jpg",
+        {"method": "patch", "seed": 1},
+        "coffee-mask.png",
+    ),
     Task(
         "outpaint-mirror",
         "outpaint",
         "cat.png",
-        {"method": "mirror", "left": 120, "top": 40, "right": 120, "bottom": 40},
+        {"method": "mirror", "left": 120, "top": 40, "right": 120, "bottom": 40, "seed": 1},
     ),
     Task(
         "outpaint-pattern",
         "outpaint",
         "coffee.jpg",
-        {"method": "pattern", "aspect_ratio": "16:9", "anchor": "center"},
+        {"method": "pattern", "aspect_ratio": "16:9", "anchor": "center", "seed": 1},
     ),
 )
 
