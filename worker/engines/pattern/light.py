@@ -27,7 +27,7 @@ in the end: it was made from -1 to 1, and many sides away it would be black or w
 STRONGEST: Final = 1.5
 """Natural logarithm of the most that light may differ from that of the middle."""
 
-ROUNDS: Final = 4
+ROUNDS: Final = 12
 """Of fitting again with less weight for what fits badly."""
 
 
@@ -146,7 +146,9 @@ def _compare(
     rows, columns = height // CELL, width // CELL
     if rows == 0 or columns == 0:
         return np.zeros((0, 5)), np.zeros(0)
-    usable = np.all((np.minimum(here, there) > DARKEST) & (np.maximum(here, there) < BRIGHTEST), 2)
+    least, most = np.minimum(here, there), np.maximum(here, there)
+    # White in both places, as on a page, says that light is even; in one place, that it is cut off.
+    usable = np.all((least > DARKEST) & ((most < BRIGHTEST) | (least >= BRIGHTEST)), axis=2)
     weight = usable.astype(np.float32)
     share = _mean_cells(weight, rows, columns)
     means = [

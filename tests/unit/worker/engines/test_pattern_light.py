@@ -25,6 +25,16 @@ def test_fit_light_finds_even_light_even() -> None:
     assert np.ptp(gain) < 0.03
 
 
+def test_fit_light_takes_no_colors_on_white_for_light() -> None:
+    page = np.full((240, 360, 3), 255, np.uint8)
+    colors = [(230, 70, 70), (70, 160, 230), (70, 190, 110), (240, 170, 50), (150, 90, 210)]
+    for number, color in enumerate([*colors, (60, 60, 70)]):
+        top, left = 20 + 110 * (number // 3), 20 + 115 * (number % 3)
+        page[top : top + 90, left : left + 90] = color
+    gain = fit_light(page, [(115, 0), (0, 110)], 2).gain(240, 480, 0, 0)
+    assert gain.min() > 0.95
+
+
 def test_fit_light_says_nothing_where_nothing_can_be_compared() -> None:
     black = np.zeros((100, 100, 3), np.uint8)
     assert fit_light(black, [(10, 0)], 5).is_even

@@ -86,3 +86,20 @@ def test_foretell_rim_sees_that_the_light_is_uneven() -> None:
         forecast = foretell_rim(image, ALL_SIDES, period, check)
         assert forecast.correlation > 0.95
         assert (forecast.terms > 0) == (terms > 0)
+
+
+def test_find_period_finds_none_where_any_step_would_do() -> None:
+    rng = np.random.default_rng(0)
+    rows = np.linspace(120, 230, 160)[:, None, None] * np.ones((1, 300, 3))
+    rows[110:] = (90, 140, 60)
+    rows[110:] += rng.normal(0, 18, (50, 300, 3))
+    image = (rows + rng.normal(0, 1, rows.shape)).clip(0, 255).astype(np.uint8)
+    assert find_period(image, check) is None
+
+
+def test_find_period_finds_stripes() -> None:
+    row = np.where(np.arange(300) // 14 % 2, 60, 230)[None, :, None]
+    noise = np.random.default_rng(0).normal(0, 5, (200, 300, 3))
+    period = find_period((row + noise).clip(0, 255).astype(np.uint8), check)
+    assert period is not None
+    assert any(np.allclose(np.abs(step), [28, 0], atol=1) for step in period.steps)
