@@ -90,7 +90,7 @@ def test_a_shipped_entry_declares_what_its_class_takes(
     assert (adapter.controlnet is not None) == (entry.controlnet is not None)
     assert entry.max_sequence_length is None or "max_sequence_length" in taken
     assert entry.loras == () or hasattr(pipeline_class, "load_lora_weights")
-    assert entry.max_batch == 1 or traits.batches
+    assert entry.max_batch == 1 or traits.shares_calls
 
 
 @pytest.mark.parametrize("entry", SHIPPED_PARAMS)
