@@ -22,6 +22,9 @@ RIM: Final = 6
 GAIN: Final = 0.97
 """A more bent light must leave less than this part of the error, or it is not bent."""
 
+LOSS: Final = 0.01
+"""Correlation that more bent light may cost."""
+
 MOST_STEPS: Final = 8
 
 
@@ -61,7 +64,9 @@ def foretell_rim(
     best = Forecast(0.0, np.inf, 0)
     for terms in (0, 2, 5):
         one = _foretell(image, box, period, terms, check)
-        if one.error < GAIN * best.error:
+        # Light that is there makes the detail no less alike; what does is fitted to other things.
+        is_as_alike = one.correlation >= best.correlation - LOSS or terms == 0
+        if is_as_alike and one.error < GAIN * best.error:
             best = one
     return best
 

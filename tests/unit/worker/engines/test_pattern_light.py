@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import cv2
 import numpy as np
 
-from service.contract.geometry import Box
+from service.contract.geometry import Box, Margins
 from tests.support.tiles import make_tiles
+from worker.engines.pattern.forecast import foretell_rim
 from worker.engines.pattern.lattice import Sheet, lay
 from worker.engines.pattern.light import even_light, fit_light
 from worker.engines.pattern.period import Period
+from worker.imaging import ImageArray
 
 STEPS = [(40, 0), (0, 30), (120, 60)]
 
@@ -25,14 +28,25 @@ def test_fit_light_finds_even_light_even() -> None:
     assert np.ptp(gain) < 0.03
 
 
-def test_fit_light_takes_no_colors_on_white_for_light() -> None:
+def page_of_icons() -> ImageArray:
     page = np.full((240, 360, 3), 255, np.uint8)
     colors = [(230, 70, 70), (70, 160, 230), (70, 190, 110), (240, 170, 50), (150, 90, 210)]
     for number, color in enumerate([*colors, (60, 60, 70)]):
-        top, left = 20 + 110 * (number // 3), 20 + 115 * (number % 3)
-        page[top : top + 90, left : left + 90] = color
-    gain = fit_light(page, [(115, 0), (0, 110)], 2).gain(240, 480, 0, 0)
+        left, top = 20 + 115 * (number % 3), 20 + 110 * (number // 3)
+        cv2.rectangle(page, (left, top), (left + 90, top + 90), color, -1)
+        cv2.circle(page, (left + 45, top + 45), 20, (255, 255, 255), -1)
+    return page
+
+
+def test_fit_light_takes_no_colors_on_white_for_light() -> None:
+    gain = fit_light(page_of_icons(), [(115, 0), (0, 110)], 2).gain(240, 480, 0, 0)
     assert gain.min() > 0.95
+
+
+def test_foretell_rim_bends_no_light_to_colors() -> None:
+    period = Period(np.array([[0.0, 110.0], [115.0, 0.0]]), 0.9)
+    margins = Margins(left=0, top=0, right=90, bottom=0)
+    assert foretell_rim(page_of_icons(), margins, period, lambda: None).terms == 0
 
 
 def test_fit_light_says_nothing_where_nothing_can_be_compared() -> None:
