@@ -20,6 +20,7 @@ from service.api.openapi.job_examples import build_job_example, build_plan_examp
 from service.api.openapi.links import LINKS
 from service.api.openapi.operations import OPERATIONS
 from service.api.requests.reader import MODELS
+from service.api.routes.reference import get_openapi
 from service.contract.errors import iter_error_classes
 from service.contract.params import Operation as PaintOperation
 from service.documents.schemas import Job, Problem
@@ -44,6 +45,13 @@ def _check(document: dict[str, Any], component: str, instance: Any) -> None:
 
 def test_committed_document_is_current() -> None:
     assert (ROOT / "openapi.yaml").read_text() == render_yaml(), "run: make openapi"
+
+
+def test_responses_with_the_document_share_its_bytes(broker_url: str, tmp_path: Path) -> None:
+    with build_app(broker_url, tmp_path).test_request_context():
+        bodies = [next(iter(get_openapi().iter_encoded())) for _ in range(2)]
+    assert bodies[0] is bodies[1]
+    assert bodies[0].decode() == render_yaml()
 
 
 def test_document_is_valid_openapi(document: dict[str, Any]) -> None:

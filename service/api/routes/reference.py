@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from flask import Blueprint, Response, redirect
 from werkzeug import Response as BaseResponse
 
@@ -34,7 +36,13 @@ def show_start() -> BaseResponse:
 
 def get_openapi() -> Response:
     """Return the OpenAPI document."""
-    return Response(render_yaml(), mimetype="application/yaml")
+    return Response(_encode_document(), mimetype="application/yaml")
+
+
+@cache
+def _encode_document() -> bytes:
+    """Return the document; clients that read slowly share the same bytes."""
+    return render_yaml().encode()
 
 
 def list_errors() -> Response:
