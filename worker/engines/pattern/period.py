@@ -36,6 +36,10 @@ MOST_BETWEEN: Final = 0.7
 A sky over a meadow or a row of panels is alike after any step along it, and has no period. On
 lattices it was 0.58 at most, along such rows 0.74 and more."""
 
+TRUSTED_OVERLAP: Final = 0.4
+"""Share of the picture that such a step leaves over itself at least: a rim alone is alike by
+chance."""
+
 NARROWEST_SINE: Final = 0.35
 """Two steps at a smaller angle (20°) are one direction, and the same step measured twice."""
 
@@ -100,8 +104,8 @@ def _search(image: ImageArray) -> Period | None:
     if len(second) == 0:
         second = peaks[crossing & (heights >= NEAR_ENOUGH * score)]
     chosen = np.array([first, *second[:1]], np.float64)
-    seen_twice = chosen[np.all(2 * np.abs(chosen) <= image.shape[1::-1], axis=1)]
-    if not any(_is_step(step, likeness) for step in seen_twice):
+    overlap = np.prod(1 - np.abs(chosen) / image.shape[1::-1], axis=1)
+    if not any(_is_step(step, likeness) for step in chosen[overlap >= TRUSTED_OVERLAP]):
         return None
     return Period(_refine(chosen, likeness, score), score)
 
