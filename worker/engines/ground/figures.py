@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from worker.engines.ground.sides import Side, seen_from
 from worker.engines.ground.surface import Surface
 from worker.imaging import ImageArray
 
@@ -77,6 +78,16 @@ def find_figures(rest: NDArray[np.float32], tolerance: float) -> NDArray[np.uint
     mean = np.asarray(cv2.blur(rest, (3, 3), borderType=cv2.BORDER_REFLECT)).reshape(rest.shape)
     high = np.abs(mean).max(axis=2) > 0.7 * tolerance
     return np.asarray(np.maximum(found, high), np.uint8)
+
+
+def find_inside(figures: NDArray[np.uint8], sides: tuple[Side, ...]) -> NDArray[np.uint8]:
+    """Return the figures that meet none of the sides, uint8 (h, w), 1 or 0."""
+    count, labels = cv2.connectedComponents(figures, connectivity=8)
+    is_inside = np.ones(count, np.uint8)
+    is_inside[0] = 0
+    for side in sides:
+        is_inside[seen_from(np.asarray(labels), side)[0]] = 0
+    return np.asarray(is_inside[labels], np.uint8)
 
 
 def widen_figures(figures: NDArray[np.uint8], step: float) -> NDArray[np.uint8]:

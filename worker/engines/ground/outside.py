@@ -15,6 +15,7 @@ from worker.engines.ground.figures import (
     count_parts,
     enlarge,
     find_figures,
+    find_inside,
     make_small,
     widen_figures,
 )
@@ -258,7 +259,8 @@ def _describe(
     near = wide if len(sides) == len(extended) else wide | _far_from(sides, height, width)
     grain = collect_grain(image, np.asarray(near == 0, np.uint8), fit.surface, (0, 0))
     runs = tuple(run for side in sides for run in _find_runs(image, fit.surface, grain, side))
-    membrane = _make_membrane(small, fit, rest, sides, runs)
+    inside = find_inside(figures, sides) | np.asarray(np.abs(rest).max(axis=2) > HIGH, np.uint8)
+    membrane = _make_membrane(small, fit, rest, inside, sides, runs)
     return Ground(sides, fit.surface, membrane, grain, wide, count_parts(wide_small), runs)
 
 
@@ -310,12 +312,16 @@ def _make_membrane(
     small: Small,
     fit: Fit,
     rest: NDArray[np.float32],
+    inside: NDArray[np.uint8],
     sides: tuple[Side, ...],
     runs: tuple[Run, ...],
 ) -> Membrane | None:
-    """Return what the surface misses along the sides, carried outward and fading."""
+    """Return what the surface misses along the sides, carried outward and fading.
+
+    Figures that stay inside have no part in it, however near to a side they come.
+    """
     height, width = rest.shape[:2]
-    usable = np.ones((height, width), np.float32)
+    usable = np.asarray(cv2.dilate(inside, np.ones((3, 3), np.uint8)) == 0, np.float32)
     for run in runs:
         step = small.step_y if run.side in ("left", "right") else small.step_x
         first, last = int(run.first / step) - 1, int(np.ceil(run.last / step)) + 1

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 
@@ -35,6 +36,17 @@ def test_flat_ground_goes_on_exactly(seed: int, method: str) -> None:
     new = new_part(painted.image, margins)
     assert np.abs(painted.image[new] - ground[0, 0]).max() == 0
     assert painted.details["ground"]["kind"] == ["flat"]
+    assert painted.details["ground"]["continued"] == 0
+
+
+@pytest.mark.parametrize("method", ENGINES)
+@pytest.mark.parametrize("gap", [4, 8, 14])
+def test_figure_near_a_side_does_not_color_the_ground(gap: int, method: str) -> None:
+    image = np.full((300, 300, 3), 255, np.uint8)
+    cv2.circle(image, (150, 150), 150 - gap, (60, 160, 40), -1, cv2.LINE_AA)
+    margins = pad_sides(left=60, right=60)
+    painted = extend(image, margins, method)
+    assert painted.image[new_part(painted.image, margins)].min() == 255
     assert painted.details["ground"]["continued"] == 0
 
 
