@@ -25,7 +25,7 @@ def test_add_key_keeps_everything_but_the_secret(store: JobStore) -> None:
 def test_add_key_refuses_an_id_that_is_taken(store: JobStore) -> None:
     key = make_key(store)
     twin = key[: -len("0000")] + "0000"
-    with pytest.raises(ValueError, match="taken"):
+    with pytest.raises(ValueError, match="in use"):
         store.keys.add(twin, "other", SCOPES, KeyLimits())
 
 

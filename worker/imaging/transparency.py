@@ -153,6 +153,9 @@ def clear_margins(image: ImageArray, geometry: Geometry) -> tuple[ImageArray, Ma
 
 def _clear(image: ImageArray, mask: MaskArray, rest: MaskArray) -> tuple[ImageArray, MaskArray]:
     """Return the picture transparent where the mask is done, and what is left of the mask."""
+    done = (mask != 0) & (rest == 0)
+    if not done.any():
+        return image, rest
     result = image.copy()
-    result[(mask != 0) & (rest == 0)] = 0
+    result[done] = 0
     return result, rest

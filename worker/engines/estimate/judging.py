@@ -4,17 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
-
 from worker.engines.base import Canvas, Painted
 from worker.engines.estimate.features import measure_features, measure_foretold, measure_misfit
 from worker.engines.estimate.model import FAULTS, estimate_from
 from worker.engines.estimate.view import make_view
 from worker.imaging import ImageArray, MaskArray
-from worker.imaging.picture import to_uint8
-
-BACKGROUND = np.float32(128)
-"""Gray that transparent pictures are judged on: signs are white or black more often than gray."""
 
 DIGITS = 4
 """Decimals of what the recipe tells of the evidence."""
@@ -55,15 +49,7 @@ def find_evidence(
         fit: how well the copied pieces fit each other, or a foretold part its truth, 0 .. 1.
         is_foretold: whether the fit was measured on a part whose truth is known.
     """
-    seen = measure_features(make_view(_on_gray(image), mask))
+    seen = measure_features(make_view(image, mask))
     if is_foretold:
         return {"foretold": measure_foretold(fit), **{name: seen[name] for name in FAULTS}}
     return {"misfit": measure_misfit(fit), **seen}
-
-
-def _on_gray(image: ImageArray) -> ImageArray:
-    """Return a picture, premultiplied where it has alpha, as it is seen on middle gray."""
-    if image.shape[2] == 3:
-        return image
-    behind = BACKGROUND * (1 - image[..., 3:].astype(np.float32) / 255)
-    return to_uint8(np.rint(image[..., :3] + behind).astype(np.uint8))

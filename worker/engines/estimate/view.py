@@ -15,6 +15,9 @@ from worker.imaging.picture import to_uint8
 SIDE: Final = 256
 """Longest side of a view in pixels."""
 
+BACKGROUND: Final = np.float32(128)
+"""Gray that transparent pictures are judged on: signs are white or black more often than gray."""
+
 MIN_MARGIN: Final = 16
 """Pixels that a view shows around the hole, where the picture has them."""
 
@@ -59,11 +62,11 @@ def make_view(image: ImageArray, mask: MaskArray) -> View:
     """Build the view of a result.
 
     Args:
-        image: RGB uint8 (H, W, 3), painted.
+        image: RGB or premultiplied RGBA uint8 (H, W, 3 or 4), painted.
         mask: uint8 (H, W), 255 = painted; somewhere it is.
     """
     window = _window_of(mask)
-    whole, hole = np.ascontiguousarray(image[window]), np.ascontiguousarray(mask[window])
+    whole, hole = np.ascontiguousarray(_on_gray(image[window])), np.ascontiguousarray(mask[window])
     away = np.asarray(cv2.distanceTransform(_padded(hole), cv2.DIST_L2, 3), np.float32)
     deep = away[1:-1, 1:-1]
     around = _ring_of(hole, float(deep.max()) * RING_SHARE)
@@ -83,6 +86,14 @@ def make_view(image: ImageArray, mask: MaskArray) -> View:
         measure_roughness(whole, hole),
         measure_roughness(whole, np.where(around & (hole == 0), np.uint8(255), np.uint8(0))),
     )
+
+
+def _on_gray(image: ImageArray) -> ImageArray:
+    """Return a picture, premultiplied where it has alpha, as it is seen on middle gray."""
+    if image.shape[2] == 3:
+        return image
+    behind = BACKGROUND * (1 - image[..., 3:].astype(np.float32) / 255)
+    return to_uint8(np.rint(image[..., :3] + behind).astype(np.uint8))
 
 
 def measure_roughness(image: ImageArray, where: MaskArray) -> float:

@@ -28,6 +28,11 @@ BY_SIDE: Final = 0.5
 """Pixels around holes that tell whether they lie in a graphic, at least, and share of the longest
 side: a page may hold a photo."""
 
+MIN_MARGIN: Final = 512
+MARGIN_SHARE: Final = 2
+"""Pixels around holes in which grounds and structures are looked for, at least, and per pixel of
+the longest side: a small hole in a large picture costs no arrays of the whole."""
+
 FLAT_ESTIMATE: Final = 0.95
 """Of a part that was filled with its ground."""
 
@@ -72,14 +77,91 @@ def fill(
     )
     if ground == "ignore":
         return Filled(finish(image, mask))
-    find = partial(fill_grounds, source_mask=source_mask, seed=seed, check=lambda: on_step(0, 1))
-    found = find(image, mask)
+    window = _Window.around(mask)
+    sources = None if source_mask is None else window.cut(source_mask)
+    find = partial(fill_grounds, source_mask=sources, seed=seed, check=lambda: on_step(0, 1))
+    hole = window.cut(mask)
+    found = find(window.cut(image), hole)
+    finish_whole = partial(_finish_whole, image, window, finish)
     if found.rest.any():
-        filled = _fill_rest(found.image, found.rest, source_mask, find, finish)
+        part = _fill_rest(found.image, found.rest, sources, find, finish_whole)
     else:
-        filled = Filled(finish(found.image, found.rest))
-    details = {**filled.details, **found.details}
-    return Filled(_weigh(filled.completion, mask, found.rest), details)
+        part = Filled(finish_whole(found.image, found.rest))
+    done = _weigh(part.completion, hole, found.rest)
+    whole = replace(done, image=window.paste(image, done.image))
+    return Filled(whole, {**part.details, **found.details})
+
+
+@dataclass(frozen=True)
+class _Window:
+    """The part of a picture around its holes.
+
+    Attributes:
+        part: slices of rows and columns.
+    """
+
+    part: tuple[slice, slice]
+
+    @classmethod
+    def around(cls, mask: MaskArray) -> _Window:
+        """Return the window around the holes of a mask; the whole picture if there is none."""
+        if not mask.any():
+            return cls((slice(None), slice(None)))
+        box = bounding_box(mask)
+        margin = max(MIN_MARGIN, MARGIN_SHARE * max(box.width, box.height))
+        box = widen_box(box, margin, mask.shape[1], mask.shape[0])
+        return cls(np.s_[box.top : box.bottom, box.left : box.right])
+
+    def cut(self, array: ImageArray) -> ImageArray:
+        """Return the window of a picture or mask, contiguous."""
+        return np.ascontiguousarray(array[self.part])
+
+    def embed(self, mask: MaskArray, size: tuple[int, ...]) -> MaskArray:
+        """Return a mask of the whole picture that is 0 outside the window."""
+        if mask.shape == size:
+            return mask
+        whole = np.zeros(size, np.uint8)
+        whole[self.part] = mask
+        return whole
+
+    def paste(self, whole: ImageArray, inside: ImageArray) -> ImageArray:
+        """Return a picture or mask with another window; itself where that changes nothing."""
+        if inside.shape == whole.shape:
+            return inside
+        if np.array_equal(whole[self.part], inside):
+            return whole
+        pasted = whole.copy()
+        pasted[self.part] = inside
+        return pasted
+
+
+def _finish_whole(
+    image: ImageArray,
+    window: _Window,
+    finish: Callable[..., Completion],
+    picture: ImageArray,
+    rest: MaskArray,
+    **hints: MaskArray | None,
+) -> Completion:
+    """Complete the rest of a window from the whole picture.
+
+    Args:
+        image: the whole picture.
+        window: of the other arrays.
+        finish: completes a whole picture.
+        picture: the window, filled but for `rest`.
+        rest: uint8, 255 where the window is still to be filled.
+        hints: further masks of the window; `None` for nothing.
+
+    Returns:
+        The completion; its image is the window's.
+    """
+    size = image.shape[:2]
+    masks = {
+        name: None if hint is None else window.embed(hint, size) for name, hint in hints.items()
+    }
+    done = finish(window.paste(image, picture), window.embed(rest, size), **masks)
+    return replace(done, image=window.cut(done.image))
 
 
 def _fill_rest(
