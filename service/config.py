@@ -54,7 +54,7 @@ class ServiceSettings(WebhookSettings):
     max_body_bytes: int = Field(70_000_000, ge=1024)
     max_batch_body_bytes: int = Field(300_000_000, ge=1024)
     batch_cpu_seconds: float = Field(
-        60.0, gt=0, description="Seconds of CPU that reading the items of one batch may take."
+        20.0, gt=0, description="Seconds of CPU that reading the items of one batch may take."
     )
     max_part_bytes: int = Field(25_000_000, ge=1024)
     max_json_body_bytes: int = Field(20_000_000, ge=1024)

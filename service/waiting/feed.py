@@ -127,6 +127,10 @@ class Feed:
         beat_at = time.monotonic() + HEARTBEAT_SECONDS
         while True:
             event = self._waiter.take(min(TICK_SECONDS, max(0.0, beat_at - time.monotonic())))
+            # Before any event: a job that reports progress all the time leaves no pause to look in.
+            if reason := self._find_reason_to_end(event):
+                yield f": {reason}\n\n".encode()
+                return
             if event is not None and (event.kind == "wiped" or event.id > self._last.id):
                 yield self._render(event)
                 if event.is_end:
@@ -134,9 +138,6 @@ class Feed:
                 beat_at = time.monotonic() + HEARTBEAT_SECONDS
             elif self._job.is_gone():
                 self._leave()
-                return
-            elif reason := self._find_reason_to_end(event):
-                yield f": {reason}\n\n".encode()
                 return
             elif time.monotonic() >= beat_at:
                 yield b": still there\n\n"

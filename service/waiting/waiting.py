@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from service.contract.errors import BrokerUnavailable, MissingResource, WrongState
+from service.contract.errors import BrokerUnavailable, MissingResource, Unauthorized, WrongState
 from service.store import JobStore, JobView, StoredEvent
 from service.waiting.streams import Waiter
 
@@ -85,6 +85,7 @@ def wait_for(
         is_news: returns whether an event ends the wait.
 
     Raises:
+        Unauthorized: the client's key was revoked meanwhile.
         NotFound, JobExpired, BrokerUnavailable: as the store's `load`.
     """
     waiter.join(job.job_id)
@@ -93,6 +94,8 @@ def wait_for(
     if is_due(view):
         return view
     _sleep(waiter, job, time.monotonic() + seconds, is_news)
+    if not job.is_allowed():
+        raise Unauthorized("the API key was revoked while this request waited")
     view = job.load()
     if not is_ended(view) and job.is_gone():
         job.cancel_if_asked(view)
@@ -102,7 +105,7 @@ def wait_for(
 def _sleep(
     waiter: Waiter, job: Watched, until: float, is_news: Callable[[StoredEvent], bool]
 ) -> None:
-    while (left := until - time.monotonic()) > 0 and not job.is_gone():
+    while (left := until - time.monotonic()) > 0 and job.is_allowed() and not job.is_gone():
         event = waiter.take(min(left, TICK_SECONDS))
         if event is not None and is_news(event):
             return

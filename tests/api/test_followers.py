@@ -84,6 +84,24 @@ def test_stream_ends_when_its_key_is_revoked(server: RunningServer, store: JobSt
     assert "the API key was revoked" in "".join(text)
 
 
+def test_wait_ends_when_its_key_is_revoked(server: RunningServer, store: JobStore) -> None:
+    key = make_key(store)
+    job_id = _submit(server, key)
+    answers: list[httpx2.Response] = []
+
+    def wait() -> None:
+        headers = {**bearer(key), "Prefer": "wait=60"}
+        answers.append(httpx2.get(f"{server.url}/jobs/{job_id}", headers=headers, timeout=120))
+
+    waiting = threading.Thread(target=wait)
+    waiting.start()
+    # Of the two slots of its key the waiting request holds one.
+    wait_for(lambda: not _can_follow(server, job_id, key, 2))
+    store.keys.revoke(key.split("_")[1])
+    waiting.join()
+    assert (answers[0].status_code, answers[0].json()["code"]) == (401, "unauthorized")
+
+
 def test_only_a_key_that_writes_cancels_by_leaving(server: RunningServer, store: JobStore) -> None:
     writer, reader = make_key(store), make_key(store, scopes={"jobs:read"})
     job_id = _submit(server, writer, cancel_on_disconnect="true")
