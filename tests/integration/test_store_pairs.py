@@ -214,8 +214,9 @@ CALLS: dict[str, Step] = {
 NEVER_REPEATED = {"reap"}
 """Not repeated by whoever sent it: the next pass looks anew."""
 
-REPEATED_AT_ONCE = {"begin_upload"}
-"""The API goes on only when an upload entry is written, so nothing of its own comes between."""
+REPEATED_AT_ONCE = {"begin_upload", "take_wipes"}
+"""The API goes on only when an upload entry is written, so nothing of its own comes between; and a
+courier that takes again later may find what has become due meanwhile."""
 
 
 def _run(scene: Scene, state: str, calls: tuple[str, ...]) -> tuple[list[Any], dict[str, Any]]:
