@@ -97,13 +97,13 @@ def _fetch(server: RunningServer, batch: str, target: Path) -> None:
 
 
 def _read_memory(server: RunningServer) -> dict[int, float]:
-    """Give the resident memory of each API process in MiB."""
+    """Return the resident memory of each API process in MiB."""
     children = psutil.Process(server.process.pid).children()
     return {child.pid: child.memory_info().rss / 2**20 for child in children}
 
 
 def _read_cpu(server: RunningServer) -> float:
-    """Give the CPU seconds of all API processes: on a loaded machine the clock tells little."""
+    """Return the CPU seconds of all API processes: on a loaded machine the clock tells little."""
     times = [child.cpu_times() for child in psutil.Process(server.process.pid).children()]
     return sum(spent.user + spent.system for spent in times)
 

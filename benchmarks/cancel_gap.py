@@ -37,7 +37,7 @@ def main() -> None:
 
 
 def list_cases() -> Iterator[tuple[str, Engine, Canvas]]:
-    """Give what is painted, and by whom."""
+    """Yield what is painted, and by whom."""
     with Image.open(PHOTO) as file:
         image = np.asarray(file.convert("RGB"))
     photo = to_uint8(cv2.resize(image, (SIDE, SIDE), interpolation=cv2.INTER_CUBIC))
@@ -56,7 +56,7 @@ def list_cases() -> Iterator[tuple[str, Engine, Canvas]]:
 
 
 def widen(picture: ImageArray) -> Canvas:
-    """Give a canvas whose middle is the picture's, to be painted left and right."""
+    """Return a canvas whose middle is the picture's, to be painted left and right."""
     geometry = plan_margins(
         SIDE - 2 * MARGIN, SIDE, Margins(left=MARGIN, top=0, right=MARGIN, bottom=0)
     )
@@ -68,7 +68,7 @@ def widen(picture: ImageArray) -> Canvas:
 
 
 def measure(engine: Engine, canvas: Canvas) -> tuple[float, float]:
-    """Give seconds of wall time: in all, and the longest without a call."""
+    """Return seconds of wall time: in all, and the longest without a call."""
     times = [time.perf_counter()]
     engine.paint([canvas], lambda step, steps: times.append(time.perf_counter()))
     times.append(time.perf_counter())

@@ -72,7 +72,7 @@ def main() -> None:
 
 
 def find_instructions() -> list[str]:
-    """Give which of the units that matter the processor has."""
+    """Return which of the units that matter the processor has."""
     try:
         flags = Path("/proc/cpuinfo").read_text().split("flags", 1)[1].split("\n", 1)[0].split()
     except (OSError, IndexError):
@@ -81,7 +81,7 @@ def find_instructions() -> list[str]:
 
 
 def build_variants() -> dict[str, Any]:
-    """Give the pipelines to compare; the weights of one are copied for the others."""
+    """Return the pipelines to compare; the weights of one are copied for the others."""
     plain = build_pipeline()
     half = _copied(plain).to(torch.bfloat16)
     ordered = _copied(half)
@@ -119,7 +119,7 @@ def build_pipeline() -> Any:
 
 
 def measure(pipeline: Any, side: int, steps: int) -> dict[str, float]:
-    """Give CPU seconds of a whole call, of one run of its UNet, and of the autoencoder's."""
+    """Return CPU seconds of a whole call, of one run of its UNet, and of the autoencoder's."""
     weights = pipeline.unet
     latents = torch.randn((1, 9, side // 8, side // 8)).to(weights.dtype)
     text = torch.randn((1, 77, 768)).to(weights.dtype)

@@ -50,7 +50,7 @@ def main(jobs: int, workers: int) -> None:
 
 
 def _measure(client: httpx2.Client, jobs: int, chance: random.Random) -> list[tuple[float, float]]:
-    """Give (estimate, wait that followed) in seconds for each job, where both are known."""
+    """Return (estimate, wait that followed) in seconds for each job, where both are known."""
     sent = [_submit(client, chance) for _ in range(jobs)]
     asked = [(client.get(job["links"]["self"]).json(), datetime.now(UTC)) for job in sent]
     ended = _wait_ended(client, sent)

@@ -87,7 +87,7 @@ def main() -> None:
 
 
 def make_canvas(side: int, share: float, asked: dict[str, Any]) -> Canvas:
-    """Give a textured picture with a box in its middle to be painted."""
+    """Return a textured picture with a box in its middle to be painted."""
     mask = np.zeros((side, side), np.uint8)
     first, last = round(side * (0.5 - share / 2)), round(side * (0.5 + share / 2))
     mask[first:last, first:last] = 255
@@ -96,7 +96,7 @@ def make_canvas(side: int, share: float, asked: dict[str, Any]) -> Canvas:
 
 
 def measure_own(canvas: Canvas, model: LoadedModel) -> dict[str, float]:
-    """Give CPU milliseconds of what is not the model's, by part."""
+    """Return CPU milliseconds of what is not the model's, by part."""
     planning, rounds = least(lambda: plan_rounds([canvas], model))
     planned = rounds[0][0]
     framing, call = least(lambda: frame_call(planned, [Sheet(canvas, model)], lambda: None))
@@ -113,14 +113,14 @@ def measure_own(canvas: Canvas, model: LoadedModel) -> dict[str, float]:
 
 
 def simulate(image: ImageArray, mask: MaskArray) -> ImageArray:
-    """Give what a model might make of it: a little blurred and drifted, something else inside."""
+    """Return what a model might make of it: a little blurred and drifted, something else inside."""
     drifted = cv2.GaussianBlur(image, (0, 0), 0.7).astype(np.float32) * 0.96 + 7
     drifted[mask > 0] = drifted[mask > 0][::-1]
     return drifted.round().clip(0, 255).astype(np.uint8)
 
 
 def measure_comparison(before: ImageArray, after: ImageArray, mask: MaskArray) -> float:
-    """Give CPU milliseconds of the proof, less the decoding that is part of it."""
+    """Return CPU milliseconds of the proof, less the decoding that is part of it."""
     encoded = encode_picture(Picture(after), "png")
     proving, _ = least(partial(prove, Picture(before), mask, encoded, "png", lossless=True))
     decoding, _ = least(lambda: cv2.imdecode(np.frombuffer(encoded, np.uint8), cv2.IMREAD_COLOR))
@@ -128,7 +128,7 @@ def measure_comparison(before: ImageArray, after: ImageArray, mask: MaskArray) -
 
 
 def least(run: Callable[[], Any], runs: int = RUNS) -> tuple[float, Any]:
-    """Give the least CPU milliseconds of several runs, and what the last one gave."""
+    """Return the least CPU milliseconds of several runs, and what the last one gave."""
     times = []
     for _ in range(runs):
         started = time.process_time()

@@ -146,15 +146,15 @@ class Bench:
         return self.service.wait(job_id)
 
     def parent_seconds(self) -> float:
-        """Give the CPU seconds that the process that watches the other has taken so far."""
+        """Return the CPU seconds that the process that watches the other has taken so far."""
         return sum(self._worker.cpu_times()[:2])
 
     def horse_seconds(self) -> float:
-        """Give the CPU seconds that the process that paints has taken so far."""
+        """Return the CPU seconds that the process that paints has taken so far."""
         return sum(self._horse.cpu_times()[:2])
 
     def find_runs(self, part: str, job: Mapping[str, Any]) -> list[dict[str, Any]]:
-        """Give the runs of a part during a job, first to last."""
+        """Return the runs of a part during a job, first to last."""
         first, last = (_seconds(job[name]) for name in ("started_at", "finished_at"))
         lines = [json.loads(line) for line in self._trace.read_text().splitlines()]
         # Redis' times have no more than milliseconds.
@@ -191,7 +191,7 @@ def running_bench() -> Iterator[Bench]:
 
 
 def make_entry(weights: Path, side: int) -> dict[str, Any]:
-    """Give the entry of a model that paints pictures of a side best."""
+    """Return the entry of a model that paints pictures of a side best."""
     return {
         "name": f"tiny{side}",
         "family": "stable-diffusion",
@@ -237,7 +237,7 @@ def measure_bare(engine: DiffusionEngine, seed: int) -> tuple[float, float]:
 
 
 def make_inputs(engine: DiffusionEngine, seed: int) -> tuple[LoadedModel, CallInputs]:
-    """Give the inputs of the call that a job of this seed makes."""
+    """Return the inputs of the call that a job of this seed makes."""
     engine.load()
     model = engine._loaded()
     params = InpaintParams(prompt=PROMPT, num_inference_steps=LONG_STEPS)
@@ -291,12 +291,12 @@ def print_calls(bench: Bench) -> None:
 
 
 def make_image(side: int, seed: int) -> ImageArray:
-    """Give a textured picture."""
+    """Return a textured picture."""
     return make_rgb("texture", side, side, seed)
 
 
 def make_mask(side: int) -> MaskArray:
-    """Give a hole of a quarter of the sides in the middle."""
+    """Return a hole of a quarter of the sides in the middle."""
     first, last = side * 3 // 8, side * 5 // 8
     return make_box_mask(side, side, (first, first, last, last))
 
@@ -306,7 +306,7 @@ def _ratio(pairs: list[tuple[float, float]]) -> float:
 
 
 def _least_ratio(pairs: list[tuple[float, float]]) -> float:
-    """Give the quickest job over the quickest call: what neighbors disturb least."""
+    """Return the quickest job over the quickest call: what neighbors disturb least."""
     return min(whole for whole, _ in pairs) / min(bare for _, bare in pairs)
 
 

@@ -48,7 +48,7 @@ def main(seconds: float) -> None:
 
 
 def build_pictures() -> tuple[bytes, bytes]:
-    """Give a JPEG of 512x512 pixels and about 50 kB, and a mask for it."""
+    """Return a JPEG of 512x512 pixels and about 50 kB, and a mask for it."""
     noise = Image.effect_noise((120, 120), 60)
     image = Image.merge("RGB", (noise, noise.rotate(90), noise.rotate(180))).resize((512, 512))
     mask = Image.new("L", (512, 512))
@@ -57,7 +57,7 @@ def build_pictures() -> tuple[bytes, bytes]:
 
 
 def build_form() -> tuple[bytes, str]:
-    """Give a form with a picture and its mask."""
+    """Return a form with a picture and its mask."""
     image, mask = build_pictures()
     files = {"image": ("image.jpg", image), "mask": ("mask.png", mask)}
     request = httpx2.Request("POST", "http://x/", files=files)
@@ -73,7 +73,7 @@ def _encode(image: Image.Image, kind: str, **options: int) -> bytes:
 def build_request(
     method: str, path: str, body: bytes = b"", kind: str = "", header: str = ""
 ) -> bytes:
-    """Give the bytes of a request."""
+    """Return the bytes of a request."""
     lines = [f"{method} {path} HTTP/1.1", "Host: localhost", *([header] if header else [])]
     if body:
         lines += [f"Content-Type: {kind}", f"Content-Length: {len(body)}"]
@@ -137,13 +137,13 @@ def read_answer(connection: socket.socket) -> None:
 
 
 def measure_memory(server: RunningServer) -> float:
-    """Give the largest resident size among the server's workers, in MiB."""
+    """Return the largest resident size among the server's workers, in MiB."""
     workers = psutil.Process(server.process.pid).children()
     return max(float(worker.memory_info().rss) for worker in workers) / 2**20
 
 
 def measure_cpu(server: RunningServer) -> float:
-    """Give the CPU seconds that the server's workers have used; broker and client come on top."""
+    """Return the CPU seconds that the server's workers have used; broker and client come on top."""
     times = [worker.cpu_times() for worker in psutil.Process(server.process.pid).children()]
     return float(sum(one.user + one.system for one in times))
 

@@ -53,7 +53,7 @@ def main(jobs: int) -> None:
 
 
 def build_pictures(side: int) -> tuple[bytes, bytes]:
-    """Give a photo as PNG and a mask of a few pixels."""
+    """Return a photo as PNG and a mask of a few pixels."""
     with Image.open(PHOTO) as photo:
         picture = photo.convert("RGB").resize((side, side), Image.Resampling.LANCZOS)
     mask = Image.new("L", (side, side))
@@ -85,7 +85,7 @@ def run_jobs(up: RunningUp, picture: bytes, mask: bytes, count: int) -> None:
 
 
 def cpu_by_part(up: RunningUp) -> dict[str, float]:
-    """Give the CPU seconds that API and worker have used so far."""
+    """Return the CPU seconds that API and worker have used so far."""
     return {name: sum(map(_cpu, up.find_children(word))) for name, word in _WORDS.items()}
 
 
@@ -98,7 +98,7 @@ def _cpu(process: psutil.Process) -> float:
 
 
 def measure_paint(picture: bytes, mask: bytes, repeats: int = 5) -> float:
-    """Give the CPU milliseconds that the paint alone takes, warm."""
+    """Return the CPU milliseconds that the paint alone takes, warm."""
     image, hole = (np.asarray(Image.open(io.BytesIO(data))) for data in (picture, mask))
     canvas = Canvas(image, hole, InpaintParams(quality="balanced"), seed=1)
     engine = PatchEngine()

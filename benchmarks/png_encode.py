@@ -51,7 +51,7 @@ def make_photo(side: int) -> ImageArray:
 
 
 def make_graphics(side: int) -> ImageArray:
-    """Give flat areas with hard edges, and lines of text."""
+    """Return flat areas with hard edges, and lines of text."""
     rng = np.random.default_rng(0)
     picture = np.full((side, side, 3), 250, np.uint8)
     for _ in range(40):
@@ -65,12 +65,12 @@ def make_graphics(side: int) -> ImageArray:
 
 
 def make_noise(side: int) -> ImageArray:
-    """Give what no encoder can make smaller."""
+    """Return what no encoder can make smaller."""
     return np.random.default_rng(0).integers(0, 256, (side, side, 3), np.uint8)
 
 
 def make_transparent(side: int) -> ImageArray:
-    """Give a photo-like RGBA picture with a soft disc of alpha."""
+    """Return a photo-like RGBA picture with a soft disc of alpha."""
     rows, columns = np.mgrid[0:side, 0:side]
     distance = np.hypot(rows - side / 2, columns - side / 2)
     alpha = ((side * 0.45 - distance) * 8).clip(0, 255).astype(np.uint8)
@@ -78,7 +78,7 @@ def make_transparent(side: int) -> ImageArray:
 
 
 def make_gray_transparent(side: int) -> ImageArray:
-    """Give the same in gray with alpha."""
+    """Return the same in gray with alpha."""
     rgba = make_transparent(side)
     return np.ascontiguousarray(rgba[..., [1, 3]])
 
@@ -112,7 +112,7 @@ def encode_with_fpng(module: Any, image: ImageArray) -> bytes:
 
 
 def list_encoders(channels: int) -> Iterator[tuple[str, Encoder]]:
-    """Give every encoder that is installed and takes so many channels; the one in use last."""
+    """Yield every encoder that is installed and takes so many channels; the one in use last."""
     for level in (1, 3, 6):
         yield f"Pillow, level {level}", partial(encode_with_pillow, level=level)
     if channels != 2:
@@ -160,7 +160,7 @@ def _encode_as_the_worker(image: ImageArray) -> bytes:
 
 
 def measure(encoder: Encoder, image: ImageArray, repeats: int) -> tuple[float, int]:
-    """Give the median of the processor's milliseconds, and the size in bytes.
+    """Return the median of the processor's milliseconds, and the size in bytes.
 
     Raises:
         ValueError: the encoder is not lossless.

@@ -126,7 +126,7 @@ def measure_delays(store: JobStore, receiver: Receiver) -> list[float]:
 
 
 def ends(receiver: Receiver) -> list[Received]:
-    """Give what told the end of a job."""
+    """Return what told the end of a job."""
     return [r for r in list(receiver.accepted) if r.job["status"] == "succeeded"]
 
 
@@ -143,7 +143,7 @@ def finish_job(store: JobStore, url: str, tenant: str) -> str:
 
 
 def all_delivered(store: JobStore, ids: list[str], told: set[str]) -> bool:
-    """Tell whether every event is noted as delivered; looks at each job until it is."""
+    """Return whether every event is noted as delivered; looks at each job until it is."""
     for job_id in ids:
         if job_id not in told:
             states = [delivery.state for delivery in store.webhooks.load_deliveries(job_id)]

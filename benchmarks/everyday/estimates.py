@@ -38,7 +38,7 @@ class Calibration:
 
     @property
     def is_met(self) -> bool:
-        """Whether the goals for all results together are met."""
+        """Return whether the goals for all results together are met."""
         ranked = self.correlation is not None and self.correlation >= MIN_CORRELATION
         warned = self.worst_warned >= MIN_WORST_WARNED and self.best_warned <= MAX_BEST_WARNED
         return ranked and warned

@@ -27,7 +27,7 @@ BLOCKS = (1, 3, 5, 11, 15)
 
 
 def is_there() -> bool:
-    """Whether the network and its weights are installed."""
+    """Return whether the network and its weights are installed."""
     return all(importlib.util.find_spec(name) is not None for name in PACKAGES)
 
 

@@ -67,7 +67,7 @@ class Outcome:
 
     @property
     def is_right(self) -> bool:
-        """Whether all figures are kept."""
+        """Return whether all figures are kept."""
         return self.error is None and all(figure.is_kept for figure in self.figures)
 
     def as_row(self) -> dict[str, object]:

@@ -44,7 +44,7 @@ class Check:
     high: float | None = None
 
     def is_kept(self, value: float) -> bool:
-        """Whether a figure lies within the bounds."""
+        """Return whether a figure lies within the bounds."""
         above = self.low is None or value >= self.low
         return above and (self.high is None or value <= self.high)
 

@@ -38,7 +38,7 @@ class Verdict:
     missed: dict[str, tuple[int, int]]
 
     def is_met(self, outcomes: Sequence[Outcome]) -> bool:
-        """Whether our methods keep it everywhere."""
+        """Return whether our methods keep it everywhere."""
         ours = {one.method for one in outcomes if one.is_ours}
         return not any(self.missed[name][0] for name in ours if name in self.missed)
 

@@ -73,7 +73,7 @@ class Contender:
         self.cpu_seconds.append({part: (after[part] - before[part]) / count for part in after})
 
     def cpu_milliseconds(self, part: str) -> float:
-        """Give the median of the rounds."""
+        """Return the median of the rounds."""
         return 1000 * statistics.median(seconds[part] for seconds in self.cpu_seconds)
 
     def _cpu(self) -> dict[str, float]:
@@ -112,7 +112,7 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 def build_pictures() -> tuple[bytes, bytes]:
-    """Give a photo and a mask as PNG."""
+    """Return a photo and a mask as PNG."""
     with Image.open(PHOTO) as photo:
         picture = photo.convert("RGB").resize((SIDE, SIDE), Image.Resampling.LANCZOS)
     mask = Image.new("L", (SIDE, SIDE))

@@ -26,7 +26,7 @@ class TeleaEngine:
     """Fast marching. Source: Telea 2004, by OpenCV."""
 
     def load(self) -> Recipe:
-        """Give the recipe; there is nothing to load."""
+        """Return the recipe; there is nothing to load."""
         return Recipe(engine="telea", versions={"opencv": cv2.__version__})
 
     def paint(self, canvases: Sequence[Canvas], on_step: StepCallback) -> list[Painted]:
@@ -41,5 +41,5 @@ class TeleaEngine:
 
 
 def build_engines(settings: WorkerSettings, catalogue: Catalogue) -> EngineRegistry:
-    """Give a worker this engine alone."""
+    """Return a worker this engine alone."""
     return QueueEngines({("inpaint", "patch", None): TeleaEngine()})

@@ -78,7 +78,7 @@ DRIFTS: Final[Mapping[str, Drift]] = {
 
 
 def simulate(truth: ImageArray, drift: Drift) -> ImageArray:
-    """Give the picture as a generator would give it back, wrong everywhere alike."""
+    """Return the picture as a generator would give it back, wrong everywhere alike."""
     soft = cv2.GaussianBlur(truth.astype(np.float32), (0, 0), drift.blur)
     soft = (soft - 128) * drift.contrast + 128
     ramp = np.linspace(-0.5, 0.5, truth.shape[1], dtype=np.float32) * drift.slope
@@ -88,7 +88,7 @@ def simulate(truth: ImageArray, drift: Drift) -> ImageArray:
 
 
 def put_object(truth: ImageArray, mask: MaskArray) -> ImageArray:
-    """Give the picture with something else deeper in the hole: its own other side, darker."""
+    """Return the picture with something else deeper in the hole: its own other side, darker."""
     depth = cv2.distanceTransform(mask, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
     other = (truth[::-1, ::-1] * 0.6).astype(np.uint8)
     return np.where((depth > OBJECT_DEPTH)[..., None], other, truth)
@@ -170,14 +170,14 @@ def score(
 
 
 def load_cases(side: int) -> Iterator[tuple[ImageArray, MaskArray]]:
-    """Give the benchmark pictures with their masks."""
+    """Yield the benchmark pictures with their masks."""
     for name in names_of():
         for kind in MASKS:
             yield Case("inpaint", name, kind, side=side).load()
 
 
 def measure_generator(side: int, drift: Drift, *, same: bool) -> dict[str, Score]:
-    """Give each blend's mean scores for a simulated generator."""
+    """Return each blend's mean scores for a simulated generator."""
     scores: dict[str, list[Score]] = {name: [] for name in BLENDS}
     for truth, mask in load_cases(side):
         painted = simulate(truth, drift)
@@ -188,7 +188,7 @@ def measure_generator(side: int, drift: Drift, *, same: bool) -> dict[str, Score
 
 
 def measure_patches(side: int, pictures: int = 6) -> dict[str, Score]:
-    """Give each blend's mean scores for `patch`, which gives kept pixels back unchanged."""
+    """Return each blend's mean scores for `patch`, which gives kept pixels back unchanged."""
     engine = PatchEngine()
     engine.load()
     scores: dict[str, list[Score]] = {name: [] for name in BLENDS}
@@ -205,7 +205,7 @@ def measure_patches(side: int, pictures: int = 6) -> dict[str, Score]:
 def measure_extensions(
     side: int, engine: Engine, style: MirrorStyle | None, pictures: int = 6
 ) -> dict[str, Score]:
-    """Give the mean scores of an engine that outpaints, bare and with bands of overlap."""
+    """Return the mean scores of an engine that outpaints, bare and with bands of overlap."""
     engine.load()
     scores: dict[str, list[Score]] = {}
     for name in names_of()[:pictures]:

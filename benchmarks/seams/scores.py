@@ -34,7 +34,7 @@ class Score:
 
 
 def measure_seam(truth: ImageArray, result: ImageArray, mask: MaskArray) -> float:
-    """Give the Laplacian energy on the rim over the true picture's."""
+    """Return the Laplacian energy on the rim over the true picture's."""
     rim = find_rim(mask)
     energies = []
     for image in (truth, result):
@@ -44,7 +44,7 @@ def measure_seam(truth: ImageArray, result: ImageArray, mask: MaskArray) -> floa
 
 
 def measure_step(truth: ImageArray, result: ImageArray, mask: MaskArray) -> float:
-    """Give the edge along the rim in levels: what eyes see, because it is long.
+    """Return the edge along the rim in levels: what eyes see, because it is long.
 
     The error's mean just inside less its mean just outside, each over a window of 9 x 9 pixels
     along the rim and 2 pixels deep: what has no direction along the rim cancels out.
@@ -64,7 +64,7 @@ def _mean_nearby(error: NDArray[np.float32], where: NDArray[np.float32]) -> NDAr
 
 
 def average(scores: Sequence[Score]) -> Score:
-    """Give the mean of every score; the median of the times."""
+    """Return the mean of every score; the median of the times."""
     return Score(
         step=statistics.fmean(one.step for one in scores),
         seam=statistics.fmean(one.seam for one in scores),
@@ -75,7 +75,7 @@ def average(scores: Sequence[Score]) -> Score:
 
 
 def format_table(title: str, scores: Mapping[str, Score]) -> str:
-    """Give a table in Markdown."""
+    """Return a table in Markdown."""
     lines = [
         f"### {title}",
         "",

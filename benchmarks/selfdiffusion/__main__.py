@@ -62,7 +62,7 @@ class Outcome:
     mask: MaskArray
 
     def mean(self, name: str) -> float:
-        """Give the mean of a score over the seeds."""
+        """Return the mean of a score over the seeds."""
         return statistics.fmean(getattr(scores, name) for scores in self.own)
 
 
@@ -92,7 +92,7 @@ def paint_case(case: Case, pipeline: SelfDiffusionPipeline) -> Outcome:
 
 
 def measure_time(pipeline: SelfDiffusionPipeline, share: float) -> tuple[float, float]:
-    """Give median wall and processor seconds of one row at 512² with one hole of a share."""
+    """Return median wall and processor seconds of one row at 512² with one hole of a share."""
     clocks = []
     for name in TIMED:
         image = np.ascontiguousarray(cv2.resize(load_picture(name), (512, 512)))
@@ -126,7 +126,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def render(outcomes: Sequence[Outcome], times: Sequence[tuple[float, float]], role: str) -> str:
-    """Give the tables as Markdown."""
+    """Return the tables as Markdown."""
     parts = [
         "# The built-in model `self`",
         f"Beside completion from patches (`patch`, balanced) on the {role} pictures of the"
@@ -173,7 +173,7 @@ class Goal:
     words: str
 
     def row(self) -> list[str]:
-        """Give it as a row of the table."""
+        """Return it as a row of the table."""
         is_met = self.value >= self.target if self.is_least else self.value <= self.target
         sign = "≥" if self.is_least else "≤"
         verdict = "met" if is_met else "**missed**"

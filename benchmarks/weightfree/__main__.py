@@ -85,7 +85,7 @@ def run_all(options: argparse.Namespace, depth: Depth) -> tuple[list[Result], li
 
 
 def _load() -> str:
-    """Give the machine's load over 1, 5 and 15 minutes: above the cores, seconds say little."""
+    """Return the machine's load over 1, 5 and 15 minutes: above the cores, seconds say little."""
     return " ".join(f"{load:.1f}" for load in os.getloadavg())
 
 

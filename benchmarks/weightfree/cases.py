@@ -48,7 +48,7 @@ class Case:
 
     @property
     def is_outpainting(self) -> bool:
-        """Whether the mask lies around the picture."""
+        """Return whether the mask lies around the picture."""
         return self.mask in OUTPAINT_MASKS
 
     @property
@@ -58,7 +58,7 @@ class Case:
         return f"{size} {self.mask}"
 
     def load(self) -> tuple[ImageArray, MaskArray]:
-        """Give the whole picture and the mask."""
+        """Return the whole picture and the mask."""
         if self.size is None:
             image = load_picture(self.picture, self.side)
         else:
@@ -70,14 +70,14 @@ class Case:
 
 
 def erase(image: ImageArray, mask: MaskArray) -> ImageArray:
-    """Give the picture with the mean color in the hole, so that no method can see the truth."""
+    """Return the picture with the mean color in the hole, so that no method can see the truth."""
     erased = image.copy()
     erased[mask > 0] = np.mean(image[mask == 0], axis=0).round().astype(np.uint8)
     return erased
 
 
 def list_cases(section: Section, depth: Depth) -> list[Case]:
-    """Give the cases of a section."""
+    """Return the cases of a section."""
     if section == "inpaint":
         return _inpaint_cases(depth)
     if section == "outpaint":
@@ -161,5 +161,5 @@ def _timed(
 
 
 def role_of(case: Case) -> str:
-    """Give the role of the case's picture."""
+    """Return the role of the case's picture."""
     return SOURCES[case.picture].role

@@ -75,7 +75,7 @@ def judge(run: Run) -> list[Verdict]:
 
 
 def list_goals() -> list[Goal]:
-    """Give the goals that are one number."""
+    """Return the goals that are one number."""
     return [*_time_goals(), *_quality_goals(), *_outpaint_goals(), *_memory_goals()]
 
 
@@ -163,7 +163,7 @@ def _outpaint_goals() -> list[Goal]:
 
 
 def outpainter_of(run: Run) -> str:
-    """Give what outpaints in this run: `pattern`, or `patch` where that is not there yet."""
+    """Return what outpaints in this run: `pattern`, or `patch` where that is not there yet."""
     return "pattern" if "pattern" in run.values("method") else OURS
 
 
@@ -197,7 +197,7 @@ def _judge_masks(run: Run) -> list[Verdict]:
 
 
 def find_masks_below(run: Run, peers: tuple[str, ...]) -> list[tuple[str, str]]:
-    """Give the pairs of mask and score in which ours has a worse mean than any of the peers."""
+    """Return the pairs of mask and score in which ours has a worse mean than any of the peers."""
     below = []
     for mask in run.values("mask"):
         for score, sign in (("psnr", 1), ("ms_ssim", 1), ("swd", -1)):

@@ -16,7 +16,7 @@ Draw = Callable[[int, int, np.random.Generator], MaskArray]
 
 
 def make_mask(kind: str, height: int, width: int, seed: int) -> MaskArray:
-    """Give a mask of a kind.
+    """Return a mask of a kind.
 
     Args:
         kind: a key of `INPAINT_MASKS` or `OUTPAINT_MASKS`, or `hole:N` for one hole of N px.
@@ -34,7 +34,7 @@ def make_mask(kind: str, height: int, width: int, seed: int) -> MaskArray:
 
 
 def draw_hole(height: int, width: int, pixels: int, rng: np.random.Generator) -> MaskArray:
-    """Give one rugged hole of exactly so many pixels, near the middle."""
+    """Return one rugged hole of exactly so many pixels, near the middle."""
     rows, columns = np.mgrid[:height, :width].astype(np.float32)
     center = (height * rng.uniform(0.4, 0.6), width * rng.uniform(0.4, 0.6))
     down, across = rows - center[0], columns - center[1]
@@ -46,7 +46,7 @@ def draw_hole(height: int, width: int, pixels: int, rng: np.random.Generator) ->
 
 
 def _lowest(field: NDArray[np.float32], pixels: int) -> MaskArray:
-    """Give the mask of so many of the lowest values."""
+    """Return the mask of so many of the lowest values."""
     mask = np.zeros(field.size, np.uint8)
     mask[np.argpartition(field.ravel(), pixels - 1)[:pixels]] = 255
     return to_uint8(mask.reshape(field.shape))

@@ -40,7 +40,7 @@ def measure_memory(case: Case, name: str) -> Result:
 
 
 def list_methods(case: Case, names: list[str]) -> list[str]:
-    """Give the methods that take part in a case of this hole."""
+    """Return the methods that take part in a case of this hole."""
     hole = int((case.load()[1] > 0).sum())
     return [method.name for method in choose_methods(case, names) if hole <= method.max_hole]
 

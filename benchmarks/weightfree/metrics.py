@@ -62,13 +62,13 @@ def measure(truth: ImageArray, painted: ImageArray, mask: MaskArray) -> Scores:
 
 
 def measure_psnr(truth: ImageArray, painted: ImageArray, hole: NDArray[np.bool_]) -> float:
-    """Give the peak signal-to-noise ratio over the hole's pixels in dB, at most 100."""
+    """Return the peak signal-to-noise ratio over the hole's pixels in dB, at most 100."""
     difference = truth[hole].astype(np.float64) - painted[hole]
     return float(min(100.0, 10 * np.log10(255**2 / max(float(np.mean(difference**2)), 1e-12))))
 
 
 def measure_ms_ssim(before: Floats, after: Floats, hole: NDArray[np.bool_]) -> float:
-    """Give multi-scale SSIM; each scale weighs its pixels by how much hole they stand for.
+    """Return multi-scale SSIM; each scale weighs its pixels by how much hole they stand for.
 
     Args:
         before: gray float32 (H, W), 0 .. 255.
@@ -85,13 +85,13 @@ def measure_ms_ssim(before: Floats, after: Floats, hole: NDArray[np.bool_]) -> f
 
 
 def find_rim(mask: MaskArray) -> NDArray[np.bool_]:
-    """Give the pixels on both sides of the hole's border."""
+    """Return the pixels on both sides of the hole's border."""
     cross = np.ones((3, 3), np.uint8)
     return np.asarray(cv2.dilate(mask, cross) != cv2.erode(mask, cross), np.bool_)
 
 
 def _ssim_maps(before: Floats, after: Floats) -> tuple[Floats, Floats]:
-    """Give the SSIM of every pixel, and its contrast and structure part alone."""
+    """Return the SSIM of every pixel, and its contrast and structure part alone."""
     mean_a, mean_b = _blur(before), _blur(after)
     var_a = _blur(before * before) - mean_a**2
     var_b = _blur(after * after) - mean_b**2

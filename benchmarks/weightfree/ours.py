@@ -24,19 +24,19 @@ COARSEST = 99
 
 
 def has_patch() -> bool:
-    """Tell whether there is an engine that completes from patches."""
+    """Return whether there is an engine that completes from patches."""
     package = importlib.util.find_spec("worker.engines.patch")
     is_package = package is not None and package.submodule_search_locations is not None
     return is_package and importlib.util.find_spec(PATCH_MODULE) is not None
 
 
 def has_pattern() -> bool:
-    """Tell whether `pattern` is more than fast marching."""
+    """Return whether `pattern` is more than fast marching."""
     return "telea" not in _pattern_engine().load().engine
 
 
 def paint_patch(quality: str) -> Callable[[ImageArray, MaskArray, int], Painting]:
-    """Give patch completion of a quality: `fast`, `balanced` or `best`."""
+    """Return patch completion of a quality: `fast`, `balanced` or `best`."""
 
     def paint(image: ImageArray, mask: MaskArray, seed: int) -> Painting:
         engine: Any = importlib.import_module("worker.engines.patch").PatchEngine()
@@ -79,7 +79,7 @@ def _canvas_of(image: ImageArray, mask: MaskArray, seed: int, **params: str) -> 
 
 
 def find_geometry(mask: MaskArray) -> Geometry:
-    """Give the geometry of an outpainting from its mask.
+    """Return the geometry of an outpainting from its mask.
 
     Args:
         mask: uint8 (H, W), 0 in one rectangle, 255 around it.

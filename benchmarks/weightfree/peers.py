@@ -59,7 +59,7 @@ def paint_biharmonic(image: ImageArray, mask: MaskArray, _seed: int) -> Painting
 
 
 def paint_pypatchmatch(radius: int) -> Paint:
-    """Give PatchMatch completion by pypatchmatch with patches of this radius."""
+    """Return PatchMatch completion by pypatchmatch with patches of this radius."""
 
     def paint(image: ImageArray, mask: MaskArray, seed: int) -> Painting:
         library: Any = importlib.import_module("patchmatch.patch_match")

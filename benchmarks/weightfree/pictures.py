@@ -79,7 +79,7 @@ SOURCES: dict[str, Source] = {
 
 
 def names_of(role: Role | None = None, group: Group | None = None) -> list[str]:
-    """Give the names of the pictures with this role and group; periodic ones when asked for."""
+    """Return the names of the pictures with this role and group; periodic ones when asked for."""
     return [
         name
         for name, source in SOURCES.items()
@@ -90,7 +90,7 @@ def names_of(role: Role | None = None, group: Group | None = None) -> list[str]:
 
 @cache
 def load_picture(name: str, side: int = 512) -> ImageArray:
-    """Give a picture with its longest side at most `side` px: RGB uint8, read-only."""
+    """Return a picture with its longest side at most `side` px: RGB uint8, read-only."""
     source = SOURCES[name]
     if source.tile is not None:
         image = render_tile(source.tile, side)

@@ -52,7 +52,7 @@ class Result:
     extra_megabytes: float | None = None
 
     def as_row(self) -> dict[str, object]:
-        """Give it flat, for JSON."""
+        """Return it flat, for JSON."""
         source = SOURCES[self.case.picture]
         row: dict[str, object] = {**asdict(self.case), "role": source.role, "group": source.group}
         row["label"] = self.case.label
@@ -84,7 +84,7 @@ class Painted:
 
 
 def choose_methods(case: Case, names: Sequence[str]) -> list[Method]:
-    """Give the methods among these that take part in a case, save those that lack something."""
+    """Return the methods among these that take part in a case, save those that lack something."""
     kind = "outpaint" if case.is_outpainting else "inpaint"
     methods = [METHODS[name] for name in names]
     return [method for method in methods if kind in method.kinds and method.is_there()]
@@ -146,7 +146,7 @@ class Tries:
         self.painting = self.painting or painting
 
     def describe(self, result: Result) -> Result:
-        """Give the result with the median times and what the method said itself."""
+        """Return the result with the median times and what the method said itself."""
         return replace(
             result,
             seconds=statistics.median(clock[0] for clock in self._clocks),

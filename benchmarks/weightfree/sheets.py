@@ -37,7 +37,7 @@ def write_sheets(painted: Sequence[Painted], out: Path) -> list[Path]:
 
 
 def draw_sheet(cases: Sequence[Painted]) -> ImageArray:
-    """Give a sheet: truth, hole and each method in a column of its own, RGB uint8."""
+    """Return a sheet: truth, hole and each method in a column of its own, RGB uint8."""
     methods = list(dict.fromkeys(name for one in cases for name in one.images))
     rows = [draw_captions(["original", "hole", *methods])]
     for one in cases:
@@ -61,7 +61,7 @@ def _caption(text: str) -> ImageArray:
 
 
 def _around(image: ImageArray, mask: MaskArray) -> ImageArray:
-    """Give the part of the picture round the hole."""
+    """Return the part of the picture round the hole."""
     left, top, wide, high = cv2.boundingRect(mask)
     rows = slice(max(0, top - high // 6), top + high + high // 6)
     columns = slice(max(0, left - wide // 6), left + wide + wide // 6)

@@ -28,36 +28,36 @@ class Run:
     results: Sequence[Result]
 
     def select(self, keep: Callable[[Result], bool]) -> Run:
-        """Give the part of the run that is kept."""
+        """Return the part of the run that is kept."""
         return Run([result for result in self.results if keep(result)])
 
     def section(self, name: str) -> Run:
-        """Give one section."""
+        """Return one section."""
         return self.select(lambda result: result.case.section == name)
 
     def role(self, name: str) -> Run:
-        """Give the cases whose pictures have a role."""
+        """Return the cases whose pictures have a role."""
         return self.select(lambda result: SOURCES[result.case.picture].role == name)
 
     def group(self, name: str) -> Run:
-        """Give the cases whose pictures belong to a group."""
+        """Return the cases whose pictures belong to a group."""
         return self.select(lambda result: SOURCES[result.case.picture].group == name)
 
     def mask(self, name: str) -> Run:
-        """Give the cases with a kind of mask."""
+        """Return the cases with a kind of mask."""
         return self.select(lambda result: result.case.mask == name)
 
     def label(self, name: str) -> Run:
-        """Give the cases of a label."""
+        """Return the cases of a label."""
         return self.select(lambda result: result.case.label == name)
 
     def values(self, key: str) -> list[str]:
-        """Give what occurs: `method`, `mask` or `label`, in order of first occurrence."""
+        """Return what occurs: `method`, `mask` or `label`, in order of first occurrence."""
         pick = (lambda r: r.method) if key == "method" else (lambda r: str(getattr(r.case, key)))
         return list(dict.fromkeys(pick(result) for result in self.results))
 
     def of(self, method: str) -> dict[tuple[str, str], Result]:
-        """Give a method's results by picture and label, without failures."""
+        """Return a method's results by picture and label, without failures."""
         return {
             (result.case.picture, result.case.label): result
             for result in self.results
@@ -65,18 +65,18 @@ class Run:
         }
 
     def pairs(self, one: str, other: str) -> list[tuple[Result, Result]]:
-        """Give the results of two methods in the cases that both painted."""
+        """Return the results of two methods in the cases that both painted."""
         first, second = self.of(one), self.of(other)
         return [(first[key], second[key]) for key in first if key in second]
 
 
 def score_of(result: Result, name: str) -> float:
-    """Give one score, nan where none was taken."""
+    """Return one score, nan where none was taken."""
     return float(getattr(result.scores, name)) if result.scores else float("nan")
 
 
 def average(results: Sequence[Result], name: str) -> float | None:
-    """Give the mean of a score, or the median where one case can spoil a mean."""
+    """Return the mean of a score, or the median where one case can spoil a mean."""
     values = [score_of(result, name) for result in results if result.scores]
     if not values:
         return None
@@ -84,7 +84,7 @@ def average(results: Sequence[Result], name: str) -> float | None:
 
 
 def advantage(run: Run, one: str, other: str, name: str) -> float | None:
-    """Give how much a method's mean score is over another's, in the cases that both painted."""
+    """Return how much a method's mean score is over another's, in the cases that both painted."""
     pairs = [pair for pair in run.pairs(one, other) if pair[0].scores and pair[1].scores]
     if not pairs:
         return None
@@ -92,7 +92,7 @@ def advantage(run: Run, one: str, other: str, name: str) -> float | None:
 
 
 def quotient(run: Run, one: str, other: str, name: str) -> float | None:
-    """Give a method's mean score over another's mean, in the cases that both painted."""
+    """Return a method's mean score over another's mean, in the cases that both painted."""
     pairs = [pair for pair in run.pairs(one, other) if pair[0].scores and pair[1].scores]
     if not pairs:
         return None
@@ -101,20 +101,20 @@ def quotient(run: Run, one: str, other: str, name: str) -> float | None:
 
 
 def time_ratio(run: Run, one: str, other: str, name: str = "seconds") -> float | None:
-    """Give the median over the cases of a method's time over another's."""
+    """Return the median over the cases of a method's time over another's."""
     ratios = [getattr(a, name) / max(getattr(b, name), 1e-9) for a, b in run.pairs(one, other)]
     return statistics.median(ratios) if ratios else None
 
 
 def median_of(run: Run, method: str, name: str) -> float | None:
-    """Give the median over the cases of a time or of the memory."""
+    """Return the median over the cases of a time or of the memory."""
     values = [getattr(result, name) for result in run.of(method).values()]
     numbers = [value for value in values if value is not None]
     return statistics.median(numbers) if numbers else None
 
 
 def rank_correlation(first: Sequence[float], second: Sequence[float]) -> float | None:
-    """Give Spearman's rank correlation, ties sharing their mean rank; none where it is undefined.
+    """Return Spearman's rank correlation, ties sharing their mean rank; none where it is undefined.
 
     Args:
         first: at least three values.
@@ -134,14 +134,14 @@ def _ranks(values: Sequence[float]) -> list[float]:
 
 
 def estimate_correlation(run: Run, method: str = "patch") -> tuple[float | None, int]:
-    """Give the rank correlation of a method's estimate with its true SSIM, and over how many."""
+    """Return the rank correlation of a method's estimate with its true SSIM, and over how many."""
     told = [r for r in run.of(method).values() if r.estimate is not None and r.scores]
     estimates = [float(r.estimate or 0) for r in told]
     return rank_correlation(estimates, [score_of(r, "ssim") for r in told]), len(told)
 
 
 def kind_correlation(run: Run, method: str = "patch") -> float | None:
-    """Give the rank correlation that knowing the kind of mask alone would reach.
+    """Return the rank correlation that knowing the kind of mask alone would reach.
 
     It guesses each case's SSIM by the mean over all cases with such a mask: an estimate that does
     not beat it has not looked at the picture.

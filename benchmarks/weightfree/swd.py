@@ -17,7 +17,7 @@ Floats = NDArray[np.float32]
 
 
 def measure_swd(truth: ImageArray, painted: ImageArray, mask: MaskArray) -> float:
-    """Give the sliced Wasserstein distance of Laplacian-pyramid patches in the hole.
+    """Return the sliced Wasserstein distance of Laplacian-pyramid patches in the hole.
 
     In levels of 0 .. 255, mean over three octaves; 0 for equal pictures. Unlike the usual form the
     patches are not normalized: a fill without contrast must be far away.
@@ -57,7 +57,7 @@ def _half_size(plane: Floats) -> tuple[int, int]:
 
 
 def _choose_centers(weight: Floats, rng: np.random.Generator) -> NDArray[np.intp]:
-    """Give rows and columns of patch centers, mostly hole, at most `MAX_PATCHES` of them."""
+    """Return rows and columns of patch centers, mostly hole, at most `MAX_PATCHES` of them."""
     centers = np.argwhere(weight > min(0.5, float(weight.max()) / 2))
     if len(centers) > MAX_PATCHES:
         centers = centers[rng.choice(len(centers), MAX_PATCHES, replace=False)]

@@ -72,7 +72,7 @@ def write_tables(run: Run, out: Path, setting: dict[str, object]) -> str:
 
 
 def describe_machine() -> dict[str, object]:
-    """Give what the figures depend on: cores and versions."""
+    """Return what the figures depend on: cores and versions."""
     versions = {}
     for package in PACKAGES:
         try:
@@ -88,7 +88,7 @@ def describe_machine() -> dict[str, object]:
 
 
 def render(run: Run, verdicts: Sequence[Verdict], setting: dict[str, object]) -> str:
-    """Give the run as Markdown."""
+    """Return the run as Markdown."""
     parts = [
         "# Weight-free methods, side by side",
         INTRODUCTION,
@@ -257,7 +257,7 @@ def _render_pictures() -> str:
 
 
 def grid(heads: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:
-    """Give a Markdown table."""
+    """Return a Markdown table."""
     lines = [f"| {' | '.join(heads)} |", "|" + "---|" * len(heads)]
     lines += [f"| {' | '.join(plain(cell) for cell in row)} |" for row in rows]
     return "\n".join(lines)

@@ -34,7 +34,7 @@ class Tile:
 
 
 def render_tile(tile: Tile, side: int) -> ImageArray:
-    """Give a square picture full of the tile, RGB uint8 (side, side, 3)."""
+    """Return a square picture full of the tile, RGB uint8 (side, side, 3)."""
     rng = np.random.default_rng(tile.seed)
     motif = _draw_motif(tile.period, rng)
     # Whole periods are laid out beforehand: interpolation then never meets the motif's border.
@@ -53,7 +53,7 @@ def render_tile(tile: Tile, side: int) -> ImageArray:
 
 
 def _draw_motif(period: tuple[int, int], rng: np.random.Generator) -> ImageArray:
-    """Give one tile, RGB uint8, of shapes that wrap round its border."""
+    """Return one tile, RGB uint8, of shapes that wrap round its border."""
     width, height = period
     motif = np.full((height, width, 3), rng.integers(60, 200, 3), np.uint8)
     for shape in range(SHAPES):

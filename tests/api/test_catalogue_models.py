@@ -39,7 +39,7 @@ TakeTiny = Callable[[ModelEntry], ModelEntry]
 
 @pytest.fixture(scope="module")
 def tiny_of(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TakeTiny]:
-    """Gives a shipped entry with tiny weights, all else as it is shipped."""
+    """Yield a shipped entry with tiny weights, all else as it is shipped."""
 
     @cache
     def build(family: str) -> str:
@@ -101,7 +101,7 @@ def test_a_shipped_entry_sets_only_what_its_family_honors(entry: ModelEntry) -> 
 
 
 def _changes(entry: ModelEntry, name: str) -> bool:
-    """Whether a default is another than what stands for "does not matter"."""
+    """Return whether a default is another than what stands for "does not matter"."""
     return bool(getattr(entry.defaults, name) not in ("", 1.0))
 
 
@@ -129,7 +129,7 @@ def test_a_shipped_entry_has_the_grain_of_its_latents(entry: ModelEntry, tiny_of
 
 
 def _quick(entry: ModelEntry) -> ModelEntry:
-    """Give the entry with few pixels and steps, in a dtype that a processor is quick in."""
+    """Return the entry with few pixels and steps, in a dtype that a processor is quick in."""
     steps = max(2, min(entry.defaults.num_inference_steps, 3))
     defaults = entry.defaults.model_copy(update={"num_inference_steps": steps})
     changes = {"native_pixels": 64 * 64, "dtype": "float32", "defaults": defaults}

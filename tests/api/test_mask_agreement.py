@@ -30,13 +30,13 @@ def _turned() -> bytes:
 
 
 def _deep() -> Image.Image:
-    """Give the ramp in 16 bits, with low bytes that must not matter."""
+    """Return the ramp in 16 bits, with low bytes that must not matter."""
     data = bytes(part for value in _soft().tobytes() for part in (251 * value % 256, value))
     return Image.frombytes("I;16", SIZE, data)
 
 
 def _cut_out() -> bytes:
-    """Give a picture whose transparency is the ramp, as the API draws a mask of it."""
+    """Return a picture whose transparency is the ramp, as the API draws a mask of it."""
     image = Image.new("RGB", SIZE, "green")
     image.putalpha(_soft())
     findings = inspect_transparency(

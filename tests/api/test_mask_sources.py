@@ -23,7 +23,7 @@ REGION = {"box": [*BOX]}
 
 
 def _holed(mode: str = "RGBA", alpha: int = 0, kind: str = "PNG", **options: Any) -> bytes:
-    """Give a picture that is transparent in the box."""
+    """Return a picture that is transparent in the box."""
     image = Image.open(io.BytesIO(picture())).convert("RGBA")
     channel = Image.new("L", image.size, 255)
     channel.paste(alpha, BOX)

@@ -36,7 +36,7 @@ def host() -> Iterator[PictureHost]:
 
 @pytest.fixture
 def build_client(broker_url: str, tmp_path: Path, host: PictureHost) -> BuildClient:
-    """Give a function that builds a client of an app that allows the host."""
+    """Return a function that builds a client of an app that allows the host."""
 
     def build(**settings: Any) -> FlaskClient:
         given = {

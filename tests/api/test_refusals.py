@@ -36,7 +36,7 @@ def _assert_problem(response: TestResponse, status: int, code: str) -> dict[str,
 
 
 def _bomb(width: int = 60_000, height: int = 60_000) -> bytes:
-    """Give a PNG whose header declares gigapixels."""
+    """Return a PNG whose header declares gigapixels."""
     head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     body = zlib.compress(b"\0" * 1000)
     chunks = [(b"IHDR", head), (b"IDAT", body), (b"IEND", b"")]

@@ -70,7 +70,7 @@ def _flatten(value: Any) -> Iterator[bytes]:
 
 
 def _find_traces(app: Flask, folder: Path) -> set[str]:
-    """Give what of the job can still be found."""
+    """Return what of the job can still be found."""
     pictures = {"picture": PICTURE, "result": RESULT, "mask": MASK}
     windows = {
         data[start : start + WINDOW]: name

@@ -57,7 +57,7 @@ def test_memory_is_given_back_after_large_pictures(server: RunningServer) -> Non
 
 
 def _make_large() -> bytes:
-    """Give 16 megapixels of texture that are transparent in a box."""
+    """Return 16 megapixels of texture that are transparent in a box."""
     color = np.tile(make_rgb("texture", 1000, 1000), (4, 4, 1))
     alpha = np.full((SIDE, SIDE), 255, np.uint8)
     alpha[BOX[1] : BOX[3], BOX[0] : BOX[2]] = 0

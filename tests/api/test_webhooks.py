@@ -31,7 +31,7 @@ URL = "https://8.8.8.8/hook"
 
 @pytest.fixture
 def signing(app: Flask) -> None:
-    """Give the tenant a key."""
+    """Return the tenant a key."""
     context_of(app).store.signing_keys.add(DEFAULT_TENANT, "whk_1", "whsec_AAAA")
 
 

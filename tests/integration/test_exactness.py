@@ -98,7 +98,7 @@ def blobs() -> BlobStore:
 def make_file(
     name: str, mode: str, width: int, height: int, seed: int, orientation: int = 1
 ) -> bytes:
-    """Give a file whose picture has this size once upright.
+    """Return a file whose picture has this size once upright.
 
     `PA` stands for a palette with a transparent entry.
     """

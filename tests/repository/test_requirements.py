@@ -68,7 +68,7 @@ def _wanted(requirement: Requirement, extras: set[str]) -> bool:
 
 
 def _find_installed(name: str) -> list[str]:
-    """Give what a package needs that is installed beside this test; nothing of another."""
+    """Return what a package needs that is installed beside this test; nothing of another."""
     try:
         return distribution(name).requires or []
     except PackageNotFoundError:

@@ -50,7 +50,7 @@ class RunningUp:
 
 
 def up_command(data_dir: Path, *arguments: str) -> list[str]:
-    """Give the command line of an `up` on a free port."""
+    """Return the command line of an `up` on a free port."""
     argv = [sys.executable, "-m", "service.cli", "up", "--port", "0"]
     return [*argv, "--data-dir", str(data_dir), *arguments]
 

@@ -211,7 +211,7 @@ class SlowLoader(Zoo):
 
 
 def build_slow_loaders(settings: WorkerSettings, catalogue: Catalogue) -> ModelEngines:
-    """Give a group of two models, of which the second loads for a second."""
+    """Return a group of two models, of which the second loads for a second."""
     models = {"quick": GroupModel(SlowLoader(0.0), 1), "slow": GroupModel(SlowLoader(1.0), 1)}
     return ModelEngines(models, "quick", settings.model_memory_bytes)
 

@@ -18,7 +18,7 @@ _PASSES = (*_ADAM7, (0, 1, 1, 2))
 
 
 def make_chunk(kind: bytes, data: bytes = b"") -> bytes:
-    """Give a PNG chunk with its right check sum."""
+    """Return a PNG chunk with its right check sum."""
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
 
@@ -33,7 +33,7 @@ def make_png(
     interlaced: bool = False,
     size: tuple[int, int] | None = None,
 ) -> bytes:
-    """Give a PNG of samples.
+    """Return a PNG of samples.
 
     Args:
         samples: uint8 (H, W) or (H, W, C), below 2 to the power of `depth`.
@@ -54,7 +54,7 @@ def make_png(
 
 
 def pack_rows(samples: ImageArray, depth: int = 8, *, interlaced: bool = False) -> bytes:
-    """Give the rows of a PNG, unfiltered."""
+    """Return the rows of a PNG, unfiltered."""
     if interlaced:
         parts = [samples[y::down, x::across] for x, y, across, down in _PASSES]
         return b"".join(pack_rows(part, depth) for part in parts if part.size)
@@ -76,7 +76,7 @@ def append_to_png(png: bytes, *chunks: bytes) -> bytes:
 
 
 def make_segment(marker: int, body: bytes) -> bytes:
-    """Give a JPEG segment."""
+    """Return a JPEG segment."""
     return bytes((0xFF, marker)) + struct.pack(">H", len(body) + 2) + body
 
 
@@ -86,7 +86,7 @@ def insert_in_jpeg(jpeg: bytes, *segments: bytes) -> bytes:
 
 
 def make_webp(*chunks: tuple[bytes, bytes], size: int | None = None) -> bytes:
-    """Give a WebP of chunks; `size` is declared instead of the right one."""
+    """Return a WebP of chunks; `size` is declared instead of the right one."""
     body = b"WEBP" + b"".join(
         kind + struct.pack("<I", len(data)) + data + b"\0" * (len(data) % 2)
         for kind, data in chunks
@@ -97,7 +97,7 @@ def make_webp(*chunks: tuple[bytes, bytes], size: int | None = None) -> bytes:
 def extend_webp(
     webp: bytes, width: int, height: int, flags: int, *chunks: tuple[bytes, bytes]
 ) -> bytes:
-    """Give a simple WebP in the extended format."""
+    """Return a simple WebP in the extended format."""
     sides = ((side - 1).to_bytes(3, "little") for side in (width, height))
     declared = bytes((flags, 0, 0, 0)) + b"".join(sides)
     (length,) = struct.unpack("<I", webp[16:20])
@@ -105,7 +105,7 @@ def extend_webp(
 
 
 def make_exif(*fields: tuple[int, int, int, bytes], thumbnail: bytes = b"") -> bytes:
-    """Give an EXIF block, big-endian: tag, type, count and value each; a thumbnail behind them.
+    """Return an EXIF block, big-endian: tag, type, count and value each; a thumbnail behind them.
 
     Values of more than four bytes lie behind the directory.
     """
@@ -127,5 +127,5 @@ def make_exif(*fields: tuple[int, int, int, bytes], thumbnail: bytes = b"") -> b
 
 
 def make_orientation(value: int) -> bytes:
-    """Give an EXIF block that tells an orientation only."""
+    """Return an EXIF block that tells an orientation only."""
     return make_exif((0x0112, 3, 1, struct.pack(">H", value)))

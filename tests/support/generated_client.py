@@ -46,5 +46,5 @@ def importing(package: Path) -> Iterator[None]:
 
 
 def load(module: str) -> ModuleType:
-    """Give a module of the generated package."""
+    """Return a module of the generated package."""
     return importlib.import_module(f"{PACKAGE}.{module}")

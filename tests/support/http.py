@@ -28,7 +28,7 @@ def build_app(broker_url: str, directory: Path, **settings: Any) -> Flask:
 
 
 def context_of(app: Flask) -> Context:
-    """Give what the app's views share."""
+    """Return what the app's views share."""
     found = app.extensions[EXTENSION]
     assert isinstance(found, Context)
     return found

@@ -30,7 +30,7 @@ class Hub(ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_port}"
 
     def find_document(self, path: str) -> Any:
-        """Give what the API answers under a path, `None` where it is a file's."""
+        """Return what the API answers under a path, `None` where it is a file's."""
         if path.startswith(f"/api/models/{self.repository}/tree/"):
             sizes = {name: len(data) for name, data in self.files.items()}
             return [

@@ -19,5 +19,5 @@ def make_key(
 
 
 def bearer(key: str) -> dict[str, str]:
-    """Give the header that a key is sent in."""
+    """Return the header that a key is sent in."""
     return {"Authorization": f"Bearer {key}"}

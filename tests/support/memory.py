@@ -26,7 +26,7 @@ print(read("VmHWM") - before)
 
 
 def measure_peak_bytes(setup: str, code: str, file: Path) -> int:
-    """Give by how many bytes a process grows at its peak while it runs some code.
+    """Return by how many bytes a process grows at its peak while it runs some code.
 
     Not by `ru_maxrss`: a child inherits that of the process that starts it.
 

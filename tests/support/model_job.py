@@ -47,11 +47,11 @@ class ModelJob:
 
     @property
     def is_late(self) -> bool:
-        """Whether a deadline has passed that counts now."""
+        """Return whether a deadline has passed that counts now."""
         return self.late or (self.start_late and self.attempt == 0)
 
     def holds(self, token: str) -> bool:
-        """Whether a claim holds the job."""
+        """Return whether a claim holds the job."""
         return self.status == "running" and self.token == token
 
     def requeue(self, *, died: bool) -> str:

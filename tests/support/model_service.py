@@ -53,12 +53,12 @@ class ModelService:
         return job
 
     def fetch(self, job_id: str) -> ImageArray:
-        """Give the first picture of a job that has succeeded."""
+        """Return the first picture of a job that has succeeded."""
         response = self.client.get(f"/jobs/{job_id}/result").raise_for_status()
         return to_uint8(np.asarray(Image.open(io.BytesIO(response.content)).convert("RGB")))
 
     def loaded_models(self) -> list[str]:
-        """Give the names of the models that the worker says are loaded."""
+        """Return the names of the models that the worker says are loaded."""
         [worker] = self.stack.store.presence.load_workers()
         return worker.models
 
@@ -124,7 +124,7 @@ def _table(entry: Mapping[str, object], is_default: bool) -> str:
 
 
 def _value(value: object) -> str:
-    """Give a value as TOML has it."""
+    """Return a value as TOML has it."""
     if isinstance(value, Mapping):
         return "{ " + ", ".join(f"{name} = {_value(one)}" for name, one in value.items()) + " }"
     if isinstance(value, bool):

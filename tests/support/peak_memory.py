@@ -41,7 +41,7 @@ def _claim(blobs: BlobStore, image: bytes, mask: bytes) -> ClaimedJob:
 
 
 def _read_status(name: str) -> float:
-    """Give a figure of the kernel's in MiB: `VmRSS` now, `VmHWM` at its peak."""
+    """Return a figure of the kernel's in MiB: `VmRSS` now, `VmHWM` at its peak."""
     for line in Path("/proc/self/status").read_text().splitlines():
         if line.startswith(f"{name}:"):
             return int(line.split()[1]) / 1024

@@ -19,19 +19,19 @@ Kind = Literal["texture", "gradient", "graphics"]
 
 
 def make_rgb(kind: Kind, width: int, height: int, seed: int = 0) -> ImageArray:
-    """Give an RGB uint8 (H, W, 3) picture that its seed alone decides."""
+    """Return an RGB uint8 (H, W, 3) picture that its seed alone decides."""
     maker = {"texture": _texture, "gradient": _gradient, "graphics": _graphics}[kind]
     return maker(width, height, np.random.default_rng(seed))
 
 
 def make_alpha(width: int, height: int, seed: int = 0) -> ImageArray:
-    """Give an alpha plane with transparent, half transparent and opaque parts."""
+    """Return an alpha plane with transparent, half transparent and opaque parts."""
     rng = np.random.default_rng(seed)
     return rng.choice(np.array([0, 1, 127, 254, 255], np.uint8), (height, width))
 
 
 def make_image(mode: str, width: int, height: int, seed: int = 0) -> Image.Image:
-    """Give a textured picture in one of Pillow's modes."""
+    """Return a textured picture in one of Pillow's modes."""
     rgb = Image.fromarray(make_rgb("texture", width, height, seed))
     if mode in ("RGB", "L", "1", "CMYK"):
         return rgb.convert(mode)
@@ -71,12 +71,12 @@ def mask(
 
 
 def make_profile() -> bytes:
-    """Give a real ICC profile."""
+    """Return a real ICC profile."""
     return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
 
 def make_box_mask(width: int, height: int, box: tuple[int, int, int, int]) -> MaskArray:
-    """Give a mask that repaints one box: left, top, right, bottom."""
+    """Return a mask that repaints one box: left, top, right, bottom."""
     left, top, right, bottom = box
     mask = np.zeros((height, width), np.uint8)
     mask[top:bottom, left:right] = 255
@@ -84,7 +84,7 @@ def make_box_mask(width: int, height: int, box: tuple[int, int, int, int]) -> Ma
 
 
 def make_blob_mask(width: int, height: int, seed: int = 0) -> MaskArray:
-    """Give a mask of a few discs."""
+    """Return a mask of a few discs."""
     rng = np.random.default_rng(seed)
     mask = np.zeros((height, width), np.uint8)
     for _ in range(3):

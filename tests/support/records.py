@@ -53,7 +53,7 @@ MASK = MaskEffective(coverage=0.5, box=[0, 0, 1, 1], components=1)
 
 
 def make_spec(**changes: Any) -> JobSpec:
-    """Give the spec of a small inpainting job; `changes` replace its fields."""
+    """Return the spec of a small inpainting job; `changes` replace its fields."""
     job_id = changes.pop("job_id", None) or new_job_id()
     fields: dict[str, Any] = {
         "job_id": job_id,
@@ -148,7 +148,7 @@ def claim_all(store: JobStore, queue: str = CPU_QUEUE, **options: Any) -> list[l
 
 
 def make_output(job_id: str, token: str) -> Output:
-    """Give an output that lies where this claim writes."""
+    """Return an output that lies where this claim writes."""
     return Output(
         index=0,
         path=output_path(job_id, token, 0, "png"),
@@ -199,7 +199,7 @@ def load(store: JobStore, job_id: str, tenant: str = TENANT) -> JobRecord:
 
 
 def outcome(call: Callable[[], Any]) -> Any:
-    """Give what a call gives, or the code of the error that it raises."""
+    """Return what a call gives, or the code of the error that it raises."""
     try:
         return call()
     except PaintjobError as error:
@@ -217,7 +217,7 @@ class Clock:
         self._namespace = store.namespace
 
     def now_ms(self) -> int:
-        """Give Redis' time in milliseconds."""
+        """Return Redis' time in milliseconds."""
         seconds, microseconds = self._redis.time()
         return int(seconds) * 1000 + int(microseconds) // 1000
 

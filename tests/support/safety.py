@@ -23,5 +23,5 @@ class WordCheck:
 
 
 def build_check(_settings: WorkerSettings) -> SafetyCheck:
-    """Gives the check."""
+    """Return the check."""
     return WordCheck()

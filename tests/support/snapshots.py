@@ -65,11 +65,11 @@ class Snapshot:
     kept: set[str] = field(default_factory=set)
 
     def members(self, *parts: str) -> set[str]:
-        """Give the members of an index; none if it does not exist."""
+        """Return the members of an index; none if it does not exist."""
         return set(self.zsets.get(":".join(parts), {}))
 
     def statuses(self, job_id: str) -> list[str]:
-        """Give the statuses that the events tell, in order."""
+        """Return the statuses that the events tell, in order."""
         return [data for kind, data in self.events.get(job_id, []) if kind == "status"]
 
 
@@ -124,7 +124,7 @@ _TIMES = ("reaped_at", "hold_until", "seen:", "short:", "guard:")
 
 
 def timeless(snapshot: Snapshot) -> dict[str, Any]:
-    """Give all of a snapshot that does not depend on when things were done, to be compared."""
+    """Return all of a snapshot that does not depend on when things were done, to be compared."""
     return {
         "jobs": {job_id: _timeless_record(hash_) for job_id, hash_ in snapshot.jobs.items()},
         "zsets": {
@@ -387,5 +387,5 @@ def _check_kept_keys(snapshot: Snapshot) -> None:
 
 
 def kept_for_ever(snapshot: Snapshot) -> set[str]:
-    """Give the keys without a time to live that no job accounts for."""
+    """Return the keys without a time to live that no job accounts for."""
     return {name for name in snapshot.kept if not name.startswith(_KEPT_FOR_EVER)}

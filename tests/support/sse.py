@@ -73,7 +73,7 @@ class Listener:
 
     @property
     def has_ended(self) -> bool:
-        """Whether it has seen the event that ends the job."""
+        """Return whether it has seen the event that ends the job."""
         return bool(self.messages) and (
             self.messages[-1].data["job"] is not None or self.messages[-1].name == "wiped"
         )

@@ -176,7 +176,7 @@ class Stack:
 
 @contextlib.contextmanager
 def running_stack(broker_url: str, directory: Path, **settings: object) -> Iterator[Stack]:
-    """Give a stack without processes; afterwards end those that the test started."""
+    """Yield a stack without processes; afterwards end those that the test started."""
     stack = Stack(broker_url, directory, **settings)  # type: ignore[arg-type]
     try:
         yield stack
@@ -185,7 +185,7 @@ def running_stack(broker_url: str, directory: Path, **settings: object) -> Itera
 
 
 def find_horse(worker_pid: int) -> int:
-    """Give the process id of a worker's horse: its spawned child."""
+    """Return the process id of a worker's horse: its spawned child."""
     for path in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
             parent = (path / "stat").read_text().rpartition(")")[2].split()[1]

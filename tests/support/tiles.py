@@ -19,7 +19,7 @@ def make_tiles(
     noise: float = 2.0,
     seed: int = 0,
 ) -> ImageArray:
-    """Give a picture full of one tile, RGB uint8 (height, width, 3).
+    """Return a picture full of one tile, RGB uint8 (height, width, 3).
 
     Args:
         width: of the picture in pixels.
@@ -47,7 +47,7 @@ def make_tiles(
 
 
 def _draw(period: tuple[int, int], rng: np.random.Generator) -> ImageArray:
-    """Give a tile of blurred noise that wraps round its border."""
+    """Return a tile of blurred noise that wraps round its border."""
     width, height = period
     values = rng.standard_normal((height, width, 3)).astype(np.float32)
     soft = cv2.GaussianBlur(np.tile(values, (3, 3, 1)), (0, 0), 2)[height:-height, width:-width]

@@ -231,7 +231,7 @@ def _name(family: str) -> str:
 
 
 def _was_asked(name: str, value: Any) -> bool:
-    """Whether a parameter can be asked for as the job tells it."""
+    """Return whether a parameter can be asked for as the job tells it."""
     return value is not None and name not in ("method", "tags")
 
 

@@ -29,7 +29,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _entries(weights: Path, *names: str) -> list[dict[str, object]]:
-    """Give entries of models that all have the same weights."""
+    """Return entries of models that all have the same weights."""
     shared = {"family": "stable-diffusion", "source": str(weights), "native_pixels": 65536}
     return [{"name": name, "memory_bytes": MODEL_BYTES, **shared} for name in names]
 

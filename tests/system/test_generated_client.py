@@ -31,7 +31,7 @@ def _wait(client: Any, job: Any) -> Any:
 
 
 def _build_bodies() -> list[Any]:
-    """Give the same request as a form and as JSON."""
+    """Return the same request as a form and as JSON."""
     models, types = load("models"), load("types")
     form = models.InpaintForm(
         image=types.File(BytesIO(picture()), "a.png", "image/png"),

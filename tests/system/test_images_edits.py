@@ -77,7 +77,7 @@ def service(broker: EmbeddedBroker, tmp_path_factory: pytest.TempPathFactory) ->
 
 
 def _clear(image: Image.Image, box: tuple[int, int, int, int] = BOX) -> bytes:
-    """Give the picture with a fully transparent hole, and half of it around."""
+    """Return the picture with a fully transparent hole, and half of it around."""
     alpha = Image.new("L", image.size, 255)
     alpha.paste(128, (0, 0, 20, 10))
     alpha.paste(0, box)

@@ -38,30 +38,30 @@ class Case:
 
 
 def see_with_pillow(data: bytes) -> ImageArray:
-    """Give what Pillow makes of a whole file of gray, RGB or either with alpha, upright."""
+    """Return what Pillow makes of a whole file of gray, RGB or either with alpha, upright."""
     with Image.open(io.BytesIO(data)) as image:
         return np.asarray(ImageOps.exif_transpose(image))
 
 
 def turn_by_pillow(pixels: ImageArray, orientation: int) -> ImageArray:
-    """Give pixels turned upright by Pillow, whose turning is the reference."""
+    """Return pixels turned upright by Pillow, whose turning is the reference."""
     image = Image.fromarray(pixels)
     image.getexif()[0x0112] = orientation
     return np.asarray(ImageOps.exif_transpose(image))
 
 
 def make_picture() -> ImageArray:
-    """Give the RGB picture that most files hold."""
+    """Return the RGB picture that most files hold."""
     return make_rgb("texture", WIDTH, HEIGHT)
 
 
 def make_gray(levels: int = 256) -> ImageArray:
-    """Give a gray picture of so many levels, from 0."""
+    """Return a gray picture of so many levels, from 0."""
     return (make_rgb("texture", WIDTH, HEIGHT)[..., 1].astype(int) * levels // 256).astype(np.uint8)
 
 
 def make_files() -> dict[str, bytes]:
-    """Give a whole file of each format and coding."""
+    """Return a whole file of each format and coding."""
     rgb = make_picture()
     rgba = np.dstack((rgb, make_alpha(WIDTH, HEIGHT)))
     return {
@@ -75,5 +75,5 @@ def make_files() -> dict[str, bytes]:
 
 
 def put(data: bytes, position: int, replacement: bytes) -> bytes:
-    """Give the data with other bytes at a position."""
+    """Return the data with other bytes at a position."""
     return data[:position] + replacement + data[position + len(replacement) :]

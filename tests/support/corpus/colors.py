@@ -27,7 +27,7 @@ from tests.support.pictures import encode, make_alpha, make_image
 
 
 def list_whole() -> Iterator[Case]:
-    """Give files in which nothing is wrong, in every mode and coding."""
+    """Yield files in which nothing is wrong, in every mode and coding."""
     for name, data in make_files().items():
         yield Case(name, data, pixels=see_with_pillow(data))
     for mode in ("1", "L", "LA", "RGB", "RGBA"):
@@ -49,7 +49,7 @@ def list_whole() -> Iterator[Case]:
 
 
 def list_depths() -> Iterator[Case]:
-    """Give pictures of other depths and colors: exact, or refused."""
+    """Yield pictures of other depths and colors: exact, or refused."""
     for depth in (1, 2, 4):
         samples, step = make_gray(2**depth), 255 // (2**depth - 1)
         data = make_png(samples, 0, depth=depth)
@@ -82,7 +82,7 @@ def list_depths() -> Iterator[Case]:
 
 
 def list_palettes() -> Iterator[Case]:
-    """Give palette pictures, and transparency by value."""
+    """Yield palette pictures, and transparency by value."""
     rng = np.random.default_rng(0)
     for depth in (1, 2, 4, 8):
         colors = rng.integers(0, 256, (2**depth, 3), np.uint8)
@@ -139,7 +139,7 @@ def _list_values() -> Iterator[Case]:
 
 
 def _depth(bits: int) -> tuple[bytes, bytes]:
-    """Give the header chunk of an 8-bit gray picture, and the same with other bits."""
+    """Return the header chunk of an 8-bit gray picture, and the same with other bits."""
     chunks = [
         make_chunk(b"IHDR", struct.pack(">IIBBBBB", WIDTH, HEIGHT, depth, 0, 0, 0, 0))
         for depth in (8, bits)

@@ -28,7 +28,7 @@ from tests.support.pictures import encode, make_image
 
 
 def list_cut() -> Iterator[Case]:
-    """Give files cut at every 5 percent, and files that lack their end alone."""
+    """Yield files cut at every 5 percent, and files that lack their end alone."""
     for name, data in make_files().items():
         for percent in range(0, 100, 5):
             cut = data[: len(data) * percent // 100]
@@ -41,7 +41,7 @@ def list_cut() -> Iterator[Case]:
 
 
 def list_flipped() -> Iterator[Case]:
-    """Give files with one to three bits of their headers flipped; they may still be pictures."""
+    """Yield files with one to three bits of their headers flipped; they may still be pictures."""
     any_code = UNDECODABLE | UNSUPPORTED | INVALID | TOO_LARGE
     for name, data in make_files().items():
         generator = random.Random(name)
@@ -53,7 +53,7 @@ def list_flipped() -> Iterator[Case]:
 
 
 def list_sizes() -> Iterator[Case]:
-    """Give pictures of odd sizes, declared and real."""
+    """Yield pictures of odd sizes, declared and real."""
     pixel = np.zeros((1, 1), np.uint8)
     yield Case("empty file", b"", UNSUPPORTED)
     yield Case("1x1", encode(pixel), INVALID)
@@ -79,7 +79,7 @@ def list_sizes() -> Iterator[Case]:
 
 
 def list_frames() -> Iterator[Case]:
-    """Give files of several frames, and of formats that are not taken."""
+    """Yield files of several frames, and of formats that are not taken."""
     frames = [make_image("RGB", WIDTH, HEIGHT, seed) for seed in (1, 2)]
     for name in ("PNG", "WEBP", "GIF", "TIFF"):
         data = encode(frames[0], name, save_all=True, append_images=frames[1:])

@@ -33,7 +33,7 @@ from tests.support.files import (
 
 
 def list_guests() -> Iterator[Case]:
-    """Give pictures that carry something else along."""
+    """Yield pictures that carry something else along."""
     rgb, files = make_picture(), make_files()
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as file:
@@ -93,7 +93,7 @@ def _list_profiles(bomb: bytes) -> Iterator[Case]:
 
 
 def list_orientations() -> Iterator[Case]:
-    """Give every orientation, allowed or not, in every place that it can stand in."""
+    """Yield every orientation, allowed or not, in every place that it can stand in."""
     files = make_files()
     for value in range(10):
         exif = make_orientation(value)

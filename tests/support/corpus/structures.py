@@ -31,7 +31,7 @@ from worker.imaging import ImageArray
 
 
 def list_png_structures() -> Iterator[Case]:
-    """Give PNG files that are put together oddly."""
+    """Yield PNG files that are put together oddly."""
     rgb = make_picture()
     png, packed = make_png(rgb, 2), zlib.compress(pack_rows(rgb))
     interlaced = make_png(rgb, 2, interlaced=True)
@@ -73,7 +73,7 @@ def list_png_structures() -> Iterator[Case]:
 
 
 def list_jpeg_structures() -> Iterator[Case]:
-    """Give JPEG files that are put together oddly."""
+    """Yield JPEG files that are put together oddly."""
     jpeg = make_files()["jpeg"]
     pixels = see_with_pillow(jpeg)
     filled = jpeg[:2] + b"\xff" * 40 + jpeg[2:]
@@ -94,7 +94,7 @@ def list_jpeg_structures() -> Iterator[Case]:
 
 
 def list_webp_structures() -> Iterator[Case]:
-    """Give WebP files that are put together oddly."""
+    """Yield WebP files that are put together oddly."""
     files = make_files()
     for name in ("webp", "webp lossless"):
         data = files[name]

@@ -14,7 +14,7 @@ EXIF_DIRECTORY = 0x8769
 
 
 def _point(*offsets: int) -> bytes:
-    """Give a directory whose fields all lead to others, with one field that stays."""
+    """Return a directory whose fields all lead to others, with one field that stays."""
     fields = [struct.pack(">HHII", EXIF_DIRECTORY, 4, 1, offset) for offset in offsets]
     fields.append(struct.pack(">HHI", 0x010F, 2, 4) + b"abc\0")
     return struct.pack(">H", len(fields)) + b"".join(fields) + bytes(4)

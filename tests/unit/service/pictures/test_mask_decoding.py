@@ -52,7 +52,7 @@ def _luminance(data: bytes) -> Image.Image:
 
 
 def _deep(channels: int, high: bytes, low: int) -> bytes:
-    """Give big-endian 16-bit samples with these high bytes in each channel."""
+    """Return big-endian 16-bit samples with these high bytes in each channel."""
     return b"".join(bytes((value, low)) * channels for value in high)
 
 

@@ -29,7 +29,7 @@ for name in ("PNG", "JPEG", "WEBP"):
 
 
 def make_large() -> Image.Image:
-    """Give 16 megapixels of texture."""
+    """Return 16 megapixels of texture."""
     return Image.fromarray(np.tile(make_rgb("texture", 1000, 1000), (4, 4, 1)))
 
 

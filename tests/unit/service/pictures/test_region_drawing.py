@@ -29,7 +29,7 @@ def _draw(*regions: dict[str, Any], size: tuple[int, int] = SIZE) -> Image.Image
 
 
 def _rows(image: Image.Image) -> list[str]:
-    """Give a mask as text, `#` for what is marked."""
+    """Return a mask as text, `#` for what is marked."""
     data, width = image.tobytes(), image.width
     assert set(data) <= {0, 255}
     text = "".join("#" if value else "." for value in data)
@@ -57,7 +57,7 @@ def _is_inside(ring: Ring, x: Fraction, y: Fraction) -> bool:
 
 
 def _belongs(outline: Ring, holes: Sequence[Ring], x: Fraction, y: Fraction) -> bool:
-    """Tell whether a point lies in the outline and in no hole."""
+    """Return whether a point lies in the outline and in no hole."""
     return _is_inside(outline, x, y) and not any(_is_inside(hole, x, y) for hole in holes)
 
 
@@ -144,7 +144,7 @@ def test_polygon_is_filled_as_its_definition_says(outline: Ring, holes: list[Rin
 
 
 def _count_runs(image: Image.Image) -> list[int]:
-    """Give the runs of a mask as COCO counts them: down the columns, beginning with 0."""
+    """Return the runs of a mask as COCO counts them: down the columns, beginning with 0."""
     data = image.transpose(Image.Transpose.TRANSPOSE).tobytes()
     runs = [(value, len(list(group))) for value, group in itertools.groupby(data)]
     return [count for _, count in (runs if runs[0][0] == 0 else [(0, 0), *runs])]

@@ -31,12 +31,12 @@ XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><tiff:Orientation>3</tiff:Orientatio
 
 
 def inpainting(changed: int, by: int = 0, box: BoxTuple | None = None) -> Comparison:
-    """Give what is found of a result that lacks nothing but some kept pixels."""
+    """Return what is found of a result that lacks nothing but some kept pixels."""
     return Comparison(KEPT, changed, by, box, 70, 50, HOLE)
 
 
 def change(image: Image.Image, x: int, y: int, channel: int = 0, by: int = 1) -> Image.Image:
-    """Give the picture as RGBA with one channel of one pixel changed."""
+    """Return the picture as RGBA with one channel of one pixel changed."""
     changed = image.convert("RGBA")
     pixel = list(changed.getpixel((x, y)))  # type: ignore[arg-type]
     pixel[channel] ^= by

@@ -19,7 +19,7 @@ def digest(name: str) -> str:
 
 
 def job_of(proof: dict[str, Any], output: dict[str, Any], effective: dict[str, Any]) -> bytes:
-    """Give the document of a job that says what was found, but for some changes."""
+    """Return the document of a job that says what was found, but for some changes."""
     whole = {
         "kept_pixels": 3100,
         "kept_pixels_changed": 0,

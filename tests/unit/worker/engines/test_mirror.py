@@ -74,7 +74,7 @@ SIDES = Margins(left=30, top=0, right=25, bottom=10)
 
 
 def axis_symmetry(image: ImageArray, left: int) -> float:
-    """Give how like the picture is to its reflection at the original's left border, -1 .. 1."""
+    """Return how like the picture is to its reflection at the original's left border, -1 .. 1."""
     beyond = image[:, :left].astype(np.float64).ravel()
     within = image[:, left + 1 : 2 * left + 1][:, ::-1].astype(np.float64).ravel()
     return float(np.corrcoef(beyond, within)[0, 1])

@@ -22,7 +22,7 @@ def drift(
 
 
 def texture() -> ImageArray:
-    """Give a picture that leaves room for a drift on both ends."""
+    """Return a picture that leaves room for a drift on both ends."""
     return (make_rgb("texture", 200, 160) * 0.7 + 38).astype(np.uint8)
 
 

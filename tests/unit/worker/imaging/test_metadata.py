@@ -37,7 +37,7 @@ XMP = (0x02BC, 1, len(TEXT), TEXT)
 
 
 def _sources() -> dict[str, bytes]:
-    """Give a file a format that has the mark wherever metadata can stand."""
+    """Return a file a format that has the mark wherever metadata can stand."""
     exif = make_exif(MODEL, ORIENTATION, MAKER_NOTE, XMP, thumbnail=TEXT)
     image = make_image("RGB", 70, 50)
     png, jpeg, webp = (encode(image, name) for name in ("PNG", "JPEG", "WEBP"))

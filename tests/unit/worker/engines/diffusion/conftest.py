@@ -20,7 +20,7 @@ from worker.engines.diffusion.families import ADAPTERS
 
 @pytest.fixture(scope="session")
 def entry_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], ModelEntry]:
-    """Gives the entry of a family's tiny pipeline, built when it is first asked for."""
+    """Return the entry of a family's tiny pipeline, built when it is first asked for."""
 
     @cache
     def build(family: str) -> ModelEntry:
@@ -42,7 +42,7 @@ def entry_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], ModelE
 
 @pytest.fixture(scope="session")
 def engine_of(entry_of: Callable[[str], ModelEntry]) -> Callable[[str], DiffusionEngine]:
-    """Gives an engine that holds a family's tiny pipeline."""
+    """Return an engine that holds a family's tiny pipeline."""
 
     @cache
     def load(family: str) -> DiffusionEngine:

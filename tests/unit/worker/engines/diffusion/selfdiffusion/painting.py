@@ -18,7 +18,7 @@ STEPS = 5
 
 
 def holed(width: int = 96, height: int = 80) -> tuple[ImageArray, MaskArray]:
-    """Give a texture and a hole wide enough that it is sampled."""
+    """Return a texture and a hole wide enough that it is sampled."""
     mask = make_box_mask(width, height, (30, 20, 70, 55))
     return make_rgb("texture", width, height, 3), mask
 
