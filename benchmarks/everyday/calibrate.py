@@ -26,7 +26,7 @@ RIDGE = 1e-3
 ROUNDS = 20_000
 STEP = 0.5
 FLOOR = 0.005
-"""What MS-SSIM is kept away from 0 and 1 by: the curve reaches neither."""
+"""Least distance of MS-SSIM from 0 and 1: the curve reaches neither."""
 
 WORST, BEST = 0.25, 0.5
 WARNED = 0.9

@@ -1,4 +1,4 @@
-"""Whether estimates tell good results from bad ones."""
+"""Checks whether estimates separate good results from bad ones."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MAX_BEST_WARNED = 0.05
 
 @dataclass(frozen=True)
 class Calibration:
-    """What the estimates of some results are worth.
+    """Worth of the estimates of some results.
 
     Attributes:
         name: which results.

@@ -44,7 +44,7 @@ PEER_NAMES = ("telea", "pypatchmatch-r3")
 
 @dataclass(frozen=True, eq=False)
 class Painting:
-    """What a method made of a sample.
+    """Result of a method on a sample.
 
     Attributes:
         pixels: RGB or RGBA uint8 (H, W, 3 or 4), outside the mask as in the file.

@@ -1,4 +1,4 @@
-"""How unlike two pictures are to a network that was trained to name things.
+"""Distance of two pictures to a network that was trained to name things.
 
 EfficientNet-Lite0 with the weights that a package ships; without that package nothing is measured.
 """

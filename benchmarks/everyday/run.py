@@ -33,7 +33,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one method made of one sample, in figures.
+    """Result of one method on one sample, in figures.
 
     Attributes:
         kind: of the case.

@@ -1,4 +1,4 @@
-"""What a case is made of: a file to paint, the right answer, and the figures to keep."""
+"""The parts of a case: a file to paint, the right answer, and the figures to keep."""
 
 from __future__ import annotations
 
