@@ -20,11 +20,15 @@ STRIPS = ("lr", "right", "all")
 def list_photos(roles: Sequence[Role] = ("tuned", "known", "untuned")) -> list[Case]:
     """Return photos of these roles, each with every kind of hole and one extension."""
     names = [name for role in roles for name in names_of(role)]
-    cases = [_case(name, kind) for name in names for kind in HOLES]
-    return cases + [_case(name, STRIPS[place % len(STRIPS)]) for place, name in enumerate(names)]
+    cases = [cut_photo(name, kind) for name in names for kind in HOLES]
+    return cases + [
+        cut_photo(name, STRIPS[place % len(STRIPS)]) for place, name in enumerate(names)
+    ]
 
 
-def _case(name: str, kind: str) -> Case:
+def cut_photo(name: str, kind: str) -> Case:
+    """Return one picture with a hole or an extension of this kind."""
+
     def build(rng: np.random.Generator) -> Sample:
         truth = load_picture(name, SIDE)
         height, width = truth.shape[:2]

@@ -13,7 +13,7 @@ from benchmarks.everyday.cases import CASES, find_case
 from benchmarks.everyday.estimates import calibrate_all
 from benchmarks.everyday.measures import largest_error, share_off
 from benchmarks.everyday.painting import list_methods, paint_edge
-from benchmarks.everyday.photos import list_photos
+from benchmarks.everyday.photos import HOLES, cut_photo, list_photos
 from benchmarks.everyday.run import Outcome, likeness, paint_case
 from benchmarks.everyday.sample import KINDS, Case
 from benchmarks.everyday.sheets import draw_sheet
@@ -147,9 +147,17 @@ def test_fit_finds_the_weights_that_results_were_made_with() -> None:
     assert 0 < limit < 1 and others == 0
 
 
-def test_photos_are_cut_as_their_masks_say() -> None:
-    cases = list_photos(("tuned",))
-    sample = next(case for case in cases if case.name == "astronaut lr").make(1)
-    assert sample.geometry is not None
+@pytest.mark.parametrize("kind", ["rect", "lr"])
+def test_photos_are_cut_as_their_masks_say(kind: str) -> None:
+    # Photos lie in packages of the benchmarks alone; a generated picture is always there.
+    sample = cut_photo("tile48x61", kind).make(1)
+    assert (sample.geometry is not None) == (kind == "lr")
     assert np.array_equal(sample.known[sample.mask == 0], sample.truth[sample.mask == 0])
+    assert 0 < np.count_nonzero(sample.mask) < sample.mask.size
+
+
+def test_every_photo_has_every_kind_of_hole_and_one_extension() -> None:
+    cases = list_photos(("tuned",))
+    photos = Counter(case.name.rsplit(" ", 1)[0] for case in cases)
     assert {case.kind for case in cases} == {"photo"}
+    assert set(photos.values()) == {len(HOLES) + 1}
