@@ -10,7 +10,7 @@ from zipstream import ZIP_STORED, ZipStream  # type: ignore[import-untyped]
 
 from service.contract.errors import MissingResource, StoreUnavailable
 from service.contract.formats import EXTENSIONS
-from service.contract.jobs import JobStatus, Output
+from service.contract.jobs import JobStatus, Output, ResizedOutput
 from service.documents.jobs import describe_job
 from service.store import BatchItem, JobStore
 from service.store.blobs import BlobStore
@@ -64,13 +64,17 @@ def _add_job(
     if view.record.status is not JobStatus.SUCCEEDED:
         return
     for output in view.record.outputs:
-        name = f"{item.index:04d}-{output.index}.{EXTENSIONS[output.format]}"
-        entry["files"].append(name)
-        archive.add(_read(output, blobs), name)
-        yield from archive.all_files()
+        stem = f"{item.index:04d}-{output.index}"
+        for file, suffix in ((output, ""), (output.resized, "-resized")):
+            if file is None:
+                continue
+            name = f"{stem}{suffix}.{EXTENSIONS[file.format]}"
+            entry["files"].append(name)
+            archive.add(_read(file, blobs), name)
+            yield from archive.all_files()
 
 
-def _read(output: Output, blobs: BlobStore) -> Iterator[bytes]:
+def _read(output: Output | ResizedOutput, blobs: BlobStore) -> Iterator[bytes]:
     try:
         yield from blobs.stream(output.path)
     except FileNotFoundError:

@@ -18,10 +18,11 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 from service.contract.geometry import Geometry
 from service.contract.params import InpaintParams, Operation, OutpaintParams, Priority
 
-SCHEMA = 4
-"""Schema number that new jobs are written with. 4 renamed `batch_key` to `call_key`."""
+SCHEMA = 5
+"""Schema number that new jobs are written with. 4 renamed `batch_key` to `call_key`; 5 added
+`output_width` and `output_height`."""
 
-KNOWN_SCHEMAS = (1, 2, 3, 4)
+KNOWN_SCHEMAS = (1, 2, 3, 4, 5)
 """Schema numbers that this release can read and claim."""
 
 MAX_CRASHES = 3
@@ -173,8 +174,19 @@ class Proof(_Frozen):
     output_sha256: str | None = None
 
 
+class ResizedOutput(_Frozen):
+    """A copy of an output in another size, in the blob store."""
+
+    path: str
+    format: str
+    width: int
+    height: int
+    bytes: int
+    sha256: str
+
+
 class Output(_Frozen):
-    """One painted picture in the blob store."""
+    """One painted picture in the blob store, and its resized copy if one was asked for."""
 
     index: int
     path: str
@@ -186,6 +198,17 @@ class Output(_Frozen):
     seed: int
     estimate: float | None = None
     proof: Proof
+    resized: ResizedOutput | None = None
+
+    @property
+    def stored_bytes(self) -> int:
+        """Bytes of its files."""
+        return self.bytes + (self.resized.bytes if self.resized else 0)
+
+    @property
+    def answer(self) -> Output | ResizedOutput:
+        """The file for a caller who wants the size that was asked for."""
+        return self.resized or self
 
 
 class Recipe(_Frozen):

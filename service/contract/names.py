@@ -117,6 +117,11 @@ def output_path(job_id: str, token: str, index: int, extension: str) -> str:
     return f"{claim_prefix(job_id, token)}{index}.{extension}"
 
 
+def resized_path(job_id: str, token: str, index: int, extension: str) -> str:
+    """Return the blob path of the resized copy of one output."""
+    return f"{claim_prefix(job_id, token)}{index}-resized.{extension}"
+
+
 def preview_path(job_id: str, token: str, number: int) -> str:
     """Return the blob path of a claim's preview, a JPEG.
 

@@ -46,6 +46,7 @@ _NUMBER = r"[0-9]{1,6}(?:\.[0-9]{1,20})?"
 _ASPECT_RATIO = re.compile(rf"(?P<width>{_NUMBER})(?:\s*:\s*(?P<height>{_NUMBER}))?")
 
 Tag = Annotated[str, Field(min_length=1, max_length=64)]
+Side = Annotated[int | None, Field(ge=1, le=32_768)]
 
 
 class PaintParams(BaseModel):
@@ -144,6 +145,18 @@ class PaintParams(BaseModel):
         None,
         description="`true`: `webp` keeps every pixel; `false` by default. Other formats have no "
         "choice: `png` always does, `jpeg` and `avif` never do.",
+    )
+    output_width: Side = Field(
+        None,
+        description="Width in pixels of a resized copy of each result, at `resized.url` of its "
+        "output; alone, the height follows. The result itself is never scaled, and its proof holds "
+        "for it alone.",
+    )
+    output_height: Side = Field(
+        None,
+        description="Height in pixels of the resized copy; alone, the width follows. With "
+        "`output_width`, the copy is the largest that fits into both: it keeps its shape, and "
+        "nothing is cropped.",
     )
     keep_metadata: bool | None = Field(
         None,
@@ -284,7 +297,6 @@ _ABOVE_ONE = Field(json_schema_extra={"exclusiveMinimum": 1})
 Margin = Annotated[int, Field(le=32_768), AfterValidator(_check_no_crop), _NOT_NEGATIVE] | None
 Percent = Annotated[float, Field(le=3_200), AfterValidator(_check_no_crop), _NOT_NEGATIVE] | None
 Zoom = Annotated[float, Field(le=16), AfterValidator(_check_enlarges), _ABOVE_ONE] | None
-Side = Annotated[int | None, Field(ge=1, le=32_768)]
 
 
 class OutpaintParams(PaintParams):

@@ -11,6 +11,7 @@ from service.contract.jobs import (
     MaskEffective,
     Output,
     Progress,
+    ResizedOutput,
     Timings,
 )
 from service.documents.schemas import (
@@ -24,6 +25,7 @@ from service.documents.schemas import (
     Plan,
     ProgressAnswer,
     QueueAnswer,
+    ResizedAnswer,
 )
 from service.store import JobView, StoredEvent
 from service.store import ListedJob as StoredJob
@@ -205,7 +207,14 @@ def _describe_output(output: Output, url: str) -> OutputAnswer:
         seed=output.seed,
         estimate=output.estimate,
         proof=output.proof,
+        resized=_describe_resized(output.resized, f"{url}/results/{output.index}/resized"),
     )
+
+
+def _describe_resized(copy: ResizedOutput | None, url: str) -> ResizedAnswer | None:
+    if copy is None:
+        return None
+    return ResizedAnswer(url=url, **copy.model_dump(exclude={"path"}))
 
 
 def _describe_links(record: JobRecord, url: str) -> Links:

@@ -72,6 +72,17 @@ class MaskAnswer(Answer):
     effective: MaskEffective | None = Field(description="Null until a worker has posted it.")
 
 
+class ResizedAnswer(Answer):
+    """A copy of a result in the size that was asked for; no proof holds for it."""
+
+    url: str
+    format: str
+    width: int
+    height: int
+    bytes: int
+    sha256: str
+
+
 class OutputAnswer(Answer):
     """One painted picture, with the proof that kept pixels are unchanged."""
 
@@ -88,6 +99,9 @@ class OutputAnswer(Answer):
         "0..1: an MS-SSIM, judged without seeing that. Null where the method does not judge."
     )
     proof: Proof
+    resized: ResizedAnswer | None = Field(
+        description="The copy in the size of `output_width` and `output_height`; null without them."
+    )
 
 
 class Links(Answer):

@@ -120,7 +120,7 @@ class Claims(StorePart):
         }
         if warnings:
             fields["warnings"] = json.dumps([warning.model_dump() for warning in warnings])
-        written = sum(output.bytes for output in outputs)
+        written = sum(output.stored_bytes for output in outputs)
         return self._finish(job_id, token, "succeeded", fields, written)
 
     def finish_failed(self, job_id: str, token: str, failure: JobFailure) -> FinishVerdict:

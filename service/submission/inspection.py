@@ -47,7 +47,9 @@ from service.submission.model_rules import find_model_faults
 from service.submission.output import (
     check_format_holds,
     check_format_holds_exif,
+    check_resized,
     find_format_faults,
+    find_resized_pointer,
 )
 from service.submission.planning import (
     Choice,
@@ -83,7 +85,7 @@ class Inspected:
         mask: the pixels to repaint; `None` in outpainting.
         source_mask: file of the source mask, white where pixels may be copied from.
         geometry: the canvas; `None` in inpainting.
-        warnings: likely mistakes in the masks.
+        warnings: likely mistakes in the masks, and that results are resized.
     """
 
     params: InpaintParams | OutpaintParams
@@ -112,6 +114,7 @@ class _Findings:
     mask: MaskFindings | None = None
     source_mask: PictureInfo | None = None
     source_warnings: list[JobWarning] = field(default_factory=list)
+    output_warnings: list[JobWarning] = field(default_factory=list)
     geometry: Geometry | None = None
 
     @contextmanager
@@ -197,7 +200,11 @@ class Inspector:
             mask=found.mask,
             source_mask=found.source_mask,
             geometry=found.geometry,
-            warnings=(*(found.mask.warnings if found.mask else ()), *found.source_warnings),
+            warnings=(
+                *(found.mask.warnings if found.mask else ()),
+                *found.source_warnings,
+                *found.output_warnings,
+            ),
         )
 
     def redraw_mask(self, intake: Intake) -> None:
@@ -318,6 +325,8 @@ class Inspector:
                 check_painted_pixels(canvas, params.num_images or 1)
             with found.at("/output_format"):
                 check_format_holds(canvas, params.output_format or "png")
+            with found.at(find_resized_pointer(params)):
+                found.output_warnings = check_resized(params, canvas)
 
     def _check_webhook(self, params: InpaintParams | OutpaintParams, found: _Findings) -> None:
         """Check the address of webhooks now; the courier checks it again for each delivery."""

@@ -6,7 +6,7 @@ from typing import Any
 
 from PIL import features
 
-from service.contract.errors import Fault, InvalidField
+from service.contract.errors import Fault, ImageTooLarge, InvalidField
 from service.contract.formats import (
     DEFAULT_QUALITY,
     LONGEST_SIDES,
@@ -14,8 +14,13 @@ from service.contract.formats import (
     MAX_JPEG_EXIF_BYTES,
     is_lossless,
 )
+from service.contract.jobs import JobWarning
 from service.contract.params import InpaintParams, OutpaintParams, OutputFormat
+from service.contract.resizing import find_resized
 from service.pictures.exif_stripping import strip_exif
+
+MAX_PAINTED_PIXELS = 64_000_000
+"""Limit for the pixels of all results together, and for those of all copies."""
 
 
 def list_output_formats() -> tuple[OutputFormat, ...]:
@@ -55,6 +60,39 @@ def check_format_holds(canvas: tuple[int, int], output_format: OutputFormat) -> 
         raise InvalidField(
             f"{output_format} can have at most {limit} pixels a side; choose another format"
         )
+
+
+def check_resized(
+    params: InpaintParams | OutpaintParams, canvas: tuple[int, int]
+) -> list[JobWarning]:
+    """Check the size of the resized copy, and return the warning that there will be one.
+
+    Args:
+        params: as sent.
+        canvas: width and height of the result.
+
+    Raises:
+        ImageTooLarge: the copies have too many pixels.
+        InvalidField: the format cannot hold them.
+    """
+    size = find_resized(params, canvas)
+    if size is None:
+        return []
+    if size[0] * size[1] * (params.num_images or 1) > MAX_PAINTED_PIXELS:
+        raise ImageTooLarge(
+            f"the resized copies would have more than {MAX_PAINTED_PIXELS} pixels; ask for less"
+        )
+    check_format_holds(size, params.output_format or "png")
+    detail = (
+        f"each result has {canvas[0]} x {canvas[1]} pixels and keeps what was to be kept; its copy "
+        f"at resized.url of its output has {size[0]} x {size[1]}"
+    )
+    return [JobWarning(code="resized", detail=detail)]
+
+
+def find_resized_pointer(params: InpaintParams | OutpaintParams) -> str:
+    """Return the pointer of the field that asks for a resized copy."""
+    return "/output_width" if params.output_width is not None else "/output_height"
 
 
 def check_format_holds_exif(exif: bytes | None, params: InpaintParams | OutpaintParams) -> None:

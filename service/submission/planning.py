@@ -29,10 +29,7 @@ from service.contract.params import (
     OutpaintParams,
 )
 from service.pictures.masks import DEFAULT_THRESHOLD
-from service.submission.output import format_defaults
-
-MAX_PAINTED_PIXELS = 64_000_000
-"""Limit for canvas times `num_images`."""
+from service.submission.output import MAX_PAINTED_PIXELS, format_defaults
 
 MIN_COST = 0.1
 DEFAULT_FINISH_SECONDS = 3600

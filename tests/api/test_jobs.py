@@ -273,3 +273,26 @@ def test_unknown_job_is_404(client: FlaskClient, job_id: str) -> None:
         client.delete(f"/jobs/{job_id}"),
     ]
     assert {(call.status_code, call.get_json()["code"]) for call in calls} == {(404, "not_found")}
+
+
+def test_resized_copy_is_sent_beside_the_exact_result(app: Flask, client: FlaskClient) -> None:
+    accepted = post_inpaint(client, output_width="48")
+    assert accepted.get_json()["warnings"][0]["code"] == "resized"
+    small = picture(48, 32)
+    finish_job(app, picture(), resized=small)
+    url = accepted.headers["Location"]
+    [output] = client.get(url).get_json()["outputs"]
+    assert (output["width"], output["resized"]["width"]) == (96, 48)
+    assert "path" not in output["resized"]
+    assert client.get(output["url"]).data == picture()
+    sent = client.get(output["resized"]["url"])
+    assert (sent.data, sent.headers["ETag"]) == (small, f'"{output["resized"]["sha256"]}"')
+    assert sent.headers["Content-Disposition"].endswith('-0-resized.png"')
+    assert client.get("/limits").get_json()["stored"]["bytes"] >= len(picture()) + len(small)
+
+
+def test_no_resized_copy_is_sent_where_none_was_asked_for(app: Flask, client: FlaskClient) -> None:
+    url = post_inpaint(client, output_width="96").headers["Location"]
+    finish_job(app, picture())
+    response = client.get(f"{url}/results/0/resized")
+    assert (response.status_code, response.get_json()["code"]) == (409, "no_result")

@@ -14,8 +14,8 @@ from werkzeug.test import TestResponse, encode_multipart
 from service.api.app import create_app
 from service.api.context import EXTENSION, Context
 from service.config import ServiceSettings
-from service.contract.jobs import Output, Proof, Recipe, Timings
-from service.contract.names import CPU_QUEUE, new_token, output_path
+from service.contract.jobs import Output, Proof, Recipe, ResizedOutput, Timings
+from service.contract.names import CPU_QUEUE, new_token, output_path, resized_path
 from tests.support.pictures import mask, picture
 
 
@@ -72,7 +72,7 @@ def post_outpaint(client: FlaskClient, image: bytes | None = None, **fields: Any
     return post_form(client, "/outpaint", {"image": (image, "image.png"), **fields})
 
 
-def finish_job(app: Flask, data: bytes, count: int = 1) -> str:
+def finish_job(app: Flask, data: bytes, count: int = 1, resized: bytes | None = None) -> str:
     """Claim the next job and commit pictures, as a worker does; gives the job's id."""
     context = context_of(app)
     token = new_token()
@@ -81,6 +81,17 @@ def finish_job(app: Flask, data: bytes, count: int = 1) -> str:
     for index in range(count):
         path = output_path(claimed.job_id, token, index, "png")
         stored = context.blobs.put(path, data)
+        copy = None
+        if resized is not None:
+            beside = context.blobs.put(resized_path(claimed.job_id, token, index, "png"), resized)
+            copy = ResizedOutput(
+                path=beside.path,
+                format="png",
+                width=48,
+                height=32,
+                bytes=beside.bytes,
+                sha256=beside.sha256,
+            )
         outputs.append(
             Output(
                 index=index,
@@ -94,6 +105,7 @@ def finish_job(app: Flask, data: bytes, count: int = 1) -> str:
                 proof=Proof(
                     kept_pixels=1, kept_pixels_changed=0, max_difference=0, touched_box=[0, 0, 1, 1]
                 ),
+                resized=copy,
             )
         )
     verdict = context.store.claims.finish_succeeded(

@@ -10,16 +10,23 @@ import numpy as np
 
 from service.contract.errors import ModelOutputInvalid
 from service.contract.formats import DEFAULT_QUALITY, EXTENSIONS, MEDIA_TYPES, is_lossless
-from service.contract.jobs import JobWarning, Output, Proof, Recipe
-from service.contract.names import output_path
+from service.contract.jobs import JobWarning, Output, Proof, Recipe, ResizedOutput
+from service.contract.names import output_path, resized_path
+from service.contract.resizing import find_resized
 from service.store.blobs import BlobStore
 from worker.engines.base import Painted
 from worker.imaging.compositing import paste_back
 from worker.imaging.encoding import encode_picture
 from worker.imaging.picture import Picture
 from worker.imaging.proving import prove
+from worker.imaging.resizing import resize_picture
 from worker.operations.confidence import find_doubt
-from worker.operations.manifest import File, describe_actions, make_manifest
+from worker.operations.manifest import (
+    File,
+    describe_actions,
+    describe_resized,
+    make_manifest,
+)
 from worker.operations.marking import MARKED, Marking
 from worker.operations.preparation import Prepared, read_input
 
@@ -72,7 +79,8 @@ def finish_output(
         KeptPixelsChanged: the encoded picture breaks the promise; nothing is stored.
         StoreUnavailable: the store does not take it.
     """
-    encoded = _encode(prepared, marking.mark(composed.picture, prepared.job.spec), texts)
+    marked = marking.mark(composed.picture, prepared.job.spec)
+    encoded = _encode(prepared, marked, texts)
     proof = _prove(prepared, encoded)
     if marking.signer is not None:
         manifest = _describe_output(prepared, proof, marking)
@@ -95,6 +103,46 @@ def finish_output(
         seed=prepared.seeds[index],
         estimate=None if estimate is None else round(estimate, 3),
         proof=proof.model_copy(update=_particulars(prepared, stored.sha256)),
+        resized=_store_resized(prepared, marked, index, blobs, texts, marking),
+    )
+
+
+def _store_resized(
+    prepared: Prepared,
+    picture: Picture,
+    index: int,
+    blobs: BlobStore,
+    texts: Mapping[str, str] | None,
+    marking: Marking,
+) -> ResizedOutput | None:
+    """Store the copy of an output in the size that was asked for, if any was.
+
+    Marked and signed like the output; the proof is not in its manifest, because it is of the other
+    file.
+
+    Raises:
+        InvalidField, SigningFailed, StoreUnavailable: as `finish_output`.
+    """
+    job, output_format = prepared.job, prepared.output_format
+    size = find_resized(job.spec.params, (picture.width, picture.height))
+    if size is None:
+        return None
+    encoded = _encode(prepared, resize_picture(picture, size), texts)
+    if marking.signer is not None:
+        actions = describe_resized(prepared, marking.source_type(job.spec))
+        result = File(encoded, MEDIA_TYPES[output_format])
+        manifest = make_manifest("resized result", actions)
+        encoded = marking.signer.sign(result, _read_source(prepared, blobs), manifest)
+    path = resized_path(job.job_id, job.token, index, EXTENSIONS[output_format])
+    stored = blobs.put(path, encoded)
+    width, height = size
+    return ResizedOutput(
+        path=path,
+        format=output_format,
+        width=width,
+        height=height,
+        bytes=stored.bytes,
+        sha256=stored.sha256,
     )
 
 

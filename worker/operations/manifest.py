@@ -60,18 +60,33 @@ def describe_actions(prepared: Prepared, source_type: str, proof: Proof) -> list
 
     Source: C2PA specification 2.4, 18.15 (actions) and 18.2 (regions of interest).
     """
+    edited = _describe_edit(prepared, source_type)
+    edited["changes"] = [{"region": [_describe_region(prepared, proof)]}]
+    edited["parameters"][PROOF] = write_proof(proof)
+    return [OPENED, edited]
+
+
+def describe_resized(prepared: Prepared, source_type: str) -> list[Mapping[str, Any]]:
+    """Return the actions that led from the input to the resized copy of an output, in order.
+
+    Args:
+        prepared: the job.
+        source_type: URI of the digital source type.
+    """
+    return [OPENED, _describe_edit(prepared, source_type), {"action": "c2pa.resized"}]
+
+
+def _describe_edit(prepared: Prepared, source_type: str) -> dict[str, Any]:
     spec = prepared.job.spec
     parameters = {"paintjob.operation": str(spec.operation), "paintjob.method": spec.method}
     if spec.model is not None:
         parameters["paintjob.model"] = spec.model
-    edited = {
+    return {
         "action": "c2pa.edited",
         "digitalSourceType": source_type,
         "softwareAgent": {"name": "Paintjob", "version": get_version()},
-        "changes": [{"region": [_describe_region(prepared, proof)]}],
-        "parameters": {**parameters, PROOF: write_proof(proof)},
+        "parameters": parameters,
     }
-    return [OPENED, edited]
 
 
 def _describe_region(prepared: Prepared, proof: Proof) -> dict[str, Any]:

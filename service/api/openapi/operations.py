@@ -303,6 +303,11 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     _picture("/jobs/{job_id}/result", "getResult", "Get a job's first result"),
     _picture("/jobs/{job_id}/results/{index}", "getOutput", "Get one of a job's results", "index"),
+    _picture(
+        *("/jobs/{job_id}/results/{index}/resized", "getResized"),
+        "Get the copy of a result in the size of `output_width` and `output_height`",
+        "index",
+    ),
     _small_picture(
         *("/jobs/{job_id}/mask", "getMask", "The mask.", "image/png"),
         "Get the effective mask, after `grow`; it exists before the painting starts, and only for "

@@ -25,8 +25,7 @@ from service.documents.schemas import (
 )
 from service.pictures.checks import MAX_ASPECT, MIN_SIDE_PIXELS
 from service.store import OnlineWorker
-from service.submission.output import list_output_formats
-from service.submission.planning import MAX_PAINTED_PIXELS
+from service.submission.output import MAX_PAINTED_PIXELS, list_output_formats
 from service.waiting.streams import count_slots
 
 

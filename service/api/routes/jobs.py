@@ -24,6 +24,7 @@ def build_blueprint() -> Blueprint:
     routes.add_url_rule("", view_func=delete_job, methods=["DELETE"])
     routes.add_url_rule("/result", view_func=get_result, methods=["GET"])
     routes.add_url_rule("/results/<int:index>", view_func=get_output, methods=["GET"])
+    routes.add_url_rule("/results/<int:index>/resized", view_func=get_resized, methods=["GET"])
     routes.add_url_rule("/mask", view_func=get_mask, methods=["GET"])
     routes.add_url_rule("/preview", view_func=get_preview, methods=["GET"])
     routes.add_url_rule("/cancel", view_func=cancel_job, methods=["POST"])
@@ -86,7 +87,16 @@ def get_result(job_id: str) -> Response:
 def get_output(job_id: str, index: int) -> Response:
     """Send one of a job's pictures."""
     record = _load(job_id).record
-    return hand_out(send_output(job_id, _find_output(record, index)), record)
+    return hand_out(send_output(job_id, _find_output(record, index), str(index)), record)
+
+
+def get_resized(job_id: str, index: int) -> Response:
+    """Send the resized copy of one of a job's pictures."""
+    record = _load(job_id).record
+    copy = _find_output(record, index).resized
+    if copy is None:
+        raise NoResult("no other size was asked for; send output_width or output_height")
+    return hand_out(send_output(job_id, copy, f"{index}-resized"), record)
 
 
 def get_mask(job_id: str) -> Response:

@@ -14,13 +14,19 @@ from service.api.routes.clients import watch_delivery
 from service.api.routes.rendering import is_known, not_modified
 from service.contract.errors import JobExpired
 from service.contract.formats import EXTENSIONS, MEDIA_TYPES
-from service.contract.jobs import JobRecord, Output
+from service.contract.jobs import JobRecord, Output, ResizedOutput
 from service.store.wiping import wipe_after, wipe_job
 
 
-def send_output(job_id: str, output: Output) -> Response:
-    """Send a result; its ETag is the SHA-256 of its bytes."""
-    name = f"{job_id}-{output.index}.{EXTENSIONS[output.format]}"
+def send_output(job_id: str, output: Output | ResizedOutput, name: str) -> Response:
+    """Send a result or its resized copy; its ETag is the SHA-256 of its bytes.
+
+    Args:
+        job_id: the job.
+        output: the file.
+        name: of the file, after the job's id and without its suffix.
+    """
+    name = f"{job_id}-{name}.{EXTENSIONS[output.format]}"
     response = _head(MEDIA_TYPES[output.format], output.sha256, name)
     response.headers["Accept-Ranges"] = "bytes"
     if is_known(response):
@@ -37,11 +43,15 @@ def send_output(job_id: str, output: Output) -> Response:
 
 
 def send_painted(job_id: str, output: Output) -> Response:
-    """Send a result as the response to its submission; always whole, without ranges."""
-    name = f"{job_id}-{output.index}.{EXTENSIONS[output.format]}"
-    response = _head(MEDIA_TYPES[output.format], output.sha256, name)
-    response.response = _stream(output.path, 0, None)
-    response.headers["Content-Length"] = str(output.bytes)
+    """Send a result as the response to its submission; always whole, without ranges.
+
+    Where a size was asked for, the resized copy is sent.
+    """
+    file = output.answer
+    name = f"{job_id}-{output.index}.{EXTENSIONS[file.format]}"
+    response = _head(MEDIA_TYPES[file.format], file.sha256, name)
+    response.response = _stream(file.path, 0, None)
+    response.headers["Content-Length"] = str(file.bytes)
     response.headers["X-Seed"] = str(output.seed)
     return response
 

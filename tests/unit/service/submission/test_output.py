@@ -5,11 +5,12 @@ from typing import Any
 import pytest
 from PIL import features
 
-from service.contract.errors import InvalidField
+from service.contract.errors import ImageTooLarge, InvalidField, PaintjobError
 from service.contract.params import InpaintParams, OutpaintParams
 from service.submission.output import (
     check_format_holds,
     check_format_holds_exif,
+    check_resized,
     find_format_faults,
     format_defaults,
     list_output_formats,
@@ -95,3 +96,25 @@ def test_format_defaults_tell_a_quality_of_what_is_lossy(
     fields: dict[str, Any], defaults: dict[str, Any]
 ) -> None:
     assert format_defaults(InpaintParams.model_validate(fields)) == defaults
+
+
+@pytest.mark.parametrize(
+    ("fields", "error"),
+    [
+        ({"output_width": 32_768}, ImageTooLarge),
+        ({"output_width": 9_000, "num_images": 2}, ImageTooLarge),
+        ({"output_width": 20_000, "output_format": "webp"}, InvalidField),
+    ],
+)
+def test_check_resized_refuses_copies_that_are_too_large(
+    fields: dict[str, Any], error: type[PaintjobError]
+) -> None:
+    with pytest.raises(error):
+        check_resized(InpaintParams(**fields), (800, 100) if error is InvalidField else (80, 64))
+
+
+def test_check_resized_warns_of_both_sizes() -> None:
+    [warning] = check_resized(OutpaintParams(output_height=32), (96, 64))
+    assert warning.code == "resized"
+    assert "96 x 64" in warning.detail
+    assert "48 x 32" in warning.detail

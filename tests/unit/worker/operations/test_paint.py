@@ -524,3 +524,21 @@ def test_paint_logs_the_traceback_without_the_prompt(blobs: BlobStore) -> None:
 def test_paint_gives_the_same_bytes_again(blobs: BlobStore, engines: EngineRegistry) -> None:
     digests = {only_done(run(job_of(blobs), blobs, engines)).outputs[0].sha256 for _ in range(3)}
     assert len(digests) == 1
+
+
+@pytest.mark.parametrize("output_format", ["png", "jpeg"])
+def test_paint_stores_a_resized_copy_beside_the_exact_result(
+    blobs: BlobStore, output_format: str
+) -> None:
+    asked = {"output_width": 35, "output_format": output_format}
+    done = only_done(run(job_of(blobs, **asked), blobs, serve(ScriptedEngine(paint_red))))
+    [output] = done.outputs
+    assert (output.width, output.height) == (70, 50)
+    copy = output.resized
+    assert copy is not None
+    encoded = blobs.get_checked(copy.path, copy.sha256)
+    assert (copy.width, copy.height, copy.bytes) == (35, 25, len(encoded))
+    assert output.stored_bytes == output.bytes + copy.bytes
+    opened = decode_picture(encoded, LIMIT)
+    assert (opened.width, opened.height) == (35, 25)
+    assert np.abs(opened.color[10, 15] - np.array([255, 0, 0])).max() < 4

@@ -239,3 +239,19 @@ def test_open_signer_refuses_files_that_are_not_there(tmp_path: Path) -> None:
 def test_settings_refuse_half_an_identity(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="go together"):
         WorkerSettings(c2pa_certificate=tmp_path / "chain.pem")
+
+
+def test_resized_copy_is_signed_without_the_proof_of_the_result(
+    blobs: BlobStore, engines: EngineRegistry, signing: Marking
+) -> None:
+    params = InpaintParams(seed=7, output_width=35)
+    output, _ = _paint(blobs, engines, inpaint_job(blobs, encode(IMAGE), MASK, params), signing)
+    assert output.resized is not None
+    data = blobs.get(output.resized.path)
+    with c2pa.Reader("image/png", BytesIO(data)) as reader:
+        state, report = reader.get_validation_state(), json.loads(reader.json())
+    assert state != "Invalid"
+    [actions] = report["manifests"][report["active_manifest"]]["assertions"]
+    names = [each["action"] for each in actions["data"]["actions"]]
+    assert names == ["c2pa.opened", "c2pa.edited", "c2pa.resized"]
+    assert "proof" not in json.dumps(actions)
