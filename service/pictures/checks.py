@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
-from PIL import Image
+from PIL import Image, JpegImagePlugin
 
 from service.contract.errors import (
     ImageTooLarge,
@@ -14,6 +15,7 @@ from service.contract.errors import (
     UnsupportedMediaType,
 )
 from service.pictures.headers import PictureHeader, decoding, read_header
+from service.pictures.jpeg_rows import cut_to_rows
 from service.pictures.opening import open_pixels
 from service.pictures.png import check_sums
 
@@ -137,8 +139,10 @@ def _check_structure(file: BinaryIO, header: PictureHeader) -> None:
     if header.format == "png":
         check_sums(file)
     elif header.format == "jpeg" and not header.is_buffered:
-        # The whole stream is read, but only one coefficient in 64 becomes a pixel. Of a
-        # JPEG in several scans all coefficients would be held at once: 96 MB at 16 megapixels.
+        # Of a JPEG in several scans all coefficients would be held at once: 96 MB at 16 megapixels.
         image = open_picture(file, header)
-        image.draft(image.mode, (header.width // 8, header.height // 8))
+        if header.is_plain:
+            image = JpegImagePlugin.JpegImageFile(io.BytesIO(cut_to_rows(file, header)))
+        # Of all coefficients only one in 64 becomes a pixel.
+        image.draft(image.mode, (image.width // 8, image.height // 8))
         image.load()

@@ -101,6 +101,7 @@ def read_jpeg(file: BinaryIO) -> PictureHeader:
     if channels not in (1, 3, 4):
         raise ImageUndecodable("the JPEG has neither one nor three color channels")
     orientation, resolution = read_placement(found.exif)
+    end, has_more = _find_end(file, start, width * height)
     measured = found.density if found.density and found.density.per != "none" else None
     return PictureHeader(
         "jpeg",
@@ -110,11 +111,12 @@ def read_jpeg(file: BinaryIO) -> PictureHeader:
         depth=depth,
         channels=channels,
         is_buffered=marker == 0xC2 or _count_scanned(file, start) < channels,
+        is_plain=not has_more,
         orientation=orientation,
         resolution=measured or resolution or found.density,
         exif=found.exif,
         profile=found.join_profile(),
-        pixels=join_spans([*found.spans, (start, _find_end(file, start, width * height))]),
+        pixels=join_spans([*found.spans, (start, end)]),
     )
 
 
@@ -149,13 +151,16 @@ def _walk_segments(file: BinaryIO, found: _Findings) -> int:
     raise ImageUndecodable("the JPEG has too many segments")
 
 
-def _find_end(file: BinaryIO, start: int, pixels: int) -> int:
-    """Return the position behind the end marker; what follows is not part of the picture."""
+def _find_end(file: BinaryIO, start: int, pixels: int) -> tuple[int, bool]:
+    """Return the position behind the end marker, and whether segments follow the first scan.
+
+    What is behind the end marker is not part of the picture.
+    """
     position, scans = start, 0
-    for _ in range(MAX_SEGMENTS):
+    for count in range(MAX_SEGMENTS):
         position, marker = _next_marker(file, position)
         if marker == 0xD9:
-            return position
+            return position, count > 1
         scans += marker == 0xDA
         if scans > MAX_SCANS or scans * pixels > MAX_SCANNED_PIXELS + pixels:
             raise ImageUndecodable("the JPEG has too many scans; save it as a baseline JPEG")

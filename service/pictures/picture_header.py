@@ -52,6 +52,7 @@ class PictureHeader:
         animated: whether the file holds more than one frame.
         is_buffered: whether a decoder must hold a whole JPEG, because no single scan has all of it:
             progressive ones, and those whose channels come one after the other.
+        is_plain: whether a JPEG ends right behind its first scan.
         orientation: EXIF orientation, 1..8; 1 if the file has none or an invalid one.
         resolution: pixels per unit; `None` if the file has none.
         exif: the EXIF block, beginning with its byte order.
@@ -70,6 +71,7 @@ class PictureHeader:
     channels: int = 0
     animated: bool = False
     is_buffered: bool = False
+    is_plain: bool = False
     orientation: int = 1
     resolution: Resolution | None = None
     exif: bytes | None = None
