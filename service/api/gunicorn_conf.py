@@ -12,6 +12,7 @@ from typing import Any
 
 from service.config import ServiceSettings
 from service.contract.private_files import keep_files_private
+from service.serving.chunks import bound_chunks
 from service.serving.memory import bound_idle_memory
 
 _settings = ServiceSettings.from_env(os.environ)
@@ -89,3 +90,4 @@ def post_worker_init(worker: Any) -> None:
 def pre_request(worker: Any, request: Any) -> None:
     """Start to measure how fast the client sends the body and reads the response."""
     request.unreader.sock.begin_request()
+    bound_chunks(request, request.unreader.sock)

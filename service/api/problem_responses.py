@@ -25,7 +25,7 @@ _FROM_HTTP: Mapping[int, tuple[type[PaintjobError], str]] = {
     400: (errors.MalformedBody, "the request could not be parsed"),
     404: (errors.NotFound, "there is no resource at this path"),
     406: (errors.NotAcceptable, ""),
-    411: (errors.LengthRequired, "send Content-Length"),
+    411: (errors.LengthRequired, "send the body with Content-Length, or chunked"),
     413: (errors.BodyTooLarge, ""),
     415: (errors.UnsupportedMediaType, ""),
 }

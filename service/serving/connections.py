@@ -80,6 +80,11 @@ class PacedSocket(socket.socket):
         """Start to measure the body and the response of a new request."""
         self._body, self._response = _Transfer(self._pace), _Transfer(self._pace)
 
+    @property
+    def received_bytes(self) -> int:
+        """Bytes of the present request that were received since its head."""
+        return self._body.moved
+
     def recv(self, bufsize: int, flags: int = 0, /) -> bytes:
         """Receive, at least as fast as the pace requires."""
         if flags or self.gettimeout() == 0:

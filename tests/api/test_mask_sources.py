@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 from PIL import Image
 from werkzeug.test import TestResponse
 
-from tests.support.http import context_of, faults_of, post_form
+from tests.support.http import context_of, faults_of, post_form, post_inpaint
 from tests.support.pictures import encode, mask, picture
 from worker.imaging.masks import bounding_box, coverage, decode_mask
 
@@ -303,3 +303,7 @@ def test_source_mask_goes_with_any_mask(app: Flask, client: FlaskClient) -> None
 def test_outpainting_has_no_mask(client: FlaskClient, field: str) -> None:
     fields = {"image": (picture(), "a.png"), "left": "8", field: "1"}
     assert faults_of(post_form(client, "/outpaint", fields)) == [(f"/{field}", "unknown_field")]
+
+
+def test_source_that_a_form_left_empty_is_absent(client: FlaskClient) -> None:
+    assert post_inpaint(client, mask_source="", regions="").status_code == 202

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import socket
 import threading
@@ -53,13 +54,52 @@ def _memory(server: RunningServer) -> float:
     return float(worker.memory_info().rss) / 2**20
 
 
-def test_chunked_body_is_refused(server: RunningServer) -> None:
-    head = "POST /inpaint HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-    answer = _talk(
-        server, f"{head}Transfer-Encoding: chunked\r\n\r\n2\r\n{{}}\r\n0\r\n\r\n".encode()
-    )
-    assert answer.startswith("HTTP/1.1 411")
-    assert '"code":"length_required"' in answer
+CHUNKED_HEAD = FORM_HEAD + "Transfer-Encoding: chunked\r\n\r\n"
+
+
+def _chunk(body: bytes, size: int) -> bytes:
+    """Return a body in chunks of this size."""
+    pieces = [body[start : start + size] for start in range(0, len(body), size)]
+    return b"".join(b"%x\r\n%s\r\n" % (len(each), each) for each in pieces) + b"0\r\n\r\n"
+
+
+def _make_form() -> bytes:
+    pictures = {"image": picture(300, 200, compress_level=0), "mask": mask(300, 200)}
+    parts = [
+        b'--x\r\nContent-Disposition: form-data; name="%s"; filename="a"\r\n\r\n%s\r\n'
+        % (name.encode(), data)
+        for name, data in pictures.items()
+    ]
+    return b"".join(parts) + b"--x--\r\n"
+
+
+def test_chunked_body_is_taken_as_one_with_a_length(server: RunningServer) -> None:
+    named = {"image": picture(300, 200, compress_level=0), "mask": mask(300, 200)}
+    as_json = json.dumps({name: base64.b64encode(data).decode() for name, data in named.items()})
+    json_head = CHUNKED_HEAD.replace("multipart/form-data; boundary=x", "application/json")
+    bodies = [(CHUNKED_HEAD, _make_form(), 500), (CHUNKED_HEAD, _make_form(), 70_000)]
+    for head, body, size in [*bodies, (json_head, as_json.encode(), 5000)]:
+        answer = _talk(server, head.encode() + _chunk(body, size))
+        assert answer.startswith("HTTP/1.1 202"), answer
+
+
+def test_chunked_body_is_refused_once_and_the_connection_closed(
+    broker_url: str, tmp_path: Path
+) -> None:
+    limits = {"PAINTJOB_MAX_BODY_BYTES": "1000000", "PAINTJOB_HTTP_WORKERS": "1"}
+    part = b'--x\r\nContent-Disposition: form-data; name="tags"\r\n\r\n'
+    cases = [
+        (b"5\r\nabc", 400, "malformed_body"),
+        (b"zz\r\nabc\r\n0\r\n\r\n", 400, "malformed_body"),
+        (_chunk(b"a" * 200_000, 1), 400, "malformed_body"),
+        (_chunk(b"a" * 2_000_000, 50_000), 413, "body_too_large"),
+    ]
+    with running_server(broker_url, tmp_path, **limits) as server:
+        for body, status, code in cases:
+            answer = _talk(server, CHUNKED_HEAD.encode() + _chunk(part, 99)[:-5] + body)
+            assert answer.startswith(f"HTTP/1.1 {status}"), answer
+            assert f'"code":"{code}"' in answer
+            assert answer.count("HTTP/1.1") == 1
 
 
 def test_declared_length_above_the_limit_is_refused_unread(server: RunningServer) -> None:

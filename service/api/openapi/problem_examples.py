@@ -11,7 +11,7 @@ from service.documents.schemas import Problem, ProblemFault
 
 PROBLEMS: Mapping[str, str] = {
     "malformed_body": "the multipart body ends before its last boundary",
-    "length_required": "send Content-Length",
+    "length_required": "send the body with Content-Length, or chunked",
     "body_too_large": "the body is larger than 70000000 bytes",
     "image_too_large": "the picture has more than 16000000 pixels; send a smaller one",
     "unsupported_media_type": "the picture must be a PNG, JPEG or WebP by its content",

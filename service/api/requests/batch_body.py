@@ -16,7 +16,7 @@ from werkzeug.sansio.multipart import Field as FormField
 from werkzeug.sansio.multipart import File
 
 from service.api.requests.fields import Fields, parse_fields
-from service.api.requests.framing import check_length, find_boundary, get_length, read_whole
+from service.api.requests.framing import find_boundary, open_body
 from service.api.requests.json_body import parse_object
 from service.api.requests.multipart import split_parts
 from service.api.requests.reader import BodyReader
@@ -196,9 +196,9 @@ class BatchReader:
             with each item later.
             TooManyWaiters: too much JSON is being read.
         """
-        length, parts = get_length(request), Parts()
+        parts = Parts()
         try:
-            with self._open_text(request, length, parts) as text, self._slots.hold_values(text):
+            with self._open_text(request, parts) as text:
                 document = parse_object(text)
                 return BatchBody(_parse(document), parts, _fingerprint(document, parts))
         except BaseException:
@@ -206,24 +206,24 @@ class BatchReader:
             raise
 
     @contextmanager
-    def _open_text(self, request: Request, length: int, parts: Parts) -> Iterator[bytes]:
+    def _open_text(self, request: Request, parts: Parts) -> Iterator[bytes]:
         """Read the list of items; its memory is held while the block runs."""
         if request.mimetype == "multipart/form-data":
-            self._read_form(request, length, parts)
+            self._read_form(request, parts)
             with self._slots.hold_text(parts.measure(BATCH_PART)):
-                yield parts.take(BATCH_PART)
+                text = parts.take(BATCH_PART)
+                with self._slots.hold_values(text):
+                    yield text
         elif request.mimetype == "application/json":
-            check_length(length, self._settings.max_json_body_bytes, "batch")
-            with self._slots.hold_text(length):
-                yield read_whole(request, length)
+            with self._slots.hold_json(request, "batch") as text:
+                yield text
         else:
             raise UnsupportedMediaType("the body must be multipart/form-data or application/json")
 
-    def _read_form(self, request: Request, length: int, parts: Parts) -> None:
-        check_length(length, self._settings.max_batch_body_bytes, "batch")
-        request.max_content_length = self._settings.max_batch_body_bytes
+    def _read_form(self, request: Request, parts: Parts) -> None:
+        stream = open_body(request, self._settings.max_batch_body_bytes, "batch")
         form = _Form(parts, self._settings.max_part_bytes)
-        split_parts(request.stream, find_boundary(request), form.open_part, MAX_BATCH_PARTS)
+        split_parts(stream, find_boundary(request), form.open_part, MAX_BATCH_PARTS)
         if BATCH_PART not in parts:
             raise InvalidField(f"the part {BATCH_PART!r} with the list of items is required")
 

@@ -53,7 +53,7 @@ def parse_fields(model: type[ModelT], fields: Fields) -> tuple[ModelT | None, li
     Raises:
         MalformedBody: a text cannot be represented as Unicode, or the JSON is nested too deeply.
     """
-    fields = _cut_unknown(model, fields)
+    fields = drop_empty(model, _cut_unknown(model, fields))
     document, faults = _read_lists(model, fields) if fields.is_text else (fields.document, [])
     try:
         if fields.is_text:
@@ -66,6 +66,22 @@ def parse_fields(model: type[ModelT], fields: Fields) -> tuple[ModelT | None, li
     except ValidationError as error:
         return None, [*faults, *describe_faults(error, set(_iter_names(model)))]
     return (None if faults else params), faults
+
+
+def drop_empty(model: type[BaseModel], fields: Fields) -> Fields:
+    """Return form fields without the empty ones that are numbers, lists or choices.
+
+    A form sends an input that is left empty as an empty text, which is a value for a text alone.
+    """
+    if not fields.is_text or "" not in fields.document.values():
+        return fields
+    texts = text_fields(model)
+    kept = {
+        name: value
+        for name, value in fields.document.items()
+        if value != "" or name in texts or name not in model.model_fields
+    }
+    return replace(fields, document=kept)
 
 
 def _cut_unknown(model: type[BaseModel], fields: Fields) -> Fields:
@@ -173,6 +189,16 @@ def _read_lists(model: type[BaseModel], fields: Fields) -> tuple[dict[str, Any],
 
 def _refuse(name: str, message: str) -> Fault:
     return Fault(f"/{name}", "invalid_field", message)
+
+
+@cache
+def text_fields(model: type[BaseModel]) -> frozenset[str]:
+    """Return the names of the fields that are texts of any content."""
+    return frozenset(
+        name
+        for name, info in model.model_fields.items()
+        if info.annotation is str or set(typing.get_args(info.annotation)) == {str, type(None)}
+    )
 
 
 @cache

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import IO, Any
+from typing import Any
 
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.sansio.multipart import (
@@ -18,11 +18,11 @@ from werkzeug.sansio.multipart import (
 )
 
 from service.api.requests.fields import MAX_FIELD_BYTES, MAX_SHOWN_NAME, Fields
+from service.api.requests.framing import CHUNK_BYTES, ByteStream
 from service.api.requests.json_body import parse_object
 from service.contract.errors import BodyTooLarge, Fault, MalformedBody
 from service.submission.intake import Intake
 
-CHUNK_BYTES = 64 * 1024
 MAX_HEAD_BYTES = 16 * 1024
 """Limit for the headers of a part."""
 
@@ -64,11 +64,24 @@ class _Form:
             self.faults.append(Fault(f"/{shown}", "conflicting_fields", "was sent more than once"))
             return _drop
         if name in self.pictures:
-            return self.intake.open_picture(name).write
+            return self._open_picture(name, part)
         if isinstance(part, File) and name != PARAMS_PART:
             self.faults.append(Fault(f"/{shown}", "unknown_field", "is not a file of this call"))
             return _drop
         return self._keep(name)
+
+    def _open_picture(self, name: str, part: Field | File) -> Callable[[bytes], Any]:
+        if isinstance(part, File) and part.filename:
+            return self.intake.open_picture(name).write
+        # What a browser sends for a file input without a file is no picture, unless bytes come.
+        write: Callable[[bytes], Any] | None = None
+
+        def open_late(data: bytes) -> None:
+            nonlocal write
+            write = write or self.intake.open_picture(name).write
+            write(data)
+
+        return open_late
 
     def _keep(self, name: str) -> Callable[[bytes], None]:
         text = self.texts.setdefault(name, bytearray())
@@ -96,7 +109,7 @@ class _Form:
 
 
 def read_multipart(
-    stream: IO[bytes],
+    stream: ByteStream,
     boundary: str,
     intake: Intake,
     pictures: Collection[str],
@@ -124,7 +137,7 @@ def read_multipart(
 
 
 def split_parts(
-    stream: IO[bytes], boundary: str, open_part: OpenPart, max_parts: int = MAX_PARTS
+    stream: ByteStream, boundary: str, open_part: OpenPart, max_parts: int = MAX_PARTS
 ) -> None:
     """Read a multipart body to its end.
 
@@ -154,7 +167,7 @@ def split_parts(
         raise MalformedBody("the multipart body is malformed or truncated") from error
 
 
-def _iter_pieces(stream: IO[bytes], delimiter: bytes, cuts: int) -> Iterator[bytes | None]:
+def _iter_pieces(stream: ByteStream, delimiter: bytes, cuts: int) -> Iterator[bytes | None]:
     """Yield a body piece by piece, and `None` at its end.
 
     Pieces end before delimiters, because the decoder searches for one by a regular expression from

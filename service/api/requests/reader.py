@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from types import MappingProxyType
 
 from flask import Request
 
-from service.api.requests.fields import Fields, parse_fields
-from service.api.requests.framing import check_length, find_boundary, get_length, read_whole
+from service.api.requests.fields import Fields, drop_empty, parse_fields
+from service.api.requests.framing import find_boundary, hold_body, open_body
 from service.api.requests.json_body import MAX_VALUES, count_values, read_json, take_named
 from service.api.requests.multipart import read_multipart
 from service.api.requests.references import Sources
@@ -71,7 +71,7 @@ class BodyReader:
             sources: open pictures that a JSON body refers to.
 
         Raises:
-            LengthRequired: the body has no Content-Length.
+            LengthRequired: the body has neither Content-Length nor chunks.
             BodyTooLarge: it, or a part of it, is too large.
             UnsupportedMediaType: it is neither multipart nor JSON.
             MalformedBody: it cannot be parsed.
@@ -88,10 +88,9 @@ class BodyReader:
             LengthRequired, BodyTooLarge, UnsupportedMediaType, MalformedBody: as `read`.
             PaintjobError: there is no such part, or another one.
         """
-        length = get_length(request)
         if request.mimetype != "multipart/form-data":
             raise UnsupportedMediaType("the body must be multipart/form-data")
-        fields = self._read_parts(request, length, intake, (UPLOAD_PART,))
+        fields = self._read_parts(request, intake, (UPLOAD_PART,))
         unknown = [
             Fault(f"/{name[:64]}", "unknown_field", f"{UPLOAD_PART} is the only part")
             for name in fields.document
@@ -102,16 +101,12 @@ class BodyReader:
     def _read_fields(
         self, request: Request, operation: Operation, intake: Intake, sources: Sources
     ) -> Fields:
-        length, kind = get_length(request), request.mimetype
-        if kind == "multipart/form-data":
-            return self._read_parts(request, length, intake, PICTURES[operation])
-        if kind == "application/json":
-            check_length(length, self._settings.max_json_body_bytes)
-            names = PICTURES[operation]
-            with self.hold_text(length):
-                body = read_whole(request, length)
-                with self.hold_values(body):
-                    fields = read_json(body, intake, names, sources)
+        names = PICTURES[operation]
+        if request.mimetype == "multipart/form-data":
+            return self._read_parts(request, intake, names)
+        if request.mimetype == "application/json":
+            with self.hold_json(request) as body:
+                fields = read_json(body, intake, names, sources)
             # Without the slot: a slow host must not delay other requests with JSON.
             return take_named(fields, intake, names, sources)
         raise UnsupportedMediaType("the body must be multipart/form-data or application/json")
@@ -137,19 +132,28 @@ class BodyReader:
         """
         if request.mimetype != "multipart/form-data":
             raise UnsupportedMediaType("the body must be multipart/form-data")
-        return self._read_parts(request, get_length(request), intake, pictures, renamed)
+        return self._read_parts(request, intake, pictures, renamed)
 
     def _read_parts(
         self,
         request: Request,
-        length: int,
         intake: Intake,
         pictures: Collection[str],
         renamed: Mapping[str, str] = MappingProxyType({}),
     ) -> Fields:
-        check_length(length, self._settings.max_body_bytes)
-        boundary = find_boundary(request)
-        return read_multipart(request.stream, boundary, intake, pictures, renamed)
+        stream = open_body(request, self._settings.max_body_bytes)
+        return read_multipart(stream, find_boundary(request), intake, pictures, renamed)
+
+    @contextmanager
+    def hold_json(self, request: Request, what: str = "body") -> Iterator[bytes]:
+        """Read a JSON text; memory for it and its values is held while the block runs.
+
+        Raises:
+            LengthRequired, BodyTooLarge, MalformedBody, TooManyWaiters: as `read`.
+        """
+        limit = self._settings.max_json_body_bytes
+        with hold_body(request, limit, self.hold_text, what) as body, self.hold_values(body):
+            yield body
 
     def hold_text(self, length: int) -> AbstractContextManager[None]:
         """Hold memory for a JSON text of this length while it is read and parsed.
@@ -176,6 +180,7 @@ def judge_fields(fields: Fields, operation: Operation, intake: Intake) -> Parsed
         operation: the operation.
         intake: contains the pictures.
     """
+    fields = drop_empty(MODELS[operation], fields)
     params, faults = parse_fields(MODELS[operation], fields)
     reported = {fault.pointer for fault in fields.faults}
     missing = [

@@ -6,7 +6,9 @@ import base64
 import binascii
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from typing import Any
+from urllib.parse import unquote
 
 from service.submission.intake import StoredPicture
 
@@ -16,7 +18,17 @@ OpenSource = Callable[[str], Iterator[bytes] | StoredPicture]
 Sources = Mapping[str, OpenSource]
 """The sources of pictures: functions that open them, by the key that a reference uses."""
 
-_DATA_URL = re.compile(r"data:[a-z]+/[a-z0-9.+-]+;base64,", re.IGNORECASE)
+_DATA_URL = re.compile(
+    r"""data:
+    (?:[\w.+-]+/[\w.+-]+)?                       # media type
+    (?:;[^;,="\s]+=(?:"[^"]*"|[^;,"]*))*          # its parameters, such as charset
+    (?P<base64>;[ ]*base64)?,""",
+    re.IGNORECASE | re.VERBOSE,
+)
+"""Source: RFC 2397, section 3."""
+
+_BLANKS = dict.fromkeys(map(ord, " \t\r\n\f"))
+_URL_SAFE = frozenset("-_")
 
 
 def read_picture(value: Any, sources: Sources) -> Iterable[bytes] | StoredPicture:
@@ -33,16 +45,39 @@ def read_picture(value: Any, sources: Sources) -> Iterable[bytes] | StoredPictur
 
 
 def decode_picture(text: str) -> bytes:
-    """Decode a picture written as base64 or as a data URL.
+    """Decode a picture written as base64, which may have line breaks, or as a data URL.
 
     Raises:
-        ValueError: it is neither.
+        ValueError: it is neither; the text may be shown to the caller.
     """
-    prefix = _DATA_URL.match(text)
+    data = _find_base64(text)
+    with suppress(ValueError):
+        return base64.b64decode(data, validate=True)
+    data = data.translate(_BLANKS)
     try:
-        return base64.b64decode(text[prefix.end() :] if prefix else text, validate=True)
+        return base64.b64decode(data, validate=True)
     except (binascii.Error, ValueError):
-        raise ValueError("must be base64, or a data URL with base64") from None
+        raise ValueError(_describe_fault(data)) from None
+
+
+def _find_base64(text: str) -> str:
+    """Return the base64 of a data URL, or the whole text."""
+    prefix = _DATA_URL.match(text)
+    if prefix is None:
+        return text
+    if prefix["base64"] is None:
+        raise ValueError('must be a data URL with base64: ";base64" is missing before the comma')
+    data = text[prefix.end() :]
+    return unquote(data) if "%" in data else data
+
+
+def _describe_fault(data: str) -> str:
+    if not _URL_SAFE.isdisjoint(data):
+        return (
+            "is in base64's URL-safe alphabet; send the standard one, with + and / instead of - "
+            "and _"
+        )
+    return "must be base64 with its padding, or a data URL with base64"
 
 
 def _open_reference(value: dict[str, Any], sources: Sources) -> Iterator[bytes] | StoredPicture:

@@ -120,7 +120,6 @@ def test_parse_fields_tells_rules_in_our_own_words() -> None:
         ("[" * 100_000, "nested too deeply"),
         ("[{", "is malformed"),
         ("plain", "is malformed"),
-        ("", "is empty"),
         (" \n", "is empty"),
         ("null", "must not be null in a form"),
     ],
@@ -185,3 +184,15 @@ def test_parse_fields_words_the_rules_of_pydantic_as_ours(
 ) -> None:
     _, faults = parse_fields(InpaintParams, Fields(fields, True))
     assert [fault.message for fault in faults] == [message]
+
+
+def test_parse_fields_takes_an_empty_number_list_or_choice_as_absent() -> None:
+    texts = dict.fromkeys(("seed", "tags", "method", "aspect_ratio", "no_store"), "")
+    params, faults = parse_fields(OutpaintParams, Fields({**texts, "prompt": ""}, True))
+    assert (params, faults) == (OutpaintParams(prompt=""), [])
+
+
+def test_parse_fields_refuses_an_empty_name() -> None:
+    texts = {"model": "", "webhook_url": "", "svg": ""}
+    _, faults = parse_fields(InpaintParams, Fields(texts, True))
+    assert {fault.pointer for fault in faults} == {"/model", "/webhook_url", "/svg"}

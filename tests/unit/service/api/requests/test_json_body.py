@@ -71,7 +71,7 @@ def test_decode_picture_reads_base64_and_data_urls() -> None:
     assert decode_picture(text) == decode_picture(f"data:image/png;base64,{text}") == b"abc"
 
 
-@pytest.mark.parametrize("value", [None, 1, {}, "?", "YWJj\n", "data:image/png,abc", "YWJ", "é"])
+@pytest.mark.parametrize("value", [None, 1, {}, "?", "data:image/png,abc", "YWJ", "é"])
 def test_read_picture_refuses(value: object) -> None:
     with pytest.raises(ValueError, match="base64"):
         read_picture(value, {})
@@ -93,3 +93,39 @@ def test_read_picture_returns_where_a_stored_picture_lies() -> None:
 def test_read_picture_refuses_references(value: object) -> None:
     with pytest.raises(ValueError, match="part"):
         read_picture(value, {"part": lambda name: iter([name.encode()])})
+
+
+@pytest.mark.parametrize(
+    "prefix",
+    [
+        "data:;base64,",
+        "DATA:image/png;BASE64,",
+        "data:image/png;charset=utf-8;base64,",
+        'data:image/png;name="a, b.png";base64,',
+        "data:image/png;name=a.png; base64,",
+        "data:image/vnd.some+thing;a=b;c=d;base64,",
+    ],
+)
+def test_decode_picture_reads_every_data_url_with_base64(prefix: str) -> None:
+    assert decode_picture(prefix + "YWI+/w==") == b"ab>\xff"
+
+
+@pytest.mark.parametrize("text", ["YWI+\r\n/w==\n", " YW I+\t/w= =", "data:;base64,YWI%2B/w%3D%3D"])
+def test_decode_picture_reads_base64_with_blanks_and_escapes(text: str) -> None:
+    assert decode_picture(text) == b"ab>\xff"
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("YWI-_w==", "URL-safe alphabet; send the standard one"),
+        ("data:image/png;base64,YWI-_w==", "URL-safe alphabet"),
+        ("data:image/png,abcd", '";base64" is missing'),
+        ("data:image/png;charset=utf-8,abcd", '";base64" is missing'),
+        ("YWI+/w", "with its padding"),
+        ("data:image/svg;utf8,<svg>", "must be base64"),
+    ],
+)
+def test_decode_picture_says_what_is_wrong(text: str, reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
+        decode_picture(text)
