@@ -19,6 +19,9 @@ Anchor = Literal[
     "bottom_right",
 ]
 
+MAX_SIDE_PIXELS = 32_000
+"""Longest side of a picture or canvas: OpenCV counts places in 16 bits, some of them beyond it."""
+
 Vocabulary = Literal["margins", "percent", "aspect_ratio", "canvas", "zoom_out"]
 """The five sets of size parameters of an outpaint request."""
 

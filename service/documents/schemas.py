@@ -377,12 +377,18 @@ class LimitsAnswer(Answer):
     max_body_bytes: int
     max_json_body_bytes: int
     max_part_bytes: int
-    min_side_pixels: int
+    min_side_pixels: int = Field(
+        description="Shortest side of a picture for `generate`; the weight-free methods take any."
+    )
     takes_image_urls: bool = Field(description="Whether JSON may name pictures by URL.")
     max_image_pixels: int
     max_canvas_pixels: int
     max_painted_pixels: int = Field(description="Canvas times `num_images`.")
-    max_aspect: int
+    max_side_pixels: int = Field(description="Longest side of a picture or canvas.")
+    max_aspect: int = Field(
+        description="Limit of the longer side of a picture or canvas divided by the shorter one, "
+        "for `generate`."
+    )
     max_num_images: int
     output_formats: list[OutputFormat] = Field(description="Values of `output_format` here.")
     max_queued_jobs: int

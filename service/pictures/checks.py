@@ -11,17 +11,13 @@ from PIL import Image, JpegImagePlugin
 from service.contract.errors import (
     ImageTooLarge,
     ImageUndecodable,
-    InvalidField,
     UnsupportedMediaType,
 )
+from service.contract.geometry import MAX_SIDE_PIXELS
 from service.pictures.headers import PictureHeader, decoding, read_header
 from service.pictures.jpeg_rows import cut_to_rows
 from service.pictures.opening import open_pixels
 from service.pictures.png import check_sums
-
-MIN_SIDE_PIXELS = 64
-MAX_ASPECT = 16
-"""Limit for the longer side divided by the shorter one."""
 
 _MODES = frozenset({"1", "L", "LA", "P", "RGB", "RGBA"})
 
@@ -63,15 +59,13 @@ def check_picture(file: BinaryIO, max_pixels: int) -> PictureInfo:
     Raises:
         UnsupportedMediaType: it is not a PNG, JPEG or WebP, or it is animated, CMYK or deeper than
             8 bits a channel.
-        ImageTooLarge: the header declares too many pixels.
-        InvalidField: a side is too short, one is too long for the other, or the color profile or
-            the EXIF is too large.
+        ImageTooLarge: the header declares too many pixels, or too long a side.
+        InvalidField: the color profile or the EXIF is too large.
         ImageUndecodable: it is broken or cut.
     """
     header = read_header(file)
     check_kind(header)
     check_pixels(header, max_pixels)
-    _check_shape(header)
     with decoding(ImageUndecodable("the picture is broken or cut short")):
         _check_structure(file, header)
     return PictureInfo(
@@ -102,8 +96,11 @@ def check_pixels(header: PictureHeader, max_pixels: int, name: str = "picture") 
         name: how the error message calls the picture.
 
     Raises:
-        ImageTooLarge: it has more pixels than the limit.
+        ImageTooLarge: it has more pixels than the limit, or too long a side.
     """
+    if max(header.width, header.height) > MAX_SIDE_PIXELS:
+        limit = f"a side of more than {MAX_SIDE_PIXELS} pixels"
+        raise ImageTooLarge(f"the {name} has {limit}; send a smaller one")
     if header.width * header.height > max_pixels:
         raise ImageTooLarge(f"the {name} has more than {max_pixels} pixels; send a smaller one")
 
@@ -121,14 +118,6 @@ def open_picture(file: BinaryIO, header: PictureHeader) -> Image.Image:
     if image.mode not in _MODES:
         raise UnsupportedMediaType(f"pictures of mode {image.mode} are not taken; send 8-bit RGB")
     return image
-
-
-def _check_shape(header: PictureHeader) -> None:
-    short, long = sorted((header.width, header.height))
-    if short < MIN_SIDE_PIXELS:
-        raise InvalidField(f"each side must have at least {MIN_SIDE_PIXELS} pixels")
-    if long > MAX_ASPECT * short:
-        raise InvalidField(f"the longer side may be at most {MAX_ASPECT} times the shorter one")
 
 
 def _check_structure(file: BinaryIO, header: PictureHeader) -> None:

@@ -31,7 +31,14 @@ without a limit, one file of 1 MB keeps a decoder busy for an hour."""
 MAX_SCANNED_PIXELS: Final = 512_000_000
 """Limit for scans times pixels: 32 scans of 16 megapixels take about half a second."""
 
+MAX_STRAY_BYTES: Final = 1024 * 1024
+"""Limit for bytes between segments, which decoders skip; cameras leave a few."""
+
 _BLOCK_BYTES: Final = 64 * 1024
+_STRAY_BLOCK_BYTES: Final = 1024
+
+# Between segments, libjpeg takes no other byte behind FF for none.
+_FIRST_MARKER: Final = re.compile(rb"\xff([^\x00\xff])", re.DOTALL)
 
 # Within a scan FF is followed by 00, or by one of eight restart markers.
 _MARKER: Final = re.compile(rb"\xff([^\x00\xff\xd0-\xd7])", re.DOTALL)
@@ -130,25 +137,43 @@ def _walk_segments(file: BinaryIO, found: _Findings) -> int:
     """Read the segments before the first scan, and return its position."""
     position = 2
     for _ in range(MAX_SEGMENTS):
-        file.seek(position)
-        prefix, marker = file.read(2)
-        if prefix != 0xFF:
-            raise ImageUndecodable("the JPEG has other bytes between its segments")
+        position, marker = _find_segment(file, position)
+        if marker == 0xDA:
+            return position
+        if marker == 0xD9:
+            raise ImageUndecodable("the JPEG ends before its pixels")
         if marker == 0xFF:  # fill byte
             position += 1
         elif marker == 0x01 or 0xD0 <= marker <= 0xD8:  # markers without a body
             position += 2
-        elif marker == 0xDA:
-            return position
-        elif marker == 0xD9:
-            raise ImageUndecodable("the JPEG ends before its pixels")
         else:
-            (length,) = struct.unpack(">H", file.read(2))
-            found.take(marker, file.read(max(length - 2, 0)))
-            if marker not in _UNSEEN:
-                found.spans.append((position, position + 2 + length))
-            position += 2 + length
+            position = _take_segment(file, found, position, marker)
     raise ImageUndecodable("the JPEG has too many segments")
+
+
+def _find_segment(file: BinaryIO, position: int) -> tuple[int, int]:
+    """Return the position of the next marker, and the marker; stray bytes before it are skipped."""
+    file.seek(position)
+    prefix, marker = file.read(2)
+    if prefix == 0xFF and marker != 0x00:
+        return position, marker
+    end, marker = _next_marker(file, position, _FIRST_MARKER, _STRAY_BLOCK_BYTES)
+    if end - position > MAX_STRAY_BYTES:
+        raise ImageUndecodable("the JPEG has too many bytes between its segments")
+    return end - 2, marker
+
+
+def _take_segment(file: BinaryIO, found: _Findings, position: int, marker: int) -> int:
+    """Keep the content of a segment, and return the position behind it."""
+    file.seek(position + 2)
+    (length,) = struct.unpack(">H", file.read(2))
+    if length < 2:
+        raise ImageUndecodable("the JPEG has a segment of a wrong length")
+    found.take(marker, file.read(length - 2))
+    end = position + 2 + int(length)
+    if marker not in _UNSEEN:
+        found.spans.append((position, end))
+    return end
 
 
 def _find_end(file: BinaryIO, start: int, pixels: int) -> tuple[int, bool]:
@@ -158,7 +183,7 @@ def _find_end(file: BinaryIO, start: int, pixels: int) -> tuple[int, bool]:
     """
     position, scans = start, 0
     for count in range(MAX_SEGMENTS):
-        position, marker = _next_marker(file, position)
+        position, marker = _next_marker(file, position, _MARKER, _BLOCK_BYTES)
         if marker == 0xD9:
             return position, count > 1
         scans += marker == 0xDA
@@ -170,13 +195,15 @@ def _find_end(file: BinaryIO, start: int, pixels: int) -> tuple[int, bool]:
     raise ImageUndecodable("the JPEG has too many segments")
 
 
-def _next_marker(file: BinaryIO, position: int) -> tuple[int, int]:
-    """Return the position behind the next marker within scans, and the marker."""
+def _next_marker(
+    file: BinaryIO, position: int, pattern: re.Pattern[bytes], block_bytes: int
+) -> tuple[int, int]:
+    """Return the position behind the next marker, and the marker."""
     file.seek(position)
     tail = b""
-    while block := file.read(_BLOCK_BYTES):
+    while block := file.read(block_bytes):
         window = tail + block
-        if found := _MARKER.search(window):
+        if found := pattern.search(window):
             return position - len(tail) + found.end(), found[1][0]
         position += len(block)
         tail = window[-1:]

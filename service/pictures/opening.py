@@ -29,7 +29,7 @@ def open_pixels(file: BinaryIO, header: PictureHeader) -> Image.Image | None:
     Returns:
         The picture; `None` if Pillow sees another size than the header declares.
     """
-    image = OPENERS[header.format](splice(file, header.pixels))
+    image = OPENERS[header.format](splice(file, header.pixels, header.prefix))
     if image.size != (header.width, header.height):
         return None
     if "transparency" in image.info and image.mode != "P":

@@ -61,6 +61,7 @@ class PictureHeader:
         palette: RGB triples of a palette PNG.
         transparency: a PNG's tRNS chunk.
         pixels: the parts of the file that a decoder needs, in order.
+        prefix: what a decoder is shown before them, where the file holds a picture in parts.
     """
 
     format: str
@@ -80,6 +81,7 @@ class PictureHeader:
     palette: bytes | None = None
     transparency: bytes | None = None
     pixels: tuple[Span, ...] = ()
+    prefix: bytes = b""
 
 
 def profile_too_large() -> InvalidField:

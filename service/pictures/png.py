@@ -121,7 +121,7 @@ def read_png(file: BinaryIO) -> PictureHeader:
         basics.height,
         mode=_name_mode(basics),
         depth=basics.depth,
-        animated=any(chunk.kind == b"acTL" for chunk in chunks),
+        animated=_is_animated(file, chunks),
         orientation=orientation,
         resolution=_read_resolution(file, head) or resolution,
         exif=exif,
@@ -294,6 +294,20 @@ def _read_transparency(
     if chunk.length not in allowed[basics.color]:
         raise ImageUndecodable("the PNG's transparency has a wrong length")
     return _read(file, chunk)
+
+
+def _is_animated(file: BinaryIO, chunks: list[Chunk]) -> bool:
+    """Return whether the file shows more than its still picture.
+
+    Of an animation of one frame the still picture is that frame, unless the frame is stored apart.
+
+    Source: PNG specification, third edition, 11.3.6.
+    """
+    control = _find(chunks, b"acTL")
+    if control is None:
+        return False
+    is_apart = _find(chunks, b"fdAT") is not None
+    return is_apart or control.length != 8 or _read(file, control)[:4] != b"\0\0\0\1"
 
 
 def _read_resolution(file: BinaryIO, head: list[Chunk]) -> Resolution | None:

@@ -13,6 +13,7 @@ from service.pictures.picture_header import (
     MAX_EXIF_BYTES,
     MAX_PROFILE_BYTES,
     PictureHeader,
+    Span,
     exif_too_large,
     profile_too_large,
 )
@@ -22,8 +23,12 @@ MAX_CHUNKS: Final = 1024
 _SINGLE: Final = frozenset((b"VP8X", b"VP8 ", b"VP8L", b"ALPH", b"ANIM", b"ICCP", b"EXIF", b"XMP "))
 """Chunks that must not be repeated: of two, decoders take different ones."""
 
+_PICTURE: Final = frozenset((b"VP8 ", b"VP8L", b"ALPH"))
+
 _ANIMATED: Final = 0x02
 _ALPHA: Final = 0x10
+
+_FRAME_HEADER_BYTES: Final = 16
 
 
 class _Chunk(NamedTuple):
@@ -46,7 +51,11 @@ def read_webp(file: BinaryIO) -> PictureHeader:
     chunks = {chunk.kind: chunk for chunk in reversed(walked)}
     _check_single([chunk.kind for chunk in walked])
     canvas, flags = _read_canvas(file, chunks)
-    if flags & _ANIMATED or b"ANMF" in chunks:
+    frames = [chunk for chunk in walked if chunk.kind == b"ANMF"]
+    prefix, pixels = b"", (0, end)
+    if len(frames) == 1 and not _PICTURE & chunks.keys():
+        chunks, prefix, pixels = _read_still(file, frames[0], chunks)
+    elif flags & _ANIMATED or frames:
         return PictureHeader("webp", *(canvas or (1, 1)), animated=True)
     (width, height), has_alpha = _read_frame(file, chunks)
     if canvas not in (None, (width, height)):
@@ -63,8 +72,32 @@ def read_webp(file: BinaryIO) -> PictureHeader:
         resolution=resolution,
         exif=exif,
         profile=_read_metadata(file, chunks.get(b"ICCP"), MAX_PROFILE_BYTES, profile_too_large()),
-        pixels=((0, end),),
+        pixels=(pixels,),
+        prefix=prefix,
     )
+
+
+def _read_still(
+    file: BinaryIO, frame: _Chunk, chunks: dict[bytes, _Chunk]
+) -> tuple[dict[bytes, _Chunk], bytes, Span]:
+    """Read the only frame of an animation as the still picture that viewers show.
+
+    Returns:
+        The chunks with those of the frame; what a still picture has before them; their place.
+
+    Source: RFC 9649, section 2.7.1.1.
+    """
+    start, end = frame.start + _FRAME_HEADER_BYTES, frame.start + frame.length
+    placed = int.from_bytes(_read(file, frame, _FRAME_HEADER_BYTES)[:6], "little")
+    if placed:
+        raise ImageUndecodable("the WebP's picture has another place than its canvas")
+    walked = list(_walk(file, end, start))
+    _check_single([chunk.kind for chunk in walked])
+    inner = {chunk.kind: chunk for chunk in walked if chunk.kind in _PICTURE}
+    canvas = _read(file, chunks[b"VP8X"], 10) if b"VP8X" in chunks else bytes(10)
+    extended = struct.pack("<4sIB9s", b"VP8X", 10, canvas[0] & _ALPHA, canvas[1:10])
+    riff = struct.pack("<4sI4s", b"RIFF", 4 + len(extended) + end - start, b"WEBP")
+    return {**chunks, **inner}, riff + extended, (start, end)
 
 
 def _check_single(kinds: list[bytes]) -> None:
@@ -86,8 +119,7 @@ def _find_end(file: BinaryIO) -> int:
     return int(length) + 8
 
 
-def _walk(file: BinaryIO, end: int) -> Iterator[_Chunk]:
-    position = 12
+def _walk(file: BinaryIO, end: int, position: int = 12) -> Iterator[_Chunk]:
     for _ in range(MAX_CHUNKS):
         if position == end:
             return

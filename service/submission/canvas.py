@@ -8,6 +8,7 @@ from typing import Any
 
 from service.contract.errors import Fault, ImageTooLarge, InvalidField, NoChange
 from service.contract.geometry import (
+    MAX_SIDE_PIXELS,
     Geometry,
     Margins,
     Vocabulary,
@@ -28,7 +29,6 @@ from service.contract.params import (
     OutpaintParams,
     parse_aspect_ratio,
 )
-from service.pictures.checks import MAX_ASPECT
 
 FIELDS: Mapping[Vocabulary, tuple[str, ...]] = {
     "margins": MARGIN_FIELDS,
@@ -120,8 +120,8 @@ def plan_geometry(params: OutpaintParams, size: tuple[int, int], max_pixels: int
 
     Raises:
         NoChange: the canvas has the size of the picture.
-        ImageTooLarge: the canvas has too many pixels.
-        InvalidField: it does not hold the whole picture, or one side is too long for the other.
+        ImageTooLarge: the canvas has too many pixels, or too long a side.
+        InvalidField: it does not hold the whole picture.
     """
     geometry = _plan(params, size)
     canvas = (geometry.width, geometry.height)
@@ -129,13 +129,13 @@ def plan_geometry(params: OutpaintParams, size: tuple[int, int], max_pixels: int
         raise NoChange(
             "the canvas has the picture's size, so nothing would be painted; ask for a larger one"
         )
+    if max(canvas) > MAX_SIDE_PIXELS:
+        limit = f"a side of more than {MAX_SIDE_PIXELS} pixels"
+        raise ImageTooLarge(f"the canvas would have {limit}; ask for a smaller one")
     if canvas[0] * canvas[1] > max_pixels:
         raise ImageTooLarge(
             f"the canvas would have more than {max_pixels} pixels; ask for a smaller one"
         )
-    if max(canvas) > MAX_ASPECT * min(canvas):
-        limit = f"at most {MAX_ASPECT} times the shorter one"
-        raise InvalidField(f"the longer side of the canvas must be {limit}")
     return geometry
 
 

@@ -43,7 +43,7 @@ from service.submission.canvas import (
     plan_geometry,
 )
 from service.submission.intake import Intake, PictureUpload
-from service.submission.model_rules import find_model_faults
+from service.submission.model_rules import check_shape, find_model_faults
 from service.submission.output import (
     check_format_holds,
     check_format_holds_exif,
@@ -316,6 +316,8 @@ class Inspector:
             self._check_geometry(params, canvas, found)
         if found.geometry is not None:
             canvas = found.geometry.width, found.geometry.height
+        if found.choice is not None and found.choice.model is not None:
+            _check_shapes(params, canvas, found)
         if found.picture is not None:
             with found.at("/keep_metadata"):
                 check_format_holds_exif(found.picture.exif, params)
@@ -356,6 +358,18 @@ class Inspector:
         if found.geometry is not None:
             with found.at("/overlap"):
                 check_overlap(params.overlap or 0, found.geometry)
+
+
+def _check_shapes(
+    params: InpaintParams | OutpaintParams, canvas: tuple[int, int] | None, found: _Findings
+) -> None:
+    """Check that a model can paint the picture, and the canvas if there is another one."""
+    if found.picture is not None:
+        with found.at("/image"):
+            check_shape(found.picture.upright_size, "picture")
+    if isinstance(params, OutpaintParams) and found.geometry is not None and canvas is not None:
+        with found.at(find_pointer(params)):
+            check_shape(canvas, "canvas")
 
 
 def _look(

@@ -1,12 +1,38 @@
-"""Checks for parameters that have no effect with a model: they are refused, never ignored."""
+"""Checks of what a model cannot paint, and of parameters that have no effect with it."""
 
 from __future__ import annotations
 
 from service.contract.catalogue import ModelEntry
-from service.contract.errors import Fault
+from service.contract.errors import Fault, InvalidField
 from service.contract.params import InpaintParams, OutpaintParams
 
 _Params = InpaintParams | OutpaintParams
+
+MIN_SIDE_PIXELS = 64
+"""Shortest side of a picture that a model sees enough of."""
+
+MAX_ASPECT = 16
+"""Limit for the longer side divided by the shorter one."""
+
+
+def check_shape(size: tuple[int, int], name: str) -> None:
+    """Check that a model can paint a picture or canvas of this size.
+
+    Args:
+        size: width and height.
+        name: how the error message calls it.
+
+    Raises:
+        InvalidField: a side is too short, or one is too long for the other.
+    """
+    short, long = sorted(size)
+    others = "the weight-free methods take any size"
+    if short < MIN_SIDE_PIXELS:
+        limit = f"at least {MIN_SIDE_PIXELS} pixels with generate"
+        raise InvalidField(f"each side of the {name} must have {limit}; {others}")
+    if long > MAX_ASPECT * short:
+        limit = f"at most {MAX_ASPECT} times the shorter one with generate"
+        raise InvalidField(f"the longer side of the {name} must be {limit}; {others}")
 
 
 def find_model_faults(params: _Params, model: ModelEntry) -> list[Fault]:

@@ -70,8 +70,6 @@ def _animated(name: str) -> bytes:
         (picture()[:40], 422, "image_undecodable"),
         (picture(kind="JPEG")[:-400], 422, "image_undecodable"),
         (picture(kind="WEBP")[:-20], 422, "image_undecodable"),
-        (picture(63, 64), 422, "invalid_field"),
-        (picture(64, 64 * 17), 422, "invalid_field"),
     ],
 )
 def test_bad_picture_is_refused(client: FlaskClient, image: bytes, status: int, code: str) -> None:
@@ -174,7 +172,7 @@ def test_bad_field_is_refused(
         ({"aspect_ratio": "1e999999999"}, "invalid_field", 422),
         ({"aspect_ratio": "17:1"}, "invalid_field", 422),
         ({"left": "-1"}, "invalid_field", 422),
-        ({"left": "32768"}, "invalid_field", 422),
+        ({"left": "32768"}, "image_too_large", 413),
         ({"left": "8000", "top": "8000"}, "image_too_large", 413),
         ({"mask": (b"x", "m.png"), "left": "8"}, "unknown_field", 422),
         ({"method": "patch", "left": "8"}, "method_unavailable", 422),

@@ -403,6 +403,28 @@ def test_a_tiny_hole_in_a_large_picture_takes_little_memory(tmp_path: Path, mode
     assert measured["extra_mebibytes"] <= 350
 
 
+@pytest.mark.parametrize("size", [(1, 1), (1, 2), (3, 2), (16, 16), (2, 300), (1000, 1)])
+@pytest.mark.parametrize("mode", ["RGB", "LA"])
+def test_icons_and_strips_are_painted(
+    blobs: BlobStore, engines: EngineRegistry, size: tuple[int, int], mode: str
+) -> None:
+    data = make_file("PNG", mode, *size, 3)
+    margins = Margins(left=3, top=0, right=0, bottom=2)
+    geometry = plan_margins(*size, margins)
+    for method in ("mirror", "pattern"):
+        params = OutpaintParams(seed=0, quality="fast")
+        output = run(outpaint_job(blobs, data, geometry, params, method), blobs, engines)
+        result = decode(blobs.get(output.path))
+        assert np.array_equal(result[: size[1], 3:], decode(data))
+    if size == (1, 1):
+        return
+    mask = np.zeros(size[::-1], np.uint8)
+    mask.flat[mask.size // 2] = 255
+    params = InpaintParams(seed=0, quality="fast")
+    output = run(inpaint_job(blobs, data, encode(mask), params), blobs, engines)
+    assert np.array_equal(decode(blobs.get(output.path))[mask == 0], decode(data)[mask == 0])
+
+
 def speckles(width: int, height: int) -> MaskArray:
     mask = np.zeros((height, width), np.uint8)
     spots = np.random.default_rng(3).permutation((width // 4) * (height // 4))[:200]

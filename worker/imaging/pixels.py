@@ -96,7 +96,7 @@ def _join(data: bytes, header: PictureHeader) -> bytes:
     if header.pixels == ((0, len(data)),):
         return data
     view = memoryview(data)
-    return b"".join(view[start:stop] for start, stop in header.pixels)
+    return b"".join((header.prefix, *(view[start:stop] for start, stop in header.pixels)))
 
 
 def _decode(file: bytes | bytearray, how: int) -> ImageArray:

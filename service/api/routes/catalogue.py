@@ -10,6 +10,7 @@ from service.api.requests.preferences import MAX_WAIT_SECONDS
 from service.api.routes.rendering import render
 from service.contract.catalogue import Catalogue, ModelEntry
 from service.contract.errors import BrokerUnavailable, StoreUnavailable
+from service.contract.geometry import MAX_SIDE_PIXELS
 from service.contract.methods import BEST_WEIGHT_FREE, METHODS, MethodInfo
 from service.contract.names import CPU_QUEUE, gpu_queue
 from service.contract.params import PaintParams
@@ -23,8 +24,8 @@ from service.documents.schemas import (
     QueuePressure,
     StoredAnswer,
 )
-from service.pictures.checks import MAX_ASPECT, MIN_SIDE_PIXELS
 from service.store import OnlineWorker
+from service.submission.model_rules import MAX_ASPECT, MIN_SIDE_PIXELS
 from service.submission.output import MAX_PAINTED_PIXELS, list_output_formats
 from service.waiting.streams import count_slots
 
@@ -85,6 +86,7 @@ def get_limits() -> Response:
             max_image_pixels=settings.max_image_pixels,
             max_canvas_pixels=settings.max_canvas_pixels,
             max_painted_pixels=MAX_PAINTED_PIXELS,
+            max_side_pixels=MAX_SIDE_PIXELS,
             max_aspect=MAX_ASPECT,
             takes_image_urls=get_context().picture_urls.is_open,
             max_num_images=_upper_limit("num_images"),

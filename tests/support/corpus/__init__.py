@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from tests.support.corpus import colors, damage, guests, structures
+from tests.support.corpus import colors, damage, guests, stills, structures
 from tests.support.corpus.cases import Case, see_with_pillow
 
 __all__ = ["GROUPS", "Case", "see_with_pillow"]
@@ -19,6 +19,8 @@ GROUPS: dict[str, Callable[[], Iterator[Case]]] = {
     "flipped": damage.list_flipped,
     "sizes": damage.list_sizes,
     "frames": damage.list_frames,
+    "stills": stills.list_stills,
+    "untidy": stills.list_untidy,
     "depths": colors.list_depths,
     "palettes": colors.list_palettes,
     "png structures": structures.list_png_structures,

@@ -71,6 +71,9 @@ def make_view(image: ImageArray, mask: MaskArray) -> View:
     deep = away[1:-1, 1:-1]
     around = _ring_of(hole, float(deep.max()) * RING_SHARE)
     picture, painted, kept = _shrink(whole, hole)
+    if not kept.any():
+        # Of a strip, or of a few pixels, nothing kept may be left at this size.
+        kept = np.ones_like(kept)
     small = np.where(painted, np.uint8(255), np.uint8(0))
     factor = picture.shape[0] / whole.shape[0]
     ring = _ring_of(small, float(deep.max()) * factor * RING_SHARE) & kept

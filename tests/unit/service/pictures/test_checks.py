@@ -11,7 +11,6 @@ from PIL import Image
 from service.contract.errors import (
     ImageTooLarge,
     ImageUndecodable,
-    InvalidField,
     PaintjobError,
     UnsupportedMediaType,
 )
@@ -134,13 +133,7 @@ def test_check_picture_refuses_by_declared_pixels(name: str) -> None:
     check_picture(io.BytesIO(WHOLE[name]), 120 * 80)
 
 
-@pytest.mark.parametrize("size", [(63, 100), (100, 63), (64, 1025), (1025, 64)])
-def test_check_picture_refuses_odd_shapes(size: tuple[int, int]) -> None:
-    with pytest.raises(InvalidField):
-        check_picture(io.BytesIO(picture(*size)), LIMIT)
-
-
-@pytest.mark.parametrize("size", [(64, 64), (64, 1024), (1024, 64)])
+@pytest.mark.parametrize("size", [(1, 1), (1, 1024), (1024, 1)])
 def test_check_picture_takes_the_extremes(size: tuple[int, int]) -> None:
     assert check_picture(io.BytesIO(picture(*size)), LIMIT).upright_size == size
 

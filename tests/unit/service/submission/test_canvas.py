@@ -251,9 +251,7 @@ def test_negative_margin_is_told_that_nothing_is_cropped(name: str) -> None:
 def test_canvas_stays_within_the_limits() -> None:
     with pytest.raises(ImageTooLarge, match="10000"):
         plan_geometry(_params(left=1), (100, 100), 10_000)
-    with pytest.raises(InvalidField, match="16"):
-        _plan((100, 100), left=1501)
-    assert _plan((100, 100), left=1500).width == 1600
+    assert _plan((1, 100), left=1).width == 2
 
 
 @given(
@@ -270,7 +268,7 @@ def test_anchored_canvas_holds_the_original_whole(
 ) -> None:
     try:
         found = _plan(size, **vocabulary, anchor=anchor)
-    except (NoChange, InvalidField):
+    except (ImageTooLarge, NoChange, InvalidField):
         return
     box, margins = found.original, found.margins
     assert (box.width, box.height) == size

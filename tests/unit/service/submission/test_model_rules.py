@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from service.contract.catalogue import SELF_MODEL, ModelDefaults, ModelEntry
+from service.contract.errors import InvalidField
 from service.contract.params import InpaintParams, OutpaintParams
-from service.submission.model_rules import find_model_faults
+from service.submission.model_rules import check_shape, find_model_faults
 
 
 def _entry(family: str, **defaults: Any) -> ModelEntry:
@@ -62,3 +63,14 @@ def test_there_is_no_original_beyond_a_picture() -> None:
 def test_what_a_family_refuses_anyway_is_not_told_twice() -> None:
     asked = InpaintParams(strength=0.001, negative_prompt="x", region="full", padding=1)
     assert find_model_faults(asked, SELF_MODEL) == []
+
+
+@pytest.mark.parametrize(
+    ("size", "match"), [((63, 100), "64 pixels"), ((64, 1025), "16 times"), ((1, 1), "64 pixels")]
+)
+def test_shapes_that_a_model_sees_too_little_of_are_refused(
+    size: tuple[int, int], match: str
+) -> None:
+    with pytest.raises(InvalidField, match=match):
+        check_shape(size, "picture")
+    check_shape((64, 1024), "picture")
