@@ -25,6 +25,7 @@ from service.api.routes import (
     queries,
     reference,
     uploads,
+    usage,
 )
 from service.config import ServiceSettings
 
@@ -40,6 +41,7 @@ _ROUTES = (
     batches,
     uploads,
     catalogue,
+    usage,
     health,
     reference,
 )

@@ -6,7 +6,7 @@ is renamed or removed.
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -424,6 +424,24 @@ class LimitsAnswer(Answer):
         description="Jobs are refused when less is free for pictures."
     )
     pressure: PressureAnswer | None = Field(description="Null while broker or store do not answer.")
+
+
+class UsageDay(Answer):
+    """Usage of one key on one day."""
+
+    day: date = Field(description="The day in UTC on which the jobs succeeded.")
+    key_id: str | None = Field(
+        description="The id of the key that submitted them; null where no keys are required."
+    )
+    jobs: int
+    megapixels: float = Field(description="By the jobs' `cost`.")
+    seconds: float = Field(description="That the jobs were painted, loading of models excluded.")
+
+
+class UsageAnswer(Answer):
+    """The succeeded jobs of your tenant by day and key, the latest day first."""
+
+    days: list[UsageDay] = Field(description="Only days and keys with jobs.")
 
 
 class Health(Answer):

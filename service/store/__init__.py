@@ -51,6 +51,7 @@ from service.store.runner import SCRIPTS, ScriptRunner, try_twice
 from service.store.signing_keys import SigningKey, SigningKeys, draw_secret
 from service.store.stored import Holdings, InputBytes, Stored
 from service.store.upload_records import Upload, Uploads
+from service.store.usage import DayOfKey, UsageCounts
 from service.store.verdicts import failure_of
 from service.store.views import JobView
 from service.store.webhook_records import EndVerdict, Shares, TakenWebhook, Webhooks
@@ -65,6 +66,7 @@ __all__ = [
     "BrokerMemory",
     "ClaimedSpec",
     "Claims",
+    "DayOfKey",
     "EndVerdict",
     "EventId",
     "EventReader",
@@ -139,6 +141,7 @@ class JobStore:
         self.batches = Batches(scripts)
         self.uploads = Uploads(scripts)
         self.holdings = Holdings(scripts)
+        self.usage = UsageCounts(scripts)
         self.claims = Claims(scripts)
         self.presence = Presence(scripts)
         self.reaper = Reaper(scripts)

@@ -44,6 +44,7 @@ SCRIPTS = (
     "view_batch",
     "forget_batch",
     "mute_batch",
+    "usage",
 )
 """Every script, by the name of its file."""
 

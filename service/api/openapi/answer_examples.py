@@ -64,6 +64,7 @@ def build_answer_examples() -> Mapping[tuple[str, int], Examples]:
         ("listMethods", 200): {"methods": _read(schemas.MethodList, "methods")},
         ("listModels", 200): {"models": _read(schemas.ModelList, "models")},
         ("getLimits", 200): {"limits": _read(schemas.LimitsAnswer, "limits")},
+        ("getUsage", 200): {"usage": _read(schemas.UsageAnswer, "usage")},
         ("listErrors", 200): {"errors": _write(schemas.ErrorTable, {"errors": [_ERROR]})},
         ("getError", 200): {"error": _write(schemas.ErrorEntry, _ERROR)},
         ("getLiveness", 200): {"alive": _write(schemas.Health, {"status": "ok"})},

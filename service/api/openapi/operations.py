@@ -466,6 +466,15 @@ OPERATIONS: tuple[Operation, ...] = (
         {200: Reply("The limits.", schemas.LimitsAnswer)},
         errors=["broker_unavailable"],
     ),
+    Operation(
+        *_at("get", "/usage", "getUsage", "catalogue"),
+        "Get what your tenant has used, by day and key",
+        {200: Reply("The usage.", schemas.UsageAnswer)},
+        description="Succeeded jobs count on the day on which they ended. The counts are kept for "
+        "93 days, although the jobs are deleted.",
+        parameters=("days",),
+        errors=["invalid_field", "broker_unavailable"],
+    ),
     _open("/errors", "listErrors", "catalogue", "List all errors", schemas.ErrorTable),
     Operation(
         *_at("get", "/errors/{code}", "getError", "catalogue"),

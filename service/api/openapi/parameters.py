@@ -7,6 +7,7 @@ from typing import Any
 
 from service.contract.jobs import JobStatus
 from service.documents.paging import DEFAULT_PAGE, MAX_PAGE, MAX_TAG_CHARACTERS
+from service.store.usage import KEPT_DAYS
 
 Schema = dict[str, Any]
 
@@ -57,6 +58,14 @@ PARAMETERS: Mapping[str, Schema] = {
         "limit", "Items of a page at most.", type="integer", minimum=1, maximum=200, default=100
     ),
     "index": _path("index", "Counted from 0.", type="integer", minimum=0, maximum=7),
+    "days": _query(
+        "days",
+        "So many days, today included.",
+        type="integer",
+        minimum=1,
+        maximum=KEPT_DAYS,
+        default=31,
+    ),
     "webhook_id": _query(
         "webhook_id", "The `id` of the delivery to repeat; by default the last one.", type="string"
     ),

@@ -14,18 +14,19 @@ from service.api.context import get_context
 from service.api.requests.batch_body import BatchBody
 from service.api.requests.batch_items import iter_items
 from service.api.routes.clients import watch_client
+from service.api.routes.numbers import read_numbers
 from service.api.routes.rendering import RETRY_AFTER_SECONDS, render
 from service.api.routes.submitting import build_sources, get_sender
 from service.batches.answers import describe_batch, describe_items
 from service.batches.batching import BatchOrder, ParsedItem
 from service.batches.zipping import stream_results
-from service.contract.errors import Fault, NotFinished, TooMuchWork
+from service.contract.errors import NotFinished, TooMuchWork
 from service.contract.faults import raise_faults
 from service.contract.keys import BATCHES
 from service.store import BatchRecord
 from service.submission.inspection import find_key_faults
 
-DEFAULT_PAGE, MAX_PAGE = 100, 200
+_PAGE = {"first": (0, 999_999, 0), "limit": (1, 200, 100)}
 
 
 def build_blueprint() -> Blueprint:
@@ -101,8 +102,8 @@ def get_batch(batch_id: str) -> Response:
 
 def list_items(batch_id: str) -> Response:
     """Return the state of each item, a page at a time."""
-    first, limit = _read_page()
-    context = get_context()
+    page = read_numbers(request.args, _PAGE)
+    first, limit, context = page["first"], page["limit"], get_context()
     record, items = context.store.batches.load(
         batch_id, get_caller().tenant, first=first, limit=limit
     )
@@ -146,28 +147,3 @@ def _render(record: BatchRecord, status: int = 200) -> Response:
     if record.state != "ended":
         response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
     return response
-
-
-def _read_page() -> tuple[int, int]:
-    """Read the requested page: index of its first item, and number of items.
-
-    Raises:
-    PaintjobError: the query is invalid.
-    """
-    rules = {"first": (0, 999_999), "limit": (1, MAX_PAGE)}
-    values, faults = {"first": 0, "limit": DEFAULT_PAGE}, []
-    if set(request.args) - set(rules):
-        faults.append(Fault("", "unknown_field", "the query parameters here are first and limit"))
-    for name, (least, most) in rules.items():
-        texts = request.args.getlist(name)
-        if all(_is_number(text, least, most) for text in texts) and len(texts) < 2:
-            values[name] = int(texts[0]) if texts else values[name]
-        else:
-            message = f"{name} must be a whole number from {least} to {most}, given once"
-            faults.append(Fault("", "invalid_field", message))
-    raise_faults(faults)
-    return values["first"], values["limit"]
-
-
-def _is_number(text: str, least: int, most: int) -> bool:
-    return text.isascii() and text.isdigit() and len(text) < 10 and least <= int(text) <= most

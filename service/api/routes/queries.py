@@ -16,6 +16,7 @@ READERS = frozenset(
         "paint.create_outpaint",
         "listing.list_jobs",
         "batches.list_items",
+        "usage.get_usage",
         "deliveries.redeliver",
         "deliveries.redeliver_batch",
     }

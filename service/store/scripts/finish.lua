@@ -2,6 +2,7 @@
 -- stale when the claim no longer holds it. A cancel that was promised and a deadline that passed win over a result.
 local PACE_DECAY = 0.95
 local PACE_KEPT_MS = 86400000
+local USAGE_KEPT_MS = 94 * 86400000
 
 -- Keeps how long the last twenty or so jobs of a queue took in worker milliseconds, and their cost. Loading a model
 -- before the first of them does not count.
@@ -16,8 +17,20 @@ local function note_pace(record)
   redis.call('PEXPIRE', pace, PACE_KEPT_MS)
 end
 
+-- Counts a succeeded job for its key and day: {key} {what}, in the hash of the tenant's day.
+local function count_usage(record)
+  local usage = key('usage', record.tenant, int(math.floor(now / 86400000)))
+  local began = record.painting_at ~= '' and record.painting_at or record.started_at
+  if redis.call('HINCRBY', usage, record.key_id .. ' jobs', 1) == 1 then
+    redis.call('PEXPIRE', usage, int(USAGE_KEPT_MS))
+  end
+  redis.call('HINCRBY', usage, record.key_id .. ' pixels', int(record.cost * 1000000))
+  redis.call('HINCRBY', usage, record.key_id .. ' ms', int(math.max(0, now - began)))
+end
+
 local record = read(a.job_id, 'status', 'token', 'committed_token', 'cancel_requested_at', 'finish_by_at', 'warnings',
-  'painting_at', 'attempts', 'queue', 'cost', 'call_size', 'batch', 'tenant')
+  'painting_at', 'attempts', 'queue', 'cost', 'call_size', 'batch', 'tenant',
+  'key_id', 'started_at')
 if record.committed_token == a.token then
   return record.status
 end
@@ -43,6 +56,7 @@ if a.fields.warnings and record.warnings ~= '' then
 end
 if a.status == 'succeeded' then
   note_pace(record)
+  count_usage(record)
   redis.call('HINCRBY', job_key(a.job_id), 'stored_bytes', int(a.bytes))
   add_stored(record.tenant, a.bytes)
 end
