@@ -62,7 +62,7 @@ format: .venv/dev.stamp ## format the code and repair what can be repaired
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-openapi: .venv/dev.stamp ## write openapi.yaml from the models and routes
+openapi: .venv/dev.stamp ## write openapi.yaml from the models and routes, and the client's documents from it
 	$(BIN)/python -m service.api.openapi
 
 soak: .venv/dev.stamp ## ten minutes of the whole service under random faults (SEED=1), with a report

@@ -22,7 +22,7 @@ from pathlib import Path
 from contact_sheet import Row, draw_contact_sheet
 from PIL import Image, ImageChops
 
-from service.client import ClientJob, PaintjobClient
+from service.client import Job, PaintjobClient
 
 PICTURES = Path(__file__).parent / "pictures"
 OUTPUT = Path(__file__).parent.parent / "demo-output"
@@ -155,7 +155,7 @@ def read_url(process: subprocess.Popen[str]) -> str:
     raise RuntimeError("paintjob up ended before it was ready")
 
 
-def submit(client: PaintjobClient, task: Task) -> ClientJob:
+def submit(client: PaintjobClient, task: Task) -> Job:
     """Send a task's pictures."""
     image = PICTURES / task.image
     mask = PICTURES / task.mask if task.mask else None
@@ -167,7 +167,7 @@ def submit(client: PaintjobClient, task: Task) -> ClientJob:
     )
 
 
-def paint(client: PaintjobClient, task: Task, began: float, job: ClientJob) -> Row:
+def paint(client: PaintjobClient, task: Task, began: float, job: Job) -> Row:
     """Wait for a job, save its result, and check it once more on this side.
 
     Raises:

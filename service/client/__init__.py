@@ -1,35 +1,66 @@
-"""The Python client of the service, which `paintjob submit` and the demonstration use too.
+"""The Python client of the service: installed alone as `paintjob_client`, here as `service.client`.
 
 It retries only requests that are safe to retry: a submission carries an idempotency key, so that
-one whose response was lost is not painted twice. docs/clients.md shows its use.
+one whose response was lost is not painted twice. docs/clients.md shows its use. Knows nothing of
+the service's code.
 """
 
-from service.client.answers import (
-    ClientFailure,
-    ClientJob,
-    ClientOutput,
-    ClientPlan,
-    ClientProgress,
-    ClientProof,
-    ClientTimings,
-    ClientWarning,
+from .async_client import AsyncPaintjobClient
+from .client import PaintjobClient
+from .documents import (
+    Batch,
+    BatchItem,
+    Delivery,
+    Job,
+    JobEvent,
+    JobFailure,
+    JobWarning,
+    Limits,
+    ListedJob,
+    Method,
+    Model,
+    Output,
+    Plan,
+    Progress,
+    Proof,
+    Timings,
+    Upload,
+    Usage,
+    UsageDay,
+    Version,
 )
-from service.client.client import PaintjobClient
-from service.client.failures import PaintjobApiError, ResultDamaged, ServiceUnreachable
-from service.client.forms import Picture
+from .failures import PaintjobApiError, ResultDamaged, ServiceUnreachable, WebhookInvalid
+from .forms import Picture
+from .webhooks import Webhook, verify_webhook
 
 __all__ = [
-    "ClientFailure",
-    "ClientJob",
-    "ClientOutput",
-    "ClientPlan",
-    "ClientProgress",
-    "ClientProof",
-    "ClientTimings",
-    "ClientWarning",
+    "AsyncPaintjobClient",
+    "Batch",
+    "BatchItem",
+    "Delivery",
+    "Job",
+    "JobEvent",
+    "JobFailure",
+    "JobWarning",
+    "Limits",
+    "ListedJob",
+    "Method",
+    "Model",
+    "Output",
     "PaintjobApiError",
     "PaintjobClient",
     "Picture",
+    "Plan",
+    "Progress",
+    "Proof",
     "ResultDamaged",
     "ServiceUnreachable",
+    "Timings",
+    "Upload",
+    "Usage",
+    "UsageDay",
+    "Version",
+    "Webhook",
+    "WebhookInvalid",
+    "verify_webhook",
 ]

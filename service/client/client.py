@@ -1,22 +1,38 @@
-"""The calls of a service, as methods."""
+"""The synchronous client."""
 
 from __future__ import annotations
 
-import hashlib
 import time
-import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self, TypeVar
 
 import httpx2
 
-from service.client.answers import ClientJob, ClientPlan
-from service.client.failures import PaintjobApiError, ResultDamaged
-from service.client.forms import Picture, build_form
-from service.client.transport import Transport
-from service.client.waiting import OnChange, Waiting
+from .calls import Calls, Pages, order_batch, translating, writing
+from .connection import CHUNK_BYTES, build_arguments, limit_time
+from .documents import (
+    Batch,
+    BatchItem,
+    Delivery,
+    Job,
+    JobEvent,
+    Limits,
+    ListedJob,
+    Method,
+    Model,
+    Plan,
+    Upload,
+    Usage,
+    Version,
+)
+from .events import RECONNECT_SECONDS, EventReader
+from .forms import Picture, build_form
+from .steps import Flow, Outcome, Patience, Pause, Send, Step
+
+T = TypeVar("T")
 
 
 class PaintjobClient:
@@ -32,6 +48,8 @@ class PaintjobClient:
         api_key: the key, `pj_…`, if the service requires one.
         patience_seconds: how long a request is retried; with a longer `Retry-After` the error is
         raised at once.
+        reach_seconds: how long connecting may take, and how long a request is retried while the
+        service has never answered.
     """
 
     def __init__(
@@ -41,8 +59,11 @@ class PaintjobClient:
         *,
         api_key: str | None = None,
         patience_seconds: float = 60.0,
+        reach_seconds: float = 10.0,
     ) -> None:
-        self._transport = Transport(url, api_key, timeout_seconds, patience_seconds)
+        self._patience = Patience(timeout_seconds, patience_seconds, reach_seconds)
+        self._calls = Calls(self._patience)
+        self._http = httpx2.Client(**build_arguments(url, api_key))
 
     def __enter__(self) -> Self:
         """Return the client."""
@@ -59,7 +80,9 @@ class PaintjobClient:
 
     def close(self) -> None:
         """Close the connections."""
-        self._transport.close()
+        self._http.close()
+
+    # Jobs
 
     def submit(
         self,
@@ -70,12 +93,12 @@ class PaintjobClient:
         *,
         source_mask: Picture | None = None,
         idempotency_key: str | None = None,
-    ) -> ClientJob:
+    ) -> Job:
         """Submit a picture.
 
         Args:
             operation: `inpaint` or `outpaint`.
-            image: the picture.
+            image: the picture: a file, its content, or its name and content.
             mask: the part to repaint, for `inpaint`; absent if `params` has it in another form.
             params: the other fields; None counts as absent, lists and objects are sent as JSON.
             source_mask: the part that `patch` may copy from.
@@ -83,9 +106,7 @@ class PaintjobClient:
             generated when absent.
         """
         form = build_form(image, mask, source_mask, params)
-        headers = {"Idempotency-Key": idempotency_key or str(uuid.uuid4())}
-        answer = self._transport.send("POST", f"/{operation}", headers=headers, **form)
-        return ClientJob.model_validate(answer.json())
+        return self._run(self._calls.submit(operation, form, idempotency_key))
 
     def plan(
         self,
@@ -95,40 +116,30 @@ class PaintjobClient:
         params: Mapping[str, object] | None = None,
         *,
         source_mask: Picture | None = None,
-    ) -> ClientPlan:
+    ) -> Plan:
         """Return the plan of a request without submitting it; arguments as in `submit`."""
         form = build_form(image, mask, source_mask, params)
-        query = {"dry_run": "true"}
-        answer = self._transport.send("POST", f"/{operation}", params=query, **form)
-        return ClientPlan.model_validate(answer.json())
+        return self._run(self._calls.plan(operation, form))
 
-    def get_job(self, job_id: str) -> ClientJob:
+    def get_job(self, job_id: str) -> Job:
         """Return the present state of a job."""
-        return ClientJob.model_validate(self._transport.send("GET", f"/jobs/{job_id}").json())
+        return self._run(self._calls.get(Job, f"/jobs/{job_id}"))
 
-    def list_jobs(self, **filters: str | list[str]) -> Iterator[ClientJob]:
+    def list_jobs(self, **filters: str | list[str]) -> Iterator[ListedJob]:
         """Yield the caller's jobs, newest first, page by page; without their outputs.
 
         Args:
             filters: parameters of `GET /jobs`: `status="running"`, `status=["queued", "running"]`,
             `tag="shop"`, `limit="100"` jobs a page.
         """
-        query = dict(filters)
-        while True:
-            page = self._transport.send("GET", "/jobs", params=query).json()
-            yield from (ClientJob.model_validate(job) for job in page["jobs"])
-            following = page["links"]["next"]
-            if following is None:
-                return
-            # The host in the URL may be the service's public one.
-            query["cursor"] = httpx2.URL(following).params["cursor"]
+        return self._iterate(self._calls.list_jobs(filters))
 
     def wait(
         self,
         job_id: str,
-        on_change: OnChange | None = None,
+        on_change: Callable[[Job], object] | None = None,
         timeout_seconds: float = 3600.0,
-    ) -> ClientJob:
+    ) -> Job:
         """Wait until a job has reached a final state.
 
         The service is asked to hold the request until the job changes. If it does not, the job is
@@ -144,14 +155,31 @@ class PaintjobClient:
             PaintjobApiError: the service refused.
             ServiceUnreachable: the service did not answer.
         """
-        give_up_at = time.monotonic() + timeout_seconds
-        return Waiting(self._transport, job_id, on_change, give_up_at).run()
+        return self._run(self._calls.wait(job_id, on_change, timeout_seconds))
+
+    def events(self, job_id: str) -> Iterator[JobEvent]:
+        """Yield a job's events from the first to the last; a stream that was cut is resumed.
+
+        The last one has the whole job in its field `job`, or says that the job was deleted.
+        """
+        reader = EventReader()
+        while True:
+            answer = self._run(self._calls.open_events(job_id, reader))
+            reader.begin(answer)
+            yield from self._read_events(answer, reader)
+            if reader.is_over:
+                return
+            self._take(Pause(RECONNECT_SECONDS))
 
     def get_result(self, job_id: str, index: int = 0) -> bytes:
         """Return the bytes of a result."""
-        return self._transport.send("GET", f"/jobs/{job_id}/results/{index}").content
+        return self._run(self._calls.load(f"/jobs/{job_id}/results/{index}"))
 
-    def save(self, job: ClientJob, path: Path, index: int = 0) -> None:
+    def get_mask(self, job_id: str) -> bytes:
+        """Return the effective mask of an inpainting, a PNG."""
+        return self._run(self._calls.load(f"/jobs/{job_id}/mask"))
+
+    def save(self, job: Job, path: Path, index: int = 0) -> None:
         """Fetch a result, check it against the job's document, and write it to a file.
 
         The file is written completely or not at all.
@@ -166,33 +194,165 @@ class PaintjobClient:
             PaintjobApiError: the service refused, for instance because the job has failed.
             ServiceUnreachable: it did not answer.
         """
-        data = self.get_result(job.id, index)
-        wanted = {output.index: output.sha256 for output in job.outputs}.get(index)
-        if hashlib.sha256(data).hexdigest() != wanted:
-            raise ResultDamaged(
-                f"{job.id}: result {index} does not match its SHA-256; fetch it again"
-            )
-        beside = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-        try:
-            beside.write_bytes(data)
-            beside.replace(path)
-        finally:
-            beside.unlink(missing_ok=True)
+        self._run(self._calls.save(job, path, index))
 
-    def cancel(self, job_id: str) -> ClientJob:
+    def cancel(self, job_id: str) -> Job:
         """Cancel a job; return its present state, which is `running` until a worker has stopped."""
-        answer = self._transport.send("POST", f"/jobs/{job_id}/cancel")
-        return ClientJob.model_validate(answer.json())
+        return self._run(self._calls.ask(Job, "POST", f"/jobs/{job_id}/cancel"))
 
     def delete(self, job_id: str) -> None:
         """Delete a job with its pictures; does nothing if it is deleted already."""
-        try:
-            self._transport.send("DELETE", f"/jobs/{job_id}")
-        except PaintjobApiError as error:
-            # A retry whose first response was lost gets this too.
-            if error.code != "job_expired":
-                raise
+        self._run(self._calls.delete(f"/jobs/{job_id}"))
 
-    def get_models(self) -> list[dict[str, Any]]:
-        """Return the models of the service, as it describes them."""
-        return list(self._transport.send("GET", "/models").json()["models"])
+    # Batches and uploads
+
+    def upload(self, file: Picture) -> Upload:
+        """Upload a picture once, for several requests: `{"upload": id}` in the items of a batch."""
+        return self._run(self._calls.upload(file))
+
+    def get_upload(self, upload_id: str) -> Upload:
+        """Return an upload."""
+        return self._run(self._calls.get(Upload, f"/uploads/{upload_id}"))
+
+    def delete_upload(self, upload_id: str) -> None:
+        """Delete an upload; jobs that use it keep it."""
+        self._run(self._calls.delete(f"/uploads/{upload_id}"))
+
+    def submit_batch(
+        self,
+        items: Sequence[Mapping[str, object]],
+        parts: Mapping[str, Picture] | None = None,
+        *,
+        defaults: Mapping[str, object] | None = None,
+        tags: Sequence[str] | None = None,
+        ttl_seconds: int | None = None,
+        webhook_url: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> Batch:
+        """Submit many items under one id; each is accepted or refused by itself.
+
+        Args:
+            items: each has an `operation`, and the fields of `POST /inpaint` or `/outpaint` as
+            JSON. A picture is `{"part": name}`, `{"upload": id}`, `{"url": …}` or base64.
+            parts: the pictures that items name by `part`.
+            defaults: fields of every item that does not set them.
+            tags: short texts that the batch returns.
+            ttl_seconds: how long the ended batch is kept.
+            webhook_url: where the batch is sent once it has ended.
+            idempotency_key: identifies this batch, so that a restarted program may repeat it;
+            generated when absent.
+        """
+        order = order_batch(items, defaults, tags, ttl_seconds, webhook_url)
+        return self._run(self._calls.submit_batch(order, parts, idempotency_key))
+
+    def get_batch(self, batch_id: str) -> Batch:
+        """Return the present state of a batch."""
+        return self._run(self._calls.get(Batch, f"/batches/{batch_id}"))
+
+    def list_batch_items(self, batch_id: str) -> Iterator[BatchItem]:
+        """Yield the items of a batch, in the order sent, page by page."""
+        return self._iterate(self._calls.list_items(batch_id))
+
+    def wait_batch(
+        self,
+        batch_id: str,
+        on_change: Callable[[Batch], object] | None = None,
+        timeout_seconds: float = 3600.0,
+    ) -> Batch:
+        """Wait until all items of a batch have ended; arguments and errors as of `wait`."""
+        return self._run(self._calls.wait_batch(batch_id, on_change, timeout_seconds))
+
+    def save_batch_results(self, batch_id: str, path: Path) -> None:
+        """Fetch the zip of an ended batch's results; the file is written completely or not at all.
+
+        Args:
+            batch_id: the batch.
+            path: the file; an existing one is replaced.
+        """
+        with writing(path) as beside, beside.open("wb") as file:
+            answer = self._run(self._calls.open_results(batch_id))
+            with closing(answer), translating():
+                for chunk in answer.iter_bytes(CHUNK_BYTES):
+                    file.write(chunk)
+
+    def cancel_batch(self, batch_id: str) -> Batch:
+        """Cancel all jobs of a batch; return its present state."""
+        return self._run(self._calls.ask(Batch, "POST", f"/batches/{batch_id}/cancel"))
+
+    def delete_batch(self, batch_id: str) -> None:
+        """Delete a batch with all its jobs."""
+        self._run(self._calls.delete(f"/batches/{batch_id}"))
+
+    # Webhooks
+
+    def get_deliveries(self, subject_id: str) -> tuple[Delivery, ...]:
+        """Return the webhooks of a job or a batch, and their tries."""
+        return self._run(self._calls.get_deliveries(subject_id))
+
+    def redeliver(self, subject_id: str, webhook_id: str | None = None) -> tuple[Delivery, ...]:
+        """Send the last webhook of a job or a batch again, or the one with this id."""
+        return self._run(self._calls.redeliver(subject_id, webhook_id))
+
+    # The service
+
+    def get_models(self) -> tuple[Model, ...]:
+        """Return the models that the service has, and those that it could have."""
+        return self._run(self._calls.get_models())
+
+    def get_methods(self) -> tuple[Method, ...]:
+        """Return the methods of the service."""
+        return self._run(self._calls.get_methods())
+
+    def get_limits(self) -> Limits:
+        """Return the limits of the caller, and what is left."""
+        return self._run(self._calls.get_limits())
+
+    def get_usage(self, days: int | None = None) -> Usage:
+        """Return what each key of the caller's tenant has used, by day."""
+        return self._run(self._calls.get_usage(days))
+
+    def get_version(self) -> Version:
+        """Return the version of the service."""
+        return self._run(self._calls.get_version())
+
+    # How it is carried out
+
+    def _run(self, flow: Flow[T]) -> T:
+        """Carry out a call; return its result."""
+        outcome: Outcome = None
+        while True:
+            try:
+                step = flow.send(outcome)
+            except StopIteration as end:
+                result: T = end.value
+                return result
+            outcome = self._take(step)
+
+    def _take(self, step: Step) -> Outcome:
+        if isinstance(step, Pause):
+            time.sleep(step.seconds)
+            return None
+        try:
+            return self._send(step)
+        except httpx2.TransportError as error:
+            return error
+
+    def _send(self, step: Send) -> httpx2.Response:
+        limit = limit_time(step.timeout_seconds, self._patience.reach_seconds)
+        request = self._http.build_request(step.method, step.path, **step.arguments, timeout=limit)
+        answer = self._http.send(request, stream=True)
+        if not (step.stream and answer.is_success):
+            answer.read()
+        return answer
+
+    def _iterate(self, pages: Pages[T]) -> Iterator[T]:
+        while pages.has_more:
+            yield from self._run(pages.read())
+
+    def _read_events(self, answer: httpx2.Response, reader: EventReader) -> Iterator[JobEvent]:
+        """Yield the events of one connection; return when it ends."""
+        with closing(answer), suppress(httpx2.TransportError):
+            for line in answer.iter_lines():
+                event = reader.feed(line)
+                if event is not None:
+                    yield event

@@ -1,13 +1,17 @@
-"""The form of a request: its pictures and fields."""
+"""The bodies of requests: pictures and fields."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
-Picture = tuple[str, bytes]
-"""File name and content."""
+Picture = tuple[str, bytes] | bytes | Path
+"""A file, its content, or its name and content."""
+
+Arguments = dict[str, Any]
+"""Arguments of httpx2 that make the body of a request."""
 
 
 def build_form(
@@ -15,12 +19,42 @@ def build_form(
     mask: Picture | None,
     source_mask: Picture | None,
     params: Mapping[str, object] | None,
-) -> dict[str, Any]:
-    """Build the form of a request, as arguments of httpx2."""
+) -> Arguments:
+    """Build the form of a request."""
     pictures = {"image": image, "mask": mask, "source_mask": source_mask}
-    files = {name: picture for name, picture in pictures.items() if picture is not None}
     given = {name: value for name, value in (params or {}).items() if value is not None}
-    return {"files": files, "data": {name: _write_field(value) for name, value in given.items()}}
+    data = {name: _write_field(value) for name, value in given.items()}
+    return {"files": _read_files(pictures), "data": data}
+
+
+def build_batch(
+    order: Mapping[str, object], parts: Mapping[str, Picture] | None = None
+) -> Arguments:
+    """Build the body of a batch: JSON, or a form with its parts."""
+    given = {name: value for name, value in order.items() if value is not None}
+    if not parts:
+        return {"json": given}
+    return {"files": _read_files(parts), "data": {"batch": json.dumps(given)}}
+
+
+def build_upload(file: Picture) -> Arguments:
+    """Build the form of an upload."""
+    return {"files": _read_files({"file": file})}
+
+
+def _read_files(pictures: Mapping[str, Picture | None]) -> dict[str, tuple[str, bytes]]:
+    return {
+        name: _read_picture(name, picture)
+        for name, picture in pictures.items()
+        if picture is not None
+    }
+
+
+def _read_picture(name: str, picture: Picture) -> tuple[str, bytes]:
+    """Read a picture whole: a request that is repeated must send the same bytes."""
+    if isinstance(picture, Path):
+        return picture.name, picture.read_bytes()
+    return (name, picture) if isinstance(picture, bytes) else picture
 
 
 def _write_field(value: object) -> str:

@@ -46,7 +46,7 @@ def list_models(
         rows = _read_rows(models_file, data_dir, allow_non_commercial)
     else:
         with PaintjobClient(url, api_key=key) as client:
-            rows = client.get_models()
+            rows = [model.model_dump() for model in client.get_models()]
     for row in rows:
         mark = "default" if row.get("is_default") else "" if row["configured"] else "not served"
         columns = f"{row['name']:<24} {row['family']:<22} {row['licence']:<26} {mark}"

@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from service.client import ClientJob, PaintjobClient, Picture
+from service.client import Job, PaintjobClient, Picture
 
 DEFAULT_URL = "http://127.0.0.1:8080"
 
@@ -151,7 +151,7 @@ def outpaint(
     _submit("outpaint", client, {"image": image}, params, output, dry_run)
 
 
-def describe_proof(job: ClientJob) -> str:
+def describe_proof(job: Job) -> str:
     """Return one line about the proof of a finished job's first result."""
     output = job.outputs[0]
     proof = output.proof
@@ -192,7 +192,7 @@ def _find_format(output: Path | None) -> str | None:
     return found
 
 
-def _paint(client: PaintjobClient, job: ClientJob, output: Path) -> None:
+def _paint(client: PaintjobClient, job: Job, output: Path) -> None:
     """Wait for a job, save its result, and print a summary."""
     job = _watch(client, job)
     for warning in job.warnings:
@@ -204,7 +204,7 @@ def _paint(client: PaintjobClient, job: ClientJob, output: Path) -> None:
     typer.echo(f"{output}: {describe_proof(job)}")
 
 
-def _watch(client: PaintjobClient, job: ClientJob) -> ClientJob:
+def _watch(client: PaintjobClient, job: Job) -> Job:
     """Show a job's progress until it ends."""
     columns = (
         SpinnerColumn(),
@@ -216,7 +216,7 @@ def _watch(client: PaintjobClient, job: ClientJob) -> ClientJob:
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(job.status, total=1.0)
 
-        def show(now: ClientJob) -> None:
+        def show(now: Job) -> None:
             stage = now.progress.stage if now.progress and not now.is_finished else now.status
             fraction = now.progress.fraction if now.progress else 0.0
             bar.update(task, description=stage, completed=1.0 if now.is_finished else fraction)

@@ -210,7 +210,7 @@ def test_up_keeps_the_output_of_its_programs(shared_up: RunningUp) -> None:
 def test_up_serves_generate_without_any_weights() -> None:
     """The built-in model, in a worker of its own, for both operations."""
     with running_up(PAINTJOB_SELF_MODEL="true") as up, PaintjobClient(up.url) as client:
-        names = [model["name"] for model in client.get_models() if model["configured"]]
+        names = [model.name for model in client.get_models() if model.configured]
         assert names == ["self"]
         picture = ("cat.png", (PICTURES / "cat.png").read_bytes())
         params = {"method": "generate", "num_images": 2, "num_inference_steps": 8, "right": 40}

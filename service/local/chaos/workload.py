@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import random
 import threading
 import time
@@ -11,11 +10,9 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-import httpx
 from PIL import Image, ImageChops, ImageDraw
 
-from service.client import ClientJob, PaintjobApiError, PaintjobClient
-from service.client.transport import Transport
+from service.client import Job, PaintjobApiError, PaintjobClient, ServiceUnreachable
 from service.local.chaos.timeline import Timeline
 
 PATIENCE_SECONDS = 120.0
@@ -111,7 +108,7 @@ class Workload:
         ended = Ended(kind)
         try:
             SCENARIOS[kind](call, ended)
-        except (PaintjobApiError, httpx.TransportError, TimeoutError) as error:
+        except (PaintjobApiError, ServiceUnreachable, TimeoutError) as error:
             ended.status = "lost"
             ended.problems.append(f"{kind} {ended.job_ids}: {type(error).__name__}: {error}")
         return ended
@@ -133,7 +130,7 @@ class Call:
     webhook_url: str
     dice: random.Random
 
-    def submit(self, ended: Ended, *, key: str | None = None, **params: object) -> ClientJob:
+    def submit(self, ended: Ended, *, key: str | None = None, **params: object) -> Job:
         """Submit an inpainting of a drawn picture, and note that it was accepted."""
         picture = self.draw()
         params = {"method": "patch", **params}
@@ -150,7 +147,7 @@ class Call:
         ImageDraw.Draw(image).rectangle((8, 8, self.dice.randrange(16, 88), 40), fill=color)
         return _png(image)
 
-    def follow(self, job: ClientJob) -> ClientJob:
+    def follow(self, job: Job) -> Job:
         """Wait for the end of a job."""
         return self.client.wait(job.id, timeout_seconds=JOB_SECONDS)
 
@@ -220,24 +217,12 @@ def _notify(call: Call, ended: Ended) -> None:
 
 def _batch(call: Call, ended: Ended) -> None:
     item = {"operation": "outpaint", "method": "mirror", "image": {"part": "p"}, "right": MARGIN}
-    body = {"items": [item] * BATCH_ITEMS}
-    transport = Transport(call.url, None, 60.0, PATIENCE_SECONDS)
-    try:
-        answer = transport.send(
-            "POST",
-            "/batches",
-            headers={"Idempotency-Key": str(uuid.uuid4())},
-            data={"batch": json.dumps(body)},
-            files={"p": ("p.png", call.draw())},
-        ).json()
-        path = f"/batches/{answer['id']}"
-        _wait_until(lambda: transport.send("GET", path).json()["status"] == "ended")
-        items = transport.send("GET", f"{path}/items", params={"limit": 100}).json()["items"]
-    finally:
-        transport.close()
-    ended.job_ids.extend(item["job_id"] for item in items if item.get("job_id"))
+    batch = call.client.submit_batch([item] * BATCH_ITEMS, {"p": ("p.png", call.draw())})
+    call.client.wait_batch(batch.id, timeout_seconds=JOB_SECONDS)
+    items = list(call.client.list_batch_items(batch.id))
+    ended.job_ids.extend(item.job_id for item in items if item.job_id is not None)
     if len(ended.job_ids) != BATCH_ITEMS:
-        ended.problems.append(f"batch {answer['id']} has {len(ended.job_ids)} jobs: {items}")
+        ended.problems.append(f"batch {batch.id} has {len(ended.job_ids)} jobs: {items}")
 
 
 SCENARIOS: dict[str, Callable[[Call, Ended], None]] = {
@@ -255,7 +240,7 @@ _FAILED = ("failed",)
 
 
 def _check_result(
-    call: Call, ended: Ended, done: ClientJob, picture: bytes, offset: tuple[int, int]
+    call: Call, ended: Ended, done: Job, picture: bytes, offset: tuple[int, int]
 ) -> None:
     ended.status = done.status
     _check_failure(ended, done, set())
@@ -271,19 +256,11 @@ def _check_result(
         ended.problems.append(f"{done.id} changed kept pixels")
 
 
-def _check_failure(ended: Ended, done: ClientJob, also: set[str]) -> None:
+def _check_failure(ended: Ended, done: Job, also: set[str]) -> None:
     if done.status not in ("succeeded", "failed"):
         ended.problems.append(f"{done.id} ended as {done.status}")
     if done.status == "failed" and done.error and done.error.code not in LEGAL_FAILURES | also:
         ended.problems.append(f"{done.id} failed: {done.error.code}: {done.error.detail}")
-
-
-def _wait_until(condition: Callable[[], bool]) -> None:
-    give_up_at = time.monotonic() + JOB_SECONDS
-    while not condition():
-        if time.monotonic() > give_up_at:
-            raise TimeoutError("a batch has not ended in time")
-        time.sleep(0.2)
 
 
 def _png(image: Image.Image) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import threading
@@ -12,27 +13,38 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from service.api.openapi.client_documents import render_documents
+from service.api.openapi.document import build_document
+from service.api.openapi.job_examples import build_job_example, build_plan_example
 from service.client import (
-    ClientJob,
+    AsyncPaintjobClient,
+    Job,
     PaintjobApiError,
     PaintjobClient,
     ResultDamaged,
     ServiceUnreachable,
+    WebhookInvalid,
+    verify_webhook,
 )
+from service.contract.params import Operation
+from service.outbound.webhooks import Message, sign
+from service.store import draw_secret
+
+ROOT = Path(__file__).parents[3]
 
 JOB: dict[str, Any] = {
+    **build_job_example("inpaint", "queued"),
     "id": "job_1",
-    "operation": "inpaint",
-    "status": "queued",
-    "method": "patch",
     "a_field_of_tomorrow": 1,
 }
 DONE = {**JOB, "status": "succeeded"}
+NEXT = "https://public.test/api/jobs?tag=x&cursor=c%201"
 
 
 @dataclass
@@ -125,20 +137,12 @@ def test_client_writes_fields_as_the_service_reads_them() -> None:
 
 
 def test_client_asks_for_a_plan_without_a_key() -> None:
-    answer = {
-        "operation": "outpaint",
-        "method": "mirror",
-        "params": {"left": 8},
-        "width": 104,
-        "height": 64,
-        "megapixels": 0.006656,
-        "cost": 0.1,
-        "tomorrow": 1,
-    }
+    answer = {**build_plan_example("outpaint"), "tomorrow": 1}
     script = Script([(200, {}, answer)])
     with _server(script) as client:
         plan = client.plan("outpaint", ("a.png", b"IMAGE"), params={"left": 8})
-    assert (plan.method, plan.width, plan.params) == ("mirror", 104, {"left": 8})
+    assert (plan.method, plan.width) == (answer["method"], answer["width"])
+    assert plan.params.model_dump(mode="json") == answer["params"]
     method, path, headers, body = script.asked[0]
     assert (method, path) == ("POST", "/outpaint?dry_run=true")
     assert "idempotency-key" not in headers
@@ -192,7 +196,7 @@ def test_client_tells_a_single_fault_once() -> None:
 def test_client_survives_an_error_that_is_no_problem_document() -> None:
     with (
         _server(Script([(404, {}, b"<html>not ours</html>")])) as client,
-        pytest.raises(PaintjobApiError, match="HTTP 404"),
+        pytest.raises(PaintjobApiError, match=r"HTTP 404.*not the service's"),
     ):
         client.get_job("job_1")
 
@@ -206,7 +210,7 @@ def test_client_waits_with_etags_until_the_end() -> None:
             (200, {"ETag": '"2"'}, DONE),
         ]
     )
-    seen: list[ClientJob] = []
+    seen: list[Job] = []
     with _server(script) as client:
         job = client.wait("job_1", seen.append)
     assert job.status == "succeeded"
@@ -312,8 +316,8 @@ def test_client_shows_its_key_and_sends_the_callers_idempotency_key() -> None:
 
 def test_client_lists_page_by_page() -> None:
     pages: list[dict[str, Any]] = [
-        {"jobs": [JOB, JOB], "links": {"next": "https://public.test/api/jobs?tag=x&cursor=c%201"}},
-        {"jobs": [DONE], "links": {"next": None}},
+        {"jobs": [JOB, JOB], "links": {"self": "", "next": NEXT}},
+        {"jobs": [DONE], "links": {"self": "", "next": None}},
     ]
     script = Script([(200, {}, page) for page in pages])
     with _server(script) as client:
@@ -324,14 +328,12 @@ def test_client_lists_page_by_page() -> None:
 
 
 def _output(data: bytes) -> dict[str, Any]:
-    proof = {"kept_pixels": 1, "kept_pixels_changed": 0, "max_difference": 0}
-    told = {"index": 0, "url": "/u", "format": "png", "width": 1, "height": 1, "seed": 1}
-    digest = hashlib.sha256(data).hexdigest()
-    return {**told, "bytes": len(data), "sha256": digest, "proof": proof}
+    [output] = build_job_example("inpaint", "succeeded")["outputs"]
+    return {**output, "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
 
 
 def test_client_saves_a_result_that_is_what_the_job_says(tmp_path: Path) -> None:
-    job = ClientJob.model_validate({**DONE, "outputs": [_output(b"PNG")]})
+    job = Job.model_validate({**DONE, "outputs": [_output(b"PNG")]})
     script = Script([(200, {}, b"PNG"), (200, {}, b"PN")])
     with _server(script) as client:
         client.save(job, tmp_path / "out.png")
@@ -352,3 +354,113 @@ def test_client_takes_a_job_for_deleted_that_is_wiped_already() -> None:
 def test_client_refuses_what_is_no_url() -> None:
     with pytest.raises(ValueError, match="is not a URL; give one such as"):
         PaintjobClient("http://127.0.0.1:port")
+
+
+def test_client_reads_the_page_of_a_proxy_that_refuses_a_large_body() -> None:
+    page = b"<html><center><h1>413 Request Entity Too Large</h1></center><hr>nginx</html>"
+    with (
+        _server(Script([(413, {"Content-Type": "text/html"}, page)])) as client,
+        pytest.raises(PaintjobApiError) as caught,
+    ):
+        client.submit("inpaint", ("a.png", b"IMAGE" * 1000))
+    told = str(caught.value)
+    assert "client_max_body_size" in told
+    assert "bytes)" in told and "<html>" not in told
+
+
+def test_client_tells_soon_that_a_service_is_dead_and_waits_for_one_that_was_alive() -> None:
+    with (
+        PaintjobClient("http://127.0.0.1:1", reach_seconds=0) as client,
+        pytest.raises(ServiceUnreachable),
+    ):
+        client.get_job("job_1")
+    script = Script([(200, {}, JOB), (0, {}, {}), (200, {}, DONE)])
+    with _server(script, reach_seconds=0) as client:
+        client.get_job("job_1")
+        assert client.get_job("job_1").is_finished
+
+
+def _stream(*events: tuple[str, dict[str, Any]]) -> bytes:
+    lines = [f"id: {mark}\ndata: {json.dumps(event)}\n\n" for mark, event in events]
+    return "".join(["retry: 1000\n\n: still there\n\n", *lines]).encode()
+
+
+def test_client_resumes_a_stream_of_events_that_was_cut() -> None:
+    base = {"version": 1, "at": "2025-11-22T08:26:41Z", "progress": None, "mask": None}
+    first = {**base, "type": "status", "status": "queued", "job": None}
+    last = {**base, "type": "status", "status": "succeeded", "job": DONE}
+    cut = _stream(("1-1-0", first)) + b"id: 2-1-0\ndata: {"
+    script = Script(
+        [(200, {}, cut), (503, {"Retry-After": "0"}, {}), (200, {}, _stream(("3", last)))]
+    )
+    with _server(script) as client:
+        found = [event.status for event in client.events("job_1")]
+    assert found == ["queued", "succeeded"]
+    marks = [headers.get("last-event-id") for _, _, headers, _ in script.asked]
+    assert marks[0] is None
+    assert marks[1] == marks[2]
+
+
+def test_both_clients_have_the_same_methods() -> None:
+    def describe(client: type) -> dict[str, Any]:
+        public = {name for name in vars(client) if not name.startswith("_")}
+        return {name: list(signature(getattr(client, name)).parameters) for name in public}
+
+    assert describe(PaintjobClient) == describe(AsyncPaintjobClient)
+
+
+def test_async_client_retries_pages_and_waits_like_the_other() -> None:
+    pages = [
+        {"jobs": [JOB], "links": {"self": "", "next": NEXT}},
+        {"jobs": [DONE], "links": {"self": "", "next": None}},
+    ]
+    script = Script(
+        [
+            (503, {"Retry-After": "0"}, {}),
+            *((200, {}, page) for page in pages),
+            (200, {}, JOB),
+            (200, {}, DONE),
+        ]
+    )
+
+    async def run(url: str) -> list[str]:
+        async with AsyncPaintjobClient(url) as client:
+            listed = [job.status async for job in client.list_jobs()]
+            return [*listed, (await client.wait("job_1")).status]
+
+    with _server(script):
+        assert asyncio.run(run(script.url)) == ["queued", "succeeded", "succeeded"]
+
+
+def test_documents_of_the_client_are_those_of_the_openapi_document() -> None:
+    written = (ROOT / "service" / "client" / "documents.py").read_text()
+    assert written == render_documents(build_document()["components"]["schemas"]), "make openapi"
+
+
+@pytest.mark.parametrize("operation", ["inpaint", "outpaint"])
+def test_documents_lose_nothing_of_a_job(operation: Operation) -> None:
+    shown = build_job_example(operation, "succeeded")
+    assert Job.model_validate(shown).model_dump(mode="json", exclude_unset=True) == shown
+
+
+def test_webhook_is_verified_by_any_of_the_keys() -> None:
+    old, new = draw_secret(), draw_secret()
+    body = json.dumps({**DONE, "type": "job.succeeded"}).encode()
+    message = Message("https://receiver.test", "job_1-4", body, [old])
+    headers = {
+        str(name).upper(): str(value) for name, value in sign(message, datetime.now(UTC)).items()
+    }
+    found = verify_webhook(body, headers, new, old)
+    assert (found.id, found.type, found.document.status) == (
+        "job_1-4",
+        "job.succeeded",
+        "succeeded",
+    )
+    with pytest.raises(WebhookInvalid, match="any of these keys"):
+        verify_webhook(body, headers, new)
+    with pytest.raises(WebhookInvalid, match="any of these keys"):
+        verify_webhook(body + b" ", headers, old)
+    with pytest.raises(WebhookInvalid, match="present time"):
+        verify_webhook(body, {**headers, "WEBHOOK-TIMESTAMP": "1"}, old)
+    with pytest.raises(WebhookInvalid, match="must be there"):
+        verify_webhook(body, {}, old)

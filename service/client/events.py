@@ -1,0 +1,53 @@
+"""Events of jobs and batches: the reading of Server-Sent Events.
+
+Source: https://html.spec.whatwg.org/multipage/server-sent-events.html
+"""
+
+from __future__ import annotations
+
+import httpx2
+
+from .documents import JobEvent
+
+HEADER = "Last-Event-ID"
+RECONNECT_SECONDS = 1.0
+"""Pause before a stream that was cut is asked for again."""
+
+
+class EventReader:
+    """Reads the lines of one job's streams, over reconnections.
+
+    Attributes:
+        last_id: id of the last event, with which a cut stream is resumed.
+        is_over: whether the last event has come.
+    """
+
+    def __init__(self) -> None:
+        self.last_id = ""
+        self.is_over = False
+        self._data: list[str] = []
+
+    def headers(self) -> dict[str, str]:
+        """Return the headers of the request for the stream."""
+        resume = {HEADER: self.last_id} if self.last_id else {}
+        return {"Accept": "text/event-stream", **resume}
+
+    def begin(self, answer: httpx2.Response) -> None:
+        """Begin with a stream, and forget an event that the last one cut off in its middle."""
+        self._data = []
+        self.is_over = answer.status_code == httpx2.codes.NO_CONTENT
+
+    def feed(self, line: str) -> JobEvent | None:
+        """Take a line; return the event that it completes, if it completes one."""
+        name, _, value = line.partition(":")
+        value = value.removeprefix(" ")
+        if name == "data":
+            self._data.append(value)
+        elif name == "id":
+            self.last_id = value
+        elif not line and self._data:
+            event = JobEvent.model_validate_json("\n".join(self._data))
+            self._data = []
+            self.is_over = event.job is not None or event.type == "wiped"
+            return event
+        return None
