@@ -15,7 +15,7 @@ from service.contract.keys import KEYLESS, KeyLimits, StoredLimits, to_pixels
 from service.contract.params import DEFAULT_WEBHOOK_EVENTS
 from service.contract.webhooks import webhook_group
 from service.store.listing import JobPage, digest_tag, parse_listed
-from service.store.runner import StorePart, milliseconds
+from service.store.runner import Command, StorePart, milliseconds
 from service.store.stored import InputBytes, Stored, read_stored
 from service.store.verdicts import absence_of, refusal_of
 from service.store.views import JobView, parse_view
@@ -131,11 +131,24 @@ class JobRecords(StorePart):
         idempotency: Idempotency | None = None,
         key_id: str = KEYLESS,
         inputs: InputBytes | None = None,
+        wakeup: Sequence[Command] = (),
+        next_id: str | None = None,
     ) -> Submitted:
         """Accept a job, or find the one that its idempotency key belongs to.
 
         The key's budget is charged once, with the job's cost, however often the call is repeated.
-        Without `inputs` no input is shared with an upload.
+
+        Args:
+            spec: of the job.
+            start_within_seconds: from now; None without a limit.
+            finish_within_seconds: from now.
+            ttl_seconds: how long the job is kept after its end.
+            limits: of the tenant and of the key.
+            idempotency: the client's key.
+            key_id: of the API key.
+            inputs: bytes of the inputs; without it no input is shared with an upload.
+            wakeup: sent if the job is created.
+            next_id: of a job to come, for which `begin_upload` is called too.
 
         Raises:
             IdempotencyConflict: the key was used with another request.
@@ -147,6 +160,7 @@ class JobRecords(StorePart):
         inputs = inputs or InputBytes(_count_bytes(spec))
         verdict, job_id, online, used, found = self._scripts.run(
             "submit",
+            *wakeup,
             job_id=spec.job_id,
             queue=spec.queue,
             tenant=spec.tenant,
@@ -183,6 +197,8 @@ class JobRecords(StorePart):
             fingerprint=idempotency.fingerprint if idempotency else None,
             **_webhook_arguments(spec),
             idempotency_ms=milliseconds(kept_seconds),
+            next_id=next_id,
+            upload_ms=milliseconds(UPLOAD_SECONDS),
         )
         outcome, usage = verdict.decode(), _read_usage(used)
         if outcome not in ("created", "replayed"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.resources import files
 from typing import Any, TypeVar
 
@@ -53,6 +53,9 @@ AGAIN_LEASES = 2
 
 Answer = TypeVar("Answer")
 
+Command = Sequence[bytes | str | float]
+"""A command of Redis: its name, then its arguments."""
+
 log = structlog.get_logger()
 
 
@@ -90,8 +93,13 @@ class ScriptRunner:
         """Build the name of a key in the namespace."""
         return ":".join((self.namespace, *parts))
 
-    def run(self, script: str, **arguments: Any) -> Any:
+    def run(self, script: str, *commands: Command, **arguments: Any) -> Any:
         """Run a script.
+
+        Args:
+            script: its name.
+            commands: further commands that the script itself runs, if it says so.
+            arguments: of the script.
 
         Raises:
             BrokerUnavailable: Redis does not answer or refuses; whether the script ran is unknown,
@@ -100,9 +108,9 @@ class ScriptRunner:
         # Absent values are left out: in Lua a JSON null is something that is there.
         given = {name: value for name, value in arguments.items() if value is not None}
         key = self.key("job", str(arguments.get("job_id", "none")))
-        return self.guard(
-            lambda: self.registered[script](keys=[key], args=[self.namespace, json.dumps(given)])
-        )
+        parts = [part for command in commands for part in (len(command), *command)]
+        values = [self.namespace, json.dumps(given), *parts]
+        return self.guard(lambda: self.registered[script](keys=[key], args=values))
 
     def guard(self, call: Callable[[], Any]) -> Any:
         """Call Redis, and raise its errors as ours.

@@ -6,19 +6,47 @@ reaper adds what is missing. So nothing here needs to be exact.
 
 from __future__ import annotations
 
+import time
+from dataclasses import dataclass
 from uuid import uuid4
 
 import rq.defaults
 from redis import Redis
+from redis.client import Pipeline
 from redis.exceptions import RedisError
 from rq import Queue
 
 from service.contract.errors import BrokerUnavailable
 from service.contract.names import RUN_JOB, rq_prefix
 from service.store import ReapReport
+from service.store.runner import Command
 
 WAKEUP_SECONDS = 86_400
 """A wake-up that no worker took for so long expires; the reaper adds another if a job waits."""
+
+PATTERN_SECONDS = 5.0
+
+_ID_START = "d-"
+
+
+@dataclass(frozen=True)
+class _Pattern:
+    """The commands of one wake-up, from which those of others are made."""
+
+    fresh_until: float
+    wakeup_id: str
+    commands: list[Command]
+
+    def fill(self, wakeup_id: str) -> list[Command]:
+        """Return the commands with another id."""
+        return [[self._put(part, wakeup_id) for part in command] for command in self.commands]
+
+    def _put(self, part: bytes | str | float, wakeup_id: str) -> bytes | str | float:
+        return part.replace(self.wakeup_id, wakeup_id) if isinstance(part, str) else part
+
+
+def _draw_id() -> str:
+    return f"{_ID_START}{uuid4().hex}"
 
 
 class Wakeups:
@@ -40,6 +68,7 @@ class Wakeups:
             )
         self._redis = redis
         self._queues: dict[str, Queue] = {}
+        self._patterns: dict[str, _Pattern] = {}
 
     def notify(self, queue: str, count: int = 1) -> None:
         """Send as many wake-ups to a queue.
@@ -47,14 +76,32 @@ class Wakeups:
         Raises:
             BrokerUnavailable: Redis does not answer; the reaper will send them.
         """
-        target = self._queues.get(queue) or self._queues.setdefault(
-            queue, Queue(queue, connection=self._redis, serializer="json")
-        )
         try:
-            # The name is never called, so it need not resolve here: the API imports no worker.
-            target.enqueue_many([self._make_wakeup() for _ in range(count)])
+            self._enqueue(queue, count).execute()
         except RedisError as error:
             raise BrokerUnavailable("the broker does not answer", retry_after_seconds=2) from error
+
+    def prepare(self, queue: str) -> list[Command]:
+        """Return the commands that send a wake-up, for a script that runs them with its own.
+
+        RQ builds them anew every few seconds; meanwhile a wake-up differs by its id alone.
+
+        Raises:
+            BrokerUnavailable: Redis, whose version RQ wants to know, does not answer.
+        """
+        pattern = self._patterns.get(queue)
+        if pattern is None or time.monotonic() > pattern.fresh_until:
+            pattern = self._patterns[queue] = self._build_pattern(queue)
+        return pattern.fill(_draw_id())
+
+    def _build_pattern(self, queue: str) -> _Pattern:
+        fresh_until = time.monotonic() + PATTERN_SECONDS
+        try:
+            commands = self._enqueue(queue, 1).command_stack
+        except RedisError as error:
+            raise BrokerUnavailable("the broker does not answer", retry_after_seconds=2) from error
+        wakeup_id = next(part for part in commands[-1][0] if str(part).startswith(_ID_START))
+        return _Pattern(fresh_until, wakeup_id, [arguments for arguments, _ in commands])
 
     def notify_missing(self, report: ReapReport) -> None:
         """Send the wake-ups that a reaper pass found missing.
@@ -65,10 +112,19 @@ class Wakeups:
         for queue, count in (*report.requeued.items(), *report.missing.items()):
             self.notify(queue, count)
 
+    def _enqueue(self, queue: str, count: int) -> Pipeline:
+        target = self._queues.get(queue) or self._queues.setdefault(
+            queue, Queue(queue, connection=self._redis, serializer="json")
+        )
+        commands = self._redis.pipeline()
+        # The name is never called, so it need not resolve here: the API imports no worker.
+        target.enqueue_many([self._make_wakeup() for _ in range(count)], pipeline=commands)
+        return commands
+
     def _make_wakeup(self) -> rq.queue.EnqueueData:
         return Queue.prepare_data(
             RUN_JOB,
-            job_id=f"d-{uuid4().hex}",
+            job_id=_draw_id(),
             ttl=WAKEUP_SECONDS,
             result_ttl=0,
             failure_ttl=3600,

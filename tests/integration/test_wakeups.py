@@ -45,6 +45,20 @@ def test_wakeup_names_no_job_and_is_readable_by_rq(store: JobStore, wakeups: Wak
         assert job.result_ttl == 0
 
 
+def test_prepared_wakeups_are_what_rq_makes(store: JobStore, wakeups: Wakeups) -> None:
+    for _ in range(2):
+        for command in wakeups.prepare(CPU_QUEUE):
+            store.redis.eval("return redis.call(unpack(ARGV))", 0, *command)
+    wakeups.notify(CPU_QUEUE)
+    ids = Queue(CPU_QUEUE, connection=store.redis, serializer="json").job_ids
+    assert len(set(ids)) == 3
+    made = [Job.fetch(id_, connection=store.redis, serializer="json") for id_ in ids]
+    assert {(job.func_name, job.result_ttl, job.failure_ttl, job.origin) for job in made} == {
+        (RUN_JOB, 0, 3600, CPU_QUEUE)
+    }
+    assert all(0 < store.redis.ttl(job.key) <= WAKEUP_SECONDS for job in made)
+
+
 def test_wakeup_does_not_stay_forever(store: JobStore, wakeups: Wakeups) -> None:
     wakeups.notify(CPU_QUEUE)
     (key,) = store.redis.keys(f"{rq_prefix(DEFAULT_NAMESPACE)}:job:*")

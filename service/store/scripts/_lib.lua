@@ -27,8 +27,24 @@ end
 
 local now = now_ms()
 
+-- Runs the commands in ARGV from 3 on: for each the number of its parts, then the parts. They are of use, and no more:
+-- one that fails must not leave a script half done.
+local function run_commands()
+  local at = 3
+  while ARGV[at] do
+    local parts = tonumber(ARGV[at])
+    redis.pcall(unpack(ARGV, at + 1, at + parts))
+    at = at + 1 + parts
+  end
+end
+
 local function job_key(id)
   return key('job', id)
+end
+
+-- Blobs that are written from now on are wiped then, unless their job or upload is accepted.
+local function begin_upload(owner_id, due_ms)
+  redis.call('ZADD', key('wipe'), int(now + due_ms), owner_id .. '#upload')
 end
 
 -- Fields of a record as a table; absent ones are empty strings, so that comparisons need no nil checks.

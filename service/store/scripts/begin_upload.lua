@@ -1,4 +1,4 @@
 -- Puts the blobs of a job or an upload on the wipe list before the first of them is written; `submit` takes a job's
 -- off.
-redis.call('ZADD', key('wipe'), int(now + a.due_ms), a.owner_id .. '#upload')
+begin_upload(a.owner_id, a.due_ms)
 return 'ok'

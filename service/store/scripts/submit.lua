@@ -4,6 +4,8 @@
 -- too_many_stored_jobs, too_many_bytes, over_budget, no_worker, upload_lost.
 -- Usage: unfinished jobs of the tenant and of the key, pixels left in the key's budget, the milliseconds until the
 -- budget is whole or, after over_budget, until it holds what this job costs, and what the tenant stores.
+-- A job that is created runs the commands that came along: a wake-up. For `next_id`, the sender's next job, an upload
+-- is begun whatever the verdict.
 -- `bytes` are the job's own, `shares` the uploads whose blobs it uses: {id, bytes}.
 local id, queue, tenant = a.job_id, a.queue, a.tenant
 
@@ -92,6 +94,9 @@ local function answer(verdict, job_id)
     is_there and view(job_id or id) or {}}
 end
 
+if a.next_id then
+  begin_upload(a.next_id, a.upload_ms)
+end
 if redis.call('EXISTS', job_key(id)) == 1 then
   return answer('created')
 end
@@ -184,4 +189,5 @@ if a.batch_id then
   redis.call('PEXPIRE', batch_items_key(a.batch_id), redis.call('PTTL', batch_key(a.batch_id)))
 end
 emit(id, 'status', 'queued')
+run_commands()
 return answer('created')

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 from PIL import Image
-from redis import Redis
+from rq.utils import as_text
 
 from service.config import ServiceSettings
 from service.contract.catalogue import Catalogue
 from service.contract.errors import BrokerUnavailable, InvalidField
-from service.contract.names import CPU_QUEUE, DEFAULT_NAMESPACE
+from service.contract.names import CPU_QUEUE, DEFAULT_NAMESPACE, rq_list
 from service.contract.params import InpaintParams
 from service.contract.regions import Region
 from service.store import JobStore, Submitted, connect
@@ -21,7 +21,7 @@ from service.store.wakeups import Wakeups
 from service.submission.admission import Admission
 from service.submission.intake import Intake
 from service.submission.request import JobRequest, Sender
-from service.submission.submitter import Submitter, fingerprint
+from service.submission.submitter import BegunIds, Submitter, fingerprint
 from tests.support.pictures import mask, picture
 
 
@@ -82,13 +82,47 @@ def test_submit_repeats_when_the_answer_is_lost(broker_url: str, tmp_path: Path)
     assert store.wipes.take() == []
 
 
+def test_job_comes_with_its_wakeup_and_a_replay_without(store: JobStore, tmp_path: Path) -> None:
+    submitter, wakeups = _submitter(store, tmp_path), rq_list(DEFAULT_NAMESPACE, CPU_QUEUE)
+    for _ in range(2):
+        with submitter.open_intake() as intake:
+            submitter.submit(_asked(intake, "key", seed=1))
+        assert store.redis.llen(wakeups) == 1
+
+
 def test_submit_accepts_although_no_worker_can_be_notified(store: JobStore, tmp_path: Path) -> None:
-    dead = Wakeups(Redis.from_url("redis://127.0.0.1:1/0"), DEFAULT_NAMESPACE)
-    submitter = _submitter(store, tmp_path, dead)
+    store.redis.set(rq_list(DEFAULT_NAMESPACE, CPU_QUEUE), "no list")
+    submitter = _submitter(store, tmp_path)
     with submitter.open_intake() as intake:
         submitter.submit(_asked(intake))
     (claimed,) = store.claims.take(CPU_QUEUE, worker="w", claim_id="c")
     assert claimed.job_id == intake.owner_id
+
+
+def _members(store: JobStore, key: str) -> list[str]:
+    return [as_text(member) for member, _ in store.redis.zscan_iter(key)]
+
+
+def test_submission_begins_the_upload_of_the_next_job(store: JobStore, tmp_path: Path) -> None:
+    submitter, wipes = _submitter(store, tmp_path), store.scripts.key("wipe")
+    with submitter.open_intake() as first:
+        submitter.submit(_asked(first))
+    begun = _members(store, wipes)
+    with submitter.open_intake() as second, submitter.open_intake() as third:
+        assert begun == [f"{second.owner_id}#upload"]
+        submitter.submit(_asked(second))
+        submitter.submit(_asked(third))
+    left = _members(store, wipes)
+    assert not set(left) & {f"{intake.owner_id}#upload" for intake in (first, second, third)}
+
+
+def test_id_that_waited_too_long_is_left_to_the_wiper(store: JobStore, tmp_path: Path) -> None:
+    begun = BegunIds()
+    begun.add("job_A")
+    assert (begun.take(), begun.take()) == ("job_A", None)
+    old = BegunIds(fresh_seconds=0)
+    old.add("job_A")
+    assert old.take() is None
 
 
 def test_submit_wipes_the_uploads_of_a_replay(store: JobStore, tmp_path: Path) -> None:
