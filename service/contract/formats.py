@@ -25,6 +25,9 @@ LONGEST_SIDES: Final[Mapping[OutputFormat, int]] = {
 }
 """Longest side in pixels that each format can hold and common decoders read."""
 
+STORES_GRAY: Final = frozenset(("png", "jpeg"))
+"""Formats in which a gray picture stays gray; in the others its three channels are equal."""
+
 LOSSY_FORMATS: Final[tuple[OutputFormat, ...]] = ("jpeg", "webp", "avif")
 """Formats that have a quality; `webp` may be lossless instead."""
 

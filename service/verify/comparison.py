@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass, replace
 from functools import reduce
 from io import BytesIO
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, cast
 
 from PIL import Image, ImageChops, ImageOps
 
@@ -21,8 +21,9 @@ from service.contract.errors import (
     MaskSizeMismatch,
     UnsupportedMediaType,
 )
-from service.contract.params import MaskPolarity
+from service.contract.params import MaskPolarity, OutputFormat
 from service.pictures.checks import check_kind, open_picture
+from service.pictures.color_carrying import ColorSpace, carry_colors
 from service.pictures.headers import decoding, read_header
 from service.pictures.mask_decoding import read_mask, turn_upright
 from service.pictures.masks import DEFAULT_THRESHOLD, binarize
@@ -31,6 +32,8 @@ _ANY_SIZE: Final = 2**31
 
 _FORMATS: Final = ("PNG", "JPEG", "WEBP", "AVIF")
 """Formats of results. Pillow reads more, of some only a part or numbers cut to 8 bits."""
+
+_GRAY_MODES: Final = frozenset(("1", "L", "LA"))
 
 _AVIF_DEEP: Final = re.compile(rb"av1C\x81.[\x40-\x7f\xc0-\xff]", re.DOTALL)
 """A decoder's configuration of 10 or 12 bits. Source: AV1 Codec ISO Media File Format, 2.3.3."""
@@ -87,7 +90,9 @@ class _Picture(NamedTuple):
 
     pixels: Image.Image
     profile: bytes | None
-    color_space: tuple[tuple[bytes, bytes], ...]
+    color_space: ColorSpace
+    is_gray: bool = False
+    format: OutputFormat = "png"
 
 
 def compare_inpainted(
@@ -182,7 +187,13 @@ def _compare(
 
 
 def _find_notes(before: _Picture, after: _Picture) -> list[str]:
-    """Describe where profiles or color spaces of the files differ."""
+    """Describe where profiles or color spaces of the files differ in what they say."""
+    carried = carry_colors(
+        before.profile, before.color_space, is_gray=before.is_gray, output_format=after.format
+    )
+    said = after.profile, set(after.color_space)
+    if carried.lost is None and said == (carried.profile, set(carried.color_space)):
+        return []
     notes = []
     if after.profile is None and before.profile is not None:
         notes.append("the result lacks the original's color profile")
@@ -204,7 +215,8 @@ def _read_original(data: bytes) -> _Picture:
         image = open_picture(BytesIO(data), header)
         image.load()
         pixels = turn_upright(image, header.orientation).convert("RGBA")
-    return _Picture(pixels, header.profile, header.color_space)
+    is_gray = header.mode in _GRAY_MODES
+    return _Picture(pixels, header.profile, header.color_space, is_gray)
 
 
 def _read_result(data: bytes) -> _Picture:
@@ -226,10 +238,11 @@ def _read_result(data: bytes) -> _Picture:
         pixels = image.convert("RGBA")
         if image.format == "AVIF":
             _check_depth(is_deep=_AVIF_DEEP.search(data) is not None)
-            return _Picture(pixels, image.info.get("icc_profile"), ())
+            return _Picture(pixels, image.info.get("icc_profile"), (), format="avif")
         header = read_header(BytesIO(data), "result")
         _check_depth(is_deep=header.depth > 8)
-        return _Picture(pixels, header.profile, header.color_space)
+        output_format = cast("OutputFormat", header.format)
+        return _Picture(pixels, header.profile, header.color_space, format=output_format)
 
 
 def _check_depth(*, is_deep: bool) -> None:

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageCms, ImageDraw
 
+from service.pictures.profiles import make_curve, make_gray_profile
 from worker.imaging import ImageArray, MaskArray
 from worker.imaging.picture import to_uint8
 
@@ -70,8 +71,10 @@ def mask(
     return encode(image, **options)
 
 
-def make_profile() -> bytes:
-    """Return a real ICC profile."""
+def make_profile(mode: str = "RGB") -> bytes:
+    """Return a real ICC profile for pictures of a mode."""
+    if mode in ("L", "LA"):
+        return make_gray_profile(make_curve(2.2))
     return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
 

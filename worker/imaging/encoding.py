@@ -62,10 +62,11 @@ def encode_picture(
     lossless: bool = False,
     texts: Mapping[str, str] | None = None,
 ) -> bytes:
-    """Encode a picture in its own mode, with its profile, resolution, EXIF and XMP.
+    """Encode a picture in its own mode, with its colors, resolution, EXIF and XMP.
 
-    JPEG has no alpha: a transparent picture is laid on white. WebP and AVIF store gray as color
-    where there is alpha, WebP always. They have no resolution except in EXIF.
+    JPEG has no alpha: a transparent picture is laid on white. WebP and AVIF store gray as color.
+    They have no resolution except in EXIF. A profile that does not fit the channels is replaced by
+    an equal one, or left out.
 
     Args:
         picture: what to encode.
@@ -85,7 +86,7 @@ def encode_picture(
     if output_format == "webp":
         # `exact` keeps the color under transparent pixels, which WebP otherwise throws away.
         options = _WEBP_LOSSLESS if lossless else {"quality": quality}
-        return _encode_with_pillow(picture, "WEBP", exact=True, **options)
+        return _encode_with_pillow(picture, "webp", exact=True, **options)
     return _encode_avif(picture, quality)
 
 
@@ -97,10 +98,11 @@ def encode_png(picture: Picture, texts: Mapping[str, str] | None = None) -> byte
         encoded = pair_channels(_encode_with_opencv(pairs))
     else:
         encoded = _encode_with_opencv(_to_opencv_order(picture))
+    colors = picture.carry_colors("png")
     return insert_chunks(
         encoded,
-        color_space_chunks(picture.color_space),
-        profile_chunk(picture.icc_profile),
+        color_space_chunks(colors.color_space),
+        profile_chunk(colors.profile),
         resolution_chunk(picture.resolution),
         exif_chunk(picture.exif),
         text_chunks(texts or {}),
@@ -137,28 +139,28 @@ def _encode_with_opencv(pixels: ImageArray) -> bytes:
 
 def _encode_jpeg(picture: Picture, quality: int) -> bytes:
     # Chroma at full resolution: halving it would smear color over the edge of the mask.
-    encoded = _encode_with_pillow(lay_on_white(picture), "JPEG", quality=quality, subsampling=0)
+    encoded = _encode_with_pillow(lay_on_white(picture), "jpeg", quality=quality, subsampling=0)
     return _set_density(encoded, picture.resolution)
 
 
 def _encode_avif(picture: Picture, quality: int) -> bytes:
     return _encode_with_pillow(
-        picture, "AVIF", quality=quality, subsampling="4:4:4", speed=_AVIF_SPEED
+        picture, "avif", quality=quality, subsampling="4:4:4", speed=_AVIF_SPEED
     )
 
 
-def _encode_with_pillow(picture: Picture, name: str, **options: Any) -> bytes:
-    buffer = BytesIO()
+def _encode_with_pillow(picture: Picture, output_format: OutputFormat, **options: Any) -> bytes:
+    buffer, profile = BytesIO(), picture.carry_colors(output_format).profile
     image = Image.fromarray(picture.channels())
     if picture.exif is not None:
         options["exif"] = b"Exif\0\0" + picture.exif
     if picture.xmp is not None:
         options["xmp"] = picture.xmp
     try:
-        image.save(buffer, name, icc_profile=picture.icc_profile, **options)
+        image.save(buffer, output_format.upper(), icc_profile=profile, **options)
     except (ValueError, OSError, RuntimeError):
         # WebP gives up on some large pictures full of detail: its first partition has 512 kB.
-        raise InvalidField(f"{name.lower()} cannot hold this picture; ask for png") from None
+        raise InvalidField(f"{output_format} cannot hold this picture; ask for png") from None
     return buffer.getvalue()
 
 

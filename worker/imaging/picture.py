@@ -8,6 +8,8 @@ from typing import Literal
 import cv2
 import numpy as np
 
+from service.contract.params import OutputFormat
+from service.pictures.color_carrying import Carried, carry_colors
 from service.pictures.headers import Resolution
 from worker.imaging import AlphaArray, ImageArray
 
@@ -25,7 +27,8 @@ class Picture:
         resolution: pixels per unit of length, as the file said it.
         exif: EXIF without orientation and thumbnail, beginning with its byte order; `None` unless
             metadata is to be kept.
-        color_space: what a PNG said of its colors beside a profile: kind and data of chunks.
+        color_space: what the file said of its colors beside a profile: kind and data of a PNG's
+            chunks.
         xmp: XMP to be written; never that of the input.
     """
 
@@ -72,6 +75,12 @@ class Picture:
             alpha: uint8 (H, W), 255 opaque; made read-only.
         """
         return replace(self, color=color, alpha=alpha)
+
+    def carry_colors(self, output_format: OutputFormat) -> Carried:
+        """Return what a file of a format says of the colors."""
+        return carry_colors(
+            self.icc_profile, self.color_space, is_gray=self.is_gray, output_format=output_format
+        )
 
     def rgb(self) -> ImageArray:
         """Return the color as RGB (H, W, 3); a gray picture's channels are equal."""

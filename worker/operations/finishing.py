@@ -219,4 +219,8 @@ def output_warnings(prepared: Prepared, painted: Sequence[Painted]) -> list[JobW
     if prepared.job.spec.params.output_format == "jpeg" and alpha is not None and alpha.min() < 255:
         detail = "JPEG has no transparency: the picture was laid on white. Ask for png to keep it."
         found.append(JobWarning(code="alpha_dropped", detail=detail))
+    lost = prepared.picture.carry_colors(prepared.output_format).lost
+    if lost is not None:
+        detail = f"the result does not say {lost}; viewers take its colors for sRGB's"
+        found.append(JobWarning(code="colors_not_carried", detail=detail))
     return list(dict.fromkeys(found))

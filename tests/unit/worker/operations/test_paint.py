@@ -17,6 +17,7 @@ from service.contract.geometry import Geometry, Margins, plan_margins
 from service.contract.jobs import JobWarning, Recipe
 from service.contract.params import InpaintParams, OutpaintParams
 from service.store.blobs import BlobStore
+from tests.support.files import insert_in_png, make_chunk
 from tests.support.pictures import (
     encode,
     make_blob_mask,
@@ -194,6 +195,15 @@ def test_paint_warns_when_jpeg_drops_transparency(
     claimed = inpaint_job(blobs, picture("RGBA"), encode(MASK), params)
     warnings = only_done(run(claimed, blobs, engines)).warnings
     assert "alpha_dropped" in [warning.code for warning in warnings]
+
+
+def test_paint_warns_when_colors_cannot_be_carried(
+    blobs: BlobStore, engines: EngineRegistry
+) -> None:
+    pq = insert_in_png(picture("RGB"), make_chunk(b"cICP", bytes((9, 16, 0, 1))))
+    params = InpaintParams(seed=0, output_format="jpeg")
+    warnings = only_done(run(inpaint_job(blobs, pq, encode(MASK), params), blobs, engines)).warnings
+    assert "colors_not_carried" in [warning.code for warning in warnings]
 
 
 def test_paint_tells_what_the_engine_makes_of_its_work(blobs: BlobStore) -> None:
