@@ -13,13 +13,15 @@ from pydantic import ValidationError
 
 from service import store
 from service.client import PaintjobApiError, ResultDamaged, ServiceUnreachable
+from service.commands.config import config_app
 from service.commands.keys import keys_app
 from service.commands.models import models_app
 from service.commands.submit import submit_app
 from service.commands.webhooks import webhooks_app
 from service.config import ServiceSettings
-from service.contract.errors import PaintjobError
+from service.contract.errors import BrokerUnavailable, PaintjobError
 from service.contract.faults import reword
+from service.contract.setting_errors import EXIT_BAD_SETTINGS, SettingsError, hide_passwords
 from service.contract.settings import PREFIX, SharedSettings, read_settings
 from service.contract.version import get_version
 from service.local.broker import BrokerError
@@ -37,6 +39,7 @@ app = typer.Typer(
 )
 app.add_typer(models_app, name="models")
 app.add_typer(keys_app, name="keys")
+app.add_typer(config_app, name="config")
 app.add_typer(submit_app, name="submit")
 app.add_typer(webhooks_app, name="webhooks")
 app.command()(verify)
@@ -56,11 +59,18 @@ _EXPECTED = (BrokerError, StartError, PaintjobError, PaintjobApiError, ResultDam
 
 
 def main() -> None:
-    """Run the command line; an expected error is printed in one line, with exit status 1."""
+    """Run the command line; an expected error is printed in one line.
+
+    The exit status is 2 for settings and arguments that are wrong, else 1.
+    """
     try:
         app()
+    except SettingsError as error:
+        _fail(*error.lines, status=EXIT_BAD_SETTINGS)
     except ValidationError as error:
         _fail("; ".join(_describe(fault["loc"], fault["msg"]) for fault in error.errors()))
+    except BrokerUnavailable as error:
+        _fail(f"the broker cannot be used: {error.cause}" if error.cause else str(error))
     except (*_EXPECTED, ValueError, OSError) as error:
         _fail(str(error))
     except ServiceUnreachable as error:
@@ -122,7 +132,8 @@ def workers(
 ) -> None:
     """List the workers that are online; exit status 1 when there is none."""
     settings = read_settings(SharedSettings, _environ(data_dir=data_dir))
-    jobs = store.connect(settings.resolved_redis_url(), namespace=settings.namespace)
+    url = settings.resolved_redis_url()
+    jobs = store.connect(url, namespace=settings.namespace, logs=False)
     found = [worker for worker in jobs.presence.load_workers() if worker.name.startswith(name)]
     jobs.redis.close()
     for worker in found:
@@ -163,9 +174,10 @@ def _describe(location: tuple[int | str, ...], message: str) -> str:
     return f"{PREFIX}{name}: {text}" if name else text
 
 
-def _fail(message: str) -> NoReturn:
-    typer.echo(f"paintjob: {message}", err=True)
-    raise SystemExit(1)
+def _fail(*lines: str, status: int = 1) -> NoReturn:
+    for line in lines:
+        typer.echo(f"paintjob: {hide_passwords(line)}", err=True)
+    raise SystemExit(status)
 
 
 if __name__ == "__main__":

@@ -98,6 +98,11 @@ class ServiceSettings(WebhookSettings):
     )
 
     @property
+    def address(self) -> str:
+        """Host and port to listen on; an address of IPv6 stands in brackets."""
+        return f"{bracket(self.host)}:{self.port}"
+
+    @property
     def asks_for_keys(self) -> bool:
         """True if callers must send an API key."""
         return self.auth == "keys"
@@ -164,7 +169,10 @@ class ServiceSettings(WebhookSettings):
 
     @model_validator(mode="after")
     def _check_own_reach(self) -> Self:
-        self.check_reach(self.host)
+        try:
+            self.check_reach(self.host)
+        except ValueError as error:
+            raise ValueError(f"PAINTJOB_HOST={self.host}: {error}") from None
         return self
 
     @classmethod
@@ -186,6 +194,12 @@ def is_loopback(host: str) -> bool:
         return ip_address(host.strip("[]")).is_loopback
     except ValueError:
         return host.lower() == "localhost"
+
+
+def bracket(host: str) -> str:
+    """Return a host as it stands before a port: an address of IPv6 in brackets."""
+    bare = host.strip("[]")
+    return f"[{bare}]" if ":" in bare else bare
 
 
 def _parse_networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from pydantic import Field, model_validator
 
 from service.contract.names import CPU_QUEUE
-from service.contract.settings import SharedSettings, read_settings
+from service.contract.setting_errors import SettingsError
+from service.contract.settings import PREFIX, SharedSettings, read_settings
 
 WEIGHT_FREE_MEMORY_BYTES = 8 * 1024**3
 """The largest canvas at the best quality takes less than half of it."""
@@ -51,7 +53,9 @@ class WorkerSettings(SharedSettings):
     @model_validator(mode="after")
     def _has_a_whole_identity(self) -> Self:
         if (self.c2pa_certificate is None) != (self.c2pa_key is None):
-            raise ValueError("PAINTJOB_C2PA_CERTIFICATE and PAINTJOB_C2PA_KEY go together")
+            raise ValueError(
+                "PAINTJOB_C2PA_CERTIFICATE and PAINTJOB_C2PA_KEY go together: set both, or neither"
+            )
         return self
 
     def find_child_memory_limit(self) -> int | None:
@@ -69,3 +73,16 @@ class WorkerSettings(SharedSettings):
             ValueError: a value breaks its rule, or a `PAINTJOB_` name is unknown.
         """
         return read_settings(cls, environ)
+
+
+def load_function(setting: str, name: str) -> Any:
+    """Import the function that a setting names as `module:function`.
+
+    Raises:
+        SettingsError: there is no such function.
+    """
+    module, _, function = name.partition(":")
+    try:
+        return getattr(import_module(module), function)
+    except (ImportError, AttributeError) as error:
+        raise SettingsError(f"{PREFIX}{setting}={name}: {error}") from error

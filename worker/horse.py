@@ -11,13 +11,12 @@ import queue
 import threading
 import time
 from collections.abc import Callable
-from importlib import import_module
 from multiprocessing.connection import Connection
 
 import structlog
 
 from service.contract.catalogue import Catalogue, read_catalogue
-from service.contract.errors import PaintjobError
+from service.contract.errors import ModelUnavailable, PaintjobError
 from service.contract.jobs import (
     JobFailure,
     JobWarning,
@@ -28,7 +27,7 @@ from service.contract.jobs import (
 )
 from service.contract.names import claim_prefix
 from service.store.blobs import BlobStore
-from worker.config import WorkerSettings
+from worker.config import WorkerSettings, load_function
 from worker.engines.base import EngineRegistry
 from worker.engines.diffusion.faults import DeviceLost
 from worker.messages import (
@@ -76,15 +75,19 @@ log = structlog.get_logger()
 
 def run_horse(connection: Connection, settings: WorkerSettings) -> None:
     """Run until the pipe closes."""
-    catalogue = read_catalogue(settings)
     try:
+        catalogue = read_catalogue(settings)
         marking = Marking.from_settings(settings, catalogue)
+        blobs = PatientBlobs.open(settings.resolved_blob_url())
+        horse = Horse(connection, blobs, settings, marking)
+        engines = build_engines(settings, catalogue)
     except (ValueError, OSError) as error:
         connection.send(BadSettings(str(error)))
         return
-    horse = Horse(connection, PatientBlobs.open(settings.resolved_blob_url()), settings, marking)
     try:
-        horse.run(build_engines(settings, catalogue))
+        horse.run(engines)
+    except ModelUnavailable as error:
+        connection.send(BadSettings(error.detail))
     except DeviceLost:
         log.exception("device_lost")
         # At once: an orderly exit would wait for a device that does not answer.
@@ -92,9 +95,13 @@ def run_horse(connection: Connection, settings: WorkerSettings) -> None:
 
 
 def build_engines(settings: WorkerSettings, catalogue: Catalogue) -> EngineRegistry:
-    """Call the engine factory that the settings name as `module:function`."""
-    module, _, function = settings.engines.partition(":")
-    registry: EngineRegistry = getattr(import_module(module), function)(settings, catalogue)
+    """Call the engine factory that the settings name as `module:function`.
+
+    Raises:
+        SettingsError: there is no such function.
+    """
+    build = load_function("ENGINES", settings.engines)
+    registry: EngineRegistry = build(settings, catalogue)
     return registry
 
 

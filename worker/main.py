@@ -3,31 +3,35 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
-import sys
+import threading
+from secrets import token_hex
 
 import structlog
-from redis import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import NoPermissionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
-from redis.retry import Retry
 from rq.exceptions import StopRequested
 
 from service.contract.catalogue import Catalogue, read_catalogue
+from service.contract.errors import BrokerUnavailable
 from service.contract.names import CPU_QUEUE
 from service.contract.private_files import keep_files_private
+from service.contract.setting_errors import SettingsError, report
 from service.contract.telemetry import configure_logging
-from service.store import connect
+from service.store import WorkerStore, connect, open_redis
 from worker.config import WorkerSettings
 from worker.harness import Harness
-from worker.worker import PaintWorker, StoppableBackoff
+from worker.worker import LoggedRetry, PaintWorker, StoppableBackoff
 
 RQ_SOCKET_SECONDS = 10.0
 """Well above the second that RQ blocks for: a shorter one would cut BLMOVE short."""
 
 RQ_RETRIES = 10_000
 
-EXIT_BAD_SETTINGS = 2
+BROKER_POLL_SECONDS = 0.5
+
 EXIT_BROKEN = 3
 EXIT_UNFORESEEN = 1
 """RQ's loop ended by itself; its log says why."""
@@ -40,16 +44,20 @@ def main() -> int:
     keep_files_private()
     try:
         settings = WorkerSettings.from_env(os.environ)
-        url = settings.resolved_redis_url()
         catalogue = read_catalogue(settings)
         check_queue(settings.queue, catalogue)
+        store = open_store(settings)
     except (ValueError, OSError) as error:
-        sys.stderr.write(f"paintjob worker: {error}\n")
-        return EXIT_BAD_SETTINGS
+        return report("worker", error)
     configure_logging(settings.log_level, "worker")
     # Spinning OpenMP threads cost four times the time as soon as one core is shared.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    worker = make_worker(settings, url, catalogue)
+    # A new name at each start: RQ refuses one that is taken, and in a container that has died the
+    # next process has the same id.
+    name = settings.worker_name or f"{socket.gethostname()}-{token_hex(3)}-{os.getpid()}"
+    if not await_broker(store, name, settings.queue):
+        return 0
+    worker = make_worker(settings, store, catalogue, name)
     try:
         worker.work(logging_level="WARNING")
     except StopRequested:
@@ -59,8 +67,7 @@ def main() -> int:
         # The horse first: as long as it lives, Python waits for it at the exit.
         worker.leave()
     if worker.refusal:
-        sys.stderr.write(f"paintjob worker: {worker.refusal}\n")
-        return EXIT_BAD_SETTINGS
+        return report("worker", ValueError(worker.refusal))
     if worker.is_broken:
         log.error("horse_broken")
         return EXIT_BROKEN
@@ -74,30 +81,61 @@ def check_queue(queue: str, catalogue: Catalogue) -> None:
         ValueError: it has not; the text names the queues that exist.
     """
     if queue not in catalogue.queues():
-        raise ValueError(
-            f"the queue {queue} is not one of {', '.join(catalogue.queues())}: "
-            "its models are missing in PAINTJOB_MODELS_FILE"
+        raise SettingsError(
+            f"PAINTJOB_QUEUE={queue}: must be one of {', '.join(catalogue.queues())}; "
+            "PAINTJOB_MODELS_FILE has no models of another"
         )
 
 
-def make_worker(settings: WorkerSettings, url: str, catalogue: Catalogue) -> PaintWorker:
-    """Build a worker; it connects to Redis and waits for it if necessary."""
+def open_store(settings: WorkerSettings) -> WorkerStore:
+    """Open the job records; connects to nothing yet.
+
+    Raises:
+        SettingsError: the broker's URL cannot be read, or there is none.
+    """
+    url, lease = settings.resolved_redis_url(), settings.lease_seconds
+    return connect(url, namespace=settings.namespace, lease_seconds=lease).for_worker()
+
+
+def await_broker(store: WorkerStore, name: str, queue: str) -> bool:
+    """Wait until the broker answers, which the store logs if it does not; False if stopped.
+
+    RQ's connection would wait as well, but in silence.
+    """
+    stop = threading.Event()
+    numbers = (signal.SIGTERM, signal.SIGINT)
+    before = [signal.signal(number, lambda *_: stop.set()) for number in numbers]
+    while not stop.is_set():
+        try:
+            # What a predecessor of the same name has left; it shows whether scripts may be run.
+            store.presence.leave(name, queue)
+            break
+        except BrokerUnavailable:
+            stop.wait(BROKER_POLL_SECONDS)
+    for number, handler in zip(numbers, before, strict=True):
+        signal.signal(number, handler)
+    return not stop.is_set()
+
+
+def make_worker(
+    settings: WorkerSettings, store: WorkerStore, catalogue: Catalogue, name: str
+) -> PaintWorker:
+    """Build a worker; the broker must answer, and is waited for when it does not any more."""
     backoff = StoppableBackoff()
-    connection = Redis.from_url(
-        url,
+    connection = open_redis(
+        settings.resolved_redis_url(),
         socket_timeout=RQ_SOCKET_SECONDS,
-        retry=Retry(backoff, RQ_RETRIES),
-        retry_on_error=[RedisConnectionError, RedisTimeoutError],
+        socket_connect_timeout=RQ_SOCKET_SECONDS,
+        retry=LoggedRetry(backoff, RQ_RETRIES, store.link),
+        retry_on_error=[RedisConnectionError, RedisTimeoutError, NoPermissionError],
     )
     return PaintWorker(
         connection,
         backoff,
-        connect(
-            url, namespace=settings.namespace, lease_seconds=settings.lease_seconds
-        ).for_worker(),
+        store,
         Harness(settings),
         settings,
-        settings.worker_name or f"{socket.gethostname()}-{os.getpid()}",
+        name,
         max_jobs_of(settings.queue, catalogue),
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 import structlog
 
@@ -42,11 +43,10 @@ class Upkeep:
         self._harness = harness
         self._settings = settings
         self._name = name
-        self._check = BrokerCheck(store.redis)
+        self._check = BrokerCheck(store.link)
         self._announced_at = 0.0
         self._reaped_at = 0.0
         self._state = "starting"
-        self._is_silent = False
 
     def set_state(self, state: str) -> None:
         """Set the announced state; announce it at once if it changed."""
@@ -86,14 +86,6 @@ class Upkeep:
             log.info("reaped", requeued=report.requeued, ended=report.ended)
 
     def _guarded(self, call: Callable[[], None]) -> None:
-        """Call; while Redis is silent log that once, not every second."""
-        try:
+        """Call; the store logs why Redis does not answer."""
+        with suppress(BrokerUnavailable):
             call()
-        except BrokerUnavailable:
-            if not self._is_silent:
-                log.warning("broker_silent")
-            self._is_silent = True
-        else:
-            if self._is_silent:
-                log.info("broker_back")
-            self._is_silent = False

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import time
 from types import FrameType
+from typing import Any
 
 import structlog
 from pydantic import ValidationError
 from redis import Redis
 from redis.backoff import ExponentialBackoff
 from redis.exceptions import RedisError
+from redis.retry import Retry
 from rq import Queue, SimpleWorker
 from rq.exceptions import StopRequested
 from rq.job import Job
@@ -23,7 +25,7 @@ from rq.worker_registration import clean_worker_registry
 from service.contract.errors import BrokerUnavailable, Internal
 from service.contract.jobs import JobSpec
 from service.contract.names import new_token
-from service.store import ClaimedSpec, WorkerStore, failure_of
+from service.store import BrokerLink, ClaimedSpec, WorkerStore, failure_of
 from service.store.wakeups import Wakeups
 from worker.call_run import POLL_SECONDS, CallRun, Drain
 from worker.config import WorkerSettings
@@ -62,6 +64,33 @@ class StoppableBackoff(ExponentialBackoff):
         if self.stopped:
             raise StopRequested
         return float(super().compute(failures))
+
+
+class LoggedRetry(Retry):
+    """Repeats RQ's calls, and logs why they failed.
+
+    Args:
+        backoff: the waits.
+        retries: how often.
+        link: logs each cause now and then.
+    """
+
+    def __init__(self, backoff: StoppableBackoff, retries: int, link: BrokerLink) -> None:
+        super().__init__(backoff, retries)
+        self._link = link
+
+    def __deepcopy__(self, memo: dict[int, object]) -> LoggedRetry:
+        """Return itself: redis-py copies it into every connection."""
+        return self
+
+    def call_with_retry(self, do: Any, fail: Any, *arguments: Any, **named: Any) -> Any:
+        """See redis-py."""
+
+        def log_and_fail(error: Exception, *count: int) -> None:
+            self._link.note(error)
+            fail(error, *count)
+
+        return super().call_with_retry(do, log_and_fail, *arguments, **named)
 
 
 class PaintWorker(SimpleWorker):
@@ -114,6 +143,8 @@ class PaintWorker(SimpleWorker):
         # RQ's own cleaning belongs to the maintenance that is overridden: workers that were killed
         # would stay in its register for ever.
         clean_worker_registry(self.queues[0])
+        # A worker that died may have had the same name, if the operator chose it.
+        connection.delete(self.key)
         self.is_broken = False
         self.refusal = ""
 

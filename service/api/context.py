@@ -9,6 +9,7 @@ from contextlib import suppress
 from functools import cached_property
 from typing import cast
 
+import structlog
 from flask import Flask, current_app
 
 from service.api.requests.batch_body import BatchReader
@@ -27,6 +28,8 @@ from service.submission.uploads import UploadStore
 from service.waiting.streams import Streams, count_slots
 
 EXTENSION = "paintjob"
+
+log = structlog.get_logger()
 
 
 class Context:
@@ -60,7 +63,7 @@ class Context:
             url = self.settings.resolved_redis_url()
         except ValueError as error:
             raise BrokerUnavailable(
-                "the broker is not running yet; retry", retry_after_seconds=2
+                "the broker is not running yet; retry", retry_after_seconds=2, cause=str(error)
             ) from error
         settings = self.settings
         return connect(url, namespace=settings.namespace, lease_seconds=settings.lease_seconds)
@@ -72,7 +75,7 @@ class Context:
         Raises:
             BrokerUnavailable: as `store`.
         """
-        return BrokerCheck(self.store.redis)
+        return BrokerCheck(self.store.scripts.link)
 
     @cached_property
     def blobs(self) -> BlobStore:
@@ -83,7 +86,8 @@ class Context:
         """
         try:
             return BlobStore.open(self.settings.resolved_blob_url())
-        except OSError as error:
+        except ValueError as error:
+            log.warning("store_unavailable", cause="not_opened", detail=str(error))
             raise StoreUnavailable("the blob store cannot be opened") from error
 
     @cached_property
@@ -109,9 +113,15 @@ class Context:
         return BatchSubmitter(self.store, self.blobs, self.submitter, self.settings)
 
     def check_broker(self) -> None:
-        """Log what is wrong with the broker's settings, if it answers already."""
+        """Log why the broker cannot be used, or what is wrong with its settings."""
+        try:
+            check = self.broker_check
+        except BrokerUnavailable as error:
+            log.warning("broker_unavailable", cause="not_configured", detail=error.cause)
+            return
         with suppress(BrokerUnavailable):
-            self.broker_check.run()
+            check.run()
+            self.store.check_ready()
 
 
 def install(app: Flask, context: Context) -> None:

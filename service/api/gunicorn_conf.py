@@ -7,18 +7,41 @@ This is the one module that does work at import, because gunicorn reads its sett
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
 from service.config import ServiceSettings
+from service.contract.catalogue import read_catalogue
 from service.contract.private_files import keep_files_private
+from service.contract.setting_errors import report
 from service.serving.chunks import bound_chunks
 from service.serving.memory import bound_idle_memory
 
-_settings = ServiceSettings.from_env(os.environ)
+
+def _read_settings() -> ServiceSettings:
+    """Read the settings and what they name; end the process if they are wrong.
+
+    gunicorn would report an error by a traceback, and start workers that fail one after another.
+    """
+    try:
+        settings = ServiceSettings.from_env(os.environ)
+        if settings.resolved_models_file() is not None:
+            read_catalogue(settings)
+        if "?" in settings.redis_url or "+sentinel" in settings.redis_url:
+            # Imported where it is needed: most URLs have no options that could be wrong.
+            from service.store.broker import open_redis
+
+            open_redis(settings.redis_url)
+    except (ValueError, OSError) as error:
+        sys.exit(report("api", error))
+    return settings
+
+
+_settings = _read_settings()
 _memory = Path("/dev/shm")  # nosec B108 # noqa: S108 - gunicorn makes a file there that has no name
 
-bind = [f"{_settings.host}:{_settings.port}"]
+bind = [_settings.address]
 # Threads: a client that waits for its job or follows its events holds one that sleeps.
 worker_class = "service.serving.http_worker.HttpWorker"
 workers = _settings.http_workers
@@ -53,12 +76,9 @@ proc_name = "paintjob-api"
 
 
 def when_ready(server: Any) -> None:
-    """Check the addresses that are listened on, and raise if callers need keys there.
+    """Check the addresses that are listened on, and end the process if callers need keys there.
 
     Runs before any worker. `--bind` or an inherited socket may differ from the settings.
-
-    Raises:
-        RuntimeError: other machines can reach one, and neither keys nor open access are set.
     """
     for listener in server.LISTENERS:
         name = listener.getsockname()
@@ -66,7 +86,7 @@ def when_ready(server: Any) -> None:
             try:
                 _settings.check_reach(str(name[0]))
             except ValueError as error:
-                raise RuntimeError(str(error)) from None
+                sys.exit(report("api", error))
 
 
 def post_fork(server: Any, worker: Any) -> None:

@@ -219,6 +219,12 @@ class InpaintParams(Document):
         output.
         output_lossless: `true`: `webp` keeps every pixel; `false` by default. Other formats have no
         choice: `png` always does, `jpeg` and `avif` never do.
+        output_width: Width in pixels of a resized copy of each result, at `resized.url` of its
+        output; alone, the height follows. The result itself is never scaled, and its proof holds
+        for it alone.
+        output_height: Height in pixels of the resized copy; alone, the width follows. With
+        `output_width`, the copy is the largest that fits into both: it keeps its shape, and nothing
+        is cropped.
         keep_metadata: `true`: the result keeps the EXIF data (without orientation, which is
         applied, and without the thumbnail, which would show what was painted over); `false` by
         default. Color profile and resolution are always kept.
@@ -271,6 +277,8 @@ class InpaintParams(Document):
     output_format: Literal["png", "jpeg", "webp", "avif"] | str | None = None
     output_quality: int | None = None
     output_lossless: bool | None = None
+    output_width: int | None = None
+    output_height: int | None = None
     keep_metadata: bool | None = None
     priority: Literal["high", "normal", "low"] | str | None = None
     tags: tuple[str, ...] | None = None
@@ -387,8 +395,13 @@ class Limits(Document):
     """Limits of requests.
 
     Attributes:
+        min_side_pixels: Shortest side of a picture for `generate`; the weight-free methods take
+        any.
         takes_image_urls: Whether JSON may name pictures by URL.
         max_painted_pixels: Canvas times `num_images`.
+        max_side_pixels: Longest side of a picture or canvas.
+        max_aspect: Limit of the longer side of a picture or canvas divided by the shorter one, for
+        `generate`.
         output_formats: Values of `output_format` here.
         max_unfinished_jobs: Of your tenant.
         max_stored_jobs: Of your tenant, ended or not. Null: any.
@@ -419,6 +432,7 @@ class Limits(Document):
     max_image_pixels: int
     max_canvas_pixels: int
     max_painted_pixels: int
+    max_side_pixels: int
     max_aspect: int
     max_num_images: int
     output_formats: tuple[Literal["png", "jpeg", "webp", "avif"] | str, ...] = ()
@@ -641,6 +655,12 @@ class OutpaintParams(Document):
         output.
         output_lossless: `true`: `webp` keeps every pixel; `false` by default. Other formats have no
         choice: `png` always does, `jpeg` and `avif` never do.
+        output_width: Width in pixels of a resized copy of each result, at `resized.url` of its
+        output; alone, the height follows. The result itself is never scaled, and its proof holds
+        for it alone.
+        output_height: Height in pixels of the resized copy; alone, the width follows. With
+        `output_width`, the copy is the largest that fits into both: it keeps its shape, and nothing
+        is cropped.
         keep_metadata: `true`: the result keeps the EXIF data (without orientation, which is
         applied, and without the thumbnail, which would show what was painted over); `false` by
         default. Color profile and resolution are always kept.
@@ -703,6 +723,8 @@ class OutpaintParams(Document):
     output_format: Literal["png", "jpeg", "webp", "avif"] | str | None = None
     output_quality: int | None = None
     output_lossless: bool | None = None
+    output_width: int | None = None
+    output_height: int | None = None
     keep_metadata: bool | None = None
     priority: Literal["high", "normal", "low"] | str | None = None
     tags: tuple[str, ...] | None = None
@@ -739,6 +761,7 @@ class Output(Document):
     Attributes:
         estimate: The method's own estimate of how similar its result is to the right one, 0..1: an
         MS-SSIM, judged without seeing that. Null where the method does not judge.
+        resized: The copy in the size of `output_width` and `output_height`; null without them.
     """
 
     index: int
@@ -751,6 +774,7 @@ class Output(Document):
     seed: int
     estimate: float | None = None
     proof: Proof
+    resized: Resized | None = None
 
 
 class PageLinks(Document):
@@ -938,6 +962,17 @@ class Region(Document):
     polygon: tuple[tuple[float, ...], ...] | None = None
     holes: tuple[tuple[tuple[float, ...], ...], ...] | None = None
     rle: RunLengths | None = None
+
+
+class Resized(Document):
+    """A copy of a result in the size that was asked for; no proof holds for it."""
+
+    url: str
+    format: str
+    width: int
+    height: int
+    bytes: int
+    sha256: str
 
 
 class RunLengths(Document):

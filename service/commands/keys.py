@@ -115,7 +115,8 @@ def parse_limits(text: str) -> KeyLimits:
 @contextmanager
 def _open_store(redis_url: str, namespace: str, data_dir: Path) -> Iterator[store.JobStore]:
     settings = SharedSettings(redis_url=redis_url, namespace=namespace, data_dir=data_dir)
-    jobs = store.connect(settings.resolved_redis_url(), namespace=settings.namespace)
+    url = settings.resolved_redis_url()
+    jobs = store.connect(url, namespace=settings.namespace, logs=False)
     try:
         yield jobs
     finally:

@@ -147,7 +147,8 @@ def _read_settings(data_dir: Path | None) -> WebhookSettings:
 
 @contextmanager
 def _open_store(settings: WebhookSettings) -> Iterator[JobStore]:
-    store = connect(settings.resolved_redis_url(), namespace=settings.namespace)
+    url = settings.resolved_redis_url()
+    store = connect(url, namespace=settings.namespace, logs=False)
     try:
         yield store
     finally:

@@ -11,10 +11,12 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from service.contract.families import FAMILIES, Family
+from service.contract.faults import reword
 from service.contract.names import CPU_QUEUE, gpu_queue
+from service.contract.setting_errors import SettingsError
 from service.contract.settings import SharedSettings
 
 
@@ -229,14 +231,21 @@ def read_catalogue(settings: SharedSettings) -> Catalogue:
     """Read the models that a process's settings name.
 
     Raises:
-        ValueError: the models file breaks a rule, says which.
-        OSError: it cannot be read.
+        SettingsError: the models file cannot be read, or breaks a rule.
     """
-    return load_catalogue(
-        settings.resolved_models_file(),
-        self_model=settings.self_model,
-        allow_non_commercial=settings.allow_non_commercial,
-    )
+    path = settings.resolved_models_file()
+    try:
+        return load_catalogue(
+            path,
+            self_model=settings.self_model,
+            allow_non_commercial=settings.allow_non_commercial,
+        )
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise SettingsError(f"PAINTJOB_MODELS_FILE={path}: cannot be read: {reason}") from None
+    except ValueError as error:
+        reason = str(error).removeprefix(f"{path}: ")
+        raise SettingsError(f"PAINTJOB_MODELS_FILE={path}: {reason}") from None
 
 
 def read_known_models() -> dict[str, dict[str, Any]]:
@@ -251,8 +260,19 @@ def _read_tables(path: Path) -> list[dict[str, Any]]:
     unknown = set(document) - {"models"}
     if unknown:
         raise ValueError(f"{path}: only [[models]] tables are read, not {', '.join(unknown)}")
-    return list(document.get("models", []))
+    tables = document.get("models", [])
+    if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
+        raise ValueError(f"{path}: each model is a table of its own, [[models]]")
+    return tables
 
 
 def _complete(table: dict[str, Any], known: Mapping[str, dict[str, Any]]) -> ModelEntry:
-    return ModelEntry.model_validate({**known.get(table.get("name", ""), {}), **table})
+    name = str(table.get("name", ""))
+    try:
+        return ModelEntry.model_validate({**known.get(name, {}), **table})
+    except ValidationError as error:
+        faults = [
+            f"{'.'.join(map(str, fault['loc'])) or 'it'}: {reword(fault['msg'])}"
+            for fault in error.errors()
+        ]
+        raise ValueError(f"model {name or 'without a name'}: {'; '.join(faults)}") from None

@@ -389,10 +389,22 @@ class NoWorker(Refused):
 
 
 class BrokerUnavailable(Refused):
-    """Redis does not answer."""
+    """Redis does not answer.
+
+    Args:
+        detail: for the caller.
+        retry_after_seconds: when a retry makes sense.
+        cause: the true cause, for operators: it may name hosts.
+    """
 
     code = "broker_unavailable"
     title = "The broker does not answer"
+
+    def __init__(
+        self, detail: str = "", *, retry_after_seconds: float | None = None, cause: str = ""
+    ) -> None:
+        super().__init__(detail, retry_after_seconds=retry_after_seconds)
+        self.cause = cause
 
 
 class BrokerFull(Refused):
@@ -403,10 +415,16 @@ class BrokerFull(Refused):
 
 
 class StoreUnavailable(Refused):
-    """The blob store does not answer or is full."""
+    """The blob store does not answer or is full; arguments as of `BrokerUnavailable`."""
 
     code = "store_unavailable"
     title = "The blob store does not answer"
+
+    def __init__(
+        self, detail: str = "", *, retry_after_seconds: float | None = None, cause: str = ""
+    ) -> None:
+        super().__init__(detail, retry_after_seconds=retry_after_seconds)
+        self.cause = cause
 
 
 class TooMuchWork(Refused):

@@ -10,10 +10,12 @@ from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import TypeVar
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from service.contract.names import DEFAULT_NAMESPACE
+from service.contract.setting_errors import SettingsError, describe_faults, is_service_link
 
 PREFIX = "PAINTJOB_"
 
@@ -35,6 +37,9 @@ SETTINGS_MODELS = (
 
 They are imported only where an environment has a name that is not the process's own.
 """
+
+BROKER_SCHEMES = ("redis", "rediss", "unix", "redis+sentinel", "rediss+sentinel")
+BLOB_SCHEMES = ("file", "s3", "memory")
 
 CLIENT_FIELDS = frozenset({"key"})
 """Names that clients read from the same environment: `PAINTJOB_KEY`, the API key they send."""
@@ -58,6 +63,28 @@ class SharedSettings(BaseModel):
     max_image_pixels: int = Field(16_000_000, ge=64 * 64)
     max_canvas_pixels: int = Field(32_000_000, ge=64 * 64)
     log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
+
+    @field_validator("redis_url")
+    @classmethod
+    def _check_redis_url(cls, value: str) -> str:
+        scheme, host = _split_url(value)
+        if value and (scheme not in BROKER_SCHEMES or not (host or scheme == "unix")):
+            raise ValueError(
+                "must be redis://, rediss:// or redis+sentinel:// with a host, or unix:///path"
+            )
+        return value
+
+    @field_validator("blob_url")
+    @classmethod
+    def _check_blob_url(cls, value: str) -> str:
+        scheme, host = _split_url(value)
+        if value.startswith("/"):
+            raise ValueError(f"must be a URL; for a folder write file://{value}")
+        if value and scheme not in BLOB_SCHEMES:
+            raise ValueError("must begin with file:///, s3:// or memory://")
+        if (scheme == "file" and host) or (scheme == "s3" and not host):
+            raise ValueError("must be file:///folder, with three slashes, or s3://bucket/prefix")
+        return value
 
     def resolved_blob_url(self) -> str:
         """Return the blob store's URL, the default filled in."""
@@ -83,7 +110,7 @@ class SharedSettings(BaseModel):
         url_file = self.data_dir.expanduser().absolute() / BROKER_URL_FILE
         if url_file.exists():
             return url_file.read_text().strip()
-        raise ValueError(
+        raise SettingsError(
             f"{PREFIX}REDIS_URL is not set and no embedded broker runs in {self.data_dir}; "
             "`paintjob up` starts one"
         )
@@ -95,30 +122,57 @@ SettingsT = TypeVar("SettingsT", bound=BaseModel)
 def read_settings(model: type[SettingsT], environ: Mapping[str, str]) -> SettingsT:
     """Read a settings model from the environment.
 
-    Empty values count as absent, so that `NAME=` in an env file means the default.
+    Empty values count as absent, so that `NAME=` in an env file means the default. So do the
+    variables that Kubernetes sets for a Service called `paintjob`.
 
     Raises:
-        ValueError: a value breaks its rule, or a name under the prefix is unknown to every process.
+        SettingsError: a value breaks its rule, or a name under the prefix is unknown to every
+            process.
     """
-    given = {
-        name.removeprefix(PREFIX).lower(): value
-        for name, value in environ.items()
-        if name.startswith(PREFIX) and value != ""
-    }
+    given = find_given(environ)
     others = set(given) - set(model.model_fields) - CLIENT_FIELDS
     unknown = sorted(others - find_known_fields()) if others else []
     if unknown:
-        raise ValueError(f"{PREFIX}{unknown[0].upper()} is no setting of any process")
-    return model.model_validate({k: v for k, v in given.items() if k in model.model_fields})
+        lines = (f"{PREFIX}{name.upper()} is no setting of any process" for name in unknown)
+        raise SettingsError(*lines)
+    try:
+        return model.model_validate({k: v for k, v in given.items() if k in model.model_fields})
+    except ValidationError as error:
+        raise describe_faults(error, PREFIX, given) from None
+
+
+def find_given(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the values that an environment sets, by the names of fields."""
+    return {
+        name.removeprefix(PREFIX).lower(): value
+        for name, value in environ.items()
+        if name.startswith(PREFIX) and value != "" and not is_service_link(name, value)
+    }
 
 
 @cache
 def find_known_fields() -> frozenset[str]:
     """Return the names of all settings of all processes: one environment can serve all of them."""
-    return frozenset(name for path in SETTINGS_MODELS for name in _import_model(path).model_fields)
+    return frozenset(name for path in SETTINGS_MODELS for name in import_model(path).model_fields)
 
 
-def _import_model(path: str) -> type[BaseModel]:
+def import_model(path: str) -> type[BaseModel]:
+    """Return a settings model by its entry in `SETTINGS_MODELS`."""
     module, _, name = path.partition(":")
     model: type[BaseModel] = getattr(import_module(module), name)
     return model
+
+
+def _split_url(value: str) -> tuple[str, str]:
+    """Return scheme and host of a URL.
+
+    Raises:
+        ValueError: it cannot be read as one.
+    """
+    parts = urlsplit(value)
+    try:
+        parts.port  # noqa: B018 - raises for a port that is none
+    except ValueError:
+        if "," not in parts.netloc:
+            raise ValueError("has a port that is not a number up to 65535") from None
+    return parts.scheme, parts.netloc

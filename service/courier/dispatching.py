@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import structlog
 
-from service.contract.errors import PaintjobError
+from service.contract.errors import BrokerUnavailable, PaintjobError
 from service.contract.names import new_token
 from service.courier.config import CourierSettings
 from service.courier.delivering import Tried, deliver, next_delay
@@ -49,6 +49,9 @@ class Dispatcher:
                 try:
                     self._round(pool)
                     is_silent = False
+                except BrokerUnavailable:
+                    # The store has logged why.
+                    stop.wait(OUTAGE_SECONDS)
                 except Exception as error:
                     # Any failure: a courier that delivers nothing must not look alive.
                     if not is_silent:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 import threading
 
 import structlog
 
-from service.contract.errors import PaintjobError
+from service.contract.errors import BrokerUnavailable, PaintjobError
 from service.contract.private_files import keep_files_private
+from service.contract.setting_errors import report
 from service.contract.telemetry import configure_logging
 from service.courier.config import CourierSettings
 from service.courier.dispatching import Dispatcher
@@ -18,8 +18,6 @@ from service.courier.wiping import wipe_due
 from service.store import BrokerCheck, JobStore, connect
 from service.store.blobs import BlobStore
 from service.store.wakeups import Wakeups
-
-EXIT_BAD_SETTINGS = 2
 
 log = structlog.get_logger()
 
@@ -29,13 +27,12 @@ def main() -> int:
     keep_files_private()
     try:
         settings = CourierSettings.from_env(os.environ)
-        url = settings.resolved_redis_url()
+        url, lease = settings.resolved_redis_url(), settings.lease_seconds
+        store = connect(url, namespace=settings.namespace, lease_seconds=lease)
         blobs = BlobStore.open(settings.resolved_blob_url())
     except (ValueError, OSError) as error:
-        sys.stderr.write(f"paintjob courier: {error}\n")
-        return EXIT_BAD_SETTINGS
+        return report("courier", error)
     configure_logging(settings.log_level, "courier")
-    store = connect(url, namespace=settings.namespace, lease_seconds=settings.lease_seconds)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
@@ -54,12 +51,15 @@ def run(
     store: JobStore, wakeups: Wakeups, blobs: BlobStore, stop: threading.Event, interval: float
 ) -> None:
     """Do a round every `interval` seconds until `stop` is set; repeat in the next what failed."""
-    is_silent, check = False, BrokerCheck(store.redis)
+    is_silent, check = False, BrokerCheck(store.scripts.link)
     while not stop.is_set():
         try:
             check.run()
             round_once(store, wakeups, blobs)
             is_silent = False
+        except BrokerUnavailable:
+            # The store has logged why.
+            pass
         except PaintjobError as error:
             if not is_silent:
                 log.warning("round_failed", code=error.code)

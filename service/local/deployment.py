@@ -73,7 +73,10 @@ class Deployment:
         self._listener = listener
         self._data_dir = settings.data_dir.expanduser().absolute()
         self._store = store.connect(
-            broker_url, namespace=settings.namespace, lease_seconds=settings.lease_seconds
+            broker_url,
+            namespace=settings.namespace,
+            lease_seconds=settings.lease_seconds,
+            logs=False,
         )
         self._env = {
             **environ,
@@ -112,6 +115,13 @@ class Deployment:
             *(self._worker(CPU_QUEUE, number) for number in range(1, self._options.workers + 1)),
             *(self._worker(queue, 1) for queue in others),
         ]
+
+    def report_broker(self, report: Callable[[str], None]) -> None:
+        """Report why the broker cannot be used, if so: the programs wait for it."""
+        try:
+            self._store.check_ready()
+        except BrokerUnavailable as error:
+            report(f"Waiting for the broker, which cannot be used: {error.cause}")
 
     def close(self) -> None:
         """Close the connection to the broker."""
@@ -208,6 +218,7 @@ def run_up(
             stages = [[BrokerProgram(broker)]]
         deployment = Deployment(settings, environ, options, broker_url, listener)
         stack.callback(deployment.close)
+        deployment.report_broker(report)
         workers: list[Program] = [*deployment.workers()]
         stages = [workers, [deployment.api()], [deployment.courier()], *stages]
         if settings.asks_for_keys:

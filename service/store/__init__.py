@@ -14,9 +14,11 @@ from redis import Redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from service.contract.names import DEFAULT_NAMESPACE
+from service.contract.names import CPU_QUEUE, DEFAULT_NAMESPACE
 from service.store.api_keys import ApiKeys
 from service.store.batches import Batches, BatchItem, BatchRecord, BegunBatch
+from service.store.broker import HEALTH_SECONDS, open_redis
+from service.store.broker_faults import BrokerLink
 from service.store.broker_memory import BrokerCheck, BrokerMemory
 from service.store.claims import (
     ClaimedSpec,
@@ -63,6 +65,7 @@ __all__ = [
     "BatchRecord",
     "BegunBatch",
     "BrokerCheck",
+    "BrokerLink",
     "BrokerMemory",
     "ClaimedSpec",
     "Claims",
@@ -102,6 +105,7 @@ __all__ = [
     "draw_secret",
     "failure_of",
     "make_wiped",
+    "open_redis",
     "try_twice",
     "wiped_prefix",
 ]
@@ -113,10 +117,12 @@ class WorkerStore:
 
     Attributes:
         redis: the connection, for wake-ups and RQ's heartbeat.
+        link: calls it, and logs why it cannot be used.
         namespace: prefix of all keys.
     """
 
     redis: Redis
+    link: BrokerLink
     namespace: str
     claims: Claims
     presence: Presence
@@ -132,9 +138,14 @@ class JobStore:
     """
 
     def __init__(
-        self, redis: Redis, namespace: str = DEFAULT_NAMESPACE, lease_seconds: float = 10.0
+        self,
+        redis: Redis,
+        namespace: str = DEFAULT_NAMESPACE,
+        lease_seconds: float = 10.0,
+        *,
+        logs: bool = True,
     ) -> None:
-        self.scripts = scripts = ScriptRunner(redis, namespace, lease_seconds)
+        self.scripts = scripts = ScriptRunner(redis, namespace, lease_seconds, logs=logs)
         self.redis = redis
         self.namespace = namespace
         self.jobs = JobRecords(scripts)
@@ -152,17 +163,24 @@ class JobStore:
         self.webhooks = Webhooks(scripts)
         self.signing_keys = SigningKeys(scripts)
 
+    def close(self) -> None:
+        """Close the connections."""
+        self.redis.close()
+
     def check_ready(self) -> None:
-        """Check that Redis answers.
+        """Check that Redis answers, and runs scripts for this user.
 
         Raises:
             BrokerUnavailable: it does not.
         """
-        self.scripts.guard(self.redis.ping)
+        self.queues.load_state(CPU_QUEUE)
 
     def for_worker(self) -> WorkerStore:
         """Return the parts that a worker needs, and no other."""
-        return WorkerStore(self.redis, self.namespace, self.claims, self.presence, self.reaper)
+        link = self.scripts.link
+        return WorkerStore(
+            self.redis, link, self.namespace, self.claims, self.presence, self.reaper
+        )
 
 
 def connect(
@@ -171,15 +189,21 @@ def connect(
     namespace: str = DEFAULT_NAMESPACE,
     lease_seconds: float = 10.0,
     socket_timeout: float = 1.0,
+    logs: bool = True,
 ) -> JobStore:
     """Open the store at a Redis URL; connects at the first call.
 
-    The client neither waits long nor repeats: the caller decides whether to call again.
+    The client does not wait long: the caller decides whether to call again. A command line, which
+    prints the cause itself, switches the logs off.
+
+    Raises:
+        SettingsError: the URL cannot be read.
     """
-    redis = Redis.from_url(
+    redis = open_redis(
         url,
         socket_timeout=socket_timeout,
         socket_connect_timeout=socket_timeout,
+        health_check_interval=HEALTH_SECONDS,
         retry=Retry(NoBackoff(), 0),
     )
-    return JobStore(redis, namespace, lease_seconds)
+    return JobStore(redis, namespace, lease_seconds, logs=logs)

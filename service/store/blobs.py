@@ -8,23 +8,30 @@ from __future__ import annotations
 
 import hashlib
 import os
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import obstore
+import structlog
 from obstore.exceptions import BaseError, NotFoundError
 from obstore.store import LocalStore, MemoryStore, ObjectStore, from_url
 
 from service.contract.errors import InputLost, StoreUnavailable
+from service.contract.names import new_token
 from service.contract.private_files import make_private_folder
+from service.contract.setting_errors import SettingsError
+from service.store.blob_faults import find_blob_fault
 
 if TYPE_CHECKING:
     from obstore import Bytes
     from obstore.store import ClientConfig, RetryConfig
+
+LOG_AGAIN_SECONDS = 30.0
 
 WRITE_BUFFER_BYTES = 5 * 1024 * 1024
 
@@ -38,6 +45,8 @@ WINDOW_BYTES = 4 * PIECE_BYTES
 # Plain HTTP is the endpoint's to choose: its URL says so.
 _S3_CLIENT: ClientConfig = {"connect_timeout": "2s", "timeout": "30s", "allow_http": True}
 _S3_RETRY: RetryConfig = {"max_retries": 3, "retry_timeout": timedelta(seconds=10)}
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True)
@@ -61,6 +70,7 @@ class BlobStore:
     def __init__(self, store: ObjectStore, directory: Path | None = None) -> None:
         self._store = store
         self._directory = directory
+        self._logged_at: dict[str, float] = {}
 
     @classmethod
     def open(cls, url: str) -> Self:
@@ -70,18 +80,31 @@ class BlobStore:
         endpoint from the usual `AWS_*` variables.
 
         Raises:
-            ValueError: the URL names no store that is known.
+            SettingsError: the URL names no store that is known, or the folder cannot be made.
         """
         parts = urlsplit(url)
         if parts.scheme == "file":
-            directory = Path(parts.path)
-            make_private_folder(directory)
+            directory = Path(unquote(parts.path))
+            _make_folder(directory)
             return cls(LocalStore(directory), directory)
         if parts.scheme == "memory":
             return cls(MemoryStore())
         if parts.scheme == "s3":
-            return cls(from_url(url, client_options=_S3_CLIENT, retry_config=_S3_RETRY))
-        raise ValueError(f"a blob URL begins with file, s3 or memory, not {parts.scheme!r}")
+            try:
+                return cls(from_url(url, client_options=_S3_CLIENT, retry_config=_S3_RETRY))
+            except (BaseError, TypeError, ValueError) as error:
+                reason = str(error).split("\n")[0]
+                raise SettingsError(f"PAINTJOB_BLOB_URL={url}: {reason}") from None
+        raise SettingsError(f"PAINTJOB_BLOB_URL={url}: must begin with file, s3 or memory")
+
+    def fail(self, error: BaseException) -> StoreUnavailable:
+        """Return an error as the one that callers see; log its cause every half minute at most."""
+        fault, now = find_blob_fault(error), time.monotonic()
+        if now - self._logged_at.get(fault.cause, -LOG_AGAIN_SECONDS) >= LOG_AGAIN_SECONDS:
+            self._logged_at[fault.cause] = now
+            place = str(self._directory or type(self._store).__name__)
+            log.warning("store_unavailable", cause=fault.cause, detail=fault.detail, store=place)
+        return StoreUnavailable(cause=fault.detail)
 
     @property
     def shares_links(self) -> bool:
@@ -107,7 +130,7 @@ class BlobStore:
             try:
                 obstore.put(self._store, path, data)
             except (BaseError, OSError) as error:
-                raise StoreUnavailable from error
+                raise self.fail(error) from error
         self._sync(*blobs)
 
     def link(self, source: str, path: str) -> None:
@@ -130,7 +153,7 @@ class BlobStore:
         except FileNotFoundError:
             raise
         except (BaseError, OSError) as error:
-            raise StoreUnavailable from error
+            raise self.fail(error) from error
         self._sync(path)
 
     def open_writer(self, path: str) -> BlobWriter:
@@ -149,7 +172,7 @@ class BlobStore:
         except (NotFoundError, FileNotFoundError):
             raise FileNotFoundError(path) from None
         except (BaseError, OSError) as error:
-            raise StoreUnavailable from error
+            raise self.fail(error) from error
 
     def get_checked(self, path: str, sha256: str) -> bytes:
         """Read a blob whole and check its digest.
@@ -184,7 +207,7 @@ class BlobStore:
         except (NotFoundError, FileNotFoundError):
             raise FileNotFoundError(path) from None
         except (BaseError, OSError) as error:
-            raise StoreUnavailable from error
+            raise self.fail(error) from error
 
     def _read_windows(self, path: str, start: int, end: int) -> Iterator[Bytes]:
         """Read by requests of their own: an open one would end by its timeout at a slow client."""
@@ -198,7 +221,7 @@ class BlobStore:
             pages = obstore.list(self._store, prefix)
             return [meta["path"] for page in pages for meta in page]
         except (BaseError, OSError) as error:
-            raise StoreUnavailable from error
+            raise self.fail(error) from error
 
     def delete(self, path: str) -> None:
         """Delete a blob; one that is not there is deleted already.
@@ -211,7 +234,7 @@ class BlobStore:
         except (NotFoundError, FileNotFoundError):
             return
         except (BaseError, OSError) as error:
-            raise StoreUnavailable from error
+            raise self.fail(error) from error
 
     def delete_prefix(self, prefix: str) -> int:
         """Delete every blob under a prefix; return how many there were.
@@ -240,16 +263,22 @@ class BlobStore:
         try:
             found = os.statvfs(self._directory)
         except OSError as error:
-            raise StoreUnavailable from error
+            raise self.fail(error) from error
         return found.f_bavail * found.f_frsize
 
-    def check_ready(self) -> None:
-        """Check that the store answers.
+    def check_writable(self) -> None:
+        """Write, read and delete a blob.
 
         Raises:
-            StoreUnavailable: it does not.
+            StoreUnavailable: the store does not answer, or does not take it.
         """
-        self.list("health/")
+        path = f"health/{new_token()}"
+        try:
+            obstore.put(self._store, path, b"ok")
+            obstore.get(self._store, path).bytes()
+            obstore.delete(self._store, path)
+        except (BaseError, OSError) as error:
+            raise self.fail(error) from error
 
     def _sync(self, *paths: str) -> None:
         """Bring files, and then their names, to disk; other stores do it themselves.
@@ -270,7 +299,7 @@ class BlobStore:
                     os.close(descriptor)
         except OSError as error:
             # A full disk may show only here; a file that is gone was wiped meanwhile.
-            raise StoreUnavailable from error
+            raise self.fail(error) from error
 
     def _remove_folders(self, prefix: str) -> None:
         """Remove what a directory store leaves under a deleted prefix: empty folders, and parts.
@@ -309,7 +338,7 @@ class BlobWriter:
         try:
             self._writer.write(data)
         except (BaseError, OSError) as error:
-            raise StoreUnavailable from error
+            raise self._blobs.fail(error) from error
         return len(data)
 
     def abandon(self) -> None:
@@ -325,7 +354,7 @@ class BlobWriter:
         try:
             self._writer.close()
         except (BaseError, OSError) as error:
-            raise StoreUnavailable from error
+            raise self._blobs.fail(error) from error
         self._blobs._sync(self._path)
         return StoredBlob(self._path, self.bytes, self._digest.hexdigest())
 
@@ -336,3 +365,19 @@ def _cut(chunks: Iterable[Bytes | bytes]) -> Iterator[bytes]:
         data = memoryview(chunk)
         for start in range(0, len(data), PIECE_BYTES):
             yield bytes(data[start : start + PIECE_BYTES])
+
+
+def _make_folder(directory: Path) -> None:
+    """Make the folder of a store.
+
+    Raises:
+        SettingsError: it cannot be made.
+    """
+    try:
+        make_private_folder(directory)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise SettingsError(
+            f"the folder of the blobs, {directory}, cannot be made: {reason.lower()}; set "
+            "PAINTJOB_DATA_DIR or PAINTJOB_BLOB_URL"
+        ) from None

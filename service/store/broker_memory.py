@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import structlog
 from redis import Redis
-from redis.exceptions import NoPermissionError, RedisError
+from redis.exceptions import NoPermissionError
 
-from service.contract.errors import BrokerUnavailable
 from service.contract.jobs import JobWarning
+from service.store.broker_faults import BrokerLink
 
 _UNBOUNDED = JobWarning(
     code="broker_unbounded",
@@ -55,32 +56,34 @@ class BrokerMemory:
         return unbounded if self.policy == "noeviction" else [*unbounded, _EVICTS]
 
 
-def load_memory(redis: Redis) -> BrokerMemory:
+def load_memory(link: BrokerLink) -> BrokerMemory:
     """Return the broker's memory; None of all where the broker forbids the question.
 
     Raises:
         BrokerUnavailable: Redis does not answer.
     """
-    try:
-        memory = redis.info("memory")
-    except NoPermissionError:
-        return BrokerMemory(None, None)
-    except RedisError as error:
-        raise BrokerUnavailable("the broker does not answer", retry_after_seconds=2) from error
+    memory = link.call(lambda: _ask(link.redis))
     return BrokerMemory(
         memory.get("used_memory"), memory.get("maxmemory") or None, memory.get("maxmemory_policy")
     )
+
+
+def _ask(redis: Redis) -> dict[str, Any]:
+    try:
+        return dict(redis.info("memory"))
+    except NoPermissionError:
+        return {}
 
 
 class BrokerCheck:
     """Logs, once in a process, what is wrong with the broker's settings.
 
     Args:
-        redis: a connection to the broker.
+        link: to the broker.
     """
 
-    def __init__(self, redis: Redis) -> None:
-        self._redis = redis
+    def __init__(self, link: BrokerLink) -> None:
+        self._link = link
         self._is_done = False
 
     def run(self) -> None:
@@ -91,6 +94,6 @@ class BrokerCheck:
         """
         if self._is_done:
             return
-        for warning in load_memory(self._redis).warnings:
+        for warning in load_memory(self._link).warnings:
             log.warning(warning.code, detail=warning.detail)
         self._is_done = True

@@ -159,8 +159,9 @@ class EventReader:
         streams: Any = {f"{prefix}{job_id}": str(last) for job_id, last in positions.items()}
         streams[end] = str(wiped)
         block = round(BLOCK_SECONDS * 1000)
-        answer: Any = self._scripts.guard(
-            lambda: self._redis.xread(streams, count=_READ_AT_ONCE, block=block)
+        # Not repeated: another connection has another number, by which nobody could wake it.
+        answer: Any = self._scripts.link.call(
+            lambda: self._redis.xread(streams, count=_READ_AT_ONCE, block=block), repeats=False
         )
         by_key = {key.decode(): entries for key, entries in answer or []}
         gone = [

@@ -42,7 +42,7 @@ class Queues(StorePart):
         Raises:
             BrokerUnavailable: Redis does not answer.
         """
-        return load_memory(self._scripts.redis)
+        return load_memory(self._scripts.link)
 
     def load_state(self, queue: str) -> QueueState:
         """Return the state of a queue.

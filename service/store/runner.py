@@ -7,12 +7,11 @@ from collections.abc import Callable, Sequence
 from importlib.resources import files
 from typing import Any, TypeVar
 
-import structlog
 from redis import Redis
-from redis.exceptions import RedisError, ResponseError
 
 from service.contract.errors import BrokerUnavailable
 from service.contract.names import DEFAULT_NAMESPACE
+from service.store.broker_faults import BrokerLink
 
 SCRIPTS = (
     "begin_upload",
@@ -56,8 +55,6 @@ Answer = TypeVar("Answer")
 Command = Sequence[bytes | str | float]
 """A command of Redis: its name, then its arguments."""
 
-log = structlog.get_logger()
-
 
 class ScriptRunner:
     """A connection and the scripts on it; the parts of the store share one.
@@ -66,15 +63,23 @@ class ScriptRunner:
         redis: the connection; responses as bytes.
         namespace: prefix of all keys, one hash tag in braces.
         lease_seconds: how long a claim lives without being renewed.
+        logs: whether the link logs.
 
     Attributes:
+        link: calls Redis, and logs why it cannot be used.
         registered: the scripts by name.
     """
 
     def __init__(
-        self, redis: Redis, namespace: str = DEFAULT_NAMESPACE, lease_seconds: float = 10.0
+        self,
+        redis: Redis,
+        namespace: str = DEFAULT_NAMESPACE,
+        lease_seconds: float = 10.0,
+        *,
+        logs: bool = True,
     ) -> None:
         self.redis = redis
+        self.link = BrokerLink(redis, logs=logs)
         self.namespace = namespace
         self.lease_seconds = lease_seconds
         folder = files("service.store") / "scripts"
@@ -118,13 +123,7 @@ class ScriptRunner:
         Raises:
             BrokerUnavailable: Redis does not answer or refuses.
         """
-        try:
-            return call()
-        except RedisError as error:
-            if type(error) is ResponseError:
-                # Neither silence nor a full memory: a script is wrong, or the server is.
-                log.exception("broker_refused")
-            raise BrokerUnavailable("the broker does not answer", retry_after_seconds=2) from error
+        return self.link.call(call)
 
 
 class StorePart:

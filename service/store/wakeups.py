@@ -16,9 +16,9 @@ from redis.client import Pipeline
 from redis.exceptions import RedisError
 from rq import Queue
 
-from service.contract.errors import BrokerUnavailable
 from service.contract.names import RUN_JOB, rq_prefix
 from service.store import ReapReport
+from service.store.broker_faults import as_unavailable
 from service.store.runner import Command
 
 WAKEUP_SECONDS = 86_400
@@ -79,7 +79,7 @@ class Wakeups:
         try:
             self._enqueue(queue, count).execute()
         except RedisError as error:
-            raise BrokerUnavailable("the broker does not answer", retry_after_seconds=2) from error
+            raise as_unavailable(error) from error
 
     def prepare(self, queue: str) -> list[Command]:
         """Return the commands that send a wake-up, for a script that runs them with its own.
@@ -99,7 +99,7 @@ class Wakeups:
         try:
             commands = self._enqueue(queue, 1).command_stack
         except RedisError as error:
-            raise BrokerUnavailable("the broker does not answer", retry_after_seconds=2) from error
+            raise as_unavailable(error) from error
         wakeup_id = next(part for part in commands[-1][0] if str(part).startswith(_ID_START))
         return _Pattern(fresh_until, wakeup_id, [arguments for arguments, _ in commands])
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -25,6 +25,9 @@ from service.store import BrokerMemory, JobStore, QueueState
 from service.store.blobs import BlobStore
 
 LOOK_SECONDS = 1.0
+PROBE_SECONDS = 5.0
+"""A blob is written as a trial so often at most."""
+
 FULL_RETRY_SECONDS = 30
 """Space is freed as jobs end and expire, which takes a while."""
 
@@ -57,6 +60,7 @@ class Admission:
         self._settings = settings
         self._store = store
         self._room = _Kept(lambda: Room(store.queues.load_memory(), blobs.free_bytes()))
+        self._writable = _Kept(blobs.check_writable, PROBE_SECONDS)
         self._queues: dict[str, _Kept[QueueState]] = {}
 
     def look(self) -> Room:
@@ -112,6 +116,24 @@ class Admission:
             return QueueFull(detail, retry_after_seconds=state.slot_seconds())
         return None
 
+    def check_ready(self, queues: Iterable[str]) -> None:
+        """Check that not every job would be refused.
+
+        A full queue does not count: it empties by itself, and the API tells callers when to retry.
+
+        Args:
+            queues: all queues of the deployment.
+
+        Raises:
+            PaintjobError: why every job would be refused.
+        """
+        self.check()
+        self._writable.get()
+        refusals = [self.find_queue_refusal(queue) for queue in queues]
+        absent = [refusal for refusal in refusals if isinstance(refusal, NoWorker)]
+        if absent and len(absent) == len(refusals):
+            raise absent[0]
+
     def check(self) -> None:
         """Check that a job may come in, whatever its queue.
 
@@ -138,20 +160,21 @@ class Admission:
 
 
 class _Kept(Generic[Value]):
-    """A value that is looked up again when it is older than a second, by one thread at a time.
+    """A value that is looked up again when it is too old, by one thread at a time.
 
     An error is raised for every thread that waited for the look-up: else each would try in turn,
     as long as the broker's socket waits. Later calls look it up again.
     """
 
-    def __init__(self, look_up: Callable[[], Value]) -> None:
+    def __init__(self, look_up: Callable[[], Value], seconds: float = LOOK_SECONDS) -> None:
         self._look_up = look_up
+        self._seconds = seconds
         self._lock = threading.Lock()
         self._kept: tuple[float, Value | Refused] | None = None
 
     def get(self) -> Value:
         kept = self._kept
-        if kept is None or time.monotonic() - kept[0] > LOOK_SECONDS:
+        if kept is None or time.monotonic() - kept[0] > self._seconds:
             with self._lock:
                 if self._kept is kept:
                     self._kept = self._look()

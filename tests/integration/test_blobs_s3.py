@@ -59,5 +59,5 @@ def test_s3_that_does_not_answer_is_unavailable_before_its_client_gives_up(
     started = time.monotonic()
     # Left to itself, its client tries for three minutes.
     with pytest.raises(StoreUnavailable):
-        unreachable.check_ready()
+        unreachable.check_writable()
     assert time.monotonic() - started < 120

@@ -34,14 +34,14 @@ def store(private_broker: EmbeddedBroker) -> JobStore:
 def test_broker_with_a_bound_and_no_eviction_is_not_warned_of(store: JobStore) -> None:
     store.redis.config_set("maxmemory", 100_000_000)
     with capture_logs() as logs:
-        BrokerCheck(store.redis).run()
+        BrokerCheck(store.scripts.link).run()
     assert logs == []
 
 
 def test_check_logs_once(store: JobStore) -> None:
     store.redis.config_set("maxmemory", 0)
     store.redis.config_set("maxmemory-policy", "allkeys-lru")
-    check = BrokerCheck(store.redis)
+    check = BrokerCheck(store.scripts.link)
     with capture_logs() as logs:
         check.run()
         check.run()

@@ -7,11 +7,10 @@ is blackened or blurred instead.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib import import_module
 from typing import Protocol
 
 from service.contract.errors import InputRefused, OutputRefused, PromptRefused
-from worker.config import WorkerSettings
+from worker.config import WorkerSettings, load_function
 from worker.imaging import ImageArray, MaskArray
 from worker.imaging.picture import Picture
 from worker.operations.preparation import Prepared
@@ -68,13 +67,11 @@ def load_safety_check(settings: WorkerSettings) -> SafetyCheck | None:
     The function is given the settings, once, before anything is painted.
 
     Raises:
-        ImportError: there is no such module.
-        AttributeError: it has no such function.
+        SettingsError: there is no such function.
     """
     if not settings.safety_check:
         return None
-    module, _, function = settings.safety_check.partition(":")
-    check: SafetyCheck = getattr(import_module(module), function)(settings)
+    check: SafetyCheck = load_function("SAFETY_CHECK", settings.safety_check)(settings)
     return check
 
 

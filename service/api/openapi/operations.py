@@ -493,9 +493,9 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         *_at("get", "/health/ready", "getReadiness", "operations"),
-        "Check that broker and blob store answer too",
-        {200: Reply("They do.", schemas.Readiness)},
-        errors=["broker_unavailable", "store_unavailable"],
+        "Check that jobs can be accepted",
+        {200: Reply("They can.", schemas.Readiness)},
+        errors=["broker_unavailable", "broker_full", "store_unavailable", "no_worker"],
         needs_key=False,
     ),
     _open("/version", "getVersion", "operations", "Get the version", schemas.VersionAnswer),

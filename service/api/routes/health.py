@@ -26,13 +26,13 @@ def get_liveness() -> Response:
 
 
 def get_readiness() -> Response:
-    """Return 200 if broker and blob store answer too; workers are not checked.
+    """Return 200 if jobs can be accepted: broker and blob store answer, and have room.
 
     What is wrong with the broker's settings is a warning: it answers, and jobs can be painted.
     """
     context = get_context()
     context.store.check_ready()
-    context.blobs.check_ready()
+    context.admission.check_ready(context.catalogue.queues())
     # Logged here if the broker did not answer at the start.
     context.broker_check.run()
     return render(Readiness(status="ok", warnings=context.store.queues.load_memory().warnings))

@@ -71,9 +71,13 @@ def test_cli_lists_the_models_of_the_file(
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [
-        ("PAINTJOB_PORT", "70000", "PAINTJOB_PORT: "),
+        ("PAINTJOB_PORT", "70000", "PAINTJOB_PORT=70000: must be"),
         ("PAINTJOB_PROT", "8000", "PAINTJOB_PROT is no setting of any process"),
-        ("PAINTJOB_HOST", "192.0.2.1", "paintjob: other machines can reach 192.0.2.1"),
+        (
+            "PAINTJOB_HOST",
+            "192.0.2.1",
+            "paintjob: PAINTJOB_HOST=192.0.2.1: other machines can reach",
+        ),
     ],
 )
 @pytest.mark.parametrize("command", ["up", "serve"])
@@ -86,7 +90,7 @@ def test_cli_names_the_setting_that_is_wrong(
     command: str,
 ) -> None:
     monkeypatch.setenv(name, value)
-    assert _main(monkeypatch, command) == 1
+    assert _main(monkeypatch, command) == 2
     error = capsys.readouterr().err
     assert message in error
     assert "Traceback" not in error

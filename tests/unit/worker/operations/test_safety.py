@@ -7,6 +7,7 @@ import pytest
 
 from service.contract.geometry import Margins, plan_margins
 from service.contract.params import InpaintParams
+from service.contract.setting_errors import SettingsError
 from service.store.blobs import BlobStore
 from tests.support.pictures import encode, make_box_mask, make_image, make_rgb
 from tests.unit.worker.operations.recording import (
@@ -129,7 +130,7 @@ def test_load_safety_check_calls_what_the_setting_names() -> None:
     assert load_safety_check(WorkerSettings()) is None
     check = load_safety_check(WorkerSettings(safety_check=f"{__name__}:build_check"))
     assert isinstance(check, StubCheck) and check.asked == ["paint-cpu"]
-    with pytest.raises(AttributeError):
+    with pytest.raises(SettingsError, match="PAINTJOB_SAFETY_CHECK="):
         load_safety_check(WorkerSettings(safety_check=f"{__name__}:nothing"))
     with pytest.raises(ValueError, match="safety_check"):
         WorkerSettings(safety_check="no function")
