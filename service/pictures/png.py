@@ -38,7 +38,7 @@ _DEPTHS: Final = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 
 _MODES: Final = {0: "L", 2: "RGB", 3: "P", 4: "LA", 6: "RGBA"}
 _CHANNELS: Final = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 
-_PASSES: Final = (
+PASSES: Final = (
     (0, 0, 8, 8),
     (4, 0, 8, 8),
     (0, 4, 4, 8),
@@ -203,7 +203,7 @@ def _count_data_bytes(header: bytes) -> int:
     """Return the length of all rows in bytes, each with the number of its filter."""
     width, height, depth, color, _, _, interlace = struct.unpack(">IIBBBBB", header)
     bits, total = depth * _CHANNELS[color], 0
-    for left, top, across, down in _PASSES if interlace else ((0, 0, 1, 1),):
+    for left, top, across, down in PASSES if interlace else ((0, 0, 1, 1),):
         columns, rows = -(-(width - left) // across), -(-(height - top) // down)
         if columns > 0 and rows > 0:
             total += rows * (1 + (columns * bits + 7) // 8)

@@ -14,8 +14,9 @@ from service.pictures.checks import check_kind, check_pixels
 from service.pictures.exif_stripping import strip_exif
 from service.pictures.headers import PictureHeader, decoding, read_header
 from worker.imaging import ImageArray
-from worker.imaging.picture import Picture, to_uint8
-from worker.imaging.pixels import Pixels, decode_jpeg, decode_png, decode_webp
+from worker.imaging.picture import Picture, Pixels, to_uint8
+from worker.imaging.pixels import decode_jpeg, decode_webp
+from worker.imaging.png_reading import decode_png
 
 _DECODERS: Final[dict[str, Callable[[bytes, PictureHeader], Pixels]]] = {
     "png": decode_png,

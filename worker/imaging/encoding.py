@@ -7,11 +7,9 @@ from collections.abc import Mapping
 from io import BytesIO
 from typing import Any, Final
 
-import cv2
-import numpy as np
 from PIL import Image, features
 
-from service.contract.errors import InvalidField, PaintingFailed
+from service.contract.errors import InvalidField
 from service.contract.formats import (
     DEFAULT_QUALITY,
     LONGEST_SIDES,
@@ -19,30 +17,9 @@ from service.contract.formats import (
 )
 from service.contract.params import OutputFormat
 from service.pictures.headers import Resolution
-from worker.imaging import ImageArray
-from worker.imaging.picture import Picture, to_uint8
-from worker.imaging.png_chunks import (
-    color_space_chunks,
-    exif_chunk,
-    insert_chunks,
-    pair_channels,
-    profile_chunk,
-    resolution_chunk,
-    text_chunks,
-    xmp_chunk,
-)
+from worker.imaging.picture import Picture
+from worker.imaging.png_writing import encode_png
 from worker.imaging.transparency import lay_on_white
-
-# Measured by benchmarks/png_encode.py: docs/adr/0013-png-encoder.md. The filter is also what
-# `pair_channels` builds on: it does not know how many channels there are.
-_PNG_OPTIONS: Final = (
-    cv2.IMWRITE_PNG_COMPRESSION,
-    1,
-    cv2.IMWRITE_PNG_STRATEGY,
-    cv2.IMWRITE_PNG_STRATEGY_RLE,
-    cv2.IMWRITE_PNG_FILTER,
-    cv2.IMWRITE_PNG_FILTER_UP,
-)
 
 _AVIF_SPEED: Final = 9
 """Of 0..10. Measured: 8 takes four times as long for photos 8 % smaller, 10 saves nothing more."""
@@ -90,26 +67,6 @@ def encode_picture(
     return _encode_avif(picture, quality)
 
 
-def encode_png(picture: Picture, texts: Mapping[str, str] | None = None) -> bytes:
-    """Encode losslessly, the cheapest way measured; with texts by keyword."""
-    if picture.mode == "LA":
-        # OpenCV has no gray with alpha: gray of twice the width is stored the same way.
-        pairs = picture.channels().reshape(picture.height, 2 * picture.width)
-        encoded = pair_channels(_encode_with_opencv(pairs))
-    else:
-        encoded = _encode_with_opencv(_to_opencv_order(picture))
-    colors = picture.carry_colors("png")
-    return insert_chunks(
-        encoded,
-        color_space_chunks(colors.color_space),
-        profile_chunk(colors.profile),
-        resolution_chunk(picture.resolution),
-        exif_chunk(picture.exif),
-        text_chunks(texts or {}),
-        xmp_chunk(picture.xmp),
-    )
-
-
 def _check_limits(picture: Picture, output_format: OutputFormat) -> None:
     limit = LONGEST_SIDES[output_format]
     if max(picture.width, picture.height) > limit:
@@ -118,23 +75,6 @@ def _check_limits(picture: Picture, output_format: OutputFormat) -> None:
         raise InvalidField("the EXIF is too large for jpeg; ask for png, or do not keep metadata")
     if output_format == "avif" and not features.check("avif"):
         raise InvalidField("this worker cannot write avif; ask for png, jpeg or webp")
-
-
-def _to_opencv_order(picture: Picture) -> ImageArray:
-    if picture.is_gray:
-        return picture.color
-    if picture.alpha is None:
-        return to_uint8(cv2.cvtColor(picture.color, cv2.COLOR_RGB2BGR))
-    pixels = np.empty((picture.height, picture.width, 4), np.uint8)
-    cv2.mixChannels([picture.color, picture.alpha], [pixels], [0, 2, 1, 1, 2, 0, 3, 3])
-    return pixels
-
-
-def _encode_with_opencv(pixels: ImageArray) -> bytes:
-    succeeded, encoded = cv2.imencode(".png", pixels, _PNG_OPTIONS)
-    if not succeeded:
-        raise PaintingFailed("the picture could not be encoded")
-    return encoded.tobytes()
 
 
 def _encode_jpeg(picture: Picture, quality: int) -> bytes:

@@ -1,33 +1,24 @@
-"""Chunks of a PNG beside its pixels, inserted here because OpenCV's encoder writes none of them."""
+"""The chunks of a PNG."""
 
 from __future__ import annotations
 
 import struct
-import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
+from isal import isal_zlib
+
 from service.pictures.headers import Resolution
-
-_SIGNATURE_BYTES: Final = 8
-_HEADER_END: Final = _SIGNATURE_BYTES + 25
-"""After the header chunk: length, type, 13 bytes of data, check sum."""
-
-_GRAY_WITH_ALPHA: Final = 4
 
 _PER_METER: Final = {"meter": 1, "centimeter": 100}
 
 
-def insert_chunks(png: bytes, *chunks: bytes) -> bytes:
-    """Return the file with chunks after its header.
+def header_chunk(width: int, height: int, color_type: int) -> bytes:
+    """Return the header of a picture of 8 bits that is not interlaced.
 
-    Args:
-        png: a PNG file.
-        chunks: whole chunks, in the order in which they are to stand; empty ones are left out.
+    Source: PNG specification, third edition, 11.2.1.
     """
-    if not any(chunks):
-        return png
-    return b"".join((png[:_HEADER_END], *chunks, memoryview(png)[_HEADER_END:]))
+    return _chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, color_type, 0, 0, 0))
 
 
 def color_space_chunks(color_space: Iterable[tuple[bytes, bytes]]) -> bytes:
@@ -43,7 +34,7 @@ def profile_chunk(profile: bytes | None) -> bytes:
     """Return the chunk of a color profile. Source: PNG specification, third edition, 11.3.2.3."""
     if profile is None:
         return b""
-    return _chunk(b"iCCP", b"ICC Profile\0" + b"\0" + zlib.compress(profile))
+    return _chunk(b"iCCP", b"ICC Profile\0" + b"\0" + isal_zlib.compress(profile))
 
 
 def resolution_chunk(resolution: Resolution | None) -> bytes:
@@ -83,19 +74,15 @@ def xmp_chunk(xmp: bytes | None) -> bytes:
     return b"" if xmp is None else text_chunks({"XML:com.adobe.xmp": xmp.decode()})
 
 
-def pair_channels(png: bytes) -> bytes:
-    """Return a gray PNG of twice the width as gray with alpha, every second value an alpha.
-
-    The two are stored alike as long as no row is filtered by its left neighbor.
-
-    Args:
-        png: 8-bit gray; each row unfiltered, or filtered by the row above.
-    """
-    width, *rest = struct.unpack_from(">IIBBBBB", png, _SIGNATURE_BYTES + 8)
-    rest[2] = _GRAY_WITH_ALPHA
-    header = _chunk(b"IHDR", struct.pack(">IIBBBBB", width // 2, *rest))
-    return b"".join((png[:_SIGNATURE_BYTES], header, memoryview(png)[_HEADER_END:]))
+def chunk_parts(kind: bytes, pieces: Sequence[bytes]) -> Iterator[bytes]:
+    """Yield the parts of a chunk: length and kind, its data as it is, check sum."""
+    yield struct.pack(">I4s", sum(map(len, pieces)), kind)
+    yield from pieces
+    total = isal_zlib.crc32(kind)
+    for piece in pieces:
+        total = isal_zlib.crc32(piece, total)
+    yield struct.pack(">I", total)
 
 
 def _chunk(kind: bytes, data: bytes) -> bytes:
-    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+    return b"".join(chunk_parts(kind, (data,)))

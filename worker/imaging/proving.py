@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
+from collections.abc import Iterator
 from functools import reduce
 from io import BytesIO
 
 import cv2
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import ImageOps
 
-from service.contract.errors import KeptPixelsChanged
+from service.contract.errors import BadRequest, InvalidInput, KeptPixelsChanged
 from service.contract.jobs import Proof
 from service.contract.params import OutputFormat
 from service.pictures.opening import OPENERS
-from worker.imaging import AlphaArray, ImageArray, MaskArray
+from worker.imaging import ImageArray, MaskArray
 from worker.imaging.bands import row_bands
 from worker.imaging.masks import bounding_box
 from worker.imaging.picture import Picture, to_uint8
+from worker.imaging.png_checking import read_written_rows
+
+_Band = tuple[slice, ImageArray, ImageArray]
+"""Rows; their pixels as they were to be kept, and as they came back."""
 
 
 def prove(
@@ -56,15 +63,14 @@ def compare(kept: Picture, mask: MaskArray, encoded: bytes, output_format: Outpu
     Raises:
         KeptPixelsChanged: the output has another size, or a PNG another color mode.
     """
-    output = _read_output(encoded, output_format)
-    wrong_mode = output_format == "png" and output.mode != kept.mode
-    if output.size != (kept.width, kept.height) or wrong_mode:
-        raise KeptPixelsChanged("the output came back in another size or color mode")
+    read = _read_png if output_format == "png" else _read_with_pillow
     changed, largest = 0, 0
-    # By bands, so that what is compared is never in memory twice as a whole.
-    for rows in row_bands(kept.height):
-        count, difference = _compare_rows(kept, mask, output, rows)
-        changed, largest = changed + count, max(largest, difference)
+    # By bands: each is compared while it is at hand, and none is held as a whole.
+    for rows, expected, found in read(kept, encoded, output_format):
+        is_kept = to_uint8(cv2.bitwise_not(mask[rows]))
+        if cv2.norm(expected, found, cv2.NORM_INF, is_kept):
+            count, difference = _measure(expected, found, is_kept)
+            changed, largest = changed + count, max(largest, difference)
     return Proof(
         kept_pixels=int(mask.size) - cv2.countNonZero(mask),
         kept_pixels_changed=changed,
@@ -73,29 +79,37 @@ def compare(kept: Picture, mask: MaskArray, encoded: bytes, output_format: Outpu
     )
 
 
-def _read_output(encoded: bytes, output_format: OutputFormat) -> Image.Image:
+def _read_png(kept: Picture, encoded: bytes, _: OutputFormat) -> Iterator[_Band]:
+    """Read a PNG of ours by a reader that shares no step with its writer."""
+    try:
+        for rows, found in read_written_rows(encoded, (kept.width, kept.height), kept.mode):
+            yield rows, kept.channels(rows), found
+    except (BadRequest, InvalidInput, zlib.error, struct.error):
+        raise KeptPixelsChanged("the output came back broken") from None
+
+
+def _read_with_pillow(
+    kept: Picture, encoded: bytes, output_format: OutputFormat
+) -> Iterator[_Band]:
     """Decode the output as its receiver will: by Pillow whatever wrote it, and turned upright."""
     output = OPENERS[output_format](BytesIO(encoded))
     output.load()
     ImageOps.exif_transpose(output, in_place=True)
-    return output
+    if output.size != (kept.width, kept.height):
+        raise KeptPixelsChanged("the output came back in another size")
+    for rows in row_bands(kept.height):
+        band = output.crop((0, rows.start, kept.width, rows.stop))
+        expected = kept.channels(rows)
+        if band.mode != kept.mode:
+            band, expected = band.convert("RGBA"), _as_rgba(expected)
+        yield rows, expected, np.asarray(band)
 
 
-def _compare_rows(
-    kept: Picture, mask: MaskArray, output: Image.Image, rows: slice
-) -> tuple[int, int]:
-    """Return how many kept pixels of these rows differ, and by how much at most."""
-    band = output.crop((0, rows.start, kept.width, rows.stop))
-    color, alpha = kept.color[rows], None if kept.alpha is None else kept.alpha[rows]
-    if band.mode == kept.mode:
-        expected = color if alpha is None else np.dstack((color, alpha))
-    else:
-        band, expected = band.convert("RGBA"), _as_rgba(color, alpha)
-    difference = cv2.absdiff(expected, np.asarray(band))
-    is_kept = (mask[rows] == 0).view(np.uint8)
+def _measure(expected: ImageArray, found: ImageArray, is_kept: MaskArray) -> tuple[int, int]:
+    """Return how many kept pixels differ, and by how much at most."""
+    difference = cv2.absdiff(expected, found)
     difference = to_uint8(cv2.bitwise_and(difference, difference, mask=is_kept))
-    largest = int(difference.max())
-    return (_count_pixels(difference) if largest else 0), largest
+    return _count_pixels(difference), int(difference.max())
 
 
 def _count_pixels(difference: ImageArray) -> int:
@@ -106,8 +120,12 @@ def _count_pixels(difference: ImageArray) -> int:
     return cv2.countNonZero(reduce(np.maximum, planes))
 
 
-def _as_rgba(color: ImageArray, alpha: AlphaArray | None) -> ImageArray:
-    rgb = color if color.ndim == 3 else to_uint8(cv2.cvtColor(color, cv2.COLOR_GRAY2RGB))
-    if alpha is None:
-        alpha = np.full(rgb.shape[:2], 255, np.uint8)
-    return np.dstack((rgb, alpha))
+def _as_rgba(pixels: ImageArray) -> ImageArray:
+    """Return gray, gray with alpha or RGB as RGBA: uint8 (H, W, 4)."""
+    if pixels.ndim == 2:
+        return to_uint8(cv2.cvtColor(pixels, cv2.COLOR_GRAY2RGBA))
+    if pixels.shape[2] == 3:
+        return to_uint8(cv2.cvtColor(pixels, cv2.COLOR_RGB2RGBA))
+    if pixels.shape[2] == 2:
+        return np.ascontiguousarray(pixels[..., [0, 0, 0, 1]])
+    return pixels

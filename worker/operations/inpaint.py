@@ -12,7 +12,6 @@ from service.pictures.masks import DEFAULT_THRESHOLD, SOURCE_THRESHOLD, binarize
 from service.store.blobs import BlobStore
 from worker.imaging import MaskArray
 from worker.imaging.decoding import decode_picture
-from worker.imaging.encoding import encode_png
 from worker.imaging.feathering import weigh_inward
 from worker.imaging.masks import (
     SoftEdge,
@@ -26,6 +25,7 @@ from worker.imaging.masks import (
     grow_mask,
 )
 from worker.imaging.picture import Picture
+from worker.imaging.png_writing import encode_png
 from worker.operations.mask_warnings import (
     find_feather_warnings,
     find_mask_warnings,

@@ -9,13 +9,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from worker.engines.patch.compiled import compiled
 from worker.engines.patch.distance import Field, Ground
 from worker.engines.patch.pyramid import Scale
 from worker.engines.patch.strictness import hide_forbidden
 from worker.engines.patch.strips import Workers, cut
 from worker.engines.patch.transparency import settle_alpha
 from worker.imaging import ImageArray, MaskArray
+from worker.imaging.compiled import compiled
 
 ITERATIONS: Final = 50
 SHARP_ITERATIONS: Final = 15

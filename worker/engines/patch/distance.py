@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from worker.engines.patch.compiled import compiled
 from worker.engines.patch.features import LANES
+from worker.imaging.compiled import compiled
 
 KNOWN_EXTRA = 7
 """Extra weight of a pixel that is known where the patch lies: what is guessed misleads."""

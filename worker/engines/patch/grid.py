@@ -6,12 +6,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from worker.engines.patch.compiled import compiled
 from worker.engines.patch.distance import Field, Ground
 from worker.engines.patch.features import CHANNELS, Planes, lay_out, make_lanes
 from worker.engines.patch.plan import Plan, find_sources
 from worker.engines.patch.pyramid import Scale
 from worker.imaging import MaskArray
+from worker.imaging.compiled import compiled
 
 MAX_SHIFT = 12.0
 """Gray values by which a copy may be lightened or darkened to match."""

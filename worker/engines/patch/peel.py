@@ -9,11 +9,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from worker.engines.patch.compiled import compiled
 from worker.engines.patch.distance import Ground, draw
 from worker.engines.patch.features import LANES, Planes
 from worker.engines.patch.strips import Workers
 from worker.imaging import MaskArray
+from worker.imaging.compiled import compiled
 
 LANE_COUNT = LANES
 COMPARISONS: Final = 1_000_000

@@ -8,9 +8,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from worker.engines.patch.compiled import compiled
 from worker.engines.patch.distance import Field, Ground, draw, patch_cost
 from worker.engines.patch.strips import Workers, cut
+from worker.imaging.compiled import compiled
 
 NEAR: Final = 24
 """Pixels around the best that the nearest random try reaches."""

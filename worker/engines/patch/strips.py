@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
@@ -11,6 +10,8 @@ from typing import Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
+
+from worker.imaging.threads import count_threads
 
 MAX_STRIPS: Final = 16
 """Enough to stop between two of them within 0.1 s, few enough for matches to spread."""
@@ -30,8 +31,7 @@ class Workers:
 
     def __init__(self, check: Callable[[], None], threads: int | None = None) -> None:
         self.check = check
-        # What the scheduler allows, not what the machine has: containers get a share.
-        count = threads or len(os.sched_getaffinity(0))
+        count = threads or count_threads()
         self._pool = ThreadPoolExecutor(count) if count > 1 else None
 
     def __enter__(self) -> Self:

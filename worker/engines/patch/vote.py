@@ -8,11 +8,11 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from worker.engines.patch.compiled import compiled
 from worker.engines.patch.distance import Field, Ground, color_shift
 from worker.engines.patch.features import LANES
 from worker.engines.patch.strips import Workers, cut
 from worker.imaging import MaskArray
+from worker.imaging.compiled import compiled
 
 CONFIDENCE_BASE: Final = 4.0
 """A pixel further into the hole, a patch weighs this much less: what is known speaks first."""

@@ -10,6 +10,7 @@ import numba
 import numpy as np
 
 from worker.engines.patch.completion import complete
+from worker.imaging import png_filters
 
 SIDE: Final = 160
 """Large enough for a hole that needs more than one halving: smaller ones are begun otherwise."""
@@ -32,6 +33,7 @@ def warm() -> None:
     called when a machine image is built, and by every process before it is ready; again it does
     nothing.
     """
+    png_filters.warm()
     image = np.random.default_rng(0).integers(0, 256, (SIDE, SIDE, 3), dtype=np.uint8)
     wide, narrow = np.zeros((2, SIDE, SIDE), np.uint8)
     wide[56:104, 56:104] = 255

@@ -51,7 +51,7 @@ encoded = encode_picture(picture, "png")
 
 @pytest.mark.slow
 @pytest.mark.parametrize("side", [512, 2048])
-def test_decode_encode_and_decode_again_cost_no_more_than_with_pillow(side: int) -> None:
+def test_decode_encode_and_decode_again_cost_little_of_what_pillow_takes(side: int) -> None:
     data = encode(np.tile(make_rgb("texture", 512, 512), (side // 512, side // 512, 1)))
 
     def by_pillow() -> None:
@@ -65,8 +65,7 @@ def test_decode_encode_and_decode_again_cost_no_more_than_with_pillow(side: int)
     cv2.setNumThreads(1)
     # In turn and by their ratio: how fast the machine is just now does not matter.
     ours, theirs = zip(*[(_cost(by_us), _cost(by_pillow)) for _ in range(5)], strict=True)
-    # Ours also checks for data behind the last row, for which it unpacks everything once more.
-    assert min(ours) < 1.05 * min(theirs)
+    assert min(ours) < 0.7 * min(theirs)
 
 
 def _cost(work: Callable[[], None]) -> float:
