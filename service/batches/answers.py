@@ -8,6 +8,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from service.contract.webhooks import BATCH_COMPLETED
 from service.documents.schemas import Answer, Problem
 from service.store import BatchItem, BatchRecord, Upload
 
@@ -49,6 +50,12 @@ class Batch(Answer):
     tags: list[str]
     webhook_url: str | None = Field(description="Where its document is sent once it has ended.")
     links: BatchLinks
+
+
+class BatchWebhook(Batch):
+    """The body of a batch's webhook: the batch."""
+
+    type: Literal["batch.completed"] = Field(description="What happened.")
 
 
 class BatchItemAnswer(Answer):
@@ -120,6 +127,11 @@ def describe_batch(record: BatchRecord, base_url: str) -> Batch:
             deliveries=f"{url}/deliveries" if record.webhook_url else None,
         ),
     )
+
+
+def describe_batch_webhook(record: BatchRecord, base_url: str) -> BatchWebhook:
+    """Build the body of a batch's webhook; arguments as of `describe_batch`."""
+    return BatchWebhook(**dict(describe_batch(record, base_url)), type=BATCH_COMPLETED)
 
 
 def describe_items(items: list[BatchItem], following: str | None, base_url: str) -> BatchItems:

@@ -18,10 +18,10 @@ from service.contract.jobs import BlobRef, JobRecord, JobSpec
 from service.contract.names import CPU_QUEUE, DEFAULT_TENANT, new_job_id
 from service.contract.params import OutpaintParams
 from service.contract.settings import PREFIX, read_settings
-from service.documents.jobs import describe_job
+from service.documents.jobs import describe_webhook
 from service.outbound.webhook_settings import WebhookSettings
 from service.outbound.webhooks import Message, Posted, post
-from service.store import JobStore, JobView, connect, draw_secret, try_twice
+from service.store import JobStore, connect, draw_secret, try_twice
 
 webhooks_app = typer.Typer(help="Webhooks: signing keys, and a test.", no_args_is_help=True)
 keys_app = typer.Typer(help="The keys that sign webhooks.", no_args_is_help=True)
@@ -47,25 +47,34 @@ DataDir = Annotated[
     Path | None, typer.Option(help="Folder of the embedded broker [PAINTJOB_DATA_DIR].")
 ]
 
+RedisUrl = Annotated[
+    str | None,
+    typer.Option(help="The broker; default: the embedded one [PAINTJOB_REDIS_URL]."),
+]
+
 _TENANT = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
 @keys_app.command("create")
-def create_key(tenant: Tenant = DEFAULT_TENANT, data_dir: DataDir = None) -> None:
+def create_key(
+    tenant: Tenant = DEFAULT_TENANT, data_dir: DataDir = None, redis_url: RedisUrl = None
+) -> None:
     """Create a signing key and print it, for the receiver. A tenant has at most two."""
     if not _TENANT.fullmatch(tenant):
         raise ValueError("a tenant's name is 1 to 64 letters, digits, dots, dashes or underscores")
     key_id, secret = f"whk_{secrets.token_hex(4)}", draw_secret()
-    with _open_store(_read_settings(data_dir)) as store:
+    with _open_store(_read_settings(data_dir, redis_url)) as store:
         try_twice(lambda: store.signing_keys.add(tenant, key_id, secret))
     typer.echo(f"Key {key_id} of {tenant} signs from now on; receivers verify with:", err=True)
     typer.echo(secret)
 
 
 @keys_app.command("list")
-def list_keys(tenant: Tenant = DEFAULT_TENANT, data_dir: DataDir = None) -> None:
+def list_keys(
+    tenant: Tenant = DEFAULT_TENANT, data_dir: DataDir = None, redis_url: RedisUrl = None
+) -> None:
     """List a tenant's signing keys, newest first, without their secrets."""
-    with _open_store(_read_settings(data_dir)) as store:
+    with _open_store(_read_settings(data_dir, redis_url)) as store:
         for key in store.signing_keys.load_all(tenant):
             typer.echo(f"{key.key_id}  {tenant:<20} {key.created_at:%F %T}")
 
@@ -75,9 +84,10 @@ def retire_key(
     key_id: Annotated[str, typer.Argument(help="Its id, as `list` shows it.")],
     tenant: Tenant = DEFAULT_TENANT,
     data_dir: DataDir = None,
+    redis_url: RedisUrl = None,
 ) -> None:
     """Delete a signing key: it signs nothing any more."""
-    with _open_store(_read_settings(data_dir)) as store:
+    with _open_store(_read_settings(data_dir, redis_url)) as store:
         if not store.signing_keys.retire(tenant, key_id):
             raise ValueError(f"tenant {tenant} has no such key")
         left = len(store.signing_keys.load_all(tenant))
@@ -92,9 +102,10 @@ def test_receiver(
         str | None, typer.Option(help="Sign with this whsec_ key; needs no broker.")
     ] = None,
     data_dir: DataDir = None,
+    redis_url: RedisUrl = None,
 ) -> None:
     """Send one webhook as the courier would; exit status 1 unless the response is 2xx."""
-    settings = _read_settings(data_dir)
+    settings = _read_settings(data_dir, redis_url)
     keys = [key] if key is not None else _read_keys(settings, tenant)
     message = Message(url, f"{new_job_id()}-1", _build_sample(settings.public_url), keys)
     started = time.monotonic()
@@ -137,11 +148,13 @@ def _build_sample(base_url: str) -> bytes:
     times = dict.fromkeys(("created_at", "finished_at", "finish_by_at"), milliseconds)
     fields = {"spec": spec.model_dump_json(), "status": "canceled", "version": "1", **times}
     record = JobRecord.from_hash(fields)
-    return describe_job(JobView(record, None), base_url).model_dump_json().encode()
+    body: str = describe_webhook(record, base_url).model_dump_json()
+    return body.encode()
 
 
-def _read_settings(data_dir: Path | None) -> WebhookSettings:
-    given = {} if data_dir is None else {f"{PREFIX}DATA_DIR": str(data_dir)}
+def _read_settings(data_dir: Path | None, redis_url: str | None) -> WebhookSettings:
+    options = {"DATA_DIR": data_dir, "REDIS_URL": redis_url}
+    given = {f"{PREFIX}{name}": str(value) for name, value in options.items() if value is not None}
     return read_settings(WebhookSettings, {**os.environ, **given})
 
 

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 import structlog
 
-from service.batches.answers import describe_batch
+from service.batches.answers import describe_batch_webhook
 from service.courier.config import CourierSettings
-from service.documents.jobs import describe_job
+from service.documents.jobs import describe_webhook
 from service.documents.schemas import Answer
 from service.outbound.webhooks import Message, Posted, post
-from service.store import JobView, TakenWebhook
+from service.store import TakenWebhook
 
 BACKOFF_FACTOR = 3.0
 MAX_DELAY_SECONDS = 6 * 3600
@@ -65,9 +65,9 @@ def _describe(taken: TakenWebhook, base_url: str) -> tuple[str | None, Answer]:
     """Return the URL and the document to send."""
     if taken.is_batch:
         batch = taken.read_batch()
-        return batch.webhook_url, describe_batch(batch, base_url)
+        return batch.webhook_url, describe_batch_webhook(batch, base_url)
     record = taken.read_record()
-    return record.spec.params.webhook_url, describe_job(JobView(record, None), base_url)
+    return record.spec.params.webhook_url, describe_webhook(record, base_url)
 
 
 def next_delay(failures: int, first_seconds: float) -> float:

@@ -17,6 +17,7 @@ from service.contract.jobs import (
 from service.documents.schemas import (
     Job,
     JobEvent,
+    JobWebhook,
     Links,
     ListedJob,
     ListedLinks,
@@ -29,6 +30,17 @@ from service.documents.schemas import (
 )
 from service.store import JobView, StoredEvent
 from service.store import ListedJob as StoredJob
+
+
+def describe_webhook(record: JobRecord, base_url: str) -> JobWebhook:
+    """Build the body of a job's webhook.
+
+    Args:
+        record: the job as it was at the event.
+        base_url: prefix of all URLs; empty for relative ones.
+    """
+    job = describe_job(JobView(record, None), base_url)
+    return JobWebhook.model_validate({**dict(job), "type": f"job.{record.status}"})
 
 
 def describe_job(view: JobView, base_url: str) -> Job:

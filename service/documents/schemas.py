@@ -24,7 +24,13 @@ from service.contract.jobs import (
     Recipe,
     Timings,
 )
-from service.contract.params import InpaintParams, Operation, OutpaintParams, OutputFormat
+from service.contract.params import (
+    InpaintParams,
+    Operation,
+    OutpaintParams,
+    OutputFormat,
+    WebhookEvent,
+)
 from service.contract.webhooks import Delivery
 
 
@@ -153,6 +159,12 @@ class Job(Answer):
     tags: list[str]
     batch_id: str | None = Field(description="The batch that it belongs to, if to any.")
     links: Links
+
+
+class JobWebhook(Job):
+    """The body of a job's webhook: the job, without its position in the queue."""
+
+    type: WebhookEvent = Field(description="What happened.")
 
 
 class JobEvent(Answer):

@@ -30,6 +30,9 @@ def test_keys_are_made_listed_and_retired(broker_url: str) -> None:
     assert len(key_ids) == 2
     retired = _run(broker_url, "keys", "retire", key_ids[0], "--tenant", "acme")
     assert "acme has 1 left" in retired.stdout
+    nowhere = "redis://127.0.0.1:1"
+    named = _run(nowhere, "keys", "list", "--tenant", "acme", "--redis-url", broker_url)
+    assert named.stdout.split()[0] == key_ids[1]
     again = _run(broker_url, "keys", "retire", key_ids[0], "--tenant", "acme")
     assert "no such key" in str(again.exception)
     assert _run(broker_url, "keys", "list").stdout == ""
@@ -49,7 +52,7 @@ def test_trial_sends_a_signed_job(broker_url: str) -> None:
     assert "Delivered: 204" in done.stdout
     (received,) = receiver.received
     received.verify(secret)
-    assert received.job["status"] == "canceled"
+    assert (received.job["status"], received.job["type"]) == ("canceled", "job.canceled")
     assert received.job["tags"] == ["webhook-test"]
 
 

@@ -94,6 +94,7 @@ def test_receiver_is_told_in_order_and_with_the_document_of_the_job(store: JobSt
             )
     _check_order(receiver)
     assert [received.job["status"] for received in receiver.accepted] == ["running", "succeeded"]
+    assert tuple(received.job["type"] for received in receiver.accepted) == EVENTS
     last = receiver.accepted[-1].job
     assert last["outputs"][0]["url"] == f"https://paint.example/jobs/{job_id}/results/0"
     assert last["queue"] == {"position": None, "eta_seconds": None}

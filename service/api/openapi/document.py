@@ -19,7 +19,8 @@ from service.api.openapi.operations import OPERATIONS, Operation, Reply
 from service.api.openapi.parameters import PARAMETERS
 from service.api.openapi.problem_answers import ProblemAnswers
 from service.api.openapi.problem_examples import build_problem_example
-from service.documents.schemas import Problem
+from service.batches.answers import BatchWebhook
+from service.documents.schemas import JobWebhook, Problem
 
 Schema = dict[str, Any]
 
@@ -172,7 +173,7 @@ def _build_examples() -> Schema:
 
 
 def _build_schemas() -> dict[str, Schema]:
-    models: set[type[BaseModel]] = {Problem, FacadeProblem}
+    models: set[type[BaseModel]] = {Problem, FacadeProblem, JobWebhook, BatchWebhook}
     for operation in OPERATIONS:
         models |= {model for reply in operation.replies.values() for model in reply.models}
     ordered = sorted(models, key=lambda model: model.__name__)

@@ -21,8 +21,8 @@ def describe_webhooks() -> dict[str, Any]:
             "receiveJob",
             "jobs",
             "A job has started or ended",
-            "The body is the job, without its position in the queue; `status` is the event.",
-            "Job",
+            "The body is the job, without its position in the queue; `type` is the event.",
+            "JobWebhook",
         ),
         "batchCompleted": _describe(
             "receiveBatch",
@@ -30,7 +30,7 @@ def describe_webhooks() -> dict[str, Any]:
             "A batch has ended",
             "The body is the batch; `counts` has the states of its items. Its `id` begins with "
             "`batch_`, that of a job with `job_`.",
-            "Batch",
+            "BatchWebhook",
         ),
     }
 
