@@ -86,8 +86,9 @@ def verify(
 
     An inpainted result needs --mask, an outpainted one --left and --top, or --job.
 
-    Exit status 0: proven. 1: a pixel or a value of the job document differs, or a signature is not
-    valid. 2: the files cannot be compared, or nothing was kept.
+    Exit status 0: proven; with --job also a lossy result whose changes are those that the document
+    states. 1: a pixel or a value of the job document differs, or a signature is not valid. 2: the
+    files cannot be compared, or nothing was kept.
     """
     reading = {"--mask-polarity": mask_polarity, "--mask-threshold": mask_threshold}
     placing = {"--left": left, "--top": top, "--overlap": overlap}
@@ -113,8 +114,9 @@ def verify(
             faults += find_broken_signature(origin.manifest, found, files)
     except (PaintjobError, OSError) as error:
         _exit_incomparable(str(error), as_json)
-    _print(found, faults, origin, as_json)
-    raise typer.Exit(CHANGED if found.kept_pixels_changed or faults else PROVEN)
+    _print(found, faults, origin, None if document is None else not faults, as_json)
+    is_kept = not found.kept_pixels_changed or (document is not None and document.is_lossy)
+    raise typer.Exit(PROVEN if is_kept and not faults else CHANGED)
 
 
 def _check_options(
@@ -176,11 +178,21 @@ def _check_is_inpainted(document: JobDocument | None) -> None:
         raise InvalidField("the job is an outpainting: leave out --mask, its geometry is enough")
 
 
-def _print(found: Comparison, faults: list[str], origin: Provenance, as_json: bool) -> None:
-    """Print what was found."""
+def _print(
+    found: Comparison,
+    faults: list[str],
+    origin: Provenance,
+    is_as_stated: bool | None,
+    as_json: bool,
+) -> None:
+    """Print what was found; `is_as_stated` is None without a job document."""
     if as_json:
         proven = not found.kept_pixels_changed and not faults
-        further = {"contradictions": faults, "digital_source_type": origin.source_type}
+        further = {
+            "as_stated": is_as_stated,
+            "contradictions": faults,
+            "digital_source_type": origin.source_type,
+        }
         manifest = None if origin.manifest is None else _describe(origin.manifest)
         typer.echo(json.dumps({"proven": proven, **asdict(found), **further, "manifest": manifest}))
         return

@@ -25,6 +25,7 @@ class StatedOutput(_Stated):
     """One output, as the document describes it."""
 
     index: int
+    format: str = "png"
     width: int
     height: int
     bytes: int
@@ -53,6 +54,12 @@ class JobDocument(_Stated):
     mask: StatedMask | None = None
     geometry: Geometry | None = None
     outputs: tuple[StatedOutput, ...]
+
+    @property
+    def is_lossy(self) -> bool:
+        """True if its outputs are in a format that cannot keep pixels."""
+        keeps = {"png", "webp"} if self.params.get("output_lossless") else {"png"}
+        return not keeps & {output.format for output in self.outputs}
 
     def placement(self) -> Placement:
         """Return where the job placed the original.

@@ -172,6 +172,22 @@ def test_verify_checks_what_the_job_says(folder: Path) -> None:
     assert "not one of the output files of the job" in run(folder, *arguments)[1]
 
 
+def test_verify_takes_a_lossy_result_that_is_what_the_job_says(folder: Path) -> None:
+    plain = ("original.png", "wrong.png", "--mask", "mask.png")
+    largest = json.loads(run(folder, *plain, "--json")[1])["max_difference"]
+    arguments = (*plain, "--job", "job.json")
+    job = job_of(folder, "wrong", kept_pixels_changed=1, max_difference=largest)
+    assert run(folder, *arguments)[0] == 1
+    job["outputs"][0]["format"] = "jpeg"
+    (folder / "job.json").write_text(json.dumps(job))
+    assert run(folder, *arguments)[0] == 0
+    answer = json.loads(run(folder, *arguments, "--json")[1])
+    assert (answer["proven"], answer["as_stated"]) == (False, True)
+    job["outputs"][0]["proof"]["kept_pixels_changed"] = 2
+    (folder / "job.json").write_text(json.dumps(job))
+    assert run(folder, *arguments)[0] == 1
+
+
 def test_verify_needs_the_mask_of_an_inpainting_job(folder: Path) -> None:
     job_of(folder, "right")
     status, told = run(folder, "original.png", "right.png", "--job", "job.json")

@@ -2,6 +2,9 @@ from __future__ import annotations
 
 import http.server
 import json
+import re
+import shutil
+import subprocess
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -46,6 +49,14 @@ def identity() -> Identity:
 @pytest.fixture(scope="module")
 def signing(identity: Identity) -> Marking:
     return Marking(signer=Signer(identity.chain, identity.key))
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="needs openssl")
+def test_certificate_of_the_documents_recipe_signs(tmp_path: Path) -> None:
+    text = Path("docs/provenance.md").read_text()
+    [recipe] = re.findall(r"```sh\n(openssl .*?)```", text, re.DOTALL)
+    subprocess.run(["/bin/sh", "-e", "-c", recipe], cwd=tmp_path, check=True, capture_output=True)
+    Signer.open(tmp_path / "chain.pem", tmp_path / "key.pem")
 
 
 @pytest.fixture
