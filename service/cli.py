@@ -13,7 +13,9 @@ from pydantic import ValidationError
 
 from service import store
 from service.client import PaintjobApiError, ResultDamaged, ServiceUnreachable
+from service.commands.batch import batch
 from service.commands.config import config_app
+from service.commands.jobs import jobs_app, usage
 from service.commands.keys import keys_app
 from service.commands.models import models_app
 from service.commands.submit import submit_app
@@ -33,7 +35,6 @@ from service.verify.command import verify
 
 app = typer.Typer(
     name="paintjob",
-    help="Repaint part of a picture, or extend it past its borders, and prove what was kept.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
@@ -42,6 +43,9 @@ app.add_typer(keys_app, name="keys")
 app.add_typer(config_app, name="config")
 app.add_typer(submit_app, name="submit")
 app.add_typer(webhooks_app, name="webhooks")
+app.add_typer(jobs_app, name="jobs")
+app.command()(batch)
+app.command()(usage)
 app.command()(verify)
 app.command()(chaos)
 
@@ -55,13 +59,17 @@ Host = Annotated[str | None, typer.Option(help="Address to listen on [PAINTJOB_H
 Port = Annotated[int | None, typer.Option(help="Port; 0 takes a free one [PAINTJOB_PORT].")]
 
 
+FAILED, UNREACHABLE = 1, 3
+"""Exit statuses; 2, a wrong command line, is Typer's."""
+
 _EXPECTED = (BrokerError, StartError, PaintjobError, PaintjobApiError, ResultDamaged)
 
 
 def main() -> None:
     """Run the command line; an expected error is printed in one line.
 
-    The exit status is 2 for settings and arguments that are wrong, else 1.
+    The exit status is 1 when something failed or was refused, 2 when settings or the command line
+    are wrong, 3 when the service does not answer, and 130 after Ctrl-C.
     """
     try:
         app()
@@ -74,7 +82,22 @@ def main() -> None:
     except (*_EXPECTED, ValueError, OSError) as error:
         _fail(str(error))
     except ServiceUnreachable as error:
-        _fail(f"the service does not answer: {error}")
+        _fail(
+            f"the service does not answer: {error}; check --url, and that it runs",
+            status=UNREACHABLE,
+        )
+
+
+@app.callback(invoke_without_command=True)
+def describe_program(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Repaint part of a picture, or extend it past its borders, and prove what was kept."""
+    if version:
+        typer.echo(get_version())
+        raise typer.Exit
 
 
 @app.command()
@@ -174,7 +197,7 @@ def _describe(location: tuple[int | str, ...], message: str) -> str:
     return f"{PREFIX}{name}: {text}" if name else text
 
 
-def _fail(*lines: str, status: int = 1) -> NoReturn:
+def _fail(*lines: str, status: int = FAILED) -> NoReturn:
     for line in lines:
         typer.echo(f"paintjob: {hide_passwords(line)}", err=True)
     raise SystemExit(status)

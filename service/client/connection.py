@@ -35,7 +35,7 @@ def build_arguments(url: str, api_key: str | None) -> dict[str, Any]:
 
 def limit_time(seconds: float, reach_seconds: float) -> httpx2.Timeout:
     """Return the limits of one request: connecting to a live service takes no long time."""
-    return httpx2.Timeout(seconds, connect=min(seconds, max(1.0, reach_seconds)))
+    return httpx2.Timeout(seconds, connect=min(seconds, max(2.0, reach_seconds)))
 
 
 def _load_trust() -> ssl.SSLContext:

@@ -111,10 +111,16 @@ def _fetch(source: Source) -> str:
         from huggingface_hub import HfApi, snapshot_download
     except ImportError:
         raise ValueError("install the extra `generate` to fetch models (see README.md)") from None
-    commit = HfApi().model_info(source.repository, revision=source.revision).sha
-    snapshot_download(
-        source.repository, revision=commit, allow_patterns=_patterns(source), max_workers=4
-    )
+    try:
+        commit = HfApi().model_info(source.repository, revision=source.revision).sha
+        snapshot_download(
+            source.repository, revision=commit, allow_patterns=_patterns(source), max_workers=4
+        )
+    except Exception as error:
+        # Which errors there are depends on the release of the Hub's library and its HTTP client.
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        message = f"{source.repository} cannot be fetched: {reason}; check the network, HF_ENDPOINT"
+        raise ValueError(f"{message} and, for a gated model, HF_TOKEN") from error
     return str(commit)
 
 

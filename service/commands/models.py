@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from service.client import PaintjobClient
+from service.commands.connecting import open_client
 from service.commands.fetching import pull_model
 from service.contract.catalogue import read_catalogue
 from service.contract.settings import SharedSettings
@@ -45,7 +45,7 @@ def list_models(
     if url is None:
         rows = _read_rows(models_file, data_dir, allow_non_commercial)
     else:
-        with PaintjobClient(url, api_key=key) as client:
+        with open_client(url, key) as client:
             rows = [model.model_dump() for model in client.get_models()]
     for row in rows:
         mark = "default" if row.get("is_default") else "" if row["configured"] else "not served"

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from service.client import Job, PaintjobClient, Picture
-
-DEFAULT_URL = "http://127.0.0.1:8080"
+from service.client import Job, PaintjobClient
+from service.commands.connecting import DEFAULT_URL, ApiKey, ServiceUrl, open_client
+from service.commands.outputs import check_output, find_format, number_output
 
 submit_app = typer.Typer(help="Send a picture to a running service.", no_args_is_help=True)
 
@@ -21,15 +21,18 @@ OutputFile = Annotated[
     Path | None,
     typer.Option("--output", "-o", help="File for the result; its suffix chooses the format."),
 ]
-ServiceUrl = Annotated[str, typer.Option("--url", help="URL of the service.")]
-ApiKey = Annotated[
-    str | None, typer.Option("--key", help="API key, if it requires one.", envvar="PAINTJOB_KEY")
-]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only print the plan, as JSON.")]
 Method = Annotated[str | None, typer.Option(help="Painting method; see GET /methods.")]
 Model = Annotated[str | None, typer.Option(help="Name of a configured model.")]
 Prompt = Annotated[str | None, typer.Option(help="What to paint; generate only.")]
 Seed = Annotated[int | None, typer.Option(help="Same seed, same picture.")]
+NumImages = Annotated[
+    int | None, typer.Option(help="Variants; several are saved as out-0.png, out-1.png, …")
+]
+Tags = Annotated[list[str] | None, typer.Option("--tag", help="Text to find it by; repeatable.")]
+NoStore = Annotated[
+    bool | None, typer.Option("--no-store", help="Wipe it at the service once it is fetched.")
+]
 Quality = Annotated[str | None, typer.Option(help="fast, balanced or best; weight-free methods.")]
 OutputQuality = Annotated[int | None, typer.Option(help="1 to 100; jpeg, webp and avif.")]
 OutputLossless = Annotated[
@@ -62,9 +65,8 @@ Percent = Annotated[str | None, typer.Option(help="Percent of the side to add on
 CanvasSide = Annotated[int | None, typer.Option(help="Pixels of the canvas.")]
 Position = Annotated[int | None, typer.Option(help="Position of the original on the canvas.")]
 
-_FORMATS = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".webp": "webp", ".avif": "avif"}
 _NOT_FIELDS = frozenset(
-    {"image", "output", "url", "key", "dry_run", "mask", "source_mask", "regions"}
+    {"image", "output", "url", "key", "dry_run", "mask", "source_mask", "regions", "tag"}
 )
 """Options of a command that are not fields of the request."""
 
@@ -99,13 +101,16 @@ def inpaint(
     output_quality: OutputQuality = None,
     output_lossless: OutputLossless = None,
     keep_metadata: KeepMetadata = None,
+    num_images: NumImages = None,
+    tag: Tags = None,
+    no_store: NoStore = None,
 ) -> None:
     """Repaint the masked part; the mask is a picture, the image's transparency, or regions."""
     given = locals()
     pictures = {"image": image, "mask": mask, "source_mask": source_mask}
-    params = {name: value for name, value in given.items() if name not in _NOT_FIELDS}
+    params = _choose_fields(given)
     params["regions"] = _read_regions(regions) if regions is not None else None
-    _submit("inpaint", PaintjobClient(url, api_key=key), pictures, params, output, dry_run)
+    _submit("inpaint", open_client(url, key), pictures, params, output, dry_run)
 
 
 @submit_app.command()
@@ -143,17 +148,26 @@ def outpaint(
     output_quality: OutputQuality = None,
     output_lossless: OutputLossless = None,
     keep_metadata: KeepMetadata = None,
+    num_images: NumImages = None,
+    tag: Tags = None,
+    no_store: NoStore = None,
 ) -> None:
     """Extend the picture past its borders: by margins, to an aspect ratio, a size, or a factor."""
     given = locals()
-    params = {name: value for name, value in given.items() if name not in _NOT_FIELDS}
-    client = PaintjobClient(url, api_key=key)
+    params = _choose_fields(given)
+    client = open_client(url, key)
     _submit("outpaint", client, {"image": image}, params, output, dry_run)
 
 
-def describe_proof(job: Job) -> str:
-    """Return one line about the proof of a finished job's first result."""
-    output = job.outputs[0]
+def _choose_fields(given: Mapping[str, Any]) -> dict[str, object]:
+    """Return the fields of the request among a command's options."""
+    fields = {name: value for name, value in given.items() if name not in _NOT_FIELDS}
+    return {**fields, "tags": given["tag"]}
+
+
+def describe_proof(job: Job, index: int = 0) -> str:
+    """Return one line about the proof of one of a finished job's results."""
+    output = job.outputs[index]
     proof = output.proof
     return (
         f"{output.width}x{output.height} {output.format}, painted by {job.method}; "
@@ -169,8 +183,8 @@ def _submit(
     output: Path | None,
     dry_run: bool,
 ) -> None:
-    asked = {**params, "output_format": _find_format(output)}
-    read = {name: _read_picture(path) for name, path in pictures.items() if path is not None}
+    asked = {**params, "output_format": None if output is None else find_format(output)}
+    read = {name: path for name, path in pictures.items() if path is not None}
     image, mask, source_mask = read["image"], read.get("mask"), read.get("source_mask")
     with client:
         if dry_run:
@@ -179,29 +193,32 @@ def _submit(
         elif output is None:
             raise typer.BadParameter("name the file for the result with --output")
         else:
+            check_output(output)
             job = client.submit(operation, image, mask, asked, source_mask=source_mask)
             _paint(client, job, output)
 
 
-def _find_format(output: Path | None) -> str | None:
-    if output is None:
-        return None
-    found = _FORMATS.get(output.suffix.lower())
-    if found is None:
-        raise typer.BadParameter(f"the suffix must be one of {', '.join(_FORMATS)}")
-    return found
-
-
 def _paint(client: PaintjobClient, job: Job, output: Path) -> None:
-    """Wait for a job, save its result, and print a summary."""
+    """Wait for a job, save its results, and print a summary."""
     job = _watch(client, job)
     for warning in job.warnings:
         typer.echo(f"warning: {warning.code}: {warning.detail}", err=True)
+    check_succeeded(job)
+    for one in job.outputs:
+        file = number_output(output, one.index, len(job.outputs))
+        client.save(job, file, one.index)
+        typer.echo(f"{file}: {describe_proof(job, one.index)}")
+
+
+def check_succeeded(job: Job) -> None:
+    """Check the end of a job.
+
+    Raises:
+        ValueError: it has no result.
+    """
     if job.status != "succeeded":
         reason = f"{job.error.title}: {job.error.detail}" if job.error else job.status
         raise ValueError(f"{job.id} {job.status}: {reason}")
-    client.save(job, output)
-    typer.echo(f"{output}: {describe_proof(job)}")
 
 
 def _watch(client: PaintjobClient, job: Job) -> Job:
@@ -231,7 +248,3 @@ def _read_regions(path: Path) -> str:
     except UnicodeDecodeError:
         message = "must be a text file with a JSON list; pass a mask picture with --mask"
         raise typer.BadParameter(message, param_hint="--regions") from None
-
-
-def _read_picture(path: Path) -> Picture:
-    return path.name, path.read_bytes()

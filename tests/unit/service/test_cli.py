@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -42,6 +43,41 @@ def test_cli_shows_its_commands() -> None:
     assert answer.returncode == 0
     for command in ("up", "serve", "worker", "courier", "submit", "verify", "models", "keys"):
         assert command in answer.stdout
+
+
+def test_cli_prints_its_version() -> None:
+    assert _paintjob("--version").stdout == _paintjob("version").stdout
+
+
+def test_cli_tells_a_dead_service_apart_and_soon(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # In seconds that this process waits, not that the machine takes.
+    waited: list[float] = []
+    monkeypatch.setattr("service.client.client.time.sleep", waited.append)
+    assert _main(monkeypatch, "jobs", "list", "--url", "http://127.0.0.1:1") == 3
+    assert sum(waited) < 3
+    told = capsys.readouterr().err
+    assert "the service does not answer" in told
+    assert len(told.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "told"), [("none/o.png", "there is no folder"), ("folder.png", "is a folder")]
+)
+def test_cli_checks_the_output_before_it_calls_the_service(
+    name: str,
+    told: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / "folder.png").mkdir()
+    image = tmp_path / "i.png"
+    image.write_bytes(b"")
+    call = ("submit", "outpaint", str(image), "--left", "8", "--url", "http://127.0.0.1:1")
+    assert _main(monkeypatch, *call, "-o", str(tmp_path / name)) == 2
+    assert told in re.sub(r"[\s│]+", " ", capsys.readouterr().err)
 
 
 def test_cli_imports_none_of_the_programs_that_it_starts() -> None:

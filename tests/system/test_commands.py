@@ -1,0 +1,108 @@
+"""The commands that call a running service, against one that paints."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from service import cli
+from service.client import PaintjobClient
+from tests.support.deployment import ROOT, RunningUp, running_up
+from tests.support.pictures import mask, picture
+
+pytestmark = pytest.mark.slow
+PICTURES = ROOT / "demo" / "pictures"
+
+Told = tuple[int, str, str]
+"""Exit status, standard output, standard error."""
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[RunningUp]:
+    with running_up(PAINTJOB_SELF_MODEL="false") as up:
+        yield up
+
+
+@pytest.fixture
+def paintjob(
+    running: RunningUp, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., Told]:
+    def run(*arguments: object) -> Told:
+        words = ["paintjob", *map(str, arguments), "--url", running.url]
+        monkeypatch.setattr(sys, "argv", words)
+        with pytest.raises(SystemExit) as caught:
+            cli.main()
+        return (int(caught.value.code or 0), *capsys.readouterr())
+
+    return run
+
+
+def test_jobs_are_listed_shown_canceled_and_deleted(
+    paintjob: Callable[..., Told], tmp_path: Path
+) -> None:
+    image, hole = tmp_path / "i.png", tmp_path / "m.png"
+    image.write_bytes(picture())
+    hole.write_bytes(mask())
+    submit = ("submit", "inpaint", image, "--mask", hole, "--method", "patch")
+    status, told, _ = paintjob(*submit, "-o", tmp_path / "o.png", "--tag", "a", "--tag", "b")
+    assert status == 0
+    assert "changed: 0" in told
+    [line] = paintjob("jobs", "list", "--tag", "b", "--status", "succeeded")[1].splitlines()
+    job_id = line.split()[0]
+    assert line.endswith("a,b")
+    shown = json.loads(paintjob("jobs", "get", job_id)[1])
+    assert (shown["id"], shown["params"]["tags"]) == (job_id, ["a", "b"])
+    listed = json.loads(paintjob("jobs", "list", "--limit", 1, "--json")[1])
+    assert listed["id"] == job_id
+    status, _, told = paintjob("jobs", "cancel", job_id)
+    assert status == 1
+    assert "already finished" in told
+    assert paintjob("jobs", "delete", job_id)[:2] == (0, f"{job_id} is deleted\n")
+    assert paintjob("jobs", "get", job_id)[0] == 1
+    assert paintjob("jobs", "list", "--tag", "b")[1] == ""
+    # The counts outlive the job.
+    assert int(json.loads(paintjob("usage", "--json")[1])["jobs"]) >= 1
+
+
+def test_no_store_leaves_nothing_at_the_service(
+    paintjob: Callable[..., Told], tmp_path: Path
+) -> None:
+    out = tmp_path / "out.png"
+    submit = ("submit", "outpaint", PICTURES / "cat.png", "--method", "mirror", "--left", 8)
+    assert paintjob(*submit, "-o", out, "--no-store", "--tag", "gone")[0] == 0
+    assert out.exists()
+    assert paintjob("jobs", "list", "--tag", "gone")[1] == ""
+
+
+def test_batch_goes_on_where_it_stopped(
+    paintjob: Callable[..., Told], running: RunningUp, tmp_path: Path
+) -> None:
+    folder, output = tmp_path / "in", tmp_path / "out"
+    folder.mkdir()
+    for name in ("a", "b", "c"):
+        shutil.copy(PICTURES / "rocket.jpg", folder / f"{name}.jpg")
+        shutil.copy(PICTURES / "rocket-mask.png", folder / f"{name}-mask.png")
+    (folder / "broken.png").write_bytes(b"no picture")
+    (folder / "broken_mask.png").write_bytes(mask())
+    batch = ("batch", folder, "-o", output, "--set", "quality=fast", "--tag", "folder")
+    status, told, error = paintjob(*batch)
+    assert (status, told) == (1, "3 painted, 1 failed\n")
+    assert "broken.png: " in error
+    assert {file.name for file in output.iterdir()} == {"a.png", "b.png", "c.png"}
+    (folder / "broken.png").unlink()
+    # Painted, but not yet fetched when the run was stopped: its job is found again.
+    (output / "b.png").unlink()
+    assert paintjob(*batch)[:2] == (0, "1 painted, 0 failed\n")
+    with PaintjobClient(running.url) as client:
+        jobs = list(client.list_jobs(tag="folder"))
+        assert len(jobs) == 3
+        for job in jobs:
+            client.delete(job.id)
+    # Its job is gone: it is painted anew.
+    (output / "b.png").unlink()
+    assert paintjob(*batch)[:2] == (0, "1 painted, 0 failed\n")
