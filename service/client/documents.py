@@ -231,7 +231,9 @@ class InpaintParams(Document):
         priority: Order among the caller's own jobs; `normal` by default.
         tags: Short texts that the job returns; `GET /jobs` filters by them.
         start_within_seconds: Fail the job if no worker has claimed it by then.
-        finish_within_seconds: Fail the job if it has not ended by then; 3600 by default.
+        finish_within_seconds: Fail the job if it has not ended so long after it was accepted. By
+        default it has 3600 seconds from its first claim by a worker, for which it waits a day at
+        most.
         ttl_seconds: Seconds that the ended job and its pictures are kept; 86400 by default, 600
         with `no_store`, and then at most 3600.
         no_store: `true`: the job and its pictures are wiped as soon as the result has been
@@ -667,7 +669,9 @@ class OutpaintParams(Document):
         priority: Order among the caller's own jobs; `normal` by default.
         tags: Short texts that the job returns; `GET /jobs` filters by them.
         start_within_seconds: Fail the job if no worker has claimed it by then.
-        finish_within_seconds: Fail the job if it has not ended by then; 3600 by default.
+        finish_within_seconds: Fail the job if it has not ended so long after it was accepted. By
+        default it has 3600 seconds from its first claim by a worker, for which it waits a day at
+        most.
         ttl_seconds: Seconds that the ended job and its pictures are kept; 86400 by default, 600
         with `no_store`, and then at most 3600.
         no_store: `true`: the job and its pictures are wiped as soon as the result has been

@@ -179,7 +179,8 @@ class PaintParams(BaseModel):
         None,
         ge=1,
         le=86_400,
-        description="Fail the job if it has not ended by then; 3600 by default.",
+        description="Fail the job if it has not ended so long after it was accepted. By default it "
+        "has 3600 seconds from its first claim by a worker, for which it waits a day at most.",
     )
     ttl_seconds: int | None = Field(
         None,

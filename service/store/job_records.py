@@ -22,6 +22,9 @@ from service.store.views import JobView, parse_view
 
 UPLOAD_SECONDS = 3600
 IDEMPOTENCY_SECONDS = 86_400
+MAX_WAIT_SECONDS = 86_400
+"""A job without a deadline of its caller's waits so long for its first claim, and a little more."""
+
 TOMBSTONE_SECONDS = 86_400
 
 _OFFLINE = json.dumps(
@@ -128,6 +131,7 @@ class JobRecords(StorePart):
         finish_within_seconds: float,
         ttl_seconds: float,
         limits: SubmitLimits,
+        finish_from_claim: bool = False,
         idempotency: Idempotency | None = None,
         key_id: str = KEYLESS,
         inputs: InputBytes | None = None,
@@ -144,6 +148,8 @@ class JobRecords(StorePart):
             finish_within_seconds: from now.
             ttl_seconds: how long the job is kept after its end.
             limits: of the tenant and of the key.
+            finish_from_claim: whether the time to finish counts from the first claim, not from
+                now; until then the record shows the latest date that can come of it.
             idempotency: the client's key.
             key_id: of the API key.
             inputs: bytes of the inputs; without it no input is shared with an upload.
@@ -156,7 +162,12 @@ class JobRecords(StorePart):
             QueueFull, TooManyJobs, TooMuchStored, RateLimited, NoWorker: a limit is reached.
             StoreUnavailable: the upload took so long that its blobs were wiped.
         """
-        kept_seconds = max(IDEMPOTENCY_SECONDS, finish_within_seconds + ttl_seconds)
+        latest_seconds = finish_within_seconds
+        if finish_from_claim:
+            latest_seconds += (
+                MAX_WAIT_SECONDS if start_within_seconds is None else start_within_seconds
+            )
+        kept_seconds = max(IDEMPOTENCY_SECONDS, latest_seconds + ttl_seconds)
         inputs = inputs or InputBytes(_count_bytes(spec))
         verdict, job_id, online, used, found = self._scripts.run(
             "submit",
@@ -177,7 +188,10 @@ class JobRecords(StorePart):
             start_within_ms=None
             if start_within_seconds is None
             else milliseconds(start_within_seconds),
-            finish_within_ms=milliseconds(finish_within_seconds),
+            finish_within_ms=milliseconds(latest_seconds),
+            finish_after_claim_ms=milliseconds(finish_within_seconds)
+            if finish_from_claim
+            else None,
             ttl_ms=milliseconds(ttl_seconds),
             queue_limit=limits.queue,
             tenant_limit=limits.tenant,

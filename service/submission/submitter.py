@@ -207,6 +207,7 @@ class Submitter:
             spec,
             start_within_seconds=params.start_within_seconds,
             finish_within_seconds=params.finish_within_seconds or 0,
+            finish_from_claim=not _has_deadline(request),
             ttl_seconds=params.ttl_seconds or 0,
             limits=SubmitLimits(
                 settings.queue_limit,
@@ -235,6 +236,11 @@ class Submitter:
         except BrokerUnavailable:
             # The entry that was written before the first byte has them wiped within the hour.
             log.warning("pictures_not_abandoned", job_id=intake.owner_id)
+
+
+def _has_deadline(request: JobRequest) -> bool:
+    """Return whether the caller asked for a deadline: the default one counts from the claim."""
+    return request.params is not None and request.params.finish_within_seconds is not None
 
 
 def unsigned_fault() -> Fault:

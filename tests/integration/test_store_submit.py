@@ -18,6 +18,7 @@ from service.contract.jobs import JobWarning, Recipe, Timings
 from service.contract.names import CPU_QUEUE
 from service.contract.params import InpaintParams
 from service.store import Idempotency, JobStore, SubmitLimits, connect
+from service.store.job_records import MAX_WAIT_SECONDS
 from tests.support.records import (
     LIMITS,
     Clock,
@@ -52,6 +53,24 @@ def test_submit_writes_the_job_as_asked(store: JobStore, clock: Clock) -> None:
     assert (view.record.start_by_at - view.record.created_at).total_seconds() == 10
     assert (view.record.finish_by_at - view.record.created_at).total_seconds() == 20
     assert view.record.expires_at is None
+
+
+@pytest.mark.parametrize("start", [None, 50.0])
+def test_default_deadline_counts_from_the_first_claim_alone(
+    store: JobStore, clock: Clock, start: float | None
+) -> None:
+    job_id = submit(store, start=start, finish=20, finish_from_claim=True)
+    waiting = load(store, job_id)
+    latest = (waiting.finish_by_at - waiting.created_at).total_seconds()
+    assert latest == (start or MAX_WAIT_SECONDS) + 20
+    claim(store, "c1")
+    first = load(store, job_id)
+    assert first.started_at is not None
+    assert (first.finish_by_at - first.started_at).total_seconds() == 20
+    store.claims.release(job_id, "c1", "drained")
+    claim(store, "c2")
+    again = load(store, job_id)
+    assert (again.attempt, again.finish_by_at) == (2, first.finish_by_at)
 
 
 def test_submit_counts_the_time_to_live_from_the_end(store: JobStore) -> None:

@@ -86,6 +86,7 @@ def submit(
     idempotency: Idempotency | None = None,
     key_id: str = KEYLESS,
     inputs: InputBytes | None = None,
+    finish_from_claim: bool = False,
     **changes: Any,
 ) -> str:
     """Submit a job as the API does, upload entry first; gives its id."""
@@ -100,6 +101,7 @@ def submit(
         idempotency=idempotency,
         key_id=key_id,
         inputs=inputs,
+        finish_from_claim=finish_from_claim,
     )
     return answer.job_id
 

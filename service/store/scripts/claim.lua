@@ -18,7 +18,7 @@ local function knows(schema)
 end
 
 local FIELDS = {'status', 'schema', 'queue', 'tenant', 'priority', 'seq', 'created_at', 'started_at',
-  'start_by_at', 'finish_by_at', 'call_key', 'batch_key', 'model', 'solo', 'cost', 'charge', 'attempts', 'tags'}
+  'start_by_at', 'finish_by_at', 'finish_after_claim_ms', 'call_key', 'batch_key', 'model', 'solo', 'cost', 'charge', 'attempts', 'tags'}
 
 -- The oldest job of one priority that can be claimed now; what is late ends here.
 local function head_of(tenant, priority)
@@ -123,6 +123,11 @@ local function take(record)
     'painting_at', '', 'report', 0, 'call_size', 1)
   if record.started_at == '' then
     redis.call('HSET', job_key(id), 'started_at', int(now))
+    if record.finish_after_claim_ms ~= '' then
+      -- Never later than what was shown before.
+      local finish_by_at = math.min(tonumber(record.finish_by_at), now + record.finish_after_claim_ms)
+      redis.call('HSET', job_key(id), 'finish_by_at', int(finish_by_at))
+    end
   end
   open_attempt(id, record.attempts, a.worker)
   redis.call('RPUSH', key('claim', claim_id), id)

@@ -165,7 +165,7 @@ redis.call('HSET', job_key(id),
   'model', a.model, 'call_key', a.call_key, 'cost', a.cost, 'charge', a.charge, 'tags', a.tags, 'solo', '',
   'key_id', a.key_id, 'stored_bytes', int(a.bytes), 'shares', hold_blobs(),
   'created_at', int(now), 'started_at', '', 'start_by_at', record.start_by_at,
-  'finish_by_at', record.finish_by_at, 'ttl_ms', a.ttl_ms,
+  'finish_by_at', record.finish_by_at, 'finish_after_claim_ms', a.finish_after_claim_ms or '', 'ttl_ms', a.ttl_ms,
   'attempt', 0, 'crashes', 0, 'requeues', 0, 'max_crashes', a.max_crashes, 'max_requeues', a.max_requeues,
   'warnings', online and '' or a.offline_warnings, 'idempotency', idempotency,
   'webhook_events', a.webhook_events or '', 'webhook_group', a.webhook_group or '')
