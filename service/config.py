@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import Literal, Self
@@ -60,6 +61,12 @@ class ServiceSettings(WebhookSettings):
     max_json_body_bytes: int = Field(20_000_000, ge=1024)
     image_url_hosts: str = Field(
         "", description="Hosts that pictures may be fetched from, separated by commas; empty: none."
+    )
+    openai_models: str = Field(
+        "gpt-image-1=auto,gpt-image-1-mini=auto,gpt-image-1.5=auto,gpt-image-2=auto,"
+        "chatgpt-image-latest=auto,dall-e-2=auto",
+        description="Values of `model` in `POST /v1/images/edits` and what they stand for: `auto`, "
+        "`patch` or a configured model; pairs name=value, separated by commas.",
     )
     image_url_allow_http: bool = False
     image_url_allow_private: bool = False
@@ -126,6 +133,11 @@ class ServiceSettings(WebhookSettings):
             bytes=self.tenant_stored_bytes or None,
         )
 
+    @cached_property
+    def openai_aliases(self) -> Mapping[str, str]:
+        """Further values of `model` in OpenAI's call, and what they stand for."""
+        return _parse_pairs(self.openai_models)
+
     @property
     def trusted_proxy_networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
         """The networks of the trusted proxies."""
@@ -159,6 +171,12 @@ class ServiceSettings(WebhookSettings):
     @classmethod
     def _check_proxies(cls, value: str) -> str:
         _parse_networks(value)
+        return value
+
+    @field_validator("openai_models")
+    @classmethod
+    def _check_pairs(cls, value: str) -> str:
+        _parse_pairs(value)
         return value
 
     @field_validator("image_url_hosts")
@@ -208,3 +226,11 @@ def _parse_networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
     except ValueError:
         message = "must be addresses or networks separated by commas, such as 10.0.0.7,10.1.0.0/16"
         raise ValueError(message) from None
+
+
+def _parse_pairs(text: str) -> dict[str, str]:
+    pairs = [part.strip().partition("=") for part in text.split(",") if part.strip()]
+    found = {name.strip(): value.strip() for name, _, value in pairs}
+    if len(found) < len(pairs) or not all(name and value for name, value in found.items()):
+        raise ValueError("must be pairs separated by commas, each name once: gpt-image-1=auto")
+    return found

@@ -191,7 +191,8 @@ class InpaintParams(Document):
 
     Attributes:
         model: Name of a configured model; `generate` only.
-        prompt: What to paint; `generate` only.
+        prompt: What to paint; `generate` only. A warning says where a model reads only its
+        beginning.
         negative_prompt: What not to paint; `generate` only.
         strength: Share of noise added; 1 ignores what the hole held; `generate` only.
         guidance_scale: How closely the prompt is followed; `generate` only.
@@ -629,7 +630,8 @@ class OutpaintParams(Document):
 
     Attributes:
         model: Name of a configured model; `generate` only.
-        prompt: What to paint; `generate` only.
+        prompt: What to paint; `generate` only. A warning says where a model reads only its
+        beginning.
         negative_prompt: What not to paint; `generate` only.
         strength: Share of noise added; 1 ignores what the hole held; `generate` only.
         guidance_scale: How closely the prompt is followed; `generate` only.

@@ -41,6 +41,7 @@ MAX_FEATHER_PIXELS = 256
 MAX_OVERLAP_PIXELS = 256
 MAX_PADDING_PIXELS = 2048
 MAX_URL_CHARACTERS = 2048
+MAX_PROMPT_CHARACTERS = 32_000
 
 _NUMBER = r"[0-9]{1,6}(?:\.[0-9]{1,20})?"
 _ASPECT_RATIO = re.compile(rf"(?P<width>{_NUMBER})(?:\s*:\s*(?P<height>{_NUMBER}))?")
@@ -62,8 +63,9 @@ class PaintParams(BaseModel):
     )
     prompt: str | None = Field(
         None,
-        max_length=4000,
-        description="What to paint; `generate` only.",
+        max_length=MAX_PROMPT_CHARACTERS,
+        description="What to paint; `generate` only. A warning says where a model reads only its "
+        "beginning.",
         examples=["a red door"],
     )
     negative_prompt: str | None = Field(

@@ -86,7 +86,12 @@ def test_security_is_described_as_the_app_asks_for_it(broker_url: str, tmp_path:
     keyed = build_app(broker_url, tmp_path, auth="keys").test_client()
     for operation in OPERATIONS:
         path = operation.path.format(
-            job_id="job_1", batch_id="batch_1", upload_id="upl_1", index=0, code="hung"
+            job_id="job_1",
+            batch_id="batch_1",
+            upload_id="upl_1",
+            model_id="auto",
+            index=0,
+            code="hung",
         )
         status = keyed.open(path, method=operation.method.upper()).status_code
         assert (status == 401) == operation.needs_key, operation.id
@@ -188,7 +193,13 @@ def test_answers_fit_their_schemas(client: FlaskClient, document: dict[str, Any]
         _check(document, "Plan", plan.get_json())
     batch = client.post("/batches", json={"items": [{}]}).get_json()
     upload = post_form(client, "/uploads", {"file": (picture(), "a.png")}).get_json()
-    names = {"code": "hung", "job_id": job_id, "batch_id": batch["id"], "upload_id": upload["id"]}
+    names = {
+        "code": "hung",
+        "model_id": "auto",
+        "job_id": job_id,
+        "batch_id": batch["id"],
+        "upload_id": upload["id"],
+    }
     for described in OPERATIONS:
         model = described.replies[200].model if 200 in described.replies else None
         if described.method != "get" or model is None or model is Job:

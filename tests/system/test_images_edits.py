@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import io
 import json
@@ -19,7 +20,8 @@ from PIL import Image
 
 from service.local.broker import EmbeddedBroker
 from tests.support.broker import running_broker
-from tests.support.pictures import encode, make_image
+from tests.support.patience import wait_for
+from tests.support.pictures import encode, make_box_mask, make_image
 from tests.support.server import running_server
 from tests.support.stack import running_stack
 
@@ -40,9 +42,9 @@ def edit(**options):
             model="openai/auto", api_base=sys.argv[1], api_key="none", image=image, mask=mask,
             prompt="a red door", n=1, response_format="b64_json", user="u", **options)
 
-told = {"picture": edit(size="96x64").data[0].b64_json}
+told = {"picture": edit(size="96x64").data[0].b64_json, "larger": edit(size="512x512").size}
 try:
-    edit(size="512x512")
+    edit(size="large")
 except Exception as error:
     told |= {"refused": type(error).__name__, "reason": str(error)}
 print(json.dumps(told))
@@ -135,6 +137,94 @@ def test_client_gets_variants_in_the_format_asked_for(service: Service) -> None:
     assert [(each.format, each.size) for each in results] == [("WEBP", SIZE)] * 3
 
 
+def test_client_gets_another_size_and_the_job_keeps_the_exact_one(service: Service) -> None:
+    raw = service.client.images.with_raw_response.edit(
+        image=[encode(IMAGE)],
+        mask=_clear(IMAGE),
+        prompt="x",
+        model="gpt-image-1",
+        size="1024x1024",
+        output_compression=100,
+        background="opaque",
+    )
+    answer = raw.parse()
+    [result] = _decode(answer)
+    assert (result.size, answer.size, answer.background) == ((1024, 683), "1024x683", "opaque")
+    assert "resized" in raw.headers["X-Paintjob-Warnings"].split(", ")
+    [output] = httpx2.get(service.url + raw.headers["Location"]).json()["outputs"]
+    exact = Image.open(io.BytesIO(httpx2.get(service.url + output["url"]).content))
+    _check_kept(exact, IMAGE)
+    assert output["proof"]["kept_pixels_changed"] == 0
+
+
+def test_client_is_streamed_events(service: Service) -> None:
+    stream = service.client.images.edit(
+        image=encode(IMAGE), mask=_clear(IMAGE), prompt="x", stream=True, partial_images=2, n=1
+    )
+    [event] = list(stream)
+    assert event.type == "image_edit.completed"
+    assert (event.size, event.output_format) == ("96x64", "png")
+    _check_kept(Image.open(io.BytesIO(base64.b64decode(event.b64_json))), IMAGE)
+
+
+def test_client_is_streamed_the_error_of_a_job_that_fails(service: Service) -> None:
+    stream = service.client.images.edit(
+        image=encode(IMAGE), mask=_clear(IMAGE), prompt="x", stream=True, extra_body={"grow": -64}
+    )
+    with pytest.raises(openai.APIError) as caught:
+        list(stream)
+    assert caught.value.code == "mask_empty"
+
+
+def test_stream_with_no_store_wipes_the_job_at_its_end(service: Service) -> None:
+    raw = service.client.images.with_raw_response.edit(
+        image=encode(IMAGE),
+        mask=_clear(IMAGE),
+        prompt="x",
+        stream=True,
+        extra_body={"no_store": True},
+    )
+    assert len(list(raw.parse())) == 1
+    url = service.url + raw.headers["Location"]
+    wait_for(lambda: httpx2.get(url).status_code == 404, lambda: url)
+
+
+def test_async_client_edits_and_is_streamed_events(service: Service) -> None:
+    async def edit() -> tuple[openai.types.ImagesResponse, list[str]]:
+        async with openai.AsyncOpenAI(base_url=f"{service.url}/v1", api_key="none") as client:
+            picture, hole = encode(IMAGE), _clear(IMAGE)
+            answer = await client.images.edit(image=picture, mask=hole, prompt="x")
+            stream = await client.images.edit(image=picture, mask=hole, prompt="x", stream=True)
+            return answer, [event.type async for event in stream]
+
+    answer, kinds = asyncio.run(edit())
+    [result] = _decode(answer)
+    _check_kept(result, IMAGE)
+    assert kinds == ["image_edit.completed"]
+
+
+def test_json_with_data_urls_is_edited(service: Service) -> None:
+    def make_url(data: bytes) -> dict[str, str]:
+        return {"image_url": "data:image/png;base64," + base64.b64encode(data).decode()}
+
+    document = {"images": [make_url(encode(IMAGE))], "mask": make_url(_clear(IMAGE)), "prompt": "x"}
+    response = httpx2.post(f"{service.url}/v1/images/edits", json=document, timeout=60)
+    assert response.status_code == 200, response.text
+    [picture] = response.json()["data"]
+    _check_kept(Image.open(io.BytesIO(base64.b64decode(picture["b64_json"]))), IMAGE)
+
+
+def test_white_mask_and_url_of_self_hosted_servers_are_read(service: Service) -> None:
+    url = "data:image/png;base64," + base64.b64encode(encode(IMAGE)).decode()
+    answer = httpx2.post(
+        f"{service.url}/v1/images/edits",
+        data={"url[]": url, "prompt": "x", "size": "512x512", "seed": "777"},
+        files={"mask_image": ("m.png", encode(make_box_mask(*SIZE, BOX)))},
+        timeout=60,
+    ).json()
+    assert answer["size"] == "512x341"
+
+
 def test_client_gets_urls(service: Service) -> None:
     answer = service.client.images.edit(
         image=encode(IMAGE), mask=_clear(IMAGE), prompt="x", response_format="url"
@@ -181,7 +271,7 @@ def test_client_may_have_its_job_wiped_with_the_answer(service: Service) -> None
 def test_client_sees_which_field_breaks_which_rule(service: Service) -> None:
     with pytest.raises(openai.BadRequestError) as caught:
         service.client.images.edit(
-            image=encode(IMAGE), mask=_clear(IMAGE), prompt="x", model="gpt-image-1"
+            image=encode(IMAGE), mask=_clear(IMAGE), prompt="x", model="gpt-5"
         )
     error = caught.value
     assert (error.code, error.param, error.type) == (
@@ -200,7 +290,9 @@ def test_client_gets_no_picture_of_a_job_that_fails(service: Service) -> None:
 
 
 def test_client_lists_what_model_may_name(service: Service) -> None:
-    assert [model.id for model in service.client.models.list()] == ["auto", "patch"]
+    listed = [model.id for model in service.client.models.list()]
+    assert listed[:3] == ["auto", "patch", "gpt-image-1"]
+    assert service.client.models.retrieve("gpt-image-1").id == "gpt-image-1"
 
 
 def test_edits_serves_litellm(service: Service, tmp_path: Path) -> None:
@@ -217,4 +309,5 @@ def test_edits_serves_litellm(service: Service, tmp_path: Path) -> None:
     told = json.loads(done.stdout.splitlines()[-1])
     _check_kept(Image.open(io.BytesIO(base64.b64decode(told["picture"]))), IMAGE)
     assert told["refused"] == "BadRequestError"
-    assert "never scaled" in told["reason"]
+    assert "size" in told["reason"]
+    assert told["larger"] == "512x341"

@@ -5,9 +5,9 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable, Iterable, Iterator
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, RootModel
 
 from service.api.openai.form import AUTO, WEIGHT_FREE, their_name
 from service.contract.catalogue import Catalogue
@@ -66,12 +66,42 @@ class EditsAnswer(Answer):
     """The pictures. The `Location` header has the URL of their job, with its proof."""
 
     created: int = Field(description="When the job ended, in seconds since 1970.")
-    background: Literal["auto"] = "auto"
+    background: str = "auto"
     output_format: str
     quality: str
     size: str
     usage: Usage = Usage()
     data: tuple[EditedImage, ...] = ()
+
+
+class PartialImage(Answer):
+    """The data of an event with a preview, a small JPEG."""
+
+    type: Literal["image_edit.partial_image"] = "image_edit.partial_image"
+    partial_image_index: int
+    created_at: int = Field(description="When it was sent, in seconds since 1970.")
+    background: str
+    output_format: str = "jpeg"
+    quality: str
+    size: str
+    b64_json: str
+
+
+class CompletedImage(Answer):
+    """The data of an event with one of the pictures, the last kind of event."""
+
+    type: Literal["image_edit.completed"] = "image_edit.completed"
+    created_at: int = Field(description="When the job ended, in seconds since 1970.")
+    background: str
+    output_format: str
+    quality: str
+    size: str
+    usage: Usage = Usage()
+    b64_json: str
+
+
+class EditEvent(RootModel[Annotated[PartialImage | CompletedImage, Field(discriminator="type")]]):
+    """The data of one event."""
 
 
 class FacadeModel(Answer):
@@ -90,11 +120,16 @@ class FacadeModels(Answer):
     data: list[FacadeModel]
 
 
-def list_models(catalogue: Catalogue) -> FacadeModels:
-    """Return the values of `model` in this deployment."""
+def list_models(catalogue: Catalogue, aliases: Iterable[str] = ()) -> FacadeModels:
+    """Return the values of `model` in this deployment.
+
+    Args:
+        catalogue: the models.
+        aliases: further names.
+    """
     names = [AUTO, WEIGHT_FREE]
     names += [entry.name for entry in catalogue.models if catalogue.allows(entry)]
-    return FacadeModels(data=[FacadeModel(id=name) for name in names])
+    return FacadeModels(data=[FacadeModel(id=name) for name in dict.fromkeys([*names, *aliases])])
 
 
 def translate_problem(problem: Problem) -> tuple[FacadeProblem, int]:
@@ -163,6 +198,25 @@ def _split(answer: EditsAnswer) -> tuple[bytes, bytes]:
     document = answer.model_dump(exclude={"data"})
     head = json.dumps(document, separators=(",", ":"))[:-1] + ',"data":['
     return head.encode(), b"]}"
+
+
+def stream_completed(event: CompletedImage, picture: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield the event with one of the pictures, piece by piece.
+
+    Args:
+        event: everything except the picture.
+        picture: its file.
+    """
+    # At the end of the document, where the picture goes.
+    document = event.model_copy(update={"b64_json": ""}).model_dump_json()
+    yield f"event: {event.type}\ndata: ".encode() + document.removesuffix('"}').encode()
+    yield from _encode(picture)
+    yield b'"}\n\n'
+
+
+def write_event(name: str, data: Answer) -> bytes:
+    """Return a small event; JSON has no line breaks of its own."""
+    return f"event: {name}\ndata: {data.model_dump_json()}\n\n".encode()
 
 
 def _encode(chunks: Iterable[bytes]) -> Iterator[bytes]:

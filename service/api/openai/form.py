@@ -1,4 +1,4 @@
-"""The form that OpenAI's clients send to `POST /v1/images/edits`, and its meaning here.
+"""The fields that OpenAI's clients send to `POST /v1/images/edits`, and their meaning here.
 
 Fields without a meaning here are refused, never ignored. Other parameters of `POST /inpaint` may be
 added, as `extra_body` of their client does.
@@ -10,14 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Final, Literal
+from typing import Any, Final, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from service.api.requests.fields import Fields, parse_fields
 from service.contract.catalogue import Catalogue
 from service.contract.errors import Fault, PaintjobError
-from service.contract.params import InpaintParams, OutputFormat
+from service.contract.params import MAX_PROMPT_CHARACTERS, InpaintParams, OutputFormat
 from service.submission.planning import choose
 
 AUTO: Final = "auto"
@@ -35,7 +35,7 @@ PROMPT_UNUSED: Final = "prompt_unused"
 
 _QUALITIES: Final[Mapping[str, str]] = {"low": "fast", "medium": "balanced", "high": "best"}
 
-_RENAMED: Final[Mapping[str, str]] = {"n": "num_images", "output_compression": "output_quality"}
+_RENAMED: Final[Mapping[str, str]] = {"n": "num_images"}
 """OpenAI's names of our parameters."""
 
 _OURS_ALONE: Final = frozenset(
@@ -45,21 +45,30 @@ _OURS_ALONE: Final = frozenset(
         "regions",
         "mask_polarity",
         "mask_threshold",
+        "output_quality",
+        "output_width",
+        "output_height",
         *_RENAMED.values(),
     }
 )
 """Parameters of ours that fields of OpenAI's form set."""
 
-_THEIRS_FOR: Final = {ours: theirs for theirs, ours in _RENAMED.items()} | {"mask_source": "mask"}
-
+_THEIRS_FOR: Final = {
+    **{ours: theirs for theirs, ours in _RENAMED.items()},
+    "mask_source": "mask",
+    "output_quality": "output_compression",
+    "output_width": "size",
+    "output_height": "size",
+}
 
 _NOT_OURS: Final = "is not accepted here; other fields of this call set it"
 
+MAX_COMPRESSION: Final = 100
+"""The value that OpenAI's clients send by default; it changes nothing in a lossless result."""
 
-def _check_false(value: bool) -> bool:
-    if value:
-        raise ValueError("must be false: streaming is not supported")
-    return value
+MaskKind = Literal["clear", "white"] | None
+"""Where a mask that was sent is repainted: where it is fully transparent, or white. `None` if none
+was sent, and the image's own transparency counts."""
 
 
 class EditsForm(BaseModel):
@@ -68,7 +77,7 @@ class EditsForm(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     prompt: str = Field(
-        max_length=4000,
+        max_length=MAX_PROMPT_CHARACTERS,
         description="What to paint. If nothing here uses a prompt, the response has the warning "
         "`prompt_unused`.",
     )
@@ -76,35 +85,50 @@ class EditsForm(BaseModel):
         AUTO,
         min_length=1,
         max_length=128,
-        description="`auto`, the name of a model from `GET /v1/models`, or `patch`.",
+        description="A name from `GET /v1/models`: `auto`, a model, `patch`, or a name of one of "
+        "OpenAI's models, which the operator maps to one of these.",
     )
     n: int | None = Field(None, ge=1, le=8, description="Variants to paint; 1 by default.")
     size: str | None = Field(
         None,
         pattern=r"^(auto|[1-9][0-9]{0,5}x[1-9][0-9]{0,5})$",
-        description="`auto`, or the size of the image: results are never scaled.",
+        description="`auto`, or the size of a box, such as `1024x1024`: a result of another size "
+        "is answered by a resized copy, the largest of its shape that fits; the job keeps the "
+        "exact result. Warning `resized`.",
     )
     response_format: Literal["b64_json", "url"] = Field(
         "b64_json", description="Whether the response contains the pictures or their URLs."
     )
     output_format: OutputFormat | None = Field(None, description="`png` by default.")
     output_compression: int | None = Field(
-        None, ge=1, le=100, description="Quality of lossy formats."
+        None,
+        ge=0,
+        le=MAX_COMPRESSION,
+        description="Quality of lossy formats; 0 counts as 1. For `png` only 100.",
     )
     quality: Literal["auto", "standard", "low", "medium", "high"] = Field(
         AUTO, description="Time that a weight-free method spends; `auto` with a model."
     )
-    background: Literal["auto"] = Field(
+    background: Literal["auto", "opaque"] = Field(
         AUTO,
         description="Kept pixels stay unchanged. Without `mask`, transparent pixels become opaque; "
-        "with one, weight-free methods paint transparency as part of the picture.",
+        "with one, weight-free methods paint transparency as part of the picture. `opaque` only "
+        "if the result is: of an image without transparency, or as `jpeg`.",
     )
     input_fidelity: Literal["high"] = Field("high", description="Kept pixels are kept exactly.")
     moderation: Literal["auto", "low"] = Field(AUTO, description="Nothing is moderated here.")
-    stream: Annotated[bool, AfterValidator(_check_false)] = Field(
-        False, description="Streaming is not supported.", json_schema_extra={"enum": [False]}
+    stream: bool = Field(
+        False,
+        description="`true`: Server-Sent Events, `image_edit.completed` for each picture at the "
+        "end.",
     )
-    partial_images: int = Field(0, ge=0, le=0, description="Not available without streaming.")
+    partial_images: int = Field(
+        0,
+        ge=0,
+        le=3,
+        description="With `stream`: previews to send as `image_edit.partial_image`; fewer where "
+        "the painting makes fewer.",
+    )
     user: str | None = Field(None, max_length=512, description="Accepted, and not stored.")
     safety_identifier: str | None = Field(None, max_length=512, description="Accepted, not stored.")
 
@@ -132,23 +156,29 @@ class Edits:
     warnings: tuple[str, ...] = ()
 
 
-def read_edits(fields: Fields, catalogue: Catalogue, *, has_mask: bool) -> Edits:
+def read_edits(
+    fields: Fields, catalogue: Catalogue, aliases: Mapping[str, str], mask: MaskKind
+) -> Edits:
     """Read the fields besides the pictures.
 
     Args:
-        fields: the fields of the form, as text.
+        fields: the fields of the form, as text, or of the JSON.
         catalogue: the models of the deployment.
-        has_mask: whether a mask was sent; otherwise the image's transparency is the mask.
+        aliases: further names of values of `model`.
+        mask: the mask that was sent.
     """
     theirs = {k: v for k, v in fields.document.items() if k in EditsForm.model_fields}
     rest = {k: v for k, v in fields.document.items() if k not in EditsForm.model_fields}
-    form, faults = parse_fields(EditsForm, Fields(theirs, True))
+    form, faults = parse_fields(EditsForm, Fields(theirs, fields.is_text))
     unknown = sorted(_OURS_ALONE & set(rest))
     faults += [Fault(f"/{name}", "unknown_field", f"{name} {_NOT_OURS}") for name in unknown]
     further = {name: value for name, value in rest.items() if name not in unknown}
-    ours = {"finish_within_seconds": str(MAX_SECONDS), **further, **_translate(form, has_mask)}
-    params, further_faults = parse_fields(InpaintParams, Fields(ours, True))
+    set_here = {"finish_within_seconds": MAX_SECONDS}, _translate(form, aliases, mask)
+    by_default, by_form = (_as_sent(values, fields.is_text) for values in set_here)
+    ours = {**by_default, **further, **by_form}
+    params, further_faults = parse_fields(InpaintParams, Fields(ours, fields.is_text))
     faults = [*fields.faults, *faults, *further_faults, *_find_late(params)]
+    faults += _find_stream_faults(form)
     if form is None or params is None:
         return Edits(form, None, tuple(faults))
     params, warnings = _fit_prompt(params, catalogue)
@@ -165,19 +195,55 @@ def their_name(pointer: str) -> str | None:
     return _THEIRS_FOR.get(name, name) or None
 
 
-def _translate(form: EditsForm | None, has_mask: bool) -> dict[str, str]:
-    """Return our parameters for OpenAI's fields, as form text."""
+def _as_sent(values: Mapping[str, Any], is_text: bool) -> dict[str, Any]:
+    """Return values without those that are absent, as text if the others are."""
+    return {
+        name: str(value) if is_text else value
+        for name, value in values.items()
+        if value is not None
+    }
+
+
+def _translate(
+    form: EditsForm | None, aliases: Mapping[str, str], mask: MaskKind
+) -> dict[str, Any]:
+    """Return our parameters for OpenAI's fields; `None` for those that are absent."""
     if form is None:
         return {}
     values: dict[str, Any] = {"prompt": form.prompt, "output_format": form.output_format}
     values |= {ours: getattr(form, theirs) for theirs, ours in _RENAMED.items()}
     values["quality"] = _QUALITIES.get(form.quality)
-    values |= {"method": WEIGHT_FREE} if form.model == WEIGHT_FREE else {}
-    if form.model not in (AUTO, WEIGHT_FREE):
-        values |= {"method": "generate", "model": form.model}
-    values["mask_threshold"] = CLEAR_THRESHOLD
-    values |= {} if has_mask else {"mask_source": "alpha"}
-    return {name: str(value) for name, value in values.items() if value is not None}
+    model = aliases.get(form.model, form.model)
+    values |= {"method": WEIGHT_FREE} if model == WEIGHT_FREE else {}
+    if model not in (AUTO, WEIGHT_FREE):
+        values |= {"method": "generate", "model": model}
+    if mask != "white":
+        values["mask_threshold"] = CLEAR_THRESHOLD
+    values["mask_source"] = None if mask else "alpha"
+    values["output_quality"] = _translate_compression(form)
+    if form.size not in (None, AUTO):
+        values["output_width"], values["output_height"] = map(int, form.size.split("x"))
+    return values
+
+
+def _translate_compression(form: EditsForm) -> int | None:
+    is_png = form.output_format in (None, "png")
+    if form.output_compression is None or (is_png and form.output_compression == MAX_COMPRESSION):
+        return None
+    return max(1, form.output_compression)
+
+
+def _find_stream_faults(form: EditsForm | None) -> list[Fault]:
+    if form is None:
+        return []
+    faults = []
+    if form.partial_images and not form.stream:
+        message = "must be 0 without stream=true"
+        faults.append(Fault("/partial_images", "conflicting_fields", message))
+    if form.stream and form.response_format == "url":
+        message = "must be b64_json with stream=true"
+        faults.append(Fault("/response_format", "conflicting_fields", message, ("b64_json",)))
+    return faults
 
 
 def _find_late(params: InpaintParams | None) -> list[Fault]:

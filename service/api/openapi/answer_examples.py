@@ -11,7 +11,7 @@ from copy import deepcopy
 from functools import cache
 from typing import Any
 
-from service.api.openai.answers import EditsAnswer, FacadeModels
+from service.api.openai.answers import EditsAnswer, FacadeModel, FacadeModels
 from service.api.openapi.data import load_documents
 from service.api.openapi.job_examples import JOB_IDS, build_job_example, build_plan_example
 from service.api.openapi.problem_examples import build_problem_example
@@ -44,6 +44,7 @@ def build_answer_examples() -> Mapping[tuple[str, int], Examples]:
         ("listFacadeModels", 200): {
             "facade_models": _write(FacadeModels, {"data": [{"id": "auto"}]})
         },
+        ("getFacadeModel", 200): {"facade_model": _write(FacadeModel, {"id": "auto"})},
         ("getJob", 200): _jobs("inpaint", "queued", "running", "succeeded", "failed", "canceled"),
         ("cancelJob", 200): _jobs("inpaint", "canceled"),
         ("cancelJob", 202): _jobs("inpaint", "stopping"),

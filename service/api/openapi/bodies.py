@@ -19,13 +19,18 @@ PICTURE_FORMAT = "x-picture"
 _PART = "Asked{model}"
 """Names of the parts of bodies; the same parts of responses allow more fields."""
 
-EDITS_FORM = "EditsForm"
+EDITS_FORM, EDITS_JSON = "EditsForm", "EditsJson"
 
 _EDITS_NOTES = {
     "image": "One picture; `image[]` is another name for it.",
     "mask": "Has the size of the image; its fully transparent part is repainted, whatever its "
     "colors. Without it, the transparent part of the image.",
+    "mask_image": "Instead of `mask`: white is repainted, as self-hosted servers have it.",
 }
+
+_URL_NOTE = (
+    "Instead of `image`, as self-hosted servers have it: a data URL, or a URL as in `image` of "
+)
 
 _PICTURE_NOTES = {
     "image": "The picture: PNG, JPEG or WebP, one frame, 8 bits a channel.",
@@ -69,6 +74,7 @@ def build_components() -> dict[str, Schema]:
     }
     found["BatchRequest"] = _build_batch_request()
     found[EDITS_FORM] = _build_edits_form()
+    found[EDITS_JSON] = _build_edits_json()
     return found
 
 
@@ -150,7 +156,18 @@ def _build_edits_body() -> Schema:
     """Describe the body of the façade's `POST /v1/images/edits`."""
     schema = {"$ref": f"#/components/schemas/{EDITS_FORM}"}
     encoding = {name: {"contentType": ", ".join(_MEDIA_TYPES)} for name in _EDITS_NOTES}
-    content = {"multipart/form-data": {"schema": schema, "encoding": encoding}}
+    samples = get_samples()
+    example = {
+        "prompt": "a red door",
+        "images": [{"image_url": f"data:image/png;base64,{samples['image']}"}],
+        "mask_image": {"image_url": f"data:image/png;base64,{samples['mask']}"},
+    }
+    as_json = {
+        "schema": {"$ref": f"#/components/schemas/{EDITS_JSON}"},
+        "examples": {"edits": {"value": example}},
+    }
+    form = {"schema": schema, "encoding": encoding}
+    content = {"multipart/form-data": form, "application/json": as_json}
     return {"required": True, "content": content}
 
 
@@ -165,11 +182,59 @@ def _build_edits_form() -> Schema:
     schema["properties"] = {
         **{name: _without_null(prop) for name, prop in properties.items()},
         **{name: _describe_file(note) for name, note in _EDITS_NOTES.items()},
+        "url": {"type": "string", "description": f"{_URL_NOTE}`POST /inpaint`."},
     }
     schema.pop("title", None)
     schema["description"] = "The form of `POST /v1/images/edits`."
     schema["required"] = ["image", "prompt"]
     return schema
+
+
+def _build_edits_json() -> Schema:
+    """Build the same for JSON, where every optional field may be null too."""
+    schema = EditsForm.model_json_schema(mode="validation")
+    ours = _build_json("inpaint")["properties"]
+    properties = schema["properties"] | {name: ours[name] for name in sorted(EXTRA_FIELDS)}
+    for prop in properties.values():
+        prop.pop("title", None)
+        prop.pop("default", None)
+    one = {"oneOf": [*ours["image"]["oneOf"], _describe_url_object()]}
+    several = {"type": "array", "items": one, "minItems": 1, "maxItems": 1}
+    pictures = {
+        "images": {
+            "type": "array",
+            "items": _describe_url_object(),
+            "minItems": 1,
+            "maxItems": 1,
+            "description": "The image; `image` and `url` are other names for it.",
+        },
+        "image": {"anyOf": [one, several], "description": "The image."},
+        "url": {"anyOf": [one, several], "description": "The image."},
+        **{name: {**one, "description": _EDITS_NOTES[name]} for name in ("mask", "mask_image")},
+    }
+    optional = {**properties, **pictures}
+    schema["properties"] = {
+        name: prop if name == "prompt" else {"anyOf": [_without_null(prop), {"type": "null"}]}
+        for name, prop in optional.items()
+    }
+    schema.pop("title", None)
+    schema["description"] = "The JSON of `POST /v1/images/edits`; one image is required."
+    schema["required"] = ["prompt"]
+    return schema
+
+
+def _describe_url_object() -> Schema:
+    url = {
+        "type": "string",
+        "format": PICTURE_FORMAT,
+        "description": "A data URL, or a URL as `POST /inpaint` takes it.",
+    }
+    return {
+        "type": "object",
+        "properties": {"image_url": url},
+        "required": ["image_url"],
+        "additionalProperties": False,
+    }
 
 
 def _describe_file(note: str) -> Schema:

@@ -11,7 +11,7 @@ from typing import Literal
 
 from pydantic import BaseModel
 
-from service.api.openai.answers import EditsAnswer, FacadeModels
+from service.api.openai.answers import EditEvent, EditsAnswer, FacadeModel, FacadeModels
 from service.batches import answers as batch_answers
 from service.contract.errors import Internal, PaintingFailed, iter_error_classes
 from service.contract.formats import MEDIA_TYPES
@@ -222,15 +222,18 @@ OPERATIONS: tuple[Operation, ...] = (
         *_at("post", "/v1/images/edits", "createImageEdit", "facade"),
         summary="Repaint the transparent part, for clients of OpenAI's API",
         description="Repaints where `mask` is fully transparent, or, without a mask, where the "
-        "image is, and responds when that is done. Fields without a meaning here are refused; "
-        "other parameters of `POST /inpaint` may be added.",
+        "image is, and responds when that is done; with `stream`, meanwhile too. Fields without a "
+        "meaning here are refused; other parameters of `POST /inpaint` may be added.",
         body="edits",
         is_facade=True,
         parameters=("Idempotency-Key",),
         replies={
             200: Reply(
-                "The pictures.",
+                "The pictures. With `stream`: Server-Sent Events; `error` instead of the last one, "
+                "if there is no picture.",
                 EditsAnswer,
+                media_types=(EVENT_STREAM,),
+                event_model=EditEvent,
                 headers=("Location", "X-Job-ID", "X-Paintjob-Warnings"),
             )
         },
@@ -247,6 +250,14 @@ OPERATIONS: tuple[Operation, ...] = (
         summary="The values of `model` in `POST /v1/images/edits`",
         is_facade=True,
         replies={200: Reply("The names.", FacadeModels)},
+    ),
+    Operation(
+        *_at("get", "/v1/models/{model_id}", "getFacadeModel", "facade"),
+        summary="One of the values of `model` in `POST /v1/images/edits`",
+        is_facade=True,
+        parameters=("model_id",),
+        replies={200: Reply("It is one.", FacadeModel)},
+        errors=["not_found"],
     ),
     Operation(
         *_at("get", "/jobs", "listJobs", "jobs"),

@@ -69,6 +69,7 @@ PARAMETERS: Mapping[str, Schema] = {
     "webhook_id": _query(
         "webhook_id", "The `id` of the delivery to repeat; by default the last one.", type="string"
     ),
+    "model_id": _id("model_id", "A value of `model`.", "auto"),
     "code": _id("code", "The `code` of a problem document.", "invalid_field"),
     "cursor": _query(
         "cursor",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from dataclasses import replace
 from typing import Any
 
 from service.api.requests.fields import MAX_FIELD_BYTES, Fields
@@ -22,7 +23,17 @@ MAX_VALUES = 500_000
 """Limit for the values of a JSON text; a hundred thousand vertices are 300,000."""
 
 
-def read_json(body: bytes, intake: Intake, pictures: Collection[str], sources: Sources) -> Fields:
+Arrange = Callable[[dict[str, Any]], list[Fault]]
+"""Changes an object that was parsed before its pictures are read, and returns its faults."""
+
+
+def read_json(
+    body: bytes,
+    intake: Intake,
+    pictures: Collection[str],
+    sources: Sources,
+    arrange: Arrange = lambda document: [],
+) -> Fields:
     """Read a JSON body, except for the pictures that it refers to: see `take_named`.
 
     Args:
@@ -30,16 +41,19 @@ def read_json(body: bytes, intake: Intake, pictures: Collection[str], sources: S
         intake: receives the pictures.
         pictures: names of the members that are pictures.
         sources: open pictures that the body refers to.
+        arrange: brings the object of another API into the form of ours.
 
     Raises:
         MalformedBody: it is not a JSON object.
         BodyTooLarge: a decoded picture is too large, or the other members are.
     """
     document = parse_object(body)
+    faults = arrange(document)
     texts = [document[name] for name in pictures if isinstance(document.get(name), str)]
     _check_fields(len(body) - sum(map(len, texts)))
     embedded = [name for name in pictures if not isinstance(document.get(name), dict)]
-    return take_pictures(document, intake, embedded, sources)
+    found = take_pictures(document, intake, embedded, sources)
+    return replace(found, faults=(*faults, *found.faults))
 
 
 def take_named(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 
-from flask import Blueprint, Response, after_this_request, request
+from flask import Blueprint, Response, after_this_request, g, request
 
 from service.api.access import limits
 from service.api.access.doors import find_base_url
@@ -14,37 +16,43 @@ from service.api.openai.answers import (
     NO_RETRY,
     EditedImage,
     EditsAnswer,
+    FacadeModels,
+    FacadeProblem,
     list_models,
     measure_base64,
     stream_base64,
     translate_problem,
 )
-from service.api.openai.form import MAX_SECONDS, Edits, EditsForm, read_edits
-from service.api.routes.clients import admit, follow
+from service.api.openai.form import AUTO, MAX_SECONDS, Edits, EditsForm, read_edits
+from service.api.openai.pictures import IMAGE_POINTERS, find_mask, read_fields
+from service.api.openai.streaming import EditsStream, Ending
+from service.api.routes.clients import admit, follow, watch_delivery
 from service.api.routes.pictures import hand_out
 from service.api.routes.rendering import JSON, render
-from service.api.routes.submitting import get_sender
+from service.api.routes.submitting import build_sources, get_sender
 from service.contract.errors import (
+    BrokerUnavailable,
     Fault,
+    MissingResource,
     NoResult,
     NotFinished,
+    NotFound,
     PaintjobError,
     get_error_class,
 )
 from service.contract.faults import fault_of
-from service.contract.jobs import JobRecord, JobStatus, Output
+from service.contract.jobs import JobRecord, JobStatus, JobWarning, Output, ResizedOutput
 from service.documents import problems
 from service.documents.schemas import Problem
 from service.pictures.headers import read_header
-from service.submission.intake import Intake
+from service.store.wiping import wipe_job
+from service.submission.intake import Intake, PictureUpload
 from service.submission.request import JobRequest, ParsedBody, build_request
+from service.waiting.feed import MEDIA_TYPE as EVENT_STREAM
+from service.waiting.streams import Waiter
 from service.waiting.waiting import wait_for
 
 PREFIX = "/v1"
-PICTURES = ("image", "mask")
-RENAMED = {"image[]": "image"}
-"""The name of the image in clients that can send several."""
-
 GRACE_SECONDS = 5
 """Extra time for the reaper to fail a job whose time is over."""
 
@@ -55,6 +63,7 @@ def build_blueprint() -> Blueprint:
     """Build the routes of the façade; all their errors have OpenAI's format."""
     routes = Blueprint("images_edits", __name__, url_prefix=PREFIX)
     routes.add_url_rule("/images/edits", view_func=create_edits, methods=["POST"])
+    routes.add_url_rule("/models/<model_id>", view_func=get_facade_model, methods=["GET"])
     routes.add_url_rule("/models", view_func=list_facade_models, methods=["GET"])
     # For the whole app: a path that does not exist belongs to no blueprint.
     routes.after_app_request(_translate)
@@ -63,7 +72,24 @@ def build_blueprint() -> Blueprint:
 
 def list_facade_models() -> Response:
     """Return the values of `model`."""
-    return render(list_models(get_context().catalogue))
+    return render(_list_models())
+
+
+def get_facade_model(model_id: str) -> Response:
+    """Return a value of `model`.
+
+    Raises:
+        NotFound: there is no such value.
+    """
+    for model in _list_models().data:
+        if model.id == model_id:
+            return render(model)
+    raise NotFound("there is no such model; GET /v1/models lists them")
+
+
+def _list_models() -> FacadeModels:
+    context = get_context()
+    return list_models(context.catalogue, context.settings.openai_aliases)
 
 
 def create_edits() -> Response:
@@ -72,33 +98,86 @@ def create_edits() -> Response:
     Raises:
         PaintjobError: the request is refused, or its job did not succeed.
     """
-    context = get_context()
     # Before anything is stored: a client that gets no slot can simply retry.
-    with admit() as waiter:
-        with context.submitter.open_intake() as intake:
-            edits = _read(intake)
-            accepted = context.submitter.submit(_build_request(edits, intake))
-        limits.note_usage(accepted.usage)
-        job_id = accepted.view.record.job_id
-        view = wait_for(waiter, follow(job_id), MAX_SECONDS + GRACE_SECONDS)
-    _name_job(job_id)
+    waiter = admit()
+    try:
+        edits, record = _submit()
+        if edits.form is None:
+            raise ValueError("a request that was accepted has a form")
+        _name_job(record.job_id, [*edits.warnings, *_codes(record.spec.warnings)])
+        if edits.form.stream:
+            return _stream(edits.form, waiter, record.job_id)
+        view = wait_for(waiter, follow(record.job_id), MAX_SECONDS + GRACE_SECONDS)
+    except BaseException:
+        waiter.close()
+        raise
+    waiter.close()
     check_succeeded(view.record)
-    if edits.form is None:
-        raise ValueError("a request that was accepted has a form")
-    response = _render(edits.form, view.record)
-    warnings = [*edits.warnings, *(each.code for each in view.record.warnings)]
-    if warnings:
-        response.headers[WARNINGS_HEADER] = ", ".join(dict.fromkeys(warnings))
+    _name_job(
+        record.job_id,
+        [*edits.warnings, *_codes(view.record.spec.warnings), *_codes(view.record.warnings)],
+    )
+    return _render(edits.form, view.record)
+
+
+def _submit() -> tuple[Edits, JobRecord]:
+    submitter = get_context().submitter
+    with submitter.open_intake() as intake:
+        edits = _read(intake)
+        accepted = submitter.submit(_build_request(edits, intake))
+    limits.note_usage(accepted.usage)
+    return edits, accepted.view.record
+
+
+def _stream(form: EditsForm, waiter: Waiter, job_id: str) -> Response:
+    ending = Ending(check_succeeded, _describe_error(), _wiper())
+    seconds = MAX_SECONDS + GRACE_SECONDS
+    events = EditsStream(waiter, follow(job_id), form, get_context().blobs, ending, seconds)
+    events.open()
+    response = Response(events.stream(), mimetype=EVENT_STREAM)
+    response.headers["Cache-Control"] = "no-store"
+    response.headers["X-Accel-Buffering"] = "no"
+    response.call_on_close(waiter.close)
     return response
 
 
-def _name_job(job_id: str) -> None:
-    """Add the job's id and URL to the response, also to an error's: the job has the details."""
+def _describe_error() -> Callable[[PaintjobError], FacadeProblem]:
+    """Return a function that works after the view has returned."""
+    request_id, base_url = g.request_id, get_context().settings.public_url
+
+    def describe(error: PaintjobError) -> FacadeProblem:
+        return translate_problem(problems.build_problem(error, request_id, base_url))[0]
+
+    return describe
+
+
+def _wiper() -> Callable[[JobRecord], None]:
+    """Return a function that deletes a job with `no_store`, after the view has returned."""
+    context = get_context()
+    has_arrived = watch_delivery(context.settings.client_silence_seconds)
+
+    def wipe(record: JobRecord) -> None:
+        if record.spec.params.no_store and has_arrived():
+            with suppress(MissingResource, BrokerUnavailable):
+                wipe_job(context.store, context.blobs, record.job_id, record.spec.tenant)
+
+    return wipe
+
+
+def _codes(warnings: Iterable[JobWarning]) -> list[str]:
+    return [warning.code for warning in warnings]
+
+
+def _name_job(job_id: str, warnings: Iterable[str]) -> None:
+    """Add the job's id, URL and warnings to the response, also to an error's."""
     location = f"{get_context().settings.public_url}/jobs/{job_id}"
+    codes = ", ".join(dict.fromkeys(warnings))
 
     @after_this_request
     def add_headers(response: Response) -> Response:
         response.headers.update({"X-Job-ID": job_id, "Location": location})
+        if codes:
+            response.headers[WARNINGS_HEADER] = codes
         return response
 
 
@@ -118,16 +197,18 @@ def check_succeeded(record: JobRecord) -> None:
 
 def _read(intake: Intake) -> Edits:
     context = get_context()
-    fields = context.reader.read_form(request, intake, PICTURES, RENAMED)
-    has_mask = "mask" in intake.pictures
-    edits = read_edits(fields, context.catalogue, has_mask=has_mask)
+    sources = build_sources(context.picture_urls.read)
+    fields = read_fields(request, context.reader, intake, sources)
+    found = [*fields.faults]
+    mask = find_mask(intake, found)
+    aliases = context.settings.openai_aliases
+    edits = read_edits(replace(fields, faults=tuple(found)), context.catalogue, aliases, mask)
     found = [*edits.faults]
-    if "image" not in intake.pictures:
+    if "image" not in intake.pictures and not IMAGE_POINTERS & {fault.pointer for fault in found}:
         found.append(Fault("/image", "invalid_field", "is required"))
-    elif edits.form is not None:
-        found += _find_size_faults(edits.form, intake)
+    found += _find_background_faults(edits.form, intake)
     found += _find_url_faults(edits.form)
-    if has_mask:
+    if mask == "clear" and "mask" in intake.pictures:
         found += _redraw_mask(intake)
     return Edits(edits.form, edits.params, tuple(found), edits.warnings)
 
@@ -150,21 +231,26 @@ def _find_url_faults(form: EditsForm | None) -> list[Fault]:
     return [Fault("/response_format", "parameter_not_supported", message, ("b64_json",))]
 
 
-def _find_size_faults(form: EditsForm, intake: Intake) -> list[Fault]:
-    if form.size in (None, "auto"):
+def _find_background_faults(form: EditsForm | None, intake: Intake) -> list[Fault]:
+    """Return a fault if an opaque result is asked for, and transparency may be kept."""
+    if form is None or form.background != "opaque" or "image" not in intake.pictures:
         return []
+    if form.output_format == "jpeg" or not _has_alpha(intake.pictures["image"]):
+        return []
+    message = (
+        "must be auto here: the image has transparency, and what is kept of it is not changed; "
+        "output_format=jpeg lays it on white"
+    )
+    return [Fault("/background", "parameter_not_supported", message, (AUTO,))]
+
+
+def _has_alpha(picture: PictureUpload) -> bool:
     try:
-        with intake.pictures["image"].open() as file:
+        with picture.open() as file:
             header = read_header(file)
     except PaintjobError:
-        return []  # the check of the picture reports it
-    is_turned = header.orientation >= 5
-    size = (header.height, header.width) if is_turned else (header.width, header.height)
-    own = "{}x{}".format(*size)
-    if form.size == own:
-        return []
-    message = f"must be auto or the size of the image, {own}: results are never scaled"
-    return [Fault("/size", "parameter_not_supported", message, ("auto", own))]
+        return False  # the check of the picture reports it
+    return header.mode.endswith("A") or header.transparency is not None
 
 
 def _build_request(edits: Edits, intake: Intake) -> JobRequest:
@@ -173,9 +259,10 @@ def _build_request(edits: Edits, intake: Intake) -> JobRequest:
 
 
 def _render(form: EditsForm, record: JobRecord) -> Response:
-    first, ended = record.outputs[0], record.finished_at
+    first, ended = record.outputs[0].answer, record.finished_at
     answer = EditsAnswer(
         created=0 if ended is None else int(ended.timestamp()),
+        background=form.background,
         output_format=first.format,
         quality=form.quality,
         size=f"{first.width}x{first.height}",
@@ -183,20 +270,20 @@ def _render(form: EditsForm, record: JobRecord) -> Response:
     if form.response_format == "url":
         urls = tuple(EditedImage(url=_url_of(record.job_id, each)) for each in record.outputs)
         return render(answer.model_copy(update={"data": urls}))
-    openers = [_opener(output) for output in record.outputs]
-    response = Response(stream_base64(answer, openers), mimetype=JSON)
-    sizes = [output.bytes for output in record.outputs]
-    response.headers["Content-Length"] = str(measure_base64(answer, sizes))
+    files = [output.answer for output in record.outputs]
+    response = Response(stream_base64(answer, [_opener(file) for file in files]), mimetype=JSON)
+    response.headers["Content-Length"] = str(measure_base64(answer, [file.bytes for file in files]))
     return hand_out(response, record)
 
 
-def _opener(output: Output) -> Callable[[], Iterator[bytes]]:
-    return partial(get_context().blobs.stream, output.path, 0, None)
+def _opener(file: Output | ResizedOutput) -> Callable[[], Iterator[bytes]]:
+    return partial(get_context().blobs.stream, file.path, 0, None)
 
 
 def _url_of(job_id: str, output: Output) -> str:
     """Return an absolute URL, because OpenAI's clients pass it on to other programs."""
-    return f"{find_base_url()}/jobs/{job_id}/results/{output.index}"
+    url = f"{find_base_url()}/jobs/{job_id}/results/{output.index}"
+    return f"{url}/resized" if output.resized else url
 
 
 def _translate(response: Response) -> Response:
