@@ -104,6 +104,8 @@ clean: ## remove what was built and painted, but not .venv
 .venv/weightfree.stamp: $(PINS)/weightfree.txt $(PINS)/api.txt pyproject.toml | .venv/bin/python
 	$(PIP) install --requirement $(PINS)/weightfree.txt
 	$(PIP) install --no-deps --editable .
+	@echo "Compiling the painting kernels for this processor, once (about ten seconds)"
+	@$(BIN)/python -m worker.engines.patch
 	@touch $@
 
 .venv/generate.stamp: $(PINS)/generate.txt .venv/weightfree.stamp
