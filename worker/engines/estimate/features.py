@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from worker.engines.channels import largest_channel
 from worker.engines.estimate.ground import Ground, find_ground
 from worker.engines.estimate.view import Floats, View
 
@@ -117,8 +118,8 @@ def measure_crossed(view: View) -> float:
 
 
 def _steps(picture: Floats) -> Floats:
-    across = np.abs(cv2.Sobel(picture, cv2.CV_32F, 1, 0, scale=0.125)).max(axis=2)
-    down = np.abs(cv2.Sobel(picture, cv2.CV_32F, 0, 1, scale=0.125)).max(axis=2)
+    across = largest_channel(np.abs(cv2.Sobel(picture, cv2.CV_32F, 1, 0, scale=0.125)))
+    down = largest_channel(np.abs(cv2.Sobel(picture, cv2.CV_32F, 0, 1, scale=0.125)))
     return np.asarray(np.hypot(across, down), np.float32)
 
 

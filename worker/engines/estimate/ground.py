@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from worker.engines.channels import largest_channel
 from worker.engines.estimate.view import Flags, Floats, View
 
 ROUNDS: Final = 6
@@ -67,7 +68,7 @@ def find_ground(view: View) -> Ground:
     weight = np.where(np.arange(len(both)) < len(ring), 1, PAINTED_WEIGHT).astype(np.float32)
     factors, _ = _fit(_rows(terms, both)[:, :count], _rows(picture, both), weight)
     reach = max(SPREAD * scale, MIN_REACH)
-    away = np.abs(picture - terms[..., :count] @ factors).max(axis=2)
+    away = largest_channel(np.abs(picture - terms[..., :count] @ factors))
     away = np.asarray(cv2.blur(np.asarray(away, np.float32), (3, 3)))
     figures = np.asarray(away > reach, np.bool_)
     return Ground(1 - float(figures[view.ring].mean()), scale, figures)
@@ -97,7 +98,7 @@ def _fit(at: Floats, colors: Floats, weight: Floats) -> tuple[Floats, float]:
     factors[0] = np.median(colors[weight == weight.max()], axis=0)
     scale = MIN_SCALE
     for _ in range(ROUNDS):
-        away = np.abs(colors - at @ factors).max(axis=1)
+        away = largest_channel(np.abs(colors - at @ factors))
         scale = max(TO_DEVIATION * float(np.median(away)), MIN_SCALE)
         trust = weight / np.maximum(away / scale, 1)
         trust[away > max(SPREAD * scale, MIN_REACH)] *= OUTLIER_WEIGHT

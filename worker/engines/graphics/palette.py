@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from worker.engines.channels import largest_channel
 from worker.imaging import ImageArray, MaskArray
 
 Labels = NDArray[np.int16]
@@ -81,7 +82,7 @@ class Palette:
         best = np.zeros(len(flat), np.int16)
         least = np.full(len(flat), np.inf, np.float32)
         for index, color in enumerate(self._floats):
-            gap = np.abs(flat - color).max(axis=1)
+            gap = largest_channel(np.abs(flat - color))
             nearer = gap < least
             best[nearer], least[nearer] = index, gap[nearer]
         shape = image.shape[:-1]
@@ -136,15 +137,15 @@ def _find_visible(image: ImageArray, mask: MaskArray) -> Palette | None:
 def _measure_steps(image: ImageArray, known: NDArray[np.bool_]) -> NDArray[np.int16]:
     """Return by how many levels known neighbors differ, in the channel where they do most."""
     signed = image.astype(np.int16)
-    across = np.abs(np.diff(signed, axis=1)).max(axis=2)[known[:, 1:] & known[:, :-1]]
-    down = np.abs(np.diff(signed, axis=0)).max(axis=2)[known[1:] & known[:-1]]
+    across = largest_channel(np.abs(np.diff(signed, axis=1)))[known[:, 1:] & known[:, :-1]]
+    down = largest_channel(np.abs(np.diff(signed, axis=0)))[known[1:] & known[:-1]]
     return np.concatenate((across, down)).astype(np.int16)
 
 
 def _measure_spread(image: ImageArray, mask: MaskArray) -> NDArray[np.uint8]:
     """Return by how many levels a pixel and its neighbors differ; much beside what is unknown."""
     kernel = np.ones((3, 3), np.uint8)
-    spread = cv2.subtract(cv2.dilate(image, kernel), cv2.erode(image, kernel)).max(axis=2)
+    spread = largest_channel(cv2.subtract(cv2.dilate(image, kernel), cv2.erode(image, kernel)))
     return np.asarray(np.maximum(spread, cv2.dilate(mask, kernel)), np.uint8)
 
 
@@ -157,7 +158,7 @@ def _is_gradient(image: ImageArray, known: NDArray[np.bool_], palette: Palette) 
         both = known[one] & known[other]
         differ = both & (labels[one] != labels[other])
         steps = palette.colors[labels[one][differ]].astype(np.int16)
-        steps = np.abs(steps - palette.colors[labels[other][differ]]).max(axis=1)
+        steps = largest_channel(np.abs(steps - palette.colors[labels[other][differ]]))
         gentle += int((steps < STEP).sum())
         total += int(both.sum())
     return gentle > GENTLE * total
@@ -215,7 +216,7 @@ def _find_gathered(pixels: ImageArray) -> Palette | None:
     total, taken, scatter = float(counts.sum()), 0.0, 0.0
     while len(found) < MAX_COLORS:
         center = int(np.argmax(left))
-        gap = np.abs(wide - wide[center]).max(axis=1)
+        gap = largest_channel(np.abs(wide - wide[center]))
         near = (gap <= RADIUS) & (left > 0)
         if not near.any() or left[near].sum() < MIN_SHARE * total:
             break

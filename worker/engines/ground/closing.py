@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.contract.geometry import Box, Margins
+from worker.engines.channels import largest_channel
 from worker.engines.ground.figures import HALO
 from worker.engines.ground.outside import Ground, Run
 from worker.engines.ground.sides import margin_of, seen_from
@@ -132,7 +133,7 @@ def _keep_ground(
     """Return what was painted where the figure goes on, and the ground everywhere else."""
     change = painted - ground
     means = np.asarray(cv2.blur(change, (5, 5))).reshape(change.shape)
-    figure = ((np.abs(means).max(axis=2) > SAME + 0.8 * grain) & (mask != 0)).astype(np.uint8)
+    figure = ((largest_channel(np.abs(means)) > SAME + 0.8 * grain) & (mask != 0)).astype(np.uint8)
     figure = np.asarray(cv2.dilate(figure, np.ones((3, 3), np.uint8)))
     figure = _keep_largest(figure)
     weight = np.asarray(cv2.blur(figure.astype(np.float32), (3, 3)))[..., None]
@@ -164,7 +165,7 @@ def _close_figure(
     inside = result[box.top : box.bottom, box.left : box.right]
     rest = np.asarray(inside - ground.surface.over(0, 0, box.width, box.height), np.float32)
     limit = SAME + 3.5 * ground.grain.level
-    is_figure = (own & (np.abs(rest).max(axis=2) > limit)).astype(np.uint8)
+    is_figure = (own & (largest_channel(np.abs(rest)) > limit)).astype(np.uint8)
     is_figure = np.asarray(cv2.medianBlur(is_figure, 3))
     axis = _find_axis(seen_from(is_figure, run.side)[:depth])
     part = np.asarray(cv2.dilate(is_figure, np.ones((3, 3), np.uint8)))

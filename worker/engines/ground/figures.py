@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from worker.engines.channels import largest_channel
 from worker.engines.ground.sides import Side, seen_from
 from worker.engines.ground.surface import Surface
 from worker.imaging import ImageArray
@@ -71,12 +72,12 @@ def find_figures(rest: NDArray[np.float32], tolerance: float) -> NDArray[np.uint
         rest: float32 (h, w, C), what the surface leaves.
         tolerance: levels up to which a pixel is ground.
     """
-    out = (np.abs(rest).max(axis=2) > tolerance).astype(np.uint8)
+    out = (largest_channel(np.abs(rest)) > tolerance).astype(np.uint8)
     # A lone pixel of noise is no figure; of a thin line every pixel has two neighbors.
     near = cv2.boxFilter(out, cv2.CV_32F, (3, 3), normalize=False, borderType=cv2.BORDER_REFLECT)
     found = out * (np.asarray(near) > 2.5)
     mean = np.asarray(cv2.blur(rest, (3, 3), borderType=cv2.BORDER_REFLECT)).reshape(rest.shape)
-    high = np.abs(mean).max(axis=2) > 0.7 * tolerance
+    high = largest_channel(np.abs(mean)) > 0.7 * tolerance
     return np.asarray(np.maximum(found, high), np.uint8)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.contract.geometry import Margins
+from worker.engines.channels import largest_channel
 from worker.engines.ground.sides import SIDES, Side, seen_from
 from worker.imaging import ImageArray
 
@@ -64,6 +65,6 @@ def _count_lines(image: ImageArray, side: Side) -> int:
 
 def _measure(steps: NDArray[np.int16]) -> NDArray[np.float64]:
     """Return for each line how much three quarters of it, or its median, differ from the next."""
-    least = np.quantile(np.abs(steps).max(axis=2), 0.25, axis=1)
+    least = np.quantile(largest_channel(np.abs(steps)), 0.25, axis=1)
     median = np.abs(np.median(steps, axis=1)).max(axis=1)
     return np.asarray(np.maximum(least, median))

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.contract.geometry import Box
+from worker.engines.channels import largest_channel
 from worker.engines.ground.figures import find_figures
 from worker.engines.ground.grain import FAINT, Grain, collect_grain, lay_grain
 from worker.engines.ground.membrane import average_known, pull_push
@@ -253,7 +254,7 @@ def _fit(part: _Part, ring: NDArray[np.bool_]) -> Fit:
 
 def _is_uneven(part: _Part, fit: Fit, rest: NDArray[np.float32]) -> bool:
     """Check whether low frequencies are left in the ring: then it shows more than a ground."""
-    inlier = part.far & (np.abs(rest).max(axis=2) <= fit.tolerance)
+    inlier = part.far & (largest_channel(np.abs(rest)) <= fit.tolerance)
     means, share = average_known(rest, inlier.astype(np.float32), max(part.ring / 4, 2.0))
     where = inlier & (share > 0.2)
     if not where.any():
@@ -266,11 +267,11 @@ def _find_bad(part: _Part, fit: Fit, rest: NDArray[np.float32]) -> NDArray[np.ui
     """Return what is a figure around the hole: it has an edge, or is far from the ground."""
     usable = (part.known & ~part.figures).astype(np.float32)
     means, share = average_known(rest, usable, 1.0)
-    high = np.abs(means).max(axis=2)
+    high = largest_channel(np.abs(means))
     out = part.around(part.ring) & ~part.figures & (share > 0.3)
     out &= high > max(1.6 * fit.scale, 6.0)
     across, down = (np.gradient(means, axis=axis) for axis in (1, 0))
-    steep = np.hypot(across, down).max(axis=2) > max(SHARP, 0.6 * fit.scale)
+    steep = largest_channel(np.hypot(across, down)) > max(SHARP, 0.6 * fit.scale)
     bad = (out & (steep | (high > max(HIGH, 3 * fit.scale)))).astype(np.uint8)
     return np.asarray(cv2.morphologyEx(bad, cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8)), np.uint8)
 
@@ -280,7 +281,7 @@ def _is_met(part: _Part, rest: NDArray[np.float32], bad: NDArray[np.uint8]) -> b
     count, labels = cv2.connectedComponents(bad, connectivity=8)
     rim, near = part.around(RIM), part.around(part.spoiled)
     beside = np.asarray(cv2.dilate(part.figures.astype(np.uint8), np.ones((9, 9), np.uint8))) != 0
-    high = np.abs(rest).max(axis=2) > STRONG
+    high = largest_channel(np.abs(rest)) > STRONG
     for label in range(1, count):
         own = np.asarray(labels) == label
         if np.count_nonzero(own) < 4 or not (own & rim).any() or (own & beside).any():

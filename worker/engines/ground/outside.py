@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from worker.engines.channels import largest_channel
 from worker.engines.ground.figures import (
     Small,
     count_parts,
@@ -217,7 +218,7 @@ def _is_ground(small: Small, fit: Fit, sides: tuple[Side, ...]) -> bool:
     allowed = max(UNEVEN, UNEVEN_SHARE * fit.scale)
     for side in sides:
         band = np.ascontiguousarray(seen_from(rest, side)[:depth])
-        inlier = np.abs(band).max(axis=2) <= fit.tolerance
+        inlier = largest_channel(np.abs(band)) <= fit.tolerance
         met = min(inlier.mean(), inlier[: max(depth // 3, 1)].mean())
         if met < CLEAR_SHARE:
             return False
@@ -259,7 +260,9 @@ def _describe(
     near = wide if len(sides) == len(extended) else wide | _far_from(sides, height, width)
     grain = collect_grain(image, np.asarray(near == 0, np.uint8), fit.surface, (0, 0))
     runs = tuple(run for side in sides for run in _find_runs(image, fit.surface, grain, side))
-    inside = find_inside(figures, sides) | np.asarray(np.abs(rest).max(axis=2) > HIGH, np.uint8)
+    inside = find_inside(figures, sides) | np.asarray(
+        largest_channel(np.abs(rest)) > HIGH, np.uint8
+    )
     membrane = _make_membrane(small, fit, rest, inside, sides, runs)
     return Ground(sides, fit.surface, membrane, grain, wide, count_parts(wide_small), runs)
 

@@ -175,20 +175,49 @@ def _nearest_far(
 
     0 where a patch is not whole, or none lies far from it.
     """
-    place_y = np.repeat(rows, len(columns)).astype(np.float32)
-    place_x = np.tile(columns, len(rows)).astype(np.float32)
+    near_y, near_x = (np.abs(at[:, None] - at[None]) < far for at in (rows, columns))
     squares = np.square(points).sum(axis=1)
+    # Nothing is alike to a patch that is not whole.
+    offered = np.where(is_whole, squares, np.float32(np.inf))
     nearest = np.empty(len(points), np.float32)
     for first in range(0, len(points), CHUNK):
         part = slice(first, first + CHUNK)
-        distance = squares[None] - 2 * points[part] @ points.T
-        gap_y = np.abs(place_y[part, None] - place_y[None])
-        gap_x = np.abs(place_x[part, None] - place_x[None])
-        distance[np.maximum(gap_y, gap_x) < far] = np.inf
-        distance[:, ~is_whole] = np.inf
-        nearest[part] = distance.min(axis=1) + squares[part]
+        distance = 2 * points[part] @ points.T
+        np.subtract(offered, distance, out=distance)
+        nearest[part] = _smallest_far(distance, first, near_y, near_x) + squares[part]
     nearest[~is_whole | ~np.isfinite(nearest)] = 0
     return np.asarray(np.sqrt(np.maximum(nearest, 0)), np.float32)
+
+
+def _smallest_far(
+    distance: NDArray[np.float32],
+    first: int,
+    near_y: NDArray[np.bool_],
+    near_x: NDArray[np.bool_],
+) -> NDArray[np.float32]:
+    """Return the smallest of each row of a table but for what is near in both directions.
+
+    Args:
+        distance: float32 (N, R * C), from the patches numbered from `first` on to all of the grid.
+        first: number of the first.
+        near_y: bool (R, R), which rows of the grid are near each other.
+        near_x: bool (C, C), which columns are.
+    """
+    count = len(near_x)
+    row, column = np.divmod(np.arange(first, first + len(distance)), count)
+    smallest = np.empty(len(distance), np.float32)
+    for one in np.unique(row):
+        own = row == one
+        table = distance[own].reshape(-1, len(near_y), count)
+        # Rows that are near are a run of neighbors, and so are the others on both sides.
+        begin = int(np.argmax(near_y[one]))
+        end = begin + int(np.count_nonzero(near_y[one]))
+        beside = table[:, begin:end].min(axis=1)
+        beside[near_x[column[own]]] = np.inf
+        above = table[:, :begin].min(axis=1, initial=np.inf)
+        below = table[:, end:].min(axis=1, initial=np.inf)
+        smallest[own] = np.minimum(np.minimum(above, below), beside).min(axis=1)
+    return smallest
 
 
 def _fill_holes(mask: NDArray[np.uint8]) -> NDArray[np.uint8]:

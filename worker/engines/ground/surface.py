@@ -8,6 +8,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from worker.engines.channels import largest_channel
+
 TERMS: Final = (1, 3, 6)
 """Terms of polynomials of degree 0, 1 and 2."""
 
@@ -147,7 +149,7 @@ class _Round:
     def of(
         cls, points: Points, values: NDArray[np.float64], factors: NDArray[np.float64]
     ) -> _Round:
-        rest = np.abs(points.values - values).max(axis=1)
+        rest = largest_channel(np.abs(points.values - values))
         scale = max(1.4826 * float(np.median(rest[points.judged])), LEAST_SCALE)
         return cls(factors, values, rest, scale)
 

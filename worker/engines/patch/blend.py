@@ -15,7 +15,7 @@ from worker.engines.patch.strictness import hide_forbidden
 from worker.engines.patch.strips import Workers, cut
 from worker.engines.patch.transparency import settle_alpha
 from worker.imaging import ImageArray, MaskArray
-from worker.imaging.compiled import compiled
+from worker.imaging.compiled import compiled, kernel
 
 ITERATIONS: Final = 50
 SHARP_ITERATIONS: Final = 15
@@ -150,7 +150,7 @@ def _choose(
                     origin[y, x, 0], origin[y, x, 1] = places[best, 0], places[best, 1]
 
 
-@compiled
+@kernel
 def _collect(
     ground: Ground,
     field: Field,
@@ -174,7 +174,7 @@ def _collect(
     return count
 
 
-@compiled
+@kernel
 def _over(position: int, centers: NDArray[np.int16], radius: int) -> range:
     """Return the indexes of the patches that lie over a position."""
     first = np.searchsorted(centers, position - radius)
@@ -184,7 +184,7 @@ def _over(position: int, centers: NDArray[np.int16], radius: int) -> range:
     return range(first, last)
 
 
-@compiled
+@kernel
 def _add_vote(
     places: NDArray[np.int64],
     votes: NDArray[np.float32],
@@ -202,7 +202,7 @@ def _add_vote(
     return count + 1
 
 
-@compiled
+@kernel
 def _slope(
     color: ImageArray,
     origin: NDArray[np.int16],
@@ -227,7 +227,7 @@ def _slope(
     return True, float(color[qy, qx, channel]) - float(color[py, px, channel])
 
 
-@compiled
+@kernel
 def _set_goals(
     color: ImageArray,
     origin: NDArray[np.int16],
@@ -257,7 +257,7 @@ def _set_goals(
                         _add_step(color, origin, barred, *at, dy, dx, share, goal[y, x])
 
 
-@compiled
+@kernel
 def _add_step(
     color: ImageArray,
     origin: NDArray[np.int16],
@@ -281,7 +281,7 @@ def _add_step(
         goal[channel] -= step
 
 
-@compiled
+@kernel
 def _relax(
     value: NDArray[np.float32],
     goal: NDArray[np.float32],
@@ -299,7 +299,7 @@ def _relax(
                 _relax_pixel(value, goal, screen, y, x)
 
 
-@compiled
+@kernel
 def _relax_pixel(
     value: NDArray[np.float32], goal: NDArray[np.float32], screen: float, y: int, x: int
 ) -> None:
@@ -319,7 +319,7 @@ def _relax_pixel(
     value[y, x, 2] += factor * (blue / count - value[y, x, 2])
 
 
-@compiled
+@kernel
 def _round(
     color: ImageArray, value: NDArray[np.float32], hole: MaskArray, first: int, last: int
 ) -> None:

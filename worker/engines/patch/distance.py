@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from worker.engines.patch.features import LANES
-from worker.imaging.compiled import compiled
+from worker.imaging.compiled import kernel
 
 KNOWN_EXTRA = 7
 """Extra weight of a pixel that is known where the patch lies: what is guessed misleads."""
@@ -66,7 +66,7 @@ class Field(NamedTuple):
     cost: NDArray[np.float32]
 
 
-@compiled
+@kernel
 def squared_difference(
     flat: NDArray[np.uint8],
     known: NDArray[np.uint8],
@@ -109,7 +109,7 @@ def squared_difference(
     return int(total)
 
 
-@compiled
+@kernel
 def color_shift(difference: float, count: int, most: float) -> float:
     """Return how far a channel of a copy is moved to match.
 
@@ -123,7 +123,7 @@ def color_shift(difference: float, count: int, most: float) -> float:
     return min(max(difference / (2.0 * count), -most), most)
 
 
-@compiled
+@kernel
 def patch_cost(ground: Ground, ty: int, tx: int, sy: int, sx: int, limit: float) -> float:
     """Return how unlike a source is to a target, or some number from `limit` on.
 
@@ -152,7 +152,7 @@ def patch_cost(ground: Ground, ty: int, tx: int, sy: int, sx: int, limit: float)
     )
 
 
-@compiled
+@kernel
 def draw(seed: int, counter: int) -> int:
     """Return 31 random bits for a seed and a counter: no state, so threads cannot disturb it.
 

@@ -11,7 +11,7 @@ from worker.engines.patch.features import CHANNELS, Planes, lay_out, make_lanes
 from worker.engines.patch.plan import Plan, find_sources
 from worker.engines.patch.pyramid import Scale
 from worker.imaging import MaskArray
-from worker.imaging.compiled import compiled
+from worker.imaging.compiled import kernel
 
 MAX_SHIFT = 12.0
 """Gray values by which a copy may be lightened or darkened to match."""
@@ -175,7 +175,7 @@ def nearest(
     return by_y[chosen], by_x[chosen]
 
 
-@compiled
+@kernel
 def _look_around(wanted: NDArray[np.uint8], found: NDArray[np.int64]) -> bool:
     """Move positions to what is wanted a few pixels from them; `False` if that was not enough.
 
@@ -189,7 +189,7 @@ def _look_around(wanted: NDArray[np.uint8], found: NDArray[np.int64]) -> bool:
     return done
 
 
-@compiled
+@kernel
 def _look_around_one(wanted: NDArray[np.uint8], at: NDArray[np.int64]) -> bool:
     """Move one position to the nearest that is wanted, in ever wider squares around it."""
     y, x = at[0], at[1]

@@ -13,7 +13,7 @@ from worker.engines.patch.distance import Ground, draw
 from worker.engines.patch.features import LANES, Planes
 from worker.engines.patch.strips import Workers
 from worker.imaging import MaskArray
-from worker.imaging.compiled import compiled
+from worker.imaging.compiled import kernel
 
 LANE_COUNT = LANES
 COMPARISONS: Final = 1_000_000
@@ -72,7 +72,7 @@ def _copy_ring(planes: Planes, offsets: NDArray[np.int16], ring: NDArray[np.int1
     planes[y, x] = planes[y + offsets[y, x, 0], x + offsets[y, x, 1]]
 
 
-@compiled
+@kernel
 def _known_difference(
     ground: Ground, known: NDArray[np.uint8], target: int, source: int, limit: int
 ) -> int:
@@ -94,7 +94,7 @@ def _known_difference(
     return int(total)
 
 
-@compiled
+@kernel
 def _fill_ring(
     ground: Ground,
     known: NDArray[np.uint8],

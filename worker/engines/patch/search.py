@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from worker.engines.patch.distance import Field, Ground, draw, patch_cost
 from worker.engines.patch.strips import Workers, cut
-from worker.imaging.compiled import compiled
+from worker.imaging.compiled import kernel
 
 NEAR: Final = 24
 """Pixels around the best that the nearest random try reaches."""
@@ -46,7 +46,7 @@ def find_likenesses(
         workers.run(partial(_sweep, ground, field, before, sweep % 2 == 0, number), bounds)
 
 
-@compiled
+@kernel
 def _measure(ground: Ground, field: Field, first: int, last: int) -> None:
     """Fill in the costs of what rows `first` to `last` have found."""
     for i in range(first, last):
@@ -57,7 +57,7 @@ def _measure(ground: Ground, field: Field, first: int, last: int) -> None:
                 field.cost[i, j] = patch_cost(ground, ty, tx, sy, sx, 1e9)
 
 
-@compiled
+@kernel
 def _sweep(
     ground: Ground,
     field: Field,
@@ -81,7 +81,7 @@ def _sweep(
                 _try_at_random(ground, field, i, j, (number * ground.active.size + i * width + j))
 
 
-@compiled
+@kernel
 def _follow(
     ground: Ground, field: Field, found: NDArray[np.int16], i: int, j: int, ni: int, nj: int
 ) -> None:
@@ -94,7 +94,7 @@ def _follow(
         _try(ground, field, i, j, sy, sx)
 
 
-@compiled
+@kernel
 def _try_at_random(ground: Ground, field: Field, i: int, j: int, counter: int) -> None:
     """Try for patch (i, j) one source of all, one half the picture around its best, one near it."""
     bits = draw(counter, 0)
@@ -110,7 +110,7 @@ def _try_at_random(ground: Ground, field: Field, i: int, j: int, counter: int) -
         _try(ground, field, i, j, sy, sx)
 
 
-@compiled
+@kernel
 def _try(ground: Ground, field: Field, i: int, j: int, sy: int, sx: int) -> None:
     """Keep a source for patch (i, j) if it may be copied from and is more alike."""
     height, width = ground.sources.shape

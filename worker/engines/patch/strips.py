@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from itertools import pairwise
 from types import TracebackType
 from typing import Final, Self
@@ -16,12 +17,15 @@ from worker.imaging.threads import count_threads
 MAX_STRIPS: Final = 16
 """Enough to stop between two of them within 0.1 s, few enough for matches to spread."""
 
+Strip = tuple[int, int]
+"""The first row of a strip, and the row behind its last."""
+
 CELLS_PER_STRIP: Final = 1024
 """Fewer are not worth handing to another thread."""
 
 
 class Workers:
-    """Runs the strips of one kernel at a time.
+    """Runs the strips of one kernel at a time, on the caller's thread and on helpers.
 
     Args:
         check: called on the caller's thread between strips, and by whoever does long work alone;
@@ -31,8 +35,8 @@ class Workers:
 
     def __init__(self, check: Callable[[], None], threads: int | None = None) -> None:
         self.check = check
-        count = threads or count_threads()
-        self._pool = ThreadPoolExecutor(count) if count > 1 else None
+        self._helpers = (threads or count_threads()) - 1
+        self._pool = ThreadPoolExecutor(self._helpers) if self._helpers else None
 
     def __enter__(self) -> Self:
         return self
@@ -46,6 +50,9 @@ class Workers:
     def run(self, kernel: Callable[[int, int], object], bounds: Sequence[int]) -> None:
         """Call the kernel for every strip; returns when all are done.
 
+        Each thread takes strip after strip: to hand over one at a time costs as much as a small
+        strip itself.
+
         Args:
             kernel: takes the first row of a strip and the row behind its last.
             bounds: where strips begin, and the end of the last.
@@ -53,22 +60,41 @@ class Workers:
         Raises:
             Exception: what `check` raised; strips already running are awaited first.
         """
-        strips = list(pairwise(bounds))
-        if self._pool is None or len(strips) == 1:
-            for first, last in strips:
-                kernel(first, last)
-                self.check()
-            return
-        waiting = [self._pool.submit(kernel, first, last) for first, last in strips]
+        strips = deque(pairwise(bounds))
+        helping = self._ask_for_help(kernel, strips)
         try:
-            for one in waiting:
-                one.result()
+            for first, last in _take(strips):
+                kernel(first, last)
                 self.check()
         finally:
             # A kernel writes into arrays that the caller may drop or reuse.
-            for one in waiting:
-                if not one.cancel():
-                    one.exception()
+            strips.clear()
+            wait(helping)
+        for one in helping:
+            one.result()
+
+    def _ask_for_help(
+        self, kernel: Callable[[int, int], object], strips: deque[Strip]
+    ) -> list[Future[None]]:
+        if self._pool is None:
+            return []
+        count = min(self._helpers, len(strips) - 1)
+        return [self._pool.submit(_run_strips, kernel, strips) for _ in range(count)]
+
+
+def _run_strips(kernel: Callable[[int, int], object], strips: deque[Strip]) -> None:
+    for first, last in _take(strips):
+        kernel(first, last)
+
+
+def _take(strips: deque[Strip]) -> Iterator[Strip]:
+    """Yield strips until none is left; several threads may take them."""
+    while True:
+        try:
+            strip = strips.popleft()
+        except IndexError:
+            return
+        yield strip
 
 
 def cut(work_by_row: NDArray[np.int64]) -> list[int]:

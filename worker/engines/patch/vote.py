@@ -12,7 +12,7 @@ from worker.engines.patch.distance import Field, Ground, color_shift
 from worker.engines.patch.features import LANES
 from worker.engines.patch.strips import Workers, cut
 from worker.imaging import MaskArray
-from worker.imaging.compiled import compiled
+from worker.imaging.compiled import compiled, kernel
 
 CONFIDENCE_BASE: Final = 4.0
 """A pixel further into the hole, a patch weighs this much less: what is known speaks first."""
@@ -103,7 +103,7 @@ def _vote(
                 _set_pixel(ground.flat, y * ground.pitch + x * 5, sums, at, size)
 
 
-@compiled
+@kernel
 def _set_pixel(
     flat: NDArray[np.uint8], pixel: int, sums: NDArray[np.float32], at: int, size: int
 ) -> None:
@@ -113,7 +113,7 @@ def _set_pixel(
         flat[pixel + channel] = np.uint8(min(max(mean, 0), 255))
 
 
-@compiled
+@kernel
 def _set_terms(
     ground: Ground, field: Field, terms: NDArray[np.float32], weight: float, i: int, j: int
 ) -> None:
@@ -130,7 +130,7 @@ def _set_terms(
             terms[LANE_COUNT + pixel * 5 + channel] = moved
 
 
-@compiled
+@kernel
 def _add_patch(
     ground: Ground,
     field: Field,
@@ -151,7 +151,7 @@ def _add_patch(
         _add_row(ground, terms, source + dy * pitch, target + dy * pitch, sums, size)
 
 
-@compiled
+@kernel
 def _add_row(
     ground: Ground,
     terms: NDArray[np.float32],

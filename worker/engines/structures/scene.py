@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from worker.engines.channels import sum_channels
 from worker.imaging import ImageArray, MaskArray
 
 Floats = NDArray[np.float32]
@@ -67,7 +68,7 @@ class Scene:
         dy = np.asarray(cv2.Sobel(smooth, cv2.CV_32F, 0, 1, scale=1 / 8))
         side = 2 * NEAR_HOLE + 1
         known = cv2.dilate(self.unknown, np.ones((side, side), np.uint8)) == 0
-        products = [(one * other).sum(axis=2) for one, other in ((dx, dx), (dx, dy), (dy, dy))]
+        products = [sum_channels(one * other) for one, other in ((dx, dx), (dx, dy), (dy, dy))]
         stacked = np.dstack(products).astype(np.float32) * known[..., None]
         weight = cv2.GaussianBlur(known.astype(np.float32), (0, 0), reach)
         averaged = np.asarray(cv2.GaussianBlur(stacked, (0, 0), reach))
