@@ -1,63 +1,116 @@
-"""What a job costs beside its paint: CPU time of API and worker for decoding, proof, records, HTTP.
+"""What a job costs: every millisecond of CPU, by process and by stage.
 
-Run from the repository's root: `python -m benchmarks.job_cost [JOBS]`. It starts a deployment,
-sends a photo with a mask of a few pixels to `patch`, fetches every result, and divides the CPU time
-of the API's and the worker's processes by the number of jobs. What `patch` itself takes for such a
-hole is measured in this process and taken off.
+Run from the repository's root: `python -m benchmarks.job_cost [JOBS] [--output FILE]`. It starts a
+deployment, sends a photo with a hole to `patch`, fetches every result, and divides the CPU time of
+each process by the number of jobs. Inside a Python process the time is shared out by samples of its
+stacks (`benchmarks/profiling`); what the broker takes for each command is what it counts itself.
 """
 
 from __future__ import annotations
 
+import argparse
 import io
 import os
 import sys
+import tempfile
 import time
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx2
-import numpy as np
 import psutil
+import redis
 from PIL import Image
 
-from service.contract.params import InpaintParams
-from tests.support.deployment import RunningUp, running_up
-from worker.engines.base import Canvas
-from worker.engines.patch import PatchEngine
+from benchmarks import profiling
+from benchmarks.profiling.stages import API, PAINTING, WORKER, Rules, read_places, share_out
+from tests.support.deployment import ROOT, RunningUp, running_up
 
-SIDES = {512: 45.0, 2048: 450.0}
-"""Side of the picture in pixels, and the goal in milliseconds of CPU time."""
+GOALS = {512: 28.0, 2048: 200.0}
+"""By the side of the picture in pixels, milliseconds of CPU beside the paint."""
 
-HOLE = (200, 200, 216, 216)
+HOLES = {512: (300, 180, 380, 260), 2048: (1200, 720, 1280, 800)}
+LEAST_SHOWN = 0.05
+"""Milliseconds; stages below it go together."""
+
 PHOTO = Path(__file__).parents[1] / "demo" / "pictures" / "coffee.jpg"
 
 
-def main(jobs: int) -> None:
-    """Measure and print."""
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-    with running_up(PAINTJOB_LOG_LEVEL="WARNING", OMP_WAIT_POLICY="passive") as up:
-        for side, goal in SIDES.items():
+@dataclass(frozen=True)
+class Part:
+    """Processes that the table names together.
+
+    Attributes:
+        name: as the table has it.
+        words: one of them is in their command lines.
+        rules: which stages their samples belong to.
+    """
+
+    name: str
+    words: tuple[str, ...]
+    rules: Rules = ()
+
+
+PARTS = (
+    Part("painting process", ("spawn_main",), PAINTING),
+    Part("worker's parent", ("-m worker",), WORKER),
+    Part("API", ("gunicorn",), API),
+    Part("broker", ("valkey", "redis-server")),
+    Part("courier", ("service.courier",)),
+    Part("up and others", ("",)),
+)
+
+
+@dataclass(frozen=True)
+class Used:
+    """What was used so far.
+
+    Attributes:
+        seconds: of CPU, by part.
+        places: seconds by place, by part.
+        commands: microseconds of the broker, by command.
+    """
+
+    seconds: dict[str, float]
+    places: dict[str, dict[str, float]]
+    commands: dict[str, float]
+
+
+def main(arguments: argparse.Namespace) -> None:
+    """Measure and print, or write."""
+    with tempfile.TemporaryDirectory(prefix="pj-samples-") as folder:
+        lines = measure(Path(folder), arguments.jobs)
+    text = "\n".join(lines) + "\n"
+    if arguments.output is None:
+        sys.stdout.write(text)
+    else:
+        arguments.output.write_text(text)
+
+
+def measure(folder: Path, jobs: int) -> list[str]:
+    """Return the table's lines."""
+    path = os.pathsep.join((str(ROOT), profiling.__path__[0]))
+    environ = {"PYTHONPATH": path, "STACK_SAMPLES": str(folder), "OMP_WAIT_POLICY": "passive"}
+    columns: dict[int, dict[tuple[str, str], float]] = {}
+    with running_up(PAINTJOB_LOG_LEVEL="WARNING", OMP_NUM_THREADS="1", **environ) as up:
+        for side in GOALS:
             picture, mask = build_pictures(side)
             run_jobs(up, picture, mask, 3)
             count = max(jobs * 512 // side, 5)
-            before = cpu_by_part(up)
+            before = look(up, folder)
             run_jobs(up, picture, mask, count)
-            after = cpu_by_part(up)
-            parts = {name: (after[name] - before[name]) / count * 1000 for name in after}
-            paint = measure_paint(picture, mask)
-            beside = sum(parts.values()) - paint
-            shown = ", ".join(f"{name} {value:.1f}" for name, value in parts.items())
-            print(
-                f"{side}²: {beside:.1f} ms of CPU a job beside the paint (goal {goal:.0f}); "
-                f"in all {shown}, of which paint {paint:.1f}; {count} jobs"
-            )
+            columns[side] = attribute(before, look(up, folder), count)
+    return render(columns)
 
 
 def build_pictures(side: int) -> tuple[bytes, bytes]:
-    """Return a photo as PNG and a mask of a few pixels."""
+    """Return a photo as PNG and a mask with a hole of 80 x 80 pixels."""
     with Image.open(PHOTO) as photo:
         picture = photo.convert("RGB").resize((side, side), Image.Resampling.LANCZOS)
     mask = Image.new("L", (side, side))
-    mask.paste(255, HOLE)
+    mask.paste(255, HOLES[side])
     return _encode(picture), _encode(mask)
 
 
@@ -84,31 +137,88 @@ def run_jobs(up: RunningUp, picture: bytes, mask: bytes, count: int) -> None:
             client.get(job["links"]["result"]).raise_for_status()
 
 
-def cpu_by_part(up: RunningUp) -> dict[str, float]:
-    """Return the CPU seconds that API and worker have used so far."""
-    return {name: sum(map(_cpu, up.find_children(word))) for name, word in _WORDS.items()}
+def look(up: RunningUp, folder: Path) -> Used:
+    """Return what a deployment has used so far."""
+    parent = psutil.Process(up.process.pid)
+    seconds = {part.name: 0.0 for part in PARTS}
+    pids: dict[str, list[int]] = {part.name: [] for part in PARTS}
+    for process in (parent, *parent.children(recursive=True)):
+        line = " ".join(process.cmdline())
+        part = next(part for part in PARTS if any(word in line for word in part.words))
+        seconds[part.name] += sum(process.cpu_times()[:2])
+        pids[part.name].append(process.pid)
+    places = {name: read_places(folder, found) for name, found in pids.items()}
+    return Used(seconds, places, _read_commands(up))
 
 
-_WORDS = {"API": "gunicorn", "worker": "-m worker"}
+def _read_commands(up: RunningUp) -> dict[str, float]:
+    url = (up.data_dir / "broker" / "url").read_text().strip()
+    with redis.Redis.from_url(url) as broker:
+        stats: dict[str, Any] = broker.info("commandstats")
+    return {name.removeprefix("cmdstat_"): float(found["usec"]) for name, found in stats.items()}
 
 
-def _cpu(process: psutil.Process) -> float:
-    family = [process, *process.children(recursive=True)]
-    return sum(sum(one.cpu_times()[:2]) for one in family)
+def attribute(before: Used, after: Used, count: int) -> dict[tuple[str, str], float]:
+    """Return milliseconds a job, by part and stage."""
+    found: dict[tuple[str, str], float] = {}
+    for part in PARTS:
+        total = 1000 * (after.seconds[part.name] - before.seconds[part.name]) / count
+        places = _subtract(after.places[part.name], before.places[part.name])
+        stages = share_out(places, part.rules, total)
+        if part.name == "broker":
+            stages = _split_broker(_subtract(after.commands, before.commands), total, count)
+        elif not part.rules:
+            stages = {"": sum(stages.values())}
+        found |= {(part.name, stage): value for stage, value in stages.items()}
+    return found
 
 
-def measure_paint(picture: bytes, mask: bytes, repeats: int = 5) -> float:
-    """Return the CPU milliseconds that the paint alone takes, warm."""
-    image, hole = (np.asarray(Image.open(io.BytesIO(data))) for data in (picture, mask))
-    canvas = Canvas(image, hole, InpaintParams(quality="balanced"), seed=1)
-    engine = PatchEngine()
-    engine.load()
-    engine.paint([canvas], lambda step, steps: None)
-    started = time.process_time()
-    for _ in range(repeats):
-        engine.paint([canvas], lambda step, steps: None)
-    return (time.process_time() - started) / repeats * 1000
+def _split_broker(commands: Mapping[str, float], total: float, count: int) -> dict[str, float]:
+    # The commands that scripts call are counted too, and are part of them.
+    scripts = commands.get("evalsha", 0.0) / 1000 / count
+    return {"scripts": scripts, "commands, sockets, file": total - scripts}
+
+
+def _subtract(after: Mapping[str, float], before: Mapping[str, float]) -> dict[str, float]:
+    return {name: value - before.get(name, 0.0) for name, value in after.items()}
+
+
+def render(columns: Mapping[int, Mapping[tuple[str, str], float]]) -> list[str]:
+    """Return the table, and what it says beside the goals."""
+    head = " | ".join(f"{side}²" for side in columns)
+    lines = [f"| part | stage | {head} |", "|---|---|" + "---|" * len(columns)]
+    for part in PARTS:
+        sums = [_sum(found, part.name) for found in columns.values()]
+        lines.append(f"| **{part.name}** | | {_join(sums, '**')} |")
+        stages = {stage for found in columns.values() for name, stage in found if name == part.name}
+        rows = {
+            stage: [found.get((part.name, stage), 0.0) for found in columns.values()]
+            for stage in stages - {""}
+        }
+        shown = {stage: row for stage, row in rows.items() if max(row) >= LEAST_SHOWN}
+        for stage, row in sorted(shown.items(), key=lambda item: -item[1][0]):
+            lines.append(f"| | {stage} | {_join(row)} |")
+    totals = [sum(found.values()) for found in columns.values()]
+    paints = [_sum(found, PARTS[0].name, "paint") for found in columns.values()]
+    beside = [total - paint for total, paint in zip(totals, paints, strict=True)]
+    lines.append(f"| **all** | | {_join(totals, '**')} |")
+    goals = ", ".join(f"{goal:g}" for goal in GOALS.values())
+    lines.append(f"| **beside the paint** | goals: {goals} | {_join(beside, '**')} |")
+    return lines
+
+
+def _sum(found: Mapping[tuple[str, str], float], part: str, start: str = "") -> float:
+    return sum(
+        value for (name, stage), value in found.items() if name == part and stage.startswith(start)
+    )
+
+
+def _join(values: list[float], mark: str = "") -> str:
+    return " | ".join(f"{mark}{value:.1f}{mark}" for value in values)
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 40)
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("jobs", type=int, nargs="?", default=40)
+    parser.add_argument("--output", type=Path)
+    main(parser.parse_args())

@@ -1,0 +1,1 @@
+"""Attributes the CPU time of running processes to places in the code."""
