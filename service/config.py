@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from functools import cached_property
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
@@ -15,6 +16,10 @@ from service.contract.settings import read_settings
 from service.outbound.hosts import HostList
 from service.outbound.urls import OutboundPolicy
 from service.outbound.webhook_settings import WebhookSettings
+
+ANY_ORIGIN = "*"
+_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(:[0-9]{1,5})?")
+"""Source: Fetch Standard, section 3.2; browsers send origins in this form."""
 
 
 class ServiceSettings(WebhookSettings):
@@ -67,6 +72,11 @@ class ServiceSettings(WebhookSettings):
         "chatgpt-image-latest=auto,dall-e-2=auto",
         description="Values of `model` in `POST /v1/images/edits` and what they stand for: `auto`, "
         "`patch` or a configured model; pairs name=value, separated by commas.",
+    )
+    cors_origins: str = Field(
+        "",
+        description="Origins of web pages that may call the API, separated by commas, such as "
+        "https://app.example.org; `*`, with API keys only: all; empty: none.",
     )
     image_url_allow_http: bool = False
     image_url_allow_private: bool = False
@@ -134,6 +144,11 @@ class ServiceSettings(WebhookSettings):
         )
 
     @cached_property
+    def cors_origin_list(self) -> frozenset[str]:
+        """The origins of web pages that may call the API."""
+        return _parse_origins(self.cors_origins)
+
+    @cached_property
     def openai_aliases(self) -> Mapping[str, str]:
         """Further values of `model` in OpenAI's call, and what they stand for."""
         return _parse_pairs(self.openai_models)
@@ -173,6 +188,12 @@ class ServiceSettings(WebhookSettings):
         _parse_networks(value)
         return value
 
+    @field_validator("cors_origins")
+    @classmethod
+    def _check_origins(cls, value: str) -> str:
+        _parse_origins(value)
+        return value
+
     @field_validator("openai_models")
     @classmethod
     def _check_pairs(cls, value: str) -> str:
@@ -191,6 +212,11 @@ class ServiceSettings(WebhookSettings):
             self.check_reach(self.host)
         except ValueError as error:
             raise ValueError(f"PAINTJOB_HOST={self.host}: {error}") from None
+        if ANY_ORIGIN in self.cors_origin_list and not self.asks_for_keys:
+            raise ValueError(
+                "PAINTJOB_CORS_ORIGINS=* needs PAINTJOB_AUTH=keys: without keys any page that is "
+                "open in a browser could call the API; list the origins of your pages instead"
+            )
         return self
 
     @classmethod
@@ -226,6 +252,14 @@ def _parse_networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
     except ValueError:
         message = "must be addresses or networks separated by commas, such as 10.0.0.7,10.1.0.0/16"
         raise ValueError(message) from None
+
+
+def _parse_origins(text: str) -> frozenset[str]:
+    origins = [part.strip() for part in text.split(",") if part.strip()]
+    if not all(part == ANY_ORIGIN or _ORIGIN.fullmatch(part) for part in origins):
+        message = "must be origins in lower case separated by commas, such as https://example.org"
+        raise ValueError(f"{message}: a scheme, a host, a port if it is unusual, and no path")
+    return frozenset(origins)
 
 
 def _parse_pairs(text: str) -> dict[str, str]:

@@ -13,7 +13,7 @@ from flask import Blueprint, Flask, Response, g, request
 from flask_swagger_ui import get_swaggerui_blueprint  # type: ignore[import-untyped]
 
 from service.api import context, problem_responses
-from service.api.access import auth, doors, limits
+from service.api.access import auth, cors, doors, limits
 from service.api.routes import (
     batches,
     catalogue,
@@ -75,6 +75,7 @@ def create_app(settings: ServiceSettings) -> Flask:
     problem_responses.install(app, settings.public_url)
     app.before_request(_begin)
     app.after_request(_end)
+    cors.install(app, settings)
     doors.install(app, settings)
     auth.install(app)
     limits.install(app)

@@ -186,6 +186,15 @@ class JobEvent(Answer):
     )
 
 
+class EventsToken(Answer):
+    """The URL of a job's events with a token, for clients that cannot send headers."""
+
+    url: str = Field(description="Opens the events of this job, for reading, without a key.")
+    expires_at: datetime = Field(
+        description="Until when a stream may be opened; an open one goes on. Ends with its key."
+    )
+
+
 class ListedLinks(Answer):
     """URLs of a job and its result."""
 

@@ -15,6 +15,7 @@ from typing import NoReturn
 import structlog
 from flask import Flask, Response, g, request
 
+from service.api.access.events_token import find_token_key, is_token_of
 from service.api.context import get_context
 from service.contract.errors import BrokerUnavailable, Forbidden, PaintjobError, Unauthorized
 from service.contract.keys import (
@@ -31,6 +32,12 @@ from service.store import try_twice
 
 OPEN_BLUEPRINTS = frozenset({"health", "reference", "swagger_ui"})
 """Blueprints that need no key: health, version and the reference."""
+
+TAKES_TOKENS, MAKES_TOKENS = "events.get_events", "events.create_token"
+"""Views of a job's events, and of tokens for them."""
+
+IN_QUERY = "token"
+"""Query parameter with a token."""
 
 CHECK_SECONDS = 2.0
 """Seconds between two checks of the key of an open stream."""
@@ -99,10 +106,35 @@ def _identify() -> None:
     if request.url_rule is None or request.blueprint in OPEN_BLUEPRINTS:
         return
     if get_context().settings.asks_for_keys:
-        scope: Scope = "jobs:read" if request.method in _READING else "jobs:write"
-        g.caller = _authenticate(scope)
+        g.caller = _authenticate_token() or _authenticate(_find_scope())
     else:
         g.caller = Caller(DEFAULT_TENANT, KEYLESS, get_context().settings.key_limits)
+
+
+def _find_scope() -> Scope:
+    """Return the scope that the current request needs."""
+    is_reading = request.method in _READING or request.endpoint == MAKES_TOKENS
+    return "jobs:read" if is_reading else "jobs:write"
+
+
+def _authenticate_token() -> Caller | None:
+    """Return the caller whose token is in the URL of a job's events; `None` if none is.
+
+    Raises:
+        Unauthorized: the token is wrong, or has expired.
+    """
+    text = request.args.get(IN_QUERY)
+    if request.endpoint != TAKES_TOKENS or text is None or "Authorization" in request.headers:
+        return None
+    key_id = find_token_key(text)
+    kept = try_twice(lambda: get_context().store.keys.find(key_id)) if key_id else None
+    job_id = (request.view_args or {}).get("job_id", "")
+    if kept is None or not is_token_of(text, kept, job_id) or "jobs:read" not in kept.scopes:
+        error = Unauthorized("the token is wrong or has expired; get another for this job")
+        _refuse(error, f'{_REALM}, error="invalid_token"')
+    structlog.contextvars.bind_contextvars(key_id=kept.id)
+    limits = fill_limits(kept.limits, get_context().settings.key_limits)
+    return Caller(kept.tenant, kept.id, limits, frozenset({"jobs:read"}))
 
 
 def _authenticate(scope: Scope) -> Caller:

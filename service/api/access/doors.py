@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
+from service.api.access.cors import is_listed
 from service.api.context import get_context
 from service.config import ServiceSettings, is_loopback
 from service.contract.errors import Forbidden
@@ -78,9 +79,11 @@ def _check_site() -> None:
         return
     site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
     is_own = site in _SAME_SITES if site else origin is None or _is_own_origin(origin)
-    if not is_own:
+    if not is_own and not is_listed(get_context().settings.cors_origin_list):
         detail = "pages of other sites may change nothing while no API keys are required"
-        raise Forbidden(f"{detail}; call from elsewhere, or set PAINTJOB_AUTH=keys")
+        raise Forbidden(
+            f"{detail}; list the page's origin in PAINTJOB_CORS_ORIGINS, or set PAINTJOB_AUTH=keys"
+        )
 
 
 def _is_own_origin(origin: str) -> bool:

@@ -87,6 +87,7 @@ class Operation:
         parameters: names of parameters, described in `parameters`.
         errors: possible codes, besides `internal` and, with a key, those of every such call.
         needs_key: whether a deployment that requires API keys requires one here.
+        reads: whether the scope for reading suffices though the method is not `get`.
     """
 
     method: str
@@ -101,13 +102,14 @@ class Operation:
     parameters: tuple[str, ...] = ()
     errors: list[str] = field(default_factory=list)
     needs_key: bool = True
+    reads: bool = False
 
     @property
     def scope(self) -> Scope | None:
         """The scope that its key needs."""
         if not self.needs_key:
             return None
-        return "jobs:read" if self.method == "get" else "jobs:write"
+        return "jobs:read" if self.reads or self.method == "get" else "jobs:write"
 
     @property
     def all_errors(self) -> list[str]:
@@ -302,8 +304,18 @@ OPERATIONS: tuple[Operation, ...] = (
         "`status`, which contains the whole job, or with `wiped`. A stream that ends otherwise was "
         "cut, because the process stops, the client is too slow or the key was revoked: reconnect "
         "with `Last-Event-ID`. A comment is sent every 15 seconds without an event.",
-        parameters=("job_id", "Last-Event-ID"),
+        parameters=("job_id", "Last-Event-ID", "token"),
         errors=[*_JOB_ERRORS, *_codes("invalid_field not_acceptable too_many_waiters")],
+    ),
+    Operation(
+        *_at("post", "/jobs/{job_id}/events-token", "createEventsToken", "jobs"),
+        "Get a URL of a job's events that needs no header",
+        {201: Reply("It is valid for ten minutes.", schemas.EventsToken)},
+        description="For `EventSource` in browsers, which cannot send a key. The token in the URL "
+        "opens this job's events for reading, and ends with the key that made it.",
+        parameters=("job_id",),
+        errors=_JOB_ERRORS,
+        reads=True,
     ),
     Operation(
         *_at("delete", "/jobs/{job_id}", "deleteJob", "jobs"),

@@ -129,6 +129,9 @@ PARAMETERS: Mapping[str, Schema] = {
         pattern=f"^$|{_EVENT_ID}",
         example="3-1764000000000-0",
     ),
+    "token": _query(
+        "token", "Instead of a key: of `POST /jobs/{job_id}/events-token`.", type="string"
+    ),
     "Range": describe_header("Range", "One range of bytes, such as `bytes=0-1023`."),
     "X-Request-ID": describe_header(
         "X-Request-ID",

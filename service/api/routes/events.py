@@ -1,11 +1,20 @@
-"""`GET /jobs/{id}/events`: the events of a job, as they happen."""
+"""`GET /jobs/{id}/events`: the events of a job, as they happen; and tokens for their URL."""
 
 from __future__ import annotations
 
+import time
+from datetime import UTC, datetime
+
 from flask import Blueprint, Response, request
 
+from service.api.access.auth import IN_QUERY, get_caller
+from service.api.access.events_token import LIFETIME_SECONDS, make_token
 from service.api.context import get_context
 from service.api.routes.clients import admit, check_accepts, follow
+from service.api.routes.rendering import render
+from service.contract.errors import Fault, Unauthorized, UnknownField
+from service.contract.keys import KEYLESS
+from service.documents.schemas import EventsToken
 from service.waiting.feed import HEADER, MEDIA_TYPE, Feed, parse_mark
 
 
@@ -13,12 +22,36 @@ def build_blueprint() -> Blueprint:
     """Build the route of events."""
     routes = Blueprint("events", __name__)
     routes.add_url_rule("/jobs/<job_id>/events", view_func=get_events, methods=["GET"])
+    routes.add_url_rule("/jobs/<job_id>/events-token", view_func=create_token, methods=["POST"])
     return routes
+
+
+def create_token(job_id: str) -> Response:
+    """Make a token that opens a job's events by their URL alone.
+
+    Raises:
+        NotFound, JobExpired: there is no such job.
+        Unauthorized: the key was revoked meanwhile.
+    """
+    context, caller = get_context(), get_caller()
+    follow(job_id).load()
+    expires_at = int(time.time()) + LIFETIME_SECONDS
+    url = f"{context.settings.public_url}/jobs/{job_id}/events"
+    if caller.key_id != KEYLESS:
+        key = context.store.keys.find(caller.key_id)
+        if key is None:
+            raise Unauthorized("the API key was revoked")
+        url += f"?{IN_QUERY}={make_token(key, job_id, expires_at)}"
+    moment = datetime.fromtimestamp(expires_at, tz=UTC)
+    response = render(EventsToken(url=url, expires_at=moment), 201)
+    response.headers["Cache-Control"] = "no-store"
+    return response
 
 
 def get_events(job_id: str) -> Response:
     """Stream a job's events, from the first or from the one after `Last-Event-ID`, to its end."""
     check_accepts(MEDIA_TYPE)
+    _refuse_query()
     last, context = parse_mark(request.headers.get(HEADER)), get_context()
     job = follow(job_id)
     # Before a slot is taken: a missing job needs none.
@@ -40,6 +73,12 @@ def get_events(job_id: str) -> Response:
     response.response = feed.stream()
     response.call_on_close(waiter.close)
     return response
+
+
+def _refuse_query() -> None:
+    if set(request.args) - {IN_QUERY}:
+        message = f"the only query parameter here is {IN_QUERY}"
+        raise UnknownField(message, faults=(Fault("", UnknownField.code, message),))
 
 
 def _head() -> Response:

@@ -6,12 +6,13 @@ from collections.abc import Mapping
 
 from flask import Flask, request
 
-from service.api.access.auth import find_caller
+from service.api.access.auth import TAKES_TOKENS, find_caller
 from service.contract.errors import Fault, NotFound, UnknownField
 from service.contract.names import is_batch_id, is_job_id
 
 READERS = frozenset(
     {
+        TAKES_TOKENS,
         "paint.create_inpaint",
         "paint.create_outpaint",
         "listing.list_jobs",
