@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
-from PIL import Image, JpegImagePlugin
+from PIL import Image
 
 from service.contract.errors import (
     ImageTooLarge,
@@ -129,9 +128,9 @@ def _check_structure(file: BinaryIO, header: PictureHeader) -> None:
         check_sums(file)
     elif header.format == "jpeg" and not header.is_buffered:
         # Of a JPEG in several scans all coefficients would be held at once: 96 MB at 16 megapixels.
-        image = open_picture(file, header)
         if header.is_plain:
-            image = JpegImagePlugin.JpegImageFile(io.BytesIO(cut_to_rows(file, header)))
+            file, header = cut_to_rows(file, header)
+        image = open_picture(file, header)
         # Of all coefficients only one in 64 becomes a pixel.
-        image.draft(image.mode, (image.width // 8, image.height // 8))
+        image.draft(image.mode, (max(1, image.width // 8), max(1, image.height // 8)))
         image.load()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import re
+from dataclasses import replace
 from typing import BinaryIO, Final
 
 from service.pictures.picture_header import PictureHeader
@@ -21,8 +23,8 @@ _END: Final = b"\xff\xd9"
 _CODED: Final = re.compile(rb"(?:[^\xff]+|\xff[\x00\xd0-\xd7])*")
 
 
-def cut_to_rows(file: BinaryIO, header: PictureHeader) -> bytes:
-    """Return a JPEG of `ROWS` rows with the tables of a file, and the beginning of its scan.
+def cut_to_rows(file: BinaryIO, header: PictureHeader) -> tuple[BinaryIO, PictureHeader]:
+    """Return a JPEG of `ROWS` rows with the tables of a file and the beginning of its scan.
 
     Decoders refuse it if they refuse the file: coded data that make no sense are no error to
     them, so all that they refuse is in the segments before the scan.
@@ -32,15 +34,16 @@ def cut_to_rows(file: BinaryIO, header: PictureHeader) -> bytes:
         header: of the file.
     """
     view = splice(file, header.pixels)
-    head = bytearray(view.read(2))
+    height, head = min(header.height, ROWS), bytearray(view.read(2))
     while True:
         segment = view.read(4)
         marker, length = segment[1], int.from_bytes(segment[2:])
         body = bytearray(view.read(length - 2))
         if marker in _FRAMES:
-            body[1:3] = min(header.height, ROWS).to_bytes(2)
+            body[1:3] = height.to_bytes(2)
         head += segment + body
         if marker == _SCAN:
             break
     coded = _CODED.match(view.read(SCAN_BYTES))
-    return bytes(head) + (coded[0] if coded else b"") + _END
+    data = bytes(head) + (coded[0] if coded else b"") + _END
+    return io.BytesIO(data), replace(header, height=height, pixels=((0, len(data)),))

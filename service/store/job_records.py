@@ -15,7 +15,7 @@ from service.contract.keys import KEYLESS, KeyLimits, StoredLimits, to_pixels
 from service.contract.params import DEFAULT_WEBHOOK_EVENTS
 from service.contract.webhooks import webhook_group
 from service.store.listing import JobPage, digest_tag, parse_listed
-from service.store.runner import Command, StorePart, milliseconds
+from service.store.runner import PackedCommands, StorePart, milliseconds
 from service.store.stored import InputBytes, Stored, read_stored
 from service.store.verdicts import absence_of, refusal_of
 from service.store.views import JobView, parse_view
@@ -135,7 +135,7 @@ class JobRecords(StorePart):
         idempotency: Idempotency | None = None,
         key_id: str = KEYLESS,
         inputs: InputBytes | None = None,
-        wakeup: Sequence[Command] = (),
+        wakeup: PackedCommands | None = None,
         next_id: str | None = None,
     ) -> Submitted:
         """Accept a job, or find the one that its idempotency key belongs to.
@@ -171,7 +171,7 @@ class JobRecords(StorePart):
         inputs = inputs or InputBytes(_count_bytes(spec))
         verdict, job_id, online, used, found = self._scripts.run(
             "submit",
-            *wakeup,
+            wakeup,
             job_id=spec.job_id,
             queue=spec.queue,
             tenant=spec.tenant,

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from importlib.resources import files
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from redis import Redis
 
@@ -56,6 +57,33 @@ Command = Sequence[bytes | str | float]
 """A command of Redis: its name, then its arguments."""
 
 
+@dataclass(frozen=True)
+class PackedCommands:
+    """Commands that a script runs along with its own, as two arguments instead of dozens.
+
+    Attributes:
+        lengths: for each command the bytes of its parts, as JSON.
+        data: all parts in a row.
+    """
+
+    lengths: str
+    data: bytes
+
+    @classmethod
+    def pack(cls, commands: Iterable[Command]) -> Self:
+        """Pack commands."""
+        encoded = [[_encode(part) for part in command] for command in commands]
+        lengths = [[len(part) for part in command] for command in encoded]
+        return cls(json.dumps(lengths), b"".join(part for command in encoded for part in command))
+
+
+def _encode(part: bytes | str | float) -> bytes:
+    if isinstance(part, bytes):
+        return part
+    # A member of an enumeration of strings is its value here, and its name in `str`.
+    return part.encode() if isinstance(part, str) else repr(part).encode()
+
+
 class ScriptRunner:
     """A connection and the scripts on it; the parts of the store share one.
 
@@ -98,12 +126,12 @@ class ScriptRunner:
         """Build the name of a key in the namespace."""
         return ":".join((self.namespace, *parts))
 
-    def run(self, script: str, *commands: Command, **arguments: Any) -> Any:
+    def run(self, script: str, commands: PackedCommands | None = None, **arguments: Any) -> Any:
         """Run a script.
 
         Args:
             script: its name.
-            commands: further commands that the script itself runs, if it says so.
+            commands: run by the script too, if it says so.
             arguments: of the script.
 
         Raises:
@@ -113,8 +141,8 @@ class ScriptRunner:
         # Absent values are left out: in Lua a JSON null is something that is there.
         given = {name: value for name, value in arguments.items() if value is not None}
         key = self.key("job", str(arguments.get("job_id", "none")))
-        parts = [part for command in commands for part in (len(command), *command)]
-        values = [self.namespace, json.dumps(given), *parts]
+        packed = (commands.lengths, commands.data) if commands else ()
+        values = [self.namespace, json.dumps(given), *packed]
         return self.guard(lambda: self.registered[script](keys=[key], args=values))
 
     def guard(self, call: Callable[[], Any]) -> Any:

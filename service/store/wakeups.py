@@ -7,7 +7,7 @@ reaper adds what is missing. So nothing here needs to be exact.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import uuid4
 
 import rq.defaults
@@ -19,7 +19,7 @@ from rq import Queue
 from service.contract.names import RUN_JOB, rq_prefix
 from service.store import ReapReport
 from service.store.broker_faults import as_unavailable
-from service.store.runner import Command
+from service.store.runner import PackedCommands
 
 WAKEUP_SECONDS = 86_400
 """A wake-up that no worker took for so long expires; the reaper adds another if a job waits."""
@@ -35,14 +35,12 @@ class _Pattern:
 
     fresh_until: float
     wakeup_id: str
-    commands: list[Command]
+    commands: PackedCommands
 
-    def fill(self, wakeup_id: str) -> list[Command]:
-        """Return the commands with another id."""
-        return [[self._put(part, wakeup_id) for part in command] for command in self.commands]
-
-    def _put(self, part: bytes | str | float, wakeup_id: str) -> bytes | str | float:
-        return part.replace(self.wakeup_id, wakeup_id) if isinstance(part, str) else part
+    def fill(self, wakeup_id: str) -> PackedCommands:
+        """Return the commands with another id, which is as long."""
+        data = self.commands.data.replace(self.wakeup_id.encode(), wakeup_id.encode())
+        return replace(self.commands, data=data)
 
 
 def _draw_id() -> str:
@@ -81,7 +79,7 @@ class Wakeups:
         except RedisError as error:
             raise as_unavailable(error) from error
 
-    def prepare(self, queue: str) -> list[Command]:
+    def prepare(self, queue: str) -> PackedCommands:
         """Return the commands that send a wake-up, for a script that runs them with its own.
 
         RQ builds them anew every few seconds; meanwhile a wake-up differs by its id alone.
@@ -101,7 +99,8 @@ class Wakeups:
         except RedisError as error:
             raise as_unavailable(error) from error
         wakeup_id = next(part for part in commands[-1][0] if str(part).startswith(_ID_START))
-        return _Pattern(fresh_until, wakeup_id, [arguments for arguments, _ in commands])
+        packed = PackedCommands.pack(arguments for arguments, _ in commands)
+        return _Pattern(fresh_until, wakeup_id, packed)
 
     def notify_missing(self, report: ReapReport) -> None:
         """Send the wake-ups that a reaper pass found missing.

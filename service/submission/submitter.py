@@ -10,7 +10,7 @@ import hashlib
 import json
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
@@ -32,7 +32,7 @@ from service.store import (
     try_twice,
 )
 from service.store.blobs import BlobStore
-from service.store.runner import Command
+from service.store.runner import PackedCommands
 from service.store.wakeups import Wakeups
 from service.submission.admission import Admission
 from service.submission.inspection import Inspected, Inspector, Memo
@@ -199,7 +199,7 @@ class Submitter:
         spec: JobSpec,
         request: JobRequest,
         idempotency: Idempotency | None,
-        wakeup: Sequence[Command],
+        wakeup: PackedCommands,
         next_id: str,
     ) -> Submitted:
         params, settings = spec.params, self._settings

@@ -12,12 +12,13 @@ from service.contract.names import (
     DEFAULT_NAMESPACE,
     RUN_JOB,
     gpu_queue,
+    new_job_id,
     rq_list,
     rq_prefix,
 )
 from service.store import JobStore, connect
 from service.store.wakeups import WAKEUP_SECONDS, Wakeups
-from tests.support.records import Clock, submit_many
+from tests.support.records import Clock, make_spec, submit, submit_many
 from tests.support.snapshots import take_snapshot
 
 
@@ -47,8 +48,7 @@ def test_wakeup_names_no_job_and_is_readable_by_rq(store: JobStore, wakeups: Wak
 
 def test_prepared_wakeups_are_what_rq_makes(store: JobStore, wakeups: Wakeups) -> None:
     for _ in range(2):
-        for command in wakeups.prepare(CPU_QUEUE):
-            store.redis.eval("return redis.call(unpack(ARGV))", 0, *command)
+        submit(store, make_spec(job_id=new_job_id()), wakeup=wakeups.prepare(CPU_QUEUE))
     wakeups.notify(CPU_QUEUE)
     ids = Queue(CPU_QUEUE, connection=store.redis, serializer="json").job_ids
     assert len(set(ids)) == 3

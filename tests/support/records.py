@@ -38,6 +38,7 @@ from service.store import (
     TakenWebhook,
     Upload,
 )
+from service.store.runner import PackedCommands
 
 LIMITS = SubmitLimits(queue=100_000, tenant=100_000, worker_absence_seconds=900)
 TENANT = "default"
@@ -87,6 +88,7 @@ def submit(
     key_id: str = KEYLESS,
     inputs: InputBytes | None = None,
     finish_from_claim: bool = False,
+    wakeup: PackedCommands | None = None,
     **changes: Any,
 ) -> str:
     """Submit a job as the API does, upload entry first; gives its id."""
@@ -102,6 +104,7 @@ def submit(
         key_id=key_id,
         inputs=inputs,
         finish_from_claim=finish_from_claim,
+        wakeup=wakeup,
     )
     return answer.job_id
 

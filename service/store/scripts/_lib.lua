@@ -27,14 +27,17 @@ end
 
 local now = now_ms()
 
--- Runs the commands in ARGV from 3 on: for each the number of its parts, then the parts. They are of use, and no more:
--- one that fails must not leave a script half done.
+-- Runs packed commands: ARGV[3] has the lengths of their parts as JSON, ARGV[4] the parts in a row. They are of use, and
+-- no more: one that fails must not leave a script half done.
 local function run_commands()
-  local at = 3
-  while ARGV[at] do
-    local parts = tonumber(ARGV[at])
-    redis.pcall(unpack(ARGV, at + 1, at + parts))
-    at = at + 1 + parts
+  local at = 1
+  for _, lengths in ipairs(cjson.decode(ARGV[3] or '[]')) do
+    local command = {}
+    for index, length in ipairs(lengths) do
+      command[index] = string.sub(ARGV[4], at, at + length - 1)
+      at = at + length
+    end
+    redis.pcall(unpack(command))
   end
 end
 

@@ -147,3 +147,10 @@ def test_read_header_tells_16_bits() -> None:
 def test_read_header_refuses_other_formats(kind: str) -> None:
     with pytest.raises(UnsupportedMediaType):
         read_header(io.BytesIO(encode(Image.new("RGB", (64, 64)), kind)))
+
+
+@pytest.mark.parametrize("size", [(1, 1), (200, 1), (1, 7), (9, 200)])
+@pytest.mark.parametrize("progressive", [False, True])
+def test_check_picture_takes_small_jpegs(size: tuple[int, int], progressive: bool) -> None:
+    data = encode(Image.new("RGB", size), "JPEG", progressive=progressive)
+    assert check_picture(io.BytesIO(data), LIMIT).upright_size == size

@@ -68,8 +68,10 @@ def is_taken(data: bytes) -> bool | None:
 def test_cut_picture_has_few_rows_and_is_decoded(data: bytes) -> None:
     header = read_header(io.BytesIO(data))
     assert header.is_plain
-    image = Image.open(io.BytesIO(cut_to_rows(io.BytesIO(data), header)))
+    file, cut = cut_to_rows(io.BytesIO(data), header)
+    image = Image.open(file)
     image.load()
+    assert (cut.width, cut.height) == image.size
     assert image.size == (200, ROWS)
 
 
