@@ -9,11 +9,11 @@ from collections.abc import Callable
 from typing import Any
 
 import structlog
-from flask import Blueprint, Flask, Response, g, request
-from flask_swagger_ui import get_swaggerui_blueprint  # type: ignore[import-untyped]
+from flask import Flask, Response, g, request
 
 from service.api import context, problem_responses
 from service.api.access import auth, cors, doors, limits
+from service.api.docs import blueprint as docs
 from service.api.routes import (
     batches,
     catalogue,
@@ -46,6 +46,7 @@ _ROUTES = (
     usage,
     health,
     reference,
+    docs,
 )
 
 REQUEST_ID_HEADER = "X-Request-ID"
@@ -70,6 +71,8 @@ def create_app(settings: ServiceSettings) -> Flask:
         ValueError, OSError: the models file cannot be read, or breaks a rule.
     """
     app = _App("service", static_folder=None)
+    # No redirect to a path with single slashes: it would be built from whatever is in Host.
+    app.url_map.merge_slashes = False
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     context.install(app, context.Context(settings))
     problem_responses.install(app, settings.public_url)
@@ -82,23 +85,7 @@ def create_app(settings: ServiceSettings) -> Flask:
     queries.install(app)
     for module in _ROUTES:
         app.register_blueprint(module.build_blueprint())
-    app.register_blueprint(_build_docs())
     return app
-
-
-def _build_docs() -> Blueprint:
-    blueprint: Blueprint = get_swaggerui_blueprint(
-        reference.DOCS_PATH,
-        reference.DOCUMENT_PATH,
-        config={
-            "app_name": "Paintjob",
-            "validatorUrl": None,
-            "tryItOutEnabled": True,
-            "oauth2RedirectUrl": "",
-        },
-    )
-    blueprint.after_request(doors.allow_reference)
-    return blueprint
 
 
 def _begin() -> None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime
 from typing import Literal
 
 from pydantic import Field
 
+from service.contract.times import Timestamp
 from service.contract.webhooks import BATCH_COMPLETED
 from service.documents.schemas import Answer, Problem
 from service.store import BatchItem, BatchRecord, Upload
@@ -44,9 +44,9 @@ class Batch(Answer):
     total: int
     counts: BatchCounts
     fraction: float = Field(description="Share of the items that have ended, 0..1.")
-    created_at: datetime
-    ended_at: datetime | None
-    expires_at: datetime | None = Field(description="When it is deleted; null until it ends.")
+    created_at: Timestamp
+    ended_at: Timestamp | None
+    expires_at: Timestamp | None = Field(description="When it is deleted; null until it ends.")
     tags: list[str]
     webhook_url: str | None = Field(description="Where its document is sent once it has ended.")
     links: BatchLinks
@@ -95,7 +95,7 @@ class UploadAnswer(Answer):
     format: str
     width: int = Field(description="Pixels, before EXIF orientation is applied.")
     height: int = Field(description="Pixels, before EXIF orientation is applied.")
-    expires_at: datetime
+    expires_at: Timestamp
     links: UploadLinks
 
 

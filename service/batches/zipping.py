@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from zipstream import ZIP_STORED, ZipStream  # type: ignore[import-untyped]
+from zipstream import ZIP_DEFLATED, ZipStream  # type: ignore[import-untyped]
 
 from service.contract.errors import MissingResource, StoreUnavailable
 from service.contract.formats import EXTENSIONS
@@ -23,8 +23,9 @@ def stream_results(
 ) -> Iterator[bytes]:
     """Yield a zip of every result, item by item, and a manifest of all items.
 
-    Nothing is compressed: pictures already are. At most one piece of one picture is in memory. A
-    result that is deleted while the zip is sent ends the stream, and the zip is seen to be cut.
+    Nothing is compressed: pictures already are. Each entry can be read while the zip is sent. At
+    most one piece of one picture is in memory. A result that is deleted while the zip is sent ends
+    the stream, and the zip is seen to be cut.
 
     Args:
         items: of the batch.
@@ -32,8 +33,9 @@ def stream_results(
         store: the job records.
         blobs: the pictures.
     """
-    # Without sizes in advance: for them every record would have to be read before the first byte.
-    archive = ZipStream(compress_type=ZIP_STORED)
+    # Deflated at level 0: of a stored entry, whose size follows it, readers of streams cannot tell
+    # where it ends. The size of the whole is not known: every record would have to be read first.
+    archive = ZipStream(compress_type=ZIP_DEFLATED, compress_level=0)
     # As text: a thousand documents as objects take ten times the memory.
     entries: list[bytes] = []
     for item in items:
@@ -70,7 +72,8 @@ def _add_job(
                 continue
             name = f"{stem}{suffix}.{EXTENSIONS[file.format]}"
             entry["files"].append(name)
-            archive.add(_read(file, blobs), name)
+            # With its size an entry needs no 64-bit fields, which Java's streams cannot read.
+            archive.add(_read(file, blobs), name, size=file.bytes)
             yield from archive.all_files()
 
 

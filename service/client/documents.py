@@ -143,7 +143,7 @@ class Delivery(Document):
     """
 
     id: str
-    event: Literal["job.running", "job.succeeded", "job.failed", "job.canceled"] | Literal["batch.completed"] | str
+    event: Literal["job.running", "job.succeeded", "job.failed", "job.canceled", "batch.completed"] | str
     state: Literal["pending", "delivered", "dead"] | str
     created_at: datetime
     next_try_at: datetime | None = None
@@ -871,7 +871,7 @@ class ProblemFault(Document):
 
 
 class Progress(Document):
-    """The progress of a running job.
+    """The progress of a job; of a succeeded one all of it.
 
     Attributes:
         stage: `load`, `decode`, `paint` or `encode`.
@@ -986,7 +986,7 @@ class RunLengths(Document):
 
     Attributes:
         size: Height and width of the picture.
-        counts: Lengths of the runs, or COCO's compressed text of them.
+        counts: Lengths of the runs as a list of integers, or COCO's compressed text of them.
     """
 
     size: tuple[int, ...] = ()

@@ -17,6 +17,7 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
 from service.contract.geometry import Geometry
 from service.contract.params import InpaintParams, Operation, OutpaintParams, Priority
+from service.contract.times import Timestamp
 
 SCHEMA = 5
 """Schema number that new jobs are written with. 4 renamed `batch_key` to `call_key`; 5 added
@@ -268,8 +269,8 @@ class Attempt(_Frozen):
     """
 
     worker: str
-    started_at: datetime
-    ended_at: datetime | None = None
+    started_at: Timestamp
+    ended_at: Timestamp | None = None
     outcome: str | None = None
 
 

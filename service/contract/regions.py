@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import (
     BaseModel,
@@ -42,6 +42,11 @@ def _find_kind(counts: object) -> str:
     return "text" if isinstance(counts, str) else "runs"
 
 
+def _leave_type_open(schema: dict[str, Any]) -> None:
+    """Remove the choice of types: for a list or a text, generators of Java write broken code."""
+    schema.pop("oneOf")
+
+
 class RunLengths(BaseModel):
     """A mask in COCO's run-lengths: runs of 0 and 1 in turn, column by column, from 0.
 
@@ -56,7 +61,8 @@ class RunLengths(BaseModel):
     )
     counts: Annotated[Runs, Tag("runs")] | Annotated[RunText, Tag("text")] = Field(
         discriminator=Discriminator(_find_kind),
-        description="Lengths of the runs, or COCO's compressed text of them.",
+        description="Lengths of the runs as a list of integers, or COCO's compressed text of them.",
+        json_schema_extra=_leave_type_open,
     )
 
 

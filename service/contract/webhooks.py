@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field
 
 from service.contract.params import WebhookEvent
+from service.contract.times import Timestamp
 
 GROUPS_OF_TENANT = 32
 """Groups that a tenant's hosts fall into. Bounded: more hosts get no more threads."""
@@ -30,7 +31,7 @@ class _Frozen(BaseModel):
 class DeliveryTry(_Frozen):
     """One try to deliver a webhook. Of the receiver's answer nothing is kept but its status."""
 
-    at: datetime
+    at: Timestamp
     seconds: float = Field(description="How long it took.")
     status: int | None = Field(description="HTTP status of the receiver; null if none came.")
     error: str | None = Field(
@@ -44,10 +45,10 @@ class Delivery(_Frozen):
     """One event of a job or a batch, and its deliveries."""
 
     id: str = Field(description="The `webhook-id` that every try of this event has.")
-    event: WebhookEvent | Literal["batch.completed"]
+    event: Literal[WebhookEvent, "batch.completed"]
     state: DeliveryState = Field(description="`dead`: given up; it is tried again only on request.")
-    created_at: datetime
-    next_try_at: datetime | None = Field(description="Null unless pending.")
+    created_at: Timestamp
+    next_try_at: Timestamp | None = Field(description="Null unless pending.")
     tries: int
     attempts: list[DeliveryTry] = Field(description="The last ten tries.")
 

@@ -31,6 +31,9 @@ from service.documents.schemas import (
 from service.store import JobView, StoredEvent
 from service.store import ListedJob as StoredJob
 
+_DONE = Progress(stage="encode", step=1, steps=1, fraction=1.0)
+"""Progress of a succeeded job that has reported none."""
+
 
 def describe_webhook(record: JobRecord, base_url: str) -> JobWebhook:
     """Build the body of a job's webhook.
@@ -71,7 +74,7 @@ def describe_job(view: JobView, base_url: str) -> Job:
         max_crashes=MAX_CRASHES,
         attempts=record.attempts,
         queue=QueueAnswer(position=view.position, eta_seconds=view.eta_seconds),
-        progress=_describe_progress(record.progress, url),
+        progress=_describe_course(record, url),
         params=spec.params,
         mask=_describe_mask(spec.mask_asked, record.mask_effective),
         geometry=spec.geometry,
@@ -147,7 +150,7 @@ def describe_listed(job: StoredJob, base_url: str) -> ListedJob:
         finished_at=job.finished_at,
         expires_at=job.expires_at,
         cancel_requested_at=job.cancel_requested_at,
-        fraction=job.progress.fraction if job.progress else None,
+        fraction=_find_fraction(job),
         error=job.error,
         tags=spec["params"].get("tags") or [],
         links=ListedLinks(
@@ -185,6 +188,21 @@ def _describe_timings(record: JobRecord) -> Timings | None:
         return record.timings
     queued = (record.started_at - record.created_at).total_seconds()
     return record.timings.model_copy(update={"queued_seconds": queued})
+
+
+def _find_fraction(job: StoredJob) -> float | None:
+    if job.status is JobStatus.SUCCEEDED:
+        return 1.0
+    return job.progress.fraction if job.progress else None
+
+
+def _describe_course(record: JobRecord, url: str) -> ProgressAnswer | None:
+    """Describe the last progress, and all of it once the job has succeeded."""
+    if record.status is not JobStatus.SUCCEEDED:
+        return _describe_progress(record.progress, url)
+    last = record.progress or _DONE
+    done = last.model_copy(update={"stage": "encode", "step": last.steps, "fraction": 1.0})
+    return _describe_progress(done, url)
 
 
 def _describe_progress(progress: Progress | None, url: str) -> ProgressAnswer | None:

@@ -6,7 +6,7 @@ is renamed or removed.
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -31,6 +31,7 @@ from service.contract.params import (
     OutputFormat,
     WebhookEvent,
 )
+from service.contract.times import Timestamp
 from service.contract.webhooks import Delivery
 
 
@@ -53,7 +54,7 @@ class QueueAnswer(Answer):
 
 
 class ProgressAnswer(Answer):
-    """The progress of a running job."""
+    """The progress of a job; of a succeeded one all of it."""
 
     stage: str = Field(description="`load`, `decode`, `paint` or `encode`.")
     step: int
@@ -130,15 +131,15 @@ class Job(Answer):
     status: JobStatus
     method: str = Field(description="The method that paints; never `auto`.")
     model: str | None
-    created_at: datetime
-    started_at: datetime | None
-    finished_at: datetime | None
-    expires_at: datetime | None = Field(
+    created_at: Timestamp
+    started_at: Timestamp | None
+    finished_at: Timestamp | None
+    expires_at: Timestamp | None = Field(
         description="When job and pictures are deleted; null until it ends."
     )
-    start_by_at: datetime | None
-    finish_by_at: datetime
-    cancel_requested_at: datetime | None
+    start_by_at: Timestamp | None
+    finish_by_at: Timestamp
+    cancel_requested_at: Timestamp | None
     attempt: int = Field(description="How often a worker has claimed the job.")
     crashes: int
     max_crashes: int
@@ -177,7 +178,7 @@ class JobEvent(Answer):
         "`wiped` (the job was deleted; the last event)."
     )
     version: int = Field(description="The job's version after the event.")
-    at: datetime
+    at: Timestamp
     status: JobStatus | None = Field(description="With `status`.")
     progress: ProgressAnswer | None = Field(description="With `progress` and `preview`.")
     mask: MaskEffective | None = Field(description="With `mask`; the picture is at `links.mask`.")
@@ -190,7 +191,7 @@ class EventsToken(Answer):
     """The URL of a job's events with a token, for clients that cannot send headers."""
 
     url: str = Field(description="Opens the events of this job, for reading, without a key.")
-    expires_at: datetime = Field(
+    expires_at: Timestamp = Field(
         description="Until when a stream may be opened; an open one goes on. Ends with its key."
     )
 
@@ -211,11 +212,11 @@ class ListedJob(Answer):
     status: JobStatus
     method: str
     model: str | None
-    created_at: datetime
-    started_at: datetime | None
-    finished_at: datetime | None
-    expires_at: datetime | None
-    cancel_requested_at: datetime | None
+    created_at: Timestamp
+    started_at: Timestamp | None
+    finished_at: Timestamp | None
+    expires_at: Timestamp | None
+    cancel_requested_at: Timestamp | None
     fraction: float | None = Field(
         description="Share of the whole job that is done, 0..1; null while it is unknown."
     )

@@ -83,6 +83,9 @@ def test_batch_ends_with_its_last_job_and_streams_a_zip(app: Flask, client: Flas
         assert archive.testzip() is None
         names = ["0000-0.png", "0001-0.png", "0002-0.png", "manifest.json"]
         assert archive.namelist() == names
+        # What readers of streams need: deflated, and without 64-bit fields.
+        kinds = {(info.compress_type, info.extract_version) for info in archive.infolist()}
+        assert kinds == {(zipfile.ZIP_DEFLATED, 20)}
         manifest = json.loads(archive.read("manifest.json"))
         assert sorted(archive.read(name) for name in names[:3]) == [
             b"picture 0",

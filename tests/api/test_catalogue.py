@@ -76,7 +76,8 @@ def test_errors_explain_themselves(client: FlaskClient) -> None:
 
 def test_start_leads_to_the_reference(client: FlaskClient) -> None:
     response = client.get("/")
-    assert (response.status_code, response.headers["Location"]) == (302, "/docs/")
+    # Relative: below the prefix of a proxy too, and by the scheme that the caller used.
+    assert (response.status_code, response.headers["Location"]) == (302, "docs/")
 
 
 def test_reference_names_its_own_files_only(client: FlaskClient) -> None:
@@ -85,9 +86,8 @@ def test_reference_names_its_own_files_only(client: FlaskClient) -> None:
     sources = re.findall(r'(?:src|href)="([^"]+)"', page.text)
     assert sources
     for source in sources:
-        assert source.startswith("/docs/")
-        with client.get(source) as response:
+        assert "/" not in source
+        with client.get(f"/docs/{source}") as response:
             assert response.status_code == 200
-    assert '"/openapi.yaml"' in page.text
     assert client.get("/openapi.yaml").mimetype == "application/yaml"
     assert client.get("/docs/nothing.js").get_json()["code"] == "not_found"

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import http.client
 import os
-import re
 import stat
-from base64 import b64encode
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -116,10 +113,8 @@ def test_every_answer_says_what_pages_may_do(client: FlaskClient, path: str) -> 
 def test_reference_runs_its_own_scripts_alone(client: FlaskClient) -> None:
     answer = client.get("/docs/")
     policy = answer.headers["Content-Security-Policy"]
-    (inline,) = re.findall(rb"<script>(.*?)</script>", answer.get_data(), re.DOTALL)
-    digest = b64encode(sha256(inline).digest()).decode()
-    assert f"script-src 'self' 'sha256-{digest}'" in policy
-    assert not re.search(r"script-src[^;]*unsafe", policy)
+    assert policy.endswith("; script-src 'self'")
+    assert "<script>" not in answer.text
 
 
 @pytest.mark.parametrize("path", ["/docs", "/"])
@@ -128,7 +123,18 @@ def test_redirects_are_not_built_from_a_foreign_host(
 ) -> None:
     client = _client(broker_url, tmp_path, auth="open-to-everyone")
     answer = client.get(path, headers={"Host": EVIL})
-    assert (answer.status_code // 100, answer.headers["Location"]) == (3, "/docs/")
+    assert (answer.status_code // 100, answer.headers["Location"]) == (3, "docs/")
+
+
+@pytest.mark.parametrize(
+    "path", ["/v1//images/edits", "/v1/images/edits/", "/inpaint/", "/jobs//result"]
+)
+def test_other_slashes_are_not_found(client: FlaskClient, path: str) -> None:
+    answer = client.post(path)
+    assert (answer.status_code, answer.headers.get("Location")) == (404, None)
+    error = answer.get_json()
+    code = error["error"]["code"] if path.startswith("/v1/") else error["code"]
+    assert code == "not_found"
 
 
 def test_picture_urls_are_not_built_from_a_foreign_host(broker_url: str, tmp_path: Path) -> None:

@@ -76,6 +76,33 @@ def test_result_comes_with_type_etag_and_name(app: Flask, client: FlaskClient) -
     assert client.get(f"/jobs/{job_id}/results/2").status_code == 404
 
 
+def test_files_are_sent_as_octets_to_callers_that_accept_nothing_else(
+    app: Flask, client: FlaskClient
+) -> None:
+    job = post_inpaint(client).get_json()
+    finish_job(app, b"a picture")
+    for accepted in ("*/*", "image/*", "image/png, application/octet-stream", "text/html"):
+        response = client.get(f"/jobs/{job['id']}/result", headers={"Accept": accepted})
+        assert response.mimetype == "image/png", accepted
+    for accepted in ("application/octet-stream", "application/octet-stream, */*;q=0.1"):
+        response = client.get(f"/jobs/{job['id']}/result", headers={"Accept": accepted})
+        assert (response.mimetype, response.data) == ("application/octet-stream", b"a picture")
+
+
+def test_succeeded_job_is_done(app: Flask, client: FlaskClient) -> None:
+    job = post_inpaint(client).get_json()
+    assert job["progress"] is None
+    finish_job(app, b"a picture")
+    assert client.get(f"/jobs/{job['id']}").get_json()["progress"] == {
+        "stage": "encode",
+        "step": 1,
+        "steps": 1,
+        "fraction": 1.0,
+        "preview_url": None,
+    }
+    assert client.get("/jobs").get_json()["jobs"][0]["fraction"] == 1.0
+
+
 def test_result_is_304_when_known(app: Flask, client: FlaskClient) -> None:
     post_inpaint(client)
     url = f"/jobs/{finish_job(app, picture())}/result"

@@ -11,8 +11,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 
-from service.contract.formats import MEDIA_TYPES
-
 ROOT = Path(__file__).parents[2]
 PACKAGE = "generated_paintjob"
 
@@ -20,10 +18,8 @@ PACKAGE = "generated_paintjob"
 def generate_client(folder: Path) -> Path:
     """Generate the client into a folder, with every warning an error; gives the package's path."""
     config = folder / "config.json"
-    # The generator knows one binary type only, and would run formatters that are not its own.
-    binary = (*MEDIA_TYPES.values(), "application/zip")
-    overrides = dict.fromkeys(binary, "application/octet-stream")
-    config.write_text(json.dumps({"post_hooks": [], "content_type_overrides": overrides}))
+    # It would run formatters that are not its own.
+    config.write_text(json.dumps({"post_hooks": []}))
     program = Path(sys.executable).parent / "openapi-python-client"
     options = ["--path", str(ROOT / "openapi.yaml"), "--meta", "none", "--fail-on-warning"]
     package = folder / PACKAGE

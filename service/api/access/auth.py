@@ -30,7 +30,7 @@ from service.contract.keys import (
 from service.contract.names import DEFAULT_TENANT
 from service.store import try_twice
 
-OPEN_BLUEPRINTS = frozenset({"health", "reference", "swagger_ui"})
+OPEN_BLUEPRINTS = frozenset({"health", "reference", "docs"})
 """Blueprints that need no key: health, version and the reference."""
 
 TAKES_TOKENS, MAKES_TOKENS = "events.get_events", "events.create_token"

@@ -98,9 +98,10 @@ def build_request_body(operation: Operation | Literal["batch", "edits", "upload"
             name: {"value": build_example(operation, name)} for name in get_examples()[operation]
         },
     }
+    # JSON first: generators that know one body a call take the first one, or the one in JSON.
     return {
         "required": True,
-        "content": {"multipart/form-data": form, "application/json": json_body},
+        "content": {"application/json": json_body, "multipart/form-data": form},
     }
 
 
@@ -136,6 +137,7 @@ def _build_batch_request() -> Schema:
     schema.pop("title")
     for prop in schema["properties"].values():
         prop.pop("title", None)
+        prop.pop("default", None)
     return schema
 
 
@@ -180,8 +182,8 @@ def _build_edits_form() -> Schema:
         prop.pop("title", None)
         prop.pop("default", None)
     schema["properties"] = {
-        **{name: _without_null(prop) for name, prop in properties.items()},
         **{name: _describe_file(note) for name, note in _EDITS_NOTES.items()},
+        **{name: _without_null(prop) for name, prop in properties.items()},
         "url": {"type": "string", "description": f"{_URL_NOTE}`POST /inpaint`."},
     }
     schema.pop("title", None)
@@ -257,8 +259,12 @@ def _build_form(operation: Operation) -> Schema:
     }
     for name in list_fields(MODELS[operation]):
         schema["properties"][name] = _as_json_text(schema["properties"][name])
-    for name in PICTURES[operation]:
-        schema["properties"][name] = _describe_file(_PICTURE_NOTES[name])
+    if ratio := schema["properties"].get("aspect_ratio"):
+        # In a form every value is text, and generators name a type for each kind of it.
+        ratio.pop("anyOf")
+        ratio["type"] = "string"
+    files = {name: _describe_file(_PICTURE_NOTES[name]) for name in PICTURES[operation]}
+    schema["properties"] = {**files, **schema["properties"]}
     return schema
 
 
@@ -278,8 +284,8 @@ def _as_json_text(prop: Schema) -> Schema:
 
 def _build_json(operation: Operation) -> Schema:
     schema = _base(operation)
-    for name in PICTURES[operation]:
-        schema["properties"][name] = {
+    pictures = {
+        name: {
             "oneOf": [
                 {
                     "type": "string",
@@ -293,6 +299,9 @@ def _build_json(operation: Operation) -> Schema:
             + " As base64, as a data URL, or by reference to an upload or a URL.",
             "examples": [get_samples()[name]],
         }
+        for name in PICTURES[operation]
+    }
+    schema["properties"] = {**pictures, **schema["properties"]}
     return schema
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cache
 from typing import Any
 
 import yaml
@@ -13,18 +12,21 @@ from pydantic.json_schema import models_json_schema
 from service.api.openai.answers import FacadeProblem
 from service.api.openapi import bodies
 from service.api.openapi.headers import HEADERS, refer_headers
-from service.api.openapi.hooks import describe_webhooks
+from service.api.openapi.hooks import (
+    TAG,
+    describe_callbacks,
+    describe_webhook_headers,
+)
 from service.api.openapi.illustration import illustrate
 from service.api.openapi.operations import OPERATIONS, Operation, Reply
 from service.api.openapi.parameters import PARAMETERS
 from service.api.openapi.problem_answers import ProblemAnswers
 from service.api.openapi.problem_examples import build_problem_example
 from service.batches.answers import BatchWebhook
+from service.contract.version import get_version
 from service.documents.schemas import JobWebhook, Problem
 
 Schema = dict[str, Any]
-
-API_VERSION = "1.0.0"
 
 _REF = "#/components/schemas/{model}"
 
@@ -48,6 +50,7 @@ _TAGS = {
     "batches": "Many items under one id, and pictures that several requests use.",
     "catalogue": "Methods, models and limits of this deployment.",
     "operations": "Health and version, for operators.",
+    TAG: "Requests that the service sends to `webhook_url`.",
 }
 
 
@@ -58,15 +61,22 @@ class _PlainDumper(yaml.SafeDumper):
         return True
 
 
-@cache
 def render_yaml() -> str:
-    """Return the document as YAML."""
-    document = build_document()
+    """Return the document of no particular deployment as YAML."""
+    return render_document(build_document())
+
+
+def render_document(document: Schema) -> str:
+    """Return a document as YAML."""
     return yaml.dump(document, Dumper=_PlainDumper, sort_keys=False, allow_unicode=True, width=120)
 
 
-def build_document() -> Schema:
-    """Build the document."""
+def build_document(public_url: str = "") -> Schema:
+    """Build the document.
+
+    Args:
+        public_url: where callers reach the deployment; empty if it does not know.
+    """
     paths: Schema = {}
     problems = ProblemAnswers()
     for operation in OPERATIONS:
@@ -75,18 +85,18 @@ def build_document() -> Schema:
         "openapi": "3.1.0",
         "info": {
             "title": "Paintjob",
-            "version": API_VERSION,
+            "version": get_version(),
             "description": _DESCRIPTION,
+            "contact": {"name": "The operator of this service"},
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
-        "servers": [{"url": "/"}],
+        "servers": [{"url": public_url or "/"}],
         "tags": [{"name": name, "description": text} for name, text in _TAGS.items()],
         "paths": paths,
-        "webhooks": describe_webhooks(),
         "components": {
             "schemas": _build_schemas(),
             "responses": problems.components,
-            "parameters": dict(PARAMETERS),
+            "parameters": {**PARAMETERS, **describe_webhook_headers()},
             "headers": dict(HEADERS),
             "examples": _build_examples(),
             "securitySchemes": {_SECURITY: _describe_key()},
@@ -102,8 +112,7 @@ def _describe(operation: Operation, problems: ProblemAnswers) -> Schema:
         "tags": [operation.tag],
         "summary": operation.summary,
     }
-    if operation.description:
-        document["description"] = operation.description
+    document["description"] = f"{operation.description} {_describe_scope(operation)}".lstrip()
     names = (*operation.parameters, "X-Request-ID")
     document["parameters"] = [{"$ref": f"#/components/parameters/{name}"} for name in names]
     if operation.body:
@@ -113,9 +122,16 @@ def _describe(operation: Operation, problems: ProblemAnswers) -> Schema:
         str(status): _describe_reply(reply, *limits) for status, reply in operation.replies.items()
     }
     document["responses"] = {**replies, **problems.refer(operation)}
+    if callbacks := describe_callbacks(operation.body):
+        document["callbacks"] = callbacks
     # The empty alternative: a deployment on loopback requires no key.
-    document["security"] = [{_SECURITY: [operation.scope]}, {}] if operation.scope else []
+    document["security"] = [{_SECURITY: []}, {}] if operation.scope else []
     return document
+
+
+def _describe_scope(operation: Operation) -> str:
+    """Return the sentence about the key: linters refuse scopes beside a bearer key."""
+    return f"Scope: `{operation.scope}`." if operation.scope else "Needs no API key."
 
 
 def _describe_key() -> Schema:

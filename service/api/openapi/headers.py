@@ -42,7 +42,6 @@ HEADERS: Mapping[str, Schema] = {
     "Accept-Ranges": _text("`bytes`."),
     "Content-Range": _text("The range of bytes that is sent."),
     "Content-Disposition": _text("A file name."),
-    "Allow": _text("The methods of this path."),
 }
 
 

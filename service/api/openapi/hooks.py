@@ -1,10 +1,15 @@
-"""Webhooks of jobs and batches, for the OpenAPI document."""
+"""Webhooks of jobs and batches, for the OpenAPI document: callbacks of the calls that name them."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from service.api.openapi.parameters import describe_header
+
+TAG = "webhooks"
+"""A tag of their own: generators write one class a tag, and would replace the calls'."""
+
+_RECEIVER = "{$request.body#/webhook_url}"
 
 _HEADERS = {
     "webhook-id": "The same in every try of one event.",
@@ -14,45 +19,59 @@ _HEADERS = {
 }
 
 
-def describe_webhooks() -> dict[str, Any]:
-    """Describe the requests to a receiver, and its possible responses."""
-    return {
+def describe_callbacks(body: str | None) -> dict[str, Any]:
+    """Describe the requests to a receiver that a call may lead to, by name; empty without any.
+
+    As callbacks: of `webhooks` some generators make clients that cannot be imported.
+
+    Args:
+        body: the kind of the call's body.
+    """
+    if body not in ("inpaint", "outpaint", "batch"):
+        return {}
+    found = {
         "jobChanged": _describe(
-            "receiveJob",
-            "jobs",
+            f"receive{body.capitalize()}Job",
             "A job has started or ended",
             "The body is the job, without its position in the queue; `type` is the event.",
             "JobWebhook",
-        ),
-        "batchCompleted": _describe(
+        )
+    }
+    if body == "batch":
+        found["batchCompleted"] = _describe(
             "receiveBatch",
-            "batches",
             "A batch has ended",
             "The body is the batch; `counts` has the states of its items. Its `id` begins with "
             "`batch_`, that of a job with `job_`.",
             "BatchWebhook",
-        ),
+        )
+    return found
+
+
+def describe_webhook_headers() -> dict[str, Any]:
+    """Describe the headers of webhooks, to be referred to by name."""
+    return {
+        name: {**describe_header(name, text), "required": True} for name, text in _HEADERS.items()
     }
 
 
-def _describe(
-    operation_id: str, tag: str, summary: str, description: str, model: str
-) -> dict[str, Any]:
+def _describe(operation_id: str, summary: str, description: str, model: str) -> dict[str, Any]:
     body = {"schema": {"$ref": f"#/components/schemas/{model}"}}
     return {
-        "post": {
-            "operationId": operation_id,
-            "tags": [tag],
-            "summary": summary,
-            "description": f"Signed by Standard Webhooks. {description}",
-            "parameters": [
-                {**describe_header(name, text), "required": True} for name, text in _HEADERS.items()
-            ],
-            "requestBody": {"required": True, "content": {"application/json": body}},
-            "responses": {
-                "2XX": {"description": "It is delivered."},
-                "410": {"description": "The receiver is gone; it is not sent again."},
-                "default": {"description": "It is sent again later."},
-            },
+        _RECEIVER: {
+            "post": {
+                "operationId": operation_id,
+                "tags": [TAG],
+                "summary": summary,
+                "description": f"Signed by Standard Webhooks. {description}",
+                "parameters": [{"$ref": f"#/components/parameters/{name}"} for name in _HEADERS],
+                "requestBody": {"required": True, "content": {"application/json": body}},
+                "security": [],
+                "responses": {
+                    "2XX": {"description": "It is delivered."},
+                    "410": {"description": "The receiver is gone; it is not sent again."},
+                    "default": {"description": "It is sent again later."},
+                },
+            }
         }
     }

@@ -23,6 +23,9 @@ from service.waiting.feed import MEDIA_TYPE as EVENT_STREAM
 PICTURE_TYPES = tuple(MEDIA_TYPES.values())
 """Media types of results."""
 
+_OCTETS = "application/octet-stream"
+"""The second media type of every file: generators that know no other binary type read that."""
+
 
 def _codes(names: str) -> list[str]:
     return names.split()
@@ -45,6 +48,9 @@ _PAINTING_ERRORS = [
 
 _CALL_ERRORS = ["unauthorized", "forbidden", "rate_limited", "unknown_field"]
 """Errors of every call that needs a key; the last one for unknown query parameters."""
+
+_ANY_ERRORS = ["misdirected_request"]
+"""Errors of every call; a service without keys refuses foreign names in `Host`."""
 
 _BATCH_ERRORS = ["not_found", "broker_unavailable"]
 _JOB_ERRORS = ["not_found", "job_expired", "broker_unavailable"]
@@ -114,7 +120,8 @@ class Operation:
     @property
     def all_errors(self) -> list[str]:
         """The possible codes, besides `internal`."""
-        return [*_CALL_ERRORS, *self.errors] if self.needs_key else self.errors
+        own = [*_CALL_ERRORS, *self.errors] if self.needs_key else self.errors
+        return [*own, *_ANY_ERRORS]
 
 
 def _at(method: str, path: str, operation_id: str, tag: str) -> tuple[str, str, str, str]:
@@ -170,10 +177,10 @@ def _picture(path: str, operation_id: str, summary: str, *parameters: str) -> Op
         summary=summary,
         parameters=("job_id", *parameters, "If-None-Match", "Range"),
         replies={
-            200: Reply("The picture.", media_types=PICTURE_TYPES, headers=headers),
+            200: Reply("The picture.", media_types=(*PICTURE_TYPES, _OCTETS), headers=headers),
             206: Reply(
                 "The requested range.",
-                media_types=PICTURE_TYPES,
+                media_types=(*PICTURE_TYPES, _OCTETS),
                 headers=(*headers, "Content-Range"),
             ),
             304: Reply("The caller has it already.", headers=("ETag",)),
@@ -193,7 +200,7 @@ def _small_picture(
         *_at("get", path, operation_id, "jobs"),
         summary,
         {
-            200: Reply(description, media_types=(media_type,), headers=headers),
+            200: Reply(description, media_types=(media_type, _OCTETS), headers=headers),
             304: Reply("The caller has it already.", headers=("ETag",)),
         },
         parameters=("job_id", "If-None-Match"),
@@ -409,7 +416,7 @@ OPERATIONS: tuple[Operation, ...] = (
         {
             200: Reply(
                 "A zip, written while it is sent; a truncated one has no directory.",
-                media_types=("application/zip",),
+                media_types=("application/zip", _OCTETS),
                 headers=("Content-Disposition",),
             )
         },

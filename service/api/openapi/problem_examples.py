@@ -16,6 +16,8 @@ PROBLEMS: Mapping[str, str] = {
     "image_too_large": "the picture has more than 16000000 pixels; send a smaller one",
     "unsupported_media_type": "the picture must be a PNG, JPEG or WebP by its content",
     "unauthorized": "send an API key: Authorization: Bearer pj_…",
+    "misdirected_request": "without API keys only this machine's own names, such as localhost, and "
+    "the host in PAINTJOB_PUBLIC_URL are accepted in Host",
     "forbidden": "the API key lacks the scope jobs:write",
     "not_acceptable": "this call responds with application/json; accept that media type",
     "not_found": "there is no such job",

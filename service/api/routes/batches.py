@@ -15,7 +15,7 @@ from service.api.requests.batch_body import BatchBody
 from service.api.requests.batch_items import iter_items
 from service.api.routes.clients import watch_client
 from service.api.routes.numbers import read_numbers
-from service.api.routes.rendering import RETRY_AFTER_SECONDS, render
+from service.api.routes.rendering import RETRY_AFTER_SECONDS, choose_media_type, render
 from service.api.routes.submitting import build_sources, get_sender
 from service.batches.answers import describe_batch, describe_items
 from service.batches.batching import BatchOrder, ParsedItem
@@ -133,7 +133,7 @@ def get_results(batch_id: str) -> Response:
         raise NotFinished("the batch has not ended yet", retry_after_seconds=RETRY_AFTER_SECONDS)
     items = context.batches.items(batch_id, tenant)
     pieces = stream_results(items, tenant, context.store, context.blobs)
-    response = Response(pieces, mimetype="application/zip")
+    response = Response(pieces, mimetype=choose_media_type("application/zip"))
     response.headers["Content-Disposition"] = f'attachment; filename="{batch_id}.zip"'
     return response
 

@@ -11,7 +11,7 @@ from werkzeug.exceptions import RequestedRangeNotSatisfiable
 
 from service.api.context import get_context
 from service.api.routes.clients import watch_delivery
-from service.api.routes.rendering import is_known, not_modified
+from service.api.routes.rendering import choose_media_type, is_known, not_modified
 from service.contract.errors import JobExpired
 from service.contract.formats import EXTENSIONS, MEDIA_TYPES
 from service.contract.jobs import JobRecord, Output, ResizedOutput
@@ -95,7 +95,7 @@ def send_preview(job_id: str, path: str) -> Response:
 
 
 def _head(media_type: str, etag: str, file_name: str) -> Response:
-    response = Response(mimetype=media_type)
+    response = Response(mimetype=choose_media_type(media_type))
     response.set_etag(etag)
     response.headers["Cache-Control"] = "private, no-cache"
     response.headers["Content-Disposition"] = f'inline; filename="{file_name}"'

@@ -16,6 +16,9 @@ from service.documents.jobs import describe_job
 from service.store import JobView
 
 JSON = "application/json"
+OCTETS = "application/octet-stream"
+"""Another name of every picture and zip, for generated clients that know no other binary type."""
+
 RETRY_AFTER_SECONDS = 1
 """`Retry-After` of an unfinished job without an estimate."""
 
@@ -68,6 +71,12 @@ def retry_after_seconds(view: JobView) -> int:
     elif view.painting_at is not None:
         left -= (datetime.now(UTC) - view.painting_at).total_seconds()
     return max(RETRY_AFTER_SECONDS, min(MAX_RETRY_AFTER_SECONDS, math.ceil(left / 2)))
+
+
+def choose_media_type(media_type: str) -> str:
+    """Return the media type of a file: its own, or `OCTETS` where the caller prefers those."""
+    accepted = request.accept_mimetypes
+    return accepted.best_match((media_type, OCTETS), default=media_type)
 
 
 def is_known(response: Response) -> bool:
