@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 
 from service.contract.jobs import SCHEMA
 from service.contract.names import CPU_QUEUE
-from service.submission.planning import MAX_PAINTED_PIXELS
+from service.submission.output import MAX_PAINTED_PIXELS
 from tests.support.http import build_app, context_of
 
 

@@ -540,7 +540,7 @@ def test_paint_gives_the_same_bytes_again(blobs: BlobStore, engines: EngineRegis
 def test_paint_stores_a_resized_copy_beside_the_exact_result(
     blobs: BlobStore, output_format: str
 ) -> None:
-    asked = {"output_width": 35, "output_format": output_format}
+    asked: dict[str, Any] = {"output_width": 35, "output_format": output_format}
     done = only_done(run(job_of(blobs, **asked), blobs, serve(ScriptedEngine(paint_red))))
     [output] = done.outputs
     assert (output.width, output.height) == (70, 50)
