@@ -156,7 +156,7 @@ class Proof(_Frozen):
     Attributes:
         kept_pixels: pixels outside the effective mask (outpaint: of the original, less the band).
         kept_pixels_changed: how many of them differ from the decoded input in any channel.
-        max_difference: largest difference among them, 0..255.
+        max_difference: largest difference among them, 0..255; of 16 bits 0..65535.
         touched_box: box around what was painted and blended, half-open pixels.
         band_pixels: pixels of the original that blending was allowed to touch (`overlap`).
         image_sha256: hex digest of the input file.

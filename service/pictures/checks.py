@@ -18,7 +18,7 @@ from service.pictures.jpeg_rows import cut_to_rows
 from service.pictures.opening import open_pixels
 from service.pictures.png import check_sums
 
-_MODES = frozenset({"1", "L", "LA", "P", "RGB", "RGBA"})
+_MODES = frozenset({"1", "L", "LA", "P", "RGB", "RGBA", "I;16"})
 
 
 @dataclass(frozen=True)
@@ -56,8 +56,8 @@ def check_picture(file: BinaryIO, max_pixels: int) -> PictureInfo:
         max_pixels: width times height must not exceed it.
 
     Raises:
-        UnsupportedMediaType: it is not a PNG, JPEG or WebP, or it is animated, CMYK or deeper than
-            8 bits a channel.
+        UnsupportedMediaType: it is not a PNG, JPEG or WebP, or it is animated, or a JPEG in CMYK or
+            of more than 8 bits a channel.
         ImageTooLarge: the header declares too many pixels, or too long a side.
         InvalidField: the color profile or the EXIF is too large.
         ImageUndecodable: it is broken or cut.
@@ -76,12 +76,13 @@ def check_kind(header: PictureHeader) -> None:
     """Check that a picture needs no conversion that could be done in several ways.
 
     Raises:
-        UnsupportedMediaType: the picture is animated, CMYK or deeper than 8 bits a channel.
+        UnsupportedMediaType: the picture is animated, or a JPEG in CMYK or of more than 8 bits a
+            channel.
     """
     if header.animated:
         raise UnsupportedMediaType("the picture is animated; send a single frame")
-    if header.depth > 8:
-        raise UnsupportedMediaType("the picture has more than 8 bits a channel; convert it to 8")
+    if header.depth > 8 and header.format != "png":
+        raise UnsupportedMediaType("the JPEG has more than 8 bits a channel; convert it to 8")
     if header.channels == 4:
         raise UnsupportedMediaType("the JPEG is CMYK; convert it to RGB")
 

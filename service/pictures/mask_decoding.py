@@ -32,6 +32,7 @@ from service.contract.errors import (
     UnsupportedMediaType,
 )
 from service.pictures.checks import PictureInfo, check_pixels, open_picture
+from service.pictures.deep import find_transparent
 from service.pictures.headers import PictureHeader, decoding, read_header
 from service.pictures.opening import open_pixels
 from service.pictures.png import check_data
@@ -164,6 +165,9 @@ def read_transparency(
         image = open_picture(file, header)
         if not image.has_transparency_data:
             raise InvalidField("the picture has no transparency that could be its mask")
+        if header.depth == 16 and header.transparency is not None:
+            # Pillow would compare the high bytes alone.
+            return turn_upright(find_transparent(file, header), header.orientation)
         image.load()
         transparency = Image.new("L", image.size)
         for top, colors in _iter_bands(image):

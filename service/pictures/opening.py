@@ -37,10 +37,14 @@ def open_pixels(file: BinaryIO, header: PictureHeader) -> Image.Image | None:
     return image
 
 
-def transparent_value(header: PictureHeader) -> int | tuple[int, ...] | None:
-    """Return the transparent value of a PNG without palette, in the 8 bits it is decoded to.
+def transparent_value(header: PictureHeader, *, deep: bool = False) -> int | tuple[int, ...] | None:
+    """Return the transparent value of a PNG without palette, in the bits it is decoded to.
 
     Pillow returns the value as stored, which in a picture of 2 or 4 bits is another color.
+
+    Args:
+        header: of the PNG.
+        deep: whether 16 bits are decoded to 16, not to 8.
 
     Returns:
         One value for gray, three for RGB; `None` if there is none.
@@ -51,8 +55,9 @@ def transparent_value(header: PictureHeader) -> int | tuple[int, ...] | None:
         return None
     top = 2**header.depth - 1
     values = struct.unpack(f">{len(header.transparency) // 2}H", header.transparency)
-    # Bits above the depth do not count. Of 16 bits, the high ones are decoded.
-    scaled = tuple(
-        value >> 8 if header.depth == 16 else (value & top) * 255 // top for value in values
-    )
-    return scaled if len(scaled) == 3 else scaled[0]
+    if header.depth < 16:
+        # Bits above the depth do not count.
+        values = tuple((value & top) * 255 // top for value in values)
+    elif not deep:
+        values = tuple(value >> 8 for value in values)
+    return values if len(values) == 3 else values[0]

@@ -7,36 +7,22 @@ are not: this checks from outside what a worker proves of its own work. The scri
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
 from functools import reduce
 from io import BytesIO
-from typing import Final, NamedTuple, cast
+from typing import Final
 
-from PIL import Image, ImageChops, ImageOps
+from PIL import Image, ImageChops, ImageMath
 
-from service.contract.errors import (
-    ImageUndecodable,
-    InvalidField,
-    MaskSizeMismatch,
-    UnsupportedMediaType,
-)
-from service.contract.params import MaskPolarity, OutputFormat
-from service.pictures.checks import check_kind, open_picture
-from service.pictures.color_carrying import ColorSpace, carry_colors
-from service.pictures.headers import decoding, read_header
-from service.pictures.mask_decoding import read_mask, turn_upright
+from service.contract.errors import InvalidField, MaskSizeMismatch
+from service.contract.params import MaskPolarity
+from service.pictures.color_carrying import carry_colors
+from service.pictures.deep import Planes, round_to_8_bits
+from service.pictures.mask_decoding import read_mask
 from service.pictures.masks import DEFAULT_THRESHOLD, binarize
+from service.verify.reading import ReadPicture, read_original, read_result
 
 _ANY_SIZE: Final = 2**31
-
-_FORMATS: Final = ("PNG", "JPEG", "WEBP", "AVIF")
-"""Formats of results. Pillow reads more, of some only a part or numbers cut to 8 bits."""
-
-_GRAY_MODES: Final = frozenset(("1", "L", "LA"))
-
-_AVIF_DEEP: Final = re.compile(rb"av1C\x81.[\x40-\x7f\xc0-\xff]", re.DOTALL)
-"""A decoder's configuration of 10 or 12 bits. Source: AV1 Codec ISO Media File Format, 2.3.3."""
 
 BoxTuple = tuple[int, int, int, int]
 """Left, top, right, bottom; half-open pixels."""
@@ -49,7 +35,7 @@ class Comparison:
     Attributes:
         kept_pixels: number of pixels that had to be kept.
         kept_pixels_changed: number of those that differ in any channel, color or alpha.
-        max_difference: largest difference among them, 0..255.
+        max_difference: largest difference among them, 0..255; of 16 bits 0..65535.
         changed_box: left, top, right, bottom around those that differ, in the result's pixels;
             `None` if none differs.
         width: of the result, upright.
@@ -85,16 +71,6 @@ class Placement:
     overlap: int = 0
 
 
-class _Picture(NamedTuple):
-    """A decoded picture: RGBA, upright, and what its file says of the numbers."""
-
-    pixels: Image.Image
-    profile: bytes | None
-    color_space: ColorSpace
-    is_gray: bool = False
-    format: OutputFormat = "png"
-
-
 def compare_inpainted(
     original: bytes,
     result: bytes,
@@ -114,11 +90,11 @@ def compare_inpainted(
     Raises:
         InvalidInput, UnsupportedMediaType: the files cannot be read, or differ in size.
     """
-    before = _read_original(original)
+    before = read_original(original)
     _, luminance = read_mask(BytesIO(mask), _ANY_SIZE)
     if luminance.size != before.pixels.size:
         raise MaskSizeMismatch(_sizes("the mask", luminance, before))
-    after = _read_result(result)
+    after = read_result(result)
     if after.pixels.size != before.pixels.size:
         raise InvalidField(_sizes("the result", after.pixels, before))
     kept = ImageChops.invert(binarize(luminance, polarity, threshold))
@@ -132,7 +108,7 @@ def compare_outpainted(original: bytes, result: bytes, placement: Placement) -> 
         InvalidInput, UnsupportedMediaType: the files cannot be read, the original is not inside
             the result, or the band leaves nothing of it.
     """
-    before, after = _read_original(original), _read_result(result)
+    before, after = read_original(original), read_result(result)
     width, height = before.pixels.size
     left, top = placement.left, placement.top
     right, bottom = after.pixels.width - left - width, after.pixels.height - top - height
@@ -148,7 +124,7 @@ def compare_outpainted(original: bytes, result: bytes, placement: Placement) -> 
 
 
 def _compare(
-    before: _Picture, after: _Picture, kept: Image.Image, corner: tuple[int, int]
+    before: ReadPicture, after: ReadPicture, kept: Image.Image, corner: tuple[int, int]
 ) -> Comparison:
     """Compare the original with its place on the result, where `kept` is 255.
 
@@ -165,28 +141,79 @@ def _compare(
     if not kept_pixels:
         raise InvalidField("nothing was kept, so there is no pixel to compare")
     left, top = corner
-    part = after.pixels.crop((left, top, left + kept.width, top + kept.height))
-    channels = ImageChops.difference(before.pixels, part).split()
-    largest = ImageChops.multiply(reduce(ImageChops.lighter, channels), kept)
-    histogram = largest.histogram()
-    box = largest.getbbox()
+    before, further = _bring_together(before, after)
+    place = (left, top, left + kept.width, top + kept.height)
+    pairs = [
+        (one, other.crop(place)) for one, other in zip(before.planes(), after.planes(), strict=True)
+    ]
+    channels = [each for pair in pairs for each in ImageChops.difference(*pair).split()]
+    differs = ImageChops.multiply(reduce(ImageChops.lighter, channels), kept)
+    box = differs.getbbox()
     touched = Image.new("L", after.pixels.size, 255)
     touched.paste(ImageChops.invert(kept), corner)
     return Comparison(
         kept_pixels=kept_pixels,
-        kept_pixels_changed=sum(histogram[1:]),
-        max_difference=max(level for level, count in enumerate(histogram) if count),
+        kept_pixels_changed=sum(differs.histogram()[1:]),
+        max_difference=0 if box is None else _find_largest(pairs, kept, box),
         changed_box=None
         if box is None
         else (box[0] + left, box[1] + top, box[2] + left, box[3] + top),
         width=after.pixels.width,
         height=after.pixels.height,
         touched_box=touched.getbbox(),
-        notes=tuple(_find_notes(before, after)),
+        notes=(*further, *_find_notes(before, after)),
     )
 
 
-def _find_notes(before: _Picture, after: _Picture) -> list[str]:
+def _bring_together(before: ReadPicture, after: ReadPicture) -> tuple[ReadPicture, list[str]]:
+    """Return the original in the result's bits a channel, and a note if they were more.
+
+    Raises:
+        InvalidField: they are fewer.
+    """
+    if (before.low is None) == (after.low is None):
+        return before, []
+    if before.low is None:
+        raise InvalidField("the result has 16 bits a channel, the original 8")
+    rounded = round_to_8_bits(Planes(before.pixels, before.low))
+    note = "the original has 16 bits a channel, the result 8: compared in 8"
+    return before._replace(pixels=rounded, low=None), [note]
+
+
+def _find_largest(
+    pairs: list[tuple[Image.Image, Image.Image]], kept: Image.Image, box: BoxTuple
+) -> int:
+    """Return the largest difference of a channel, where `kept` is 255 in the box."""
+    weight = kept.crop(box).convert("I")
+    before, after = zip(*pairs, strict=True)
+    return max(
+        _measure(_join_bytes(before, channel, box), _join_bytes(after, channel, box), weight)
+        for channel in range(4)
+    )
+
+
+def _join_bytes(planes: tuple[Image.Image, ...], channel: int, box: BoxTuple) -> Image.Image:
+    """Return the numbers of a channel in a box: mode I."""
+    numbers, *others = (plane.crop(box).getchannel(channel).convert("I") for plane in planes)
+    for low in others:
+        numbers = ImageMath.lambda_eval(
+            lambda given: given["high"] * 256 + given["low"], high=numbers, low=low
+        )
+    return numbers
+
+
+def _measure(one: Image.Image, other: Image.Image, weight: Image.Image) -> int:
+    """Return the largest difference where the weight is 255, and not 0."""
+    difference = ImageMath.lambda_eval(
+        lambda given: abs(given["one"] - given["other"]) * given["weight"] / 255,
+        one=one,
+        other=other,
+        weight=weight,
+    )
+    return int(difference.getextrema()[1])
+
+
+def _find_notes(before: ReadPicture, after: ReadPicture) -> list[str]:
     """Describe where profiles or color spaces of the files differ in what they say."""
     carried = carry_colors(
         before.profile, before.color_space, is_gray=before.is_gray, output_format=after.format
@@ -207,55 +234,6 @@ def _find_notes(before: _Picture, after: _Picture) -> list[str]:
     return notes
 
 
-def _read_original(data: bytes) -> _Picture:
-    """Decode an original to RGBA, upright; the service's own rules apply."""
-    header = read_header(BytesIO(data), "original")
-    check_kind(header)
-    with decoding(ImageUndecodable("the original is broken or cut short")):
-        image = open_picture(BytesIO(data), header)
-        image.load()
-        pixels = turn_upright(image, header.orientation).convert("RGBA")
-    is_gray = header.mode in _GRAY_MODES
-    return _Picture(pixels, header.profile, header.color_space, is_gray)
-
-
-def _read_result(data: bytes) -> _Picture:
-    """Decode a result to RGBA, upright, by Pillow alone.
-
-    Raises:
-        ImageUndecodable: it is broken, or of a format that results do not have.
-        UnsupportedMediaType: Pillow would decode other numbers than the file has, or a part of it.
-    """
-    with decoding(ImageUndecodable(f"the result is broken, or not one of {', '.join(_FORMATS)}")):
-        image = Image.open(BytesIO(data), formats=_FORMATS)
-        if getattr(image, "n_frames", 1) > 1:
-            raise UnsupportedMediaType("the result has several frames")
-        image.load()
-        _drop_orientation_of_xmp(image)
-        ImageOps.exif_transpose(image, in_place=True)
-        if image.mode == "CMYK":
-            raise UnsupportedMediaType("the result is CMYK")
-        pixels = image.convert("RGBA")
-        if image.format == "AVIF":
-            _check_depth(is_deep=_AVIF_DEEP.search(data) is not None)
-            return _Picture(pixels, image.info.get("icc_profile"), (), format="avif")
-        header = read_header(BytesIO(data), "result")
-        _check_depth(is_deep=header.depth > 8)
-        output_format = cast("OutputFormat", header.format)
-        return _Picture(pixels, header.profile, header.color_space, format=output_format)
-
-
-def _check_depth(*, is_deep: bool) -> None:
-    if is_deep:
-        raise UnsupportedMediaType("the result has more than 8 bits a channel")
-
-
-def _drop_orientation_of_xmp(image: Image.Image) -> None:
-    """Drop XMP, so that Pillow takes the orientation from EXIF alone."""
-    for name in ("xmp", "XML:com.adobe.xmp"):
-        image.info.pop(name, None)
-
-
-def _sizes(name: str, image: Image.Image, original: _Picture) -> str:
+def _sizes(name: str, image: Image.Image, original: ReadPicture) -> str:
     one, other = ("{}x{}".format(*size) for size in (image.size, original.pixels.size))
     return f"{name} is {one}, the original {other}; only equal sizes can be compared"

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from worker.imaging import ImageArray
+from worker.imaging import DeepArray, ImageArray
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
@@ -23,7 +23,7 @@ def make_chunk(kind: bytes, data: bytes = b"") -> bytes:
 
 
 def make_png(
-    samples: ImageArray,
+    samples: ImageArray | DeepArray,
     color_type: int,
     *,
     depth: int = 8,
@@ -36,7 +36,7 @@ def make_png(
     """Return a PNG of samples.
 
     Args:
-        samples: uint8 (H, W) or (H, W, C), below 2 to the power of `depth`.
+        samples: uint8 (H, W) or (H, W, C), below 2 to the power of `depth`; of 16 bits uint16.
         color_type: 0 gray, 2 RGB, 3 palette, 4 gray with alpha, 6 RGBA.
         depth: bits a sample.
         head: chunks before the pixels.
@@ -53,15 +53,19 @@ def make_png(
     return SIGNATURE + b"".join(chunks) + make_chunk(b"IEND")
 
 
-def pack_rows(samples: ImageArray, depth: int = 8, *, interlaced: bool = False) -> bytes:
+def pack_rows(
+    samples: ImageArray | DeepArray, depth: int = 8, *, interlaced: bool = False
+) -> bytes:
     """Return the rows of a PNG, unfiltered."""
     if interlaced:
         parts = [samples[y::down, x::across] for x, y, across, down in _PASSES]
         return b"".join(pack_rows(part, depth) for part in parts if part.size)
     rows = samples.reshape(len(samples), -1)
     if depth < 8:
-        bits = np.unpackbits(rows[..., None], axis=2)[..., 8 - depth :]
+        bits = np.unpackbits(rows[..., None].astype(np.uint8), axis=2)[..., 8 - depth :]
         rows = np.packbits(bits.reshape(len(rows), -1), axis=1)
+    if depth == 16:
+        rows = rows.astype(">u2").view(np.uint8)
     return b"".join(b"\0" + row.tobytes() for row in rows)
 
 

@@ -13,5 +13,8 @@ ImageArray: TypeAlias = NDArray[np.uint8]
 MaskArray: TypeAlias = NDArray[np.uint8]
 """uint8 (H, W): 255 repaint, 0 keep, nothing between."""
 
+DeepArray: TypeAlias = NDArray[np.uint16]
+"""As `ImageArray` or `AlphaArray`, of 16 bits a channel."""
+
 AlphaArray: TypeAlias = NDArray[np.uint8]
 """uint8 (H, W): 255 opaque, 0 transparent; not premultiplied."""

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any, NamedTuple
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from service.contract.geometry import Box, Geometry
-from worker.imaging import AlphaArray, ImageArray, MaskArray
+from worker.imaging import DeepArray, ImageArray, MaskArray
 from worker.imaging.bands import row_bands
 from worker.imaging.feathering import WeightArray
 from worker.imaging.masks import bounding_box
-from worker.imaging.picture import Picture, to_uint8
+from worker.imaging.picture import DEEP_STEP, DeepPixels, Picture, to_uint8
 from worker.imaging.transparency import divide_by_alpha
 
 
@@ -20,8 +22,11 @@ def paste_back(
     mask: MaskArray,
     painted: ImageArray,
     weight: WeightArray | None = None,
+    seed: int = 0,
 ) -> Picture:
     """Return the picture with what was painted under the mask; all else is copied bit for bit.
+
+    In a picture of 16 bits, what was painted in 8 is brought up to 16 (`raise_to_16_bits`).
 
     A gray picture stays gray: what was painted is turned into luminance (ITU-R BT.601). Under the
     mask alpha is what was painted, opaque for RGB; elsewhere it is the picture's own. Where
@@ -34,6 +39,7 @@ def paste_back(
         mask: uint8 (H, W); 255 takes the painted pixel, 0 the picture's.
         painted: RGB uint8 (H, W, 3), or premultiplied RGBA (H, W, 4).
         weight: uint8 (H, W), share of the painted pixel in 255ths; `None` for all of it.
+        seed: of the noise by which 8 bits become 16.
     """
     box = bounding_box(mask)
     window = np.s_[box.top : box.bottom, box.left : box.right]
@@ -43,27 +49,88 @@ def paste_back(
         cover, source = np.ascontiguousarray(source[..., 3]), divide_by_alpha(source)
     if picture.is_gray:
         source = to_uint8(cv2.cvtColor(source, cv2.COLOR_RGB2GRAY))
-    color = picture.color.copy()
-    alpha = None if picture.alpha is None else picture.alpha.copy()
-    if weight is not None:
-        source = _blend_into(source, cover, picture, weight[window], box)
-        if alpha is not None:
-            _fade(alpha[window], cover, weight[window])
+    layer = _Layer(box, hole, None if weight is None else weight[window])
+    color, alpha = _lay_over(picture.color, picture.alpha, source, cover, layer)
+    if picture.deep is None:
+        return picture.with_pixels(color, alpha)
+    deep_color, deep_alpha = picture.deep
+    raised = raise_to_16_bits(source, picture.deep, seed)
+    deep_cover = cover.astype(np.uint16) * np.uint16(DEEP_STEP)
+    deep = _lay_over(deep_color, deep_alpha, raised, deep_cover, layer)
+    return picture.with_pixels(color, alpha, DeepPixels(*deep))
+
+
+class _Layer(NamedTuple):
+    """The place of what is laid over: its box, where in it, and by which weight."""
+
+    box: Box
+    hole: MaskArray
+    weight: WeightArray | None
+
+
+def _lay_over(
+    below: NDArray[Any],
+    below_alpha: NDArray[Any] | None,
+    source: NDArray[Any],
+    cover: NDArray[Any],
+    layer: _Layer,
+) -> tuple[NDArray[Any], NDArray[Any] | None]:
+    """Return color and alpha with what was painted laid over."""
+    box = layer.box
+    window = np.s_[box.top : box.bottom, box.left : box.right]
+    color = below.copy()
+    alpha = None if below_alpha is None else below_alpha.copy()
+    if layer.weight is not None:
+        own = None if alpha is None else alpha[window]
+        source = _blend_into(source, cover, color[window], own, layer.weight)
+        if own is not None:
+            _fade(own, cover, layer.weight)
     elif alpha is not None:
-        cv2.copyTo(cover, hole, alpha[window])
-    cv2.copyTo(source, hole, color[window])
-    return picture.with_pixels(color, alpha)
+        cv2.copyTo(cover, layer.hole, alpha[window])
+    cv2.copyTo(source, layer.hole, color[window])
+    return color, alpha
+
+
+def raise_to_16_bits(source: ImageArray, original: DeepPixels, seed: int) -> DeepArray:
+    """Return painted colors in 16 bits, with noise of one step of 8 instead of steps.
+
+    Black and white stay what they are, and so does all in a picture whose own numbers are those of
+    8 bits: there, noise would be the only thing between the steps.
+
+    Args:
+        source: uint8, (H, W) or (H, W, 3).
+        original: the picture that it was painted for.
+        seed: of the noise; the same seed gives the same numbers.
+    """
+    raised = source * np.uint16(DEEP_STEP)
+    if not _uses_16_bits(original.color):
+        return raised
+    rng = np.random.default_rng(seed)
+    for rows in row_bands(len(source)):
+        part = source[rows]
+        noise = rng.integers(0, 256, part.shape, np.uint8) - np.int32(DEEP_STEP // 2)
+        noise[(part == 0) | (part == 255)] = 0
+        raised[rows] += noise.astype(np.uint16)
+    return raised
+
+
+def _uses_16_bits(values: DeepArray) -> bool:
+    """Return whether some number is none that 8 bits have."""
+    return any(
+        bool(((values[rows] >> 8) != (values[rows] & 255)).any()) for rows in row_bands(len(values))
+    )
 
 
 def _blend_into(
-    source: ImageArray, cover: AlphaArray, picture: Picture, weight: WeightArray, box: Box
-) -> ImageArray:
-    """Return a window of what was painted, laid over the picture by its weight."""
-    window = np.s_[box.top : box.bottom, box.left : box.right]
-    color = picture.color[window]
-    alpha = None if picture.alpha is None else picture.alpha[window]
+    source: NDArray[Any],
+    cover: NDArray[Any],
+    color: NDArray[Any],
+    alpha: NDArray[Any] | None,
+    weight: WeightArray,
+) -> NDArray[Any]:
+    """Return what was painted, laid over color and alpha by its weight."""
     result = np.empty_like(color)
-    for rows in row_bands(box.height):
+    for rows in row_bands(len(color)):
         share = _visible_share(weight[rows], cover[rows], None if alpha is None else alpha[rows])
         if color.ndim == 3:
             share = share[..., None]
@@ -74,7 +141,7 @@ def _blend_into(
 
 
 def _visible_share(
-    weight: WeightArray, cover: AlphaArray, alpha: AlphaArray | None
+    weight: WeightArray, cover: NDArray[Any], alpha: NDArray[Any] | None
 ) -> NDArray[np.float32]:
     """Return how much of the color is the painted one's, 0..1.
 
@@ -83,17 +150,18 @@ def _visible_share(
     share = weight.astype(np.float32) / np.float32(255)
     if alpha is None:
         return share
-    own = (1 - share) * (alpha.astype(np.float32) / np.float32(255))
-    share = share * (cover.astype(np.float32) / np.float32(255))
+    top = np.float32(np.iinfo(alpha.dtype).max)
+    own = (1 - share) * (alpha.astype(np.float32) / top)
+    share = share * (cover.astype(np.float32) / top)
     return np.asarray(share / np.maximum(share + own, np.float32(1e-6)), np.float32)
 
 
-def _fade(alpha: AlphaArray, cover: AlphaArray, weight: WeightArray) -> None:
+def _fade(alpha: NDArray[Any], cover: NDArray[Any], weight: WeightArray) -> None:
     """Bring alpha as near to the painted one as its weight says, in place."""
     for rows in row_bands(alpha.shape[0]):
         own = alpha[rows].astype(np.float32)
         share = weight[rows].astype(np.float32) / 255
-        alpha[rows] = np.rint(own + (cover[rows] - own) * share)
+        alpha[rows] = np.rint(own + (cover[rows].astype(np.float32) - own) * share)
 
 
 def place_on_canvas(picture: Picture, geometry: Geometry) -> tuple[Picture, MaskArray]:
@@ -109,9 +177,9 @@ def place_on_canvas(picture: Picture, geometry: Geometry) -> tuple[Picture, Mask
     Returns:
         The canvas, and its mask: uint8 (H, W), 0 where the original lies, 255 elsewhere.
     """
-    color = _extend(picture.color, geometry)
-    alpha = None if picture.alpha is None else _extend(picture.alpha, geometry)
-    return picture.with_pixels(color, alpha), mask_around(geometry)
+    color, alpha = _extend_both(picture.color, picture.alpha, geometry)
+    deep = None if picture.deep is None else DeepPixels(*_extend_both(*picture.deep, geometry))
+    return picture.with_pixels(color, alpha, deep), mask_around(geometry)
 
 
 def mask_around(geometry: Geometry) -> MaskArray:
@@ -122,7 +190,13 @@ def mask_around(geometry: Geometry) -> MaskArray:
     return mask
 
 
-def _extend(array: ImageArray, geometry: Geometry) -> ImageArray:
+def _extend_both(
+    color: NDArray[Any], alpha: NDArray[Any] | None, geometry: Geometry
+) -> tuple[NDArray[Any], NDArray[Any] | None]:
+    return _extend(color, geometry), None if alpha is None else _extend(alpha, geometry)
+
+
+def _extend(array: NDArray[Any], geometry: Geometry) -> NDArray[Any]:
     margins = geometry.margins
     sides = margins.top, margins.bottom, margins.left, margins.right
-    return to_uint8(cv2.copyMakeBorder(array, *sides, cv2.BORDER_REPLICATE))
+    return np.asarray(cv2.copyMakeBorder(array, *sides, cv2.BORDER_REPLICATE), array.dtype)

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from io import BytesIO
-from typing import Final
+from typing import Any, Final
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from service.contract.errors import ImageUndecodable
 from service.pictures.checks import check_kind, check_pixels
 from service.pictures.exif_stripping import strip_exif
 from service.pictures.headers import PictureHeader, decoding, read_header
-from worker.imaging import ImageArray
-from worker.imaging.picture import Picture, Pixels, to_uint8
+from worker.imaging import AlphaArray, ImageArray
+from worker.imaging.picture import DeepPixels, Number, Picture, Pixels, round_to_8_bits
 from worker.imaging.pixels import decode_jpeg, decode_webp
 from worker.imaging.png_reading import decode_png
 
-_DECODERS: Final[dict[str, Callable[[bytes, PictureHeader], Pixels]]] = {
+_DECODERS: Final[dict[str, Callable[[bytes, PictureHeader], Pixels | DeepPixels]]] = {
     "png": decode_png,
     "jpeg": decode_jpeg,
     "webp": decode_webp,
@@ -38,7 +39,7 @@ def decode_picture(data: bytes, max_pixels: int, *, keep_metadata: bool = False)
 
     Raises:
         ImageTooLarge: the header declares more; nothing was decoded.
-        UnsupportedMediaType: another format, animated, 16 bits a channel, or CMYK.
+        UnsupportedMediaType: another format, animated, a JPEG of 12 bits, or CMYK.
         InvalidField: the color profile or the EXIF is too large.
         ImageUndecodable: the file is broken.
     """
@@ -46,44 +47,65 @@ def decode_picture(data: bytes, max_pixels: int, *, keep_metadata: bool = False)
     check_kind(header)
     check_pixels(header, max_pixels)
     with decoding(ImageUndecodable("the picture's data is broken or ends too early")):
-        color, alpha = _DECODERS[header.format](data, header)
-    if color.shape[:2] != (header.height, header.width):
+        decoded = _DECODERS[header.format](data, header)
+    if decoded[0].shape[:2] != (header.height, header.width):
         raise ImageUndecodable("the picture's data has another size than its header declares")
+    color, alpha, deep = _turn_upright(decoded, header.orientation)
     is_turned = header.orientation in TURNING
     resolution = header.resolution
     return Picture(
-        turn(color, header.orientation),
-        None if alpha is None else turn(alpha, header.orientation),
+        color,
+        alpha,
         header.profile,
         resolution.turned() if resolution and is_turned else resolution,
         strip_exif(header.exif, is_turned=is_turned) if keep_metadata and header.exif else None,
         header.color_space,
+        deep=deep,
     )
 
 
-def turn(pixels: ImageArray, orientation: int) -> ImageArray:
+def _turn_upright(
+    decoded: Pixels | DeepPixels, orientation: int
+) -> tuple[ImageArray, AlphaArray | None, DeepPixels | None]:
+    """Return color and alpha in 8 bits, and both in 16 if they were."""
+    if not isinstance(decoded, DeepPixels):
+        color, alpha = decoded
+        return turn(color, orientation), None if alpha is None else turn(alpha, orientation), None
+    values, cover = decoded
+    deep = DeepPixels(
+        turn(values, orientation), None if cover is None else turn(cover, orientation)
+    )
+    shallow = None if deep.alpha is None else round_to_8_bits(deep.alpha)
+    return round_to_8_bits(deep.color), shallow, deep
+
+
+def turn(pixels: NDArray[Number], orientation: int) -> NDArray[Number]:
     """Turn pixels upright; every one comes back as it was.
 
     Args:
-        pixels: uint8 (H, W) or (H, W, C).
+        pixels: (H, W) or (H, W, C).
         orientation: EXIF's, 1..8.
 
     Source: EXIF 2.32, 4.6.4 A, Orientation.
     """
+    return np.asarray(_turn(pixels, orientation), pixels.dtype)
+
+
+def _turn(pixels: NDArray[Any], orientation: int) -> object:
     match orientation:
         case 2:
-            return to_uint8(cv2.flip(pixels, 1))
+            return cv2.flip(pixels, 1)
         case 3:
-            return to_uint8(cv2.rotate(pixels, cv2.ROTATE_180))
+            return cv2.rotate(pixels, cv2.ROTATE_180)
         case 4:
-            return to_uint8(cv2.flip(pixels, 0))
+            return cv2.flip(pixels, 0)
         case 5:
-            return to_uint8(cv2.transpose(pixels))
+            return cv2.transpose(pixels)
         case 6:
-            return to_uint8(cv2.rotate(pixels, cv2.ROTATE_90_CLOCKWISE))
+            return cv2.rotate(pixels, cv2.ROTATE_90_CLOCKWISE)
         case 7:
-            return to_uint8(cv2.transpose(np.ascontiguousarray(pixels[::-1, ::-1])))
+            return cv2.transpose(np.ascontiguousarray(pixels[::-1, ::-1]))
         case 8:
-            return to_uint8(cv2.rotate(pixels, cv2.ROTATE_90_COUNTERCLOCKWISE))
+            return cv2.rotate(pixels, cv2.ROTATE_90_COUNTERCLOCKWISE)
         case _:
             return pixels

@@ -11,9 +11,10 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterator
 from io import BytesIO
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from service.contract.errors import ImageUndecodable, KeptPixelsChanged
 from service.pictures.headers import PictureHeader, read_header
@@ -24,17 +25,19 @@ from worker.imaging.png_data import DataReader, band_rows, read_layout
 
 _NONE: Final = 0
 _UP: Final = 2
+_COLOR_TYPES: Final = {"L": 0, "RGB": 2, "LA": 4, "RGBA": 6}
 
 
 def read_written_rows(
-    encoded: bytes, size: tuple[int, int], mode: str
-) -> Iterator[tuple[slice, ImageArray]]:
-    """Yield the rows of a PNG in bands: uint8 (N, W) for `L`, else (N, W, 2..4).
+    encoded: bytes, size: tuple[int, int], mode: str, depth: int = 8
+) -> Iterator[tuple[slice, NDArray[Any]]]:
+    """Yield the rows of a PNG in bands: (N, W) for `L`, else (N, W, 2..4), uint8 or uint16.
 
     Args:
         encoded: the file.
         size: width and height that it must have.
         mode: `L`, `LA`, `RGB` or `RGBA`, likewise.
+        depth: 8 or 16, likewise.
 
     Raises:
         KeptPixelsChanged: it is a picture of another kind.
@@ -43,8 +46,10 @@ def read_written_rows(
     file = BytesIO(encoded)
     header = read_header(file)
     check_sums(file)
-    _check_kind(header, size, mode, interlaced=bool(read_layout(encoded).interlaced))
-    (width, height), length = size, size[0] * len(mode)
+    layout = read_layout(encoded)
+    if layout != (*size, depth, _COLOR_TYPES[mode], 0, 0, 0) or not _is_plain(header):
+        raise KeptPixelsChanged("the output came back in another size, position or color mode")
+    (width, height), length = size, size[0] * len(mode) * depth // 8
     reader = DataReader(encoded, header, zlib.decompressobj())
     above = np.zeros(length, np.uint8)
     for rows in row_bands(height, band_rows(length)):
@@ -52,23 +57,15 @@ def read_written_rows(
         stored = np.frombuffer(reader.read(count * (1 + length)), np.uint8).reshape(count, -1)
         band = _undo_filters(stored, above)
         above = band[-1]
-        yield rows, band if mode == "L" else band.reshape(count, width, len(mode))
+        values = band if depth == 8 else band.view(">u2").astype(np.uint16)
+        yield rows, values if mode == "L" else values.reshape(count, width, len(mode))
     if reader.count_surplus(1) or not reader.has_ended or not reader.is_exhausted():
         raise ImageUndecodable("the PNG's data does not end with its last row")
 
 
-def _check_kind(
-    header: PictureHeader, size: tuple[int, int], mode: str, *, interlaced: bool
-) -> None:
-    """Check that a PNG is of the kind that is written here.
-
-    Raises:
-        KeptPixelsChanged: it is not.
-    """
-    is_plain = header.depth == 8 and header.transparency is None and header.orientation == 1
-    is_same = (header.width, header.height) == size and header.mode == mode
-    if not is_same or not is_plain or header.animated or interlaced:
-        raise KeptPixelsChanged("the output came back in another size, position or color mode")
+def _is_plain(header: PictureHeader) -> bool:
+    """Return whether nothing but the rows decides on the picture."""
+    return header.transparency is None and header.orientation == 1 and not header.animated
 
 
 def _undo_filters(stored: ImageArray, above: ImageArray) -> ImageArray:

@@ -13,12 +13,12 @@ from service.pictures.headers import Resolution
 _PER_METER: Final = {"meter": 1, "centimeter": 100}
 
 
-def header_chunk(width: int, height: int, color_type: int) -> bytes:
-    """Return the header of a picture of 8 bits that is not interlaced.
+def header_chunk(width: int, height: int, color_type: int, depth: int = 8) -> bytes:
+    """Return the header of a picture that is not interlaced.
 
     Source: PNG specification, third edition, 11.2.1.
     """
-    return _chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, color_type, 0, 0, 0))
+    return _chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, color_type, 0, 0, 0))
 
 
 def color_space_chunks(color_space: Iterable[tuple[bytes, bytes]]) -> bytes:

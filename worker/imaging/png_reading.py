@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import cv2
 import numpy as np
@@ -16,15 +17,15 @@ from service.contract.errors import ImageUndecodable
 from service.pictures.headers import PictureHeader
 from service.pictures.opening import transparent_value
 from service.pictures.png import MAX_SURPLUS_BYTES, PASSES
-from worker.imaging import AlphaArray, ImageArray
+from worker.imaging import ImageArray, MaskArray
 from worker.imaging.bands import row_bands
-from worker.imaging.picture import Pixels, to_uint8
+from worker.imaging.picture import DEEP_STEP, DeepPixels, Number, Pixels, to_uint8
 from worker.imaging.png_data import DataReader, Layout, band_rows, read_layout
 from worker.imaging.png_filters import undo_filters
 
 
-def decode_png(data: bytes, header: PictureHeader) -> Pixels:
-    """Decode a PNG of at most 8 bits a channel.
+def decode_png(data: bytes, header: PictureHeader) -> Pixels | DeepPixels:
+    """Decode a PNG; one of 16 bits a channel comes back in 16.
 
     A transparent value, or transparent entries of the palette, become alpha.
 
@@ -35,29 +36,34 @@ def decode_png(data: bytes, header: PictureHeader) -> Pixels:
     """
     layout = read_layout(data)
     reader = DataReader(data, header, isal_zlib.decompressobj())
-    color, alpha = _read_pixels(reader, layout)
+    if layout.depth == 16:
+        deep, cover = _read_pixels(reader, layout, np.uint16)
+        _check_end(reader)
+        value = transparent_value(header, deep=True)
+        hidden = None if value is None else _find_value(deep, value)
+        return DeepPixels(deep, cover if hidden is None else ~hidden * np.uint16(DEEP_STEP))
+    color, alpha = _read_pixels(reader, layout, np.uint8)
     _check_end(reader)
     if header.palette is not None:
         return _look_up(color, header)
     if layout.depth < 8:
         color *= np.uint8(255 // (2**layout.depth - 1))
     value = transparent_value(header)
-    if value is None:
-        return color, alpha
-    is_transparent = cv2.inRange(color, *_bounds(value))
-    return color, to_uint8(cv2.bitwise_not(is_transparent))
+    return color, alpha if value is None else ~_find_value(color, value)
 
 
-def _read_pixels(reader: DataReader, layout: Layout) -> Pixels:
+def _read_pixels(
+    reader: DataReader, layout: Layout, kind: type[Number]
+) -> tuple[NDArray[Number], NDArray[Number] | None]:
     """Return color as stored, or indices, and alpha."""
-    size = (layout.height, layout.width)
-    color = np.empty((*size, 3) if layout.channels > 2 else size, np.uint8)
-    alpha = np.empty(size, np.uint8) if layout.channels in (2, 4) else None
+    size: tuple[int, int] = (layout.height, layout.width)
+    color = np.empty((*size, 3) if layout.channels > 2 else size, kind)
+    alpha = np.empty(size, kind) if layout.channels in (2, 4) else None
     if not layout.interlaced:
         for rows, samples in _read_rows(reader, layout, layout.width, layout.height):
             _part(samples, color[rows], None if alpha is None else alpha[rows])
         return color, alpha
-    whole = np.empty((*size, layout.channels), np.uint8)
+    whole = np.empty((*size, layout.channels), kind)
     for left, top, across, down in PASSES:
         target = whole[top::down, left::across]
         for rows, samples in _read_rows(reader, layout, target.shape[1], target.shape[0]):
@@ -68,8 +74,8 @@ def _read_pixels(reader: DataReader, layout: Layout) -> Pixels:
 
 def _read_rows(
     reader: DataReader, layout: Layout, width: int, height: int
-) -> Iterator[tuple[slice, NDArray[np.uint8]]]:
-    """Yield the rows of a pass, and their samples: uint8 (N, W, channels), in bands."""
+) -> Iterator[tuple[slice, NDArray[Any]]]:
+    """Yield the rows of a pass, and their samples: (N, W, channels), in bands."""
     if not width or not height:
         return
     bits = layout.depth * layout.channels
@@ -85,8 +91,10 @@ def _read_rows(
         yield band, _unpack_samples(rows, layout.depth, width)
 
 
-def _unpack_samples(rows: NDArray[np.uint8], depth: int, width: int) -> NDArray[np.uint8]:
-    """Return uint8 (N, W, channels)."""
+def _unpack_samples(rows: NDArray[np.uint8], depth: int, width: int) -> NDArray[Any]:
+    """Return uint8 (N, W, channels), or uint16 for a depth of 16."""
+    if depth == 16:
+        return rows.view(">u2").astype(np.uint16).reshape(len(rows), width, -1)
     if depth < 8:
         shifts = np.arange(8 - depth, -1, -depth, dtype=np.uint8)
         rows = ((rows[..., None] >> shifts) & np.uint8(2**depth - 1)).reshape(len(rows), -1)
@@ -94,7 +102,7 @@ def _unpack_samples(rows: NDArray[np.uint8], depth: int, width: int) -> NDArray[
     return rows.reshape(len(rows), width, -1)
 
 
-def _part(samples: NDArray[np.uint8], color: ImageArray, alpha: AlphaArray | None) -> None:
+def _part(samples: NDArray[Number], color: NDArray[Number], alpha: NDArray[Number] | None) -> None:
     """Write samples to color and alpha."""
     if alpha is None:
         color[...] = samples.reshape(color.shape)
@@ -131,7 +139,8 @@ def _look_up(indices: ImageArray, header: PictureHeader) -> Pixels:
     return color, to_uint8(alpha[indices])
 
 
-def _bounds(value: int | tuple[int, ...]) -> tuple[ImageArray, ImageArray]:
-    """Return lower and upper bound for `inRange`; they are the same."""
-    bound = np.atleast_1d(np.array(value, np.uint8))
-    return bound, bound
+def _find_value(color: NDArray[Number], value: int | tuple[int, ...]) -> MaskArray:
+    """Return where a color has a value: uint8 (H, W) of 255 and 0."""
+    # As floats, which are exact here: arrays of one number each would be taken for pictures.
+    bound = np.atleast_1d(np.array(value, np.float64))
+    return to_uint8(cv2.inRange(color, bound, bound))

@@ -81,9 +81,10 @@ def compare(kept: Picture, mask: MaskArray, encoded: bytes, output_format: Outpu
 
 def _read_png(kept: Picture, encoded: bytes, _: OutputFormat) -> Iterator[_Band]:
     """Read a PNG of ours by a reader that shares no step with its writer."""
+    size = (kept.width, kept.height)
     try:
-        for rows, found in read_written_rows(encoded, (kept.width, kept.height), kept.mode):
-            yield rows, kept.channels(rows), found
+        for rows, found in read_written_rows(encoded, size, kept.mode, kept.depth):
+            yield rows, kept.stored_channels(rows), found
     except (BadRequest, InvalidInput, zlib.error, struct.error):
         raise KeptPixelsChanged("the output came back broken") from None
 

@@ -44,14 +44,20 @@ class Composed:
     estimate: float | None
 
 
-def compose(prepared: Prepared, painted: Painted) -> Composed:
+def compose(prepared: Prepared, painted: Painted, index: int = 0) -> Composed:
     """Composite one painted picture.
+
+    Args:
+        prepared: the job.
+        painted: the picture.
+        index: which of the job's pictures this is.
 
     Raises:
         ModelOutputInvalid: it is no picture of the right size.
     """
     check_painted(prepared, painted.image)
-    picture = paste_back(prepared.picture, prepared.mask, painted.image, prepared.weight)
+    seed = prepared.seeds[index]
+    picture = paste_back(prepared.picture, prepared.mask, painted.image, prepared.weight, seed)
     return Composed(picture, painted.estimate)
 
 
@@ -219,6 +225,12 @@ def output_warnings(prepared: Prepared, painted: Sequence[Painted]) -> list[JobW
     if prepared.job.spec.params.output_format == "jpeg" and alpha is not None and alpha.min() < 255:
         detail = "JPEG has no transparency: the picture was laid on white. Ask for png to keep it."
         found.append(JobWarning(code="alpha_dropped", detail=detail))
+    if prepared.picture.deep is not None and prepared.output_format != "png":
+        detail = (
+            f"{prepared.output_format} has 8 bits a channel: the picture's 16 were rounded, and "
+            "the proof compares with the rounded ones. Ask for png to keep them."
+        )
+        found.append(JobWarning(code="depth_reduced", detail=detail))
     lost = prepared.picture.carry_colors(prepared.output_format).lost
     if lost is not None:
         detail = f"the result does not say {lost}; viewers take its colors for sRGB's"

@@ -206,7 +206,7 @@ class EngineCall:
             if self._report.is_aborted(job_id):
                 raise Aborted
             # Taken off the list: encoding and proof need the memory of what is in its place.
-            composed = compose(painted.prepared, painted.pictures.pop(0))
+            composed = compose(painted.prepared, painted.pictures.pop(0), index)
             check_output(self._safety, composed.picture, painted.prepared.mask)
             described = describe_file(painted.prepared.job, seeds[index], recipes[index])
             texts = described if self._embed_recipe else {}

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from tests.support.pictures import encode, make_alpha, make_rgb
-from worker.imaging import ImageArray
+from worker.imaging import DeepArray, ImageArray
 
 WIDTH, HEIGHT = 96, 64
 UNDECODABLE = frozenset({"image_undecodable"})
@@ -33,7 +33,7 @@ class Case:
     name: str
     data: bytes
     codes: frozenset[str] = frozenset()
-    pixels: ImageArray | None = None
+    pixels: ImageArray | DeepArray | None = None
     may_pass: bool = False
 
 

@@ -59,9 +59,7 @@ def list_depths() -> Iterator[Case]:
         data = make_png(samples, 0, depth=depth, head=[clear])
         expected = np.dstack((samples * np.uint8(step), alpha))
         yield Case(f"gray of {depth} bits with tRNS", data, pixels=expected)
-    yield Case("gray of 16 bits", encode(make_image("I;16", WIDTH, HEIGHT)), UNSUPPORTED)
-    wide = np.repeat(make_picture(), 2, axis=2)
-    yield Case("rgb of 16 bits", make_png(wide, 2, depth=16), UNSUPPORTED)
+    yield from _list_deep()
     cmyk = make_image("CMYK", WIDTH, HEIGHT)
     yield Case("cmyk jpeg", encode(cmyk, "JPEG"), UNSUPPORTED)
     plain = encode(cmyk, "JPEG")
@@ -79,6 +77,25 @@ def list_depths() -> Iterator[Case]:
     yield Case("jpeg arithmetic", put(jpeg, frame, b"\xff\xc9"), UNSUPPORTED)
     yield Case("jpeg lossless", put(jpeg, frame, b"\xff\xc3"), UNSUPPORTED)
     yield Case("png of 3 bits", make_png(make_gray(8), 0, depth=8).replace(*_depth(3)), UNDECODABLE)
+
+
+def _list_deep() -> Iterator[Case]:
+    rng = np.random.default_rng(16)
+    for color_type, channels in {0: 1, 2: 3, 4: 2, 6: 4}.items():
+        deep = rng.integers(0, 2**16, (HEIGHT, WIDTH, channels)).astype(np.uint16)
+        pixels = deep[..., 0] if channels == 1 else deep
+        for interlaced in (False, True):
+            data = make_png(deep, color_type, depth=16, interlaced=interlaced)
+            name = f"16 bits, {channels} channels, {'' if interlaced else 'not '}interlaced"
+            yield Case(name, data, pixels=pixels)
+        if channels in (1, 3):
+            # Another pixel differs in its low byte alone.
+            deep[0, 1] = deep[0, 0] ^ 1
+            clear = make_chunk(b"tRNS", deep[0, 0].astype(">u2").tobytes())
+            data = make_png(deep, color_type, depth=16, head=[clear])
+            alpha = np.where((deep == deep[0, 0]).all(axis=2), 0, 0xFFFF).astype(np.uint16)
+            expected = np.dstack((deep, alpha))
+            yield Case(f"16 bits, {channels} channels, tRNS", data, pixels=expected)
 
 
 def list_palettes() -> Iterator[Case]:

@@ -9,13 +9,14 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
 from service.cli import app
 from service.pictures.xmp import EDITED_BY_MODEL, write_packet
-from tests.support.files import insert_in_png, make_chunk
+from tests.support.files import insert_in_png, make_chunk, make_png
 from tests.support.pictures import encode, make_box_mask, make_image, make_profile
 
 MASK = make_box_mask(70, 50, (20, 10, 40, 30))
@@ -232,11 +233,13 @@ def test_verify_speaks_json(folder: Path) -> None:
     assert answer["changed_box"] == [60, 40, 61, 41]
 
 
-def run_script(folder: Path, original: str, result: str) -> subprocess.CompletedProcess[str]:
-    """Run the script that the document shows."""
+def run_script(
+    folder: Path, original: str, result: str, *, deep: bool = False
+) -> subprocess.CompletedProcess[str]:
+    """Run the script that the document shows, or that for 16 bits."""
     text = Path("docs/proof.md").read_text()
-    [script] = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
-    (folder / "check.py").write_text(script)
+    scripts = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    (folder / "check.py").write_text(scripts[deep])
     return subprocess.run(
         [sys.executable, "check.py", original, result, "mask.png"],
         cwd=folder,
@@ -251,6 +254,18 @@ def run_script(folder: Path, original: str, result: str) -> subprocess.Completed
 def test_the_script_in_the_document_checks_a_result(folder: Path, result: str, status: int) -> None:
     done = run_script(folder, "original.png", result)
     assert done.returncode == status
+    assert ("proven" in done.stdout) == (status == 0)
+
+
+@pytest.mark.parametrize(("changed", "status"), [(0, 0), (1, 1)])
+def test_the_script_for_16_bits_checks_a_result(folder: Path, changed: int, status: int) -> None:
+    with Image.open(folder / "original.png") as original:
+        numbers = np.asarray(original.convert("RGB")).astype(np.uint16) * 129
+    (folder / "deep.png").write_bytes(make_png(numbers, 2, depth=16))
+    numbers[0, 0, 1] ^= changed
+    (folder / "result.png").write_bytes(make_png(numbers, 2, depth=16))
+    done = run_script(folder, "deep.png", "result.png", deep=True)
+    assert done.returncode == status, done.stderr
     assert ("proven" in done.stdout) == (status == 0)
 
 

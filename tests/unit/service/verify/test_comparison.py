@@ -21,8 +21,9 @@ from service.verify.comparison import (
     compare_inpainted,
     compare_outpainted,
 )
-from tests.support.files import insert_in_png, make_chunk
+from tests.support.files import insert_in_png, make_chunk, make_png
 from tests.support.pictures import encode, make_box_mask, make_image, make_profile
+from worker.imaging.decoding import decode_picture
 
 MASK = encode(make_box_mask(70, 50, (20, 10, 40, 30)))
 KEPT = 70 * 50 - 400
@@ -130,7 +131,7 @@ def test_compare_refuses_what_cannot_be_compared() -> None:
     with pytest.raises(ImageUndecodable):
         compare_inpainted(image, b"no picture", MASK)
     with pytest.raises(UnsupportedMediaType):
-        compare_inpainted(encode(make_image("I;16", 70, 50)), image, MASK)
+        compare_inpainted(encode(make_image("CMYK", 70, 50), "JPEG"), image, MASK)
 
 
 def test_compare_refuses_to_prove_what_kept_nothing() -> None:
@@ -144,12 +145,46 @@ def test_compare_refuses_to_prove_what_kept_nothing() -> None:
         compare_outpainted(image, encode(canvas), Placement(20, 10, 25))
 
 
-@pytest.mark.parametrize("channels", [1, 3, 4])
-def test_compare_refuses_a_result_of_16_bits(channels: int) -> None:
-    shape = (50, 70) if channels == 1 else (50, 70, channels)
-    _, deep = cv2.imencode(".png", np.full(shape, 255, np.uint16))
-    with pytest.raises(UnsupportedMediaType, match="more than 8 bits"):
-        compare_inpainted(encode(Image.new("RGB", (70, 50))), deep.tobytes(), MASK)
+def make_deep(color_type: int, *, changed: int = 0, interlaced: bool = False) -> bytes:
+    """Return a PNG of 16 bits whose low bytes count; one kept number may be changed."""
+    channels = {0: 1, 2: 3, 4: 2, 6: 4}[color_type]
+    deep = np.random.default_rng(0).integers(0, 2**16, (50, 70, channels)).astype(np.uint16)
+    deep[30, 50, -1] ^= changed
+    return make_png(deep, color_type, depth=16, interlaced=interlaced)
+
+
+@pytest.mark.parametrize("color_type", [0, 2, 4, 6])
+@pytest.mark.parametrize(("changed", "largest"), [(0, 0), (1, 1), (0x4000, 0x4000)])
+def test_compare_reads_16_bits(color_type: int, changed: int, largest: int) -> None:
+    original = make_deep(color_type, interlaced=True)
+    found = compare_inpainted(original, make_deep(color_type, changed=changed), MASK)
+    assert (found.kept_pixels_changed, found.max_difference) == (int(changed > 0), largest)
+    assert found.changed_box == ((50, 30, 51, 31) if changed else None)
+    assert not found.notes
+
+
+@pytest.mark.parametrize("color_type", [0, 2, 4, 6])
+def test_compare_takes_a_result_of_8_bits_for_an_original_of_16(color_type: int) -> None:
+    original = make_deep(color_type)
+    picture = decode_picture(original, 100_000)
+    found = compare_inpainted(original, encode(picture.channels()), MASK)
+    assert found.kept_pixels_changed == 0
+    assert "16 bits" in found.notes[0]
+
+
+def test_compare_sees_a_transparent_value_of_16_bits() -> None:
+    deep = np.full((50, 70), 0x1234, np.uint16)
+    deep[40:] = 0x1235
+    chunk = make_chunk(b"tRNS", b"\x12\x34")
+    with_alpha = np.dstack((deep, np.where(deep == 0x1234, 0, 0xFFFF).astype(np.uint16)))
+    original = make_png(deep, 0, depth=16, head=[chunk])
+    result = make_png(with_alpha, 4, depth=16)
+    assert compare_inpainted(original, result, MASK).kept_pixels_changed == 0
+
+
+def test_compare_refuses_a_result_of_16_bits_for_an_original_of_8() -> None:
+    with pytest.raises(InvalidField, match="16 bits"):
+        compare_inpainted(encode(Image.new("RGB", (70, 50))), make_deep(2), MASK)
 
 
 @pytest.mark.skipif(not features.check("avif"), reason="this Pillow is built without AVIF")

@@ -35,7 +35,7 @@ def _judge(case: Case) -> str | None:
     if checked.upright_size != (decoded.width, decoded.height):
         return f"{case.name}: the API saw another size than the worker"
     if case.pixels is not None:
-        same = np.array_equal(decoded.channels(), case.pixels)
+        same = np.array_equal(decoded.stored_channels(), case.pixels)
         return None if same else f"{case.name}: other pixels"
     if "flipped" not in case.name:
         return f"{case.name}: the worker takes it"

@@ -8,6 +8,7 @@ from PIL import Image, ImageOps
 
 from service.contract.errors import ImageTooLarge, ImageUndecodable, UnsupportedMediaType
 from tests.support.corpus import see_with_pillow
+from tests.support.files import make_chunk, make_png
 from tests.support.pictures import encode, make_image, make_profile, make_rgb
 from worker.imaging.decoding import decode_picture, turn
 
@@ -107,10 +108,29 @@ def test_decode_picture_gives_arrays_that_cannot_be_written() -> None:
         picture.color[0, 0] = 0
 
 
-@pytest.mark.parametrize(("mode", "name"), [("I;16", "PNG"), ("CMYK", "JPEG")])
-def test_decode_picture_refuses_what_eight_bit_rgb_cannot_hold(mode: str, name: str) -> None:
+def test_decode_picture_refuses_what_rgb_cannot_hold() -> None:
     with pytest.raises(UnsupportedMediaType):
-        decode_picture(encode(make_image(mode, 70, 50), name), LIMIT)
+        decode_picture(encode(make_image("CMYK", 70, 50), "JPEG"), LIMIT)
+
+
+def test_decode_picture_rounds_every_number_of_16_bits_for_painting() -> None:
+    numbers = np.arange(2**16, dtype=np.uint16).reshape(256, 256)
+    picture = decode_picture(make_png(numbers, 0, depth=16), LIMIT)
+    assert picture.deep is not None
+    assert np.array_equal(picture.deep.color, numbers)
+    assert np.array_equal(picture.color, np.rint(numbers / 257).astype(np.uint8))
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_decode_picture_turns_16_bits_as_it_turns_8(orientation: int) -> None:
+    numbers = np.random.default_rng(0).integers(0, 2**16, (50, 70, 4)).astype(np.uint16)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    head = [make_chunk(b"eXIf", exif.tobytes()[6:])]
+    picture = decode_picture(make_png(numbers, 6, depth=16, head=head), LIMIT)
+    rounded = np.rint(picture.stored_channels() / 257).astype(np.uint8)
+    assert np.array_equal(picture.channels(), rounded)
+    assert np.array_equal(picture.stored_channels(), turn(numbers, orientation))
 
 
 def test_decode_picture_refuses_animation() -> None:

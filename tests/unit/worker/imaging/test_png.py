@@ -88,7 +88,7 @@ def test_a_large_picture_in_strips_is_one_picture_for_every_reader(mode: str) ->
     ):
         assert np.array_equal(back, picture.channels())
     by_opencv = cv2.imdecode(np.frombuffer(encoded, np.uint8), cv2.IMREAD_COLOR_RGB)
-    assert np.array_equal(by_opencv, picture.rgb())
+    assert by_opencv is not None and np.array_equal(by_opencv, picture.rgb())
 
 
 def test_encode_png_writes_the_same_bytes_on_any_number_of_threads() -> None:
