@@ -164,7 +164,9 @@ def read_transparency(
     with hold(estimate_memory(header)), decoding(broken):
         image = open_picture(file, header)
         if not image.has_transparency_data:
-            raise InvalidField("the picture has no transparency that could be its mask")
+            raise InvalidField(
+                "the picture has no transparency that could be its mask; send a mask"
+            )
         if header.depth == 16 and header.transparency is not None:
             # Pillow would compare the high bytes alone.
             return turn_upright(find_transparent(file, header), header.orientation)

@@ -22,6 +22,7 @@ from service.local.broker import EmbeddedBroker
 from tests.support.broker import running_broker
 from tests.support.patience import wait_for
 from tests.support.pictures import encode, make_box_mask, make_image
+from tests.support.recorded import find_named, load_recorded
 from tests.support.server import running_server
 from tests.support.stack import running_stack
 
@@ -311,3 +312,17 @@ def test_edits_serves_litellm(service: Service, tmp_path: Path) -> None:
     assert told["refused"] == "BadRequestError"
     assert "size" in told["reason"]
     assert told["larger"] == "512x341"
+
+
+def test_recorded_requests_are_answered_as_before_and_refusals_name_the_field(
+    service: Service,
+) -> None:
+    recorded = load_recorded()
+    assert len(recorded) >= 60
+    port = int(service.url.rpartition(":")[2])
+    for number, request in enumerate(recorded):
+        status, body = request.send(port)
+        told = (number, request.client, status, find_named(body))
+        assert told == (number, request.client, request.status, request.names), body[:500]
+        assert status < 500
+        assert request.names or status not in (400, 422)

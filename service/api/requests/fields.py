@@ -197,7 +197,8 @@ def text_fields(model: type[BaseModel]) -> frozenset[str]:
     return frozenset(
         name
         for name, info in model.model_fields.items()
-        if info.annotation is str or set(typing.get_args(info.annotation)) == {str, type(None)}
+        if (info.annotation is str or set(typing.get_args(info.annotation)) == {str, type(None)})
+        and not any(getattr(rule, "pattern", None) for rule in info.metadata)
     )
 
 

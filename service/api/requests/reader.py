@@ -128,10 +128,10 @@ class BodyReader:
 
         Raises:
             LengthRequired, BodyTooLarge, MalformedBody: as `read`.
-            UnsupportedMediaType: it is not multipart.
+            UnsupportedMediaType: it is not multipart; the caller reads JSON itself.
         """
         if request.mimetype != "multipart/form-data":
-            raise UnsupportedMediaType("the body must be multipart/form-data")
+            raise UnsupportedMediaType("the body must be multipart/form-data or application/json")
         return self._read_parts(request, intake, pictures, renamed)
 
     def _read_parts(
