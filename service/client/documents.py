@@ -405,6 +405,8 @@ class Limits(Document):
         max_side_pixels: Longest side of a picture or canvas.
         max_aspect: Limit of the longer side of a picture or canvas divided by the shorter one, for
         `generate`.
+        input_formats: Formats of `image` here: `png`, `jpeg`, `webp`, `tiff`, `avif`, `heic`. Masks
+        are `png`, `jpeg` or `webp`.
         output_formats: Values of `output_format` here.
         max_unfinished_jobs: Of your tenant.
         max_stored_jobs: Of your tenant, ended or not. Null: any.
@@ -438,6 +440,7 @@ class Limits(Document):
     max_side_pixels: int
     max_aspect: int
     max_num_images: int
+    input_formats: tuple[str, ...] = ()
     output_formats: tuple[Literal["png", "jpeg", "webp", "avif"] | str, ...] = ()
     max_queued_jobs: int
     max_unfinished_jobs: int

@@ -16,6 +16,14 @@ MEDIA_TYPES: Final[Mapping[str, str]] = {
     "webp": "image/webp",
     "avif": "image/avif",
 }
+"""Media types of results."""
+
+INPUT_MEDIA_TYPES: Final[Mapping[str, str]] = {
+    **MEDIA_TYPES,
+    "heic": "image/heic",
+    "tiff": "image/tiff",
+}
+"""Media types of pictures that are taken."""
 
 LONGEST_SIDES: Final[Mapping[OutputFormat, int]] = {
     "png": 1_000_000,

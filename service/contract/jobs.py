@@ -63,7 +63,7 @@ class BlobRef(_Frozen):
         path: blob path.
         bytes: size of the file.
         sha256: hex digest of the file; the horse refuses a blob that differs.
-        format: `png`, `jpeg` or `webp`, found by content.
+        format: `png`, `jpeg`, `webp`, `avif`, `heic` or `tiff`, found by content.
         width: pixels, before EXIF orientation is applied.
         height: pixels, before EXIF orientation is applied.
         mode: Pillow's mode, by the header.

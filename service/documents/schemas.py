@@ -412,6 +412,10 @@ class LimitsAnswer(Answer):
         "for `generate`."
     )
     max_num_images: int
+    input_formats: list[str] = Field(
+        description="Formats of `image` here: `png`, `jpeg`, `webp`, `tiff`, `avif`, `heic`. Masks "
+        "are `png`, `jpeg` or `webp`."
+    )
     output_formats: list[OutputFormat] = Field(description="Values of `output_format` here.")
     max_queued_jobs: int
     max_unfinished_jobs: int = Field(description="Of your tenant.")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cache
+from importlib.util import find_spec
 from typing import BinaryIO
 
-from PIL import Image
+from PIL import Image, features
 
 from service.contract.errors import (
     ImageTooLarge,
@@ -18,6 +20,9 @@ from service.pictures.jpeg_rows import cut_to_rows
 from service.pictures.opening import open_pixels
 from service.pictures.png import check_sums
 
+NEW_KINDS = frozenset(("avif", "heic", "tiff"))
+"""Formats of which the API reads headers alone: masks are of the others."""
+
 _MODES = frozenset({"1", "L", "LA", "P", "RGB", "RGBA", "I;16"})
 
 
@@ -26,7 +31,7 @@ class PictureInfo:
     """A picture that passed the checks.
 
     Attributes:
-        format: `png`, `jpeg` or `webp`, found by content.
+        format: `png`, `jpeg`, `webp`, `avif`, `heic` or `tiff`, found by content.
         mode: Pillow's mode.
         width: pixels, before EXIF orientation is applied.
         height: pixels, before EXIF orientation is applied.
@@ -72,6 +77,14 @@ def check_picture(file: BinaryIO, max_pixels: int) -> PictureInfo:
     )
 
 
+@cache
+def list_input_formats() -> tuple[str, ...]:
+    """Return the formats of pictures that are taken here."""
+    optional = {"avif": features.check("avif"), "heic": find_spec("pi_heif") is not None}
+    found = (name for name, is_there in optional.items() if is_there)
+    return ("png", "jpeg", "webp", "tiff", *found)
+
+
 def check_kind(header: PictureHeader) -> None:
     """Check that a picture needs no conversion that could be done in several ways.
 
@@ -80,9 +93,16 @@ def check_kind(header: PictureHeader) -> None:
             channel.
     """
     if header.animated:
+        if header.format == "tiff":
+            raise UnsupportedMediaType("the picture has several pages; send a single one")
         raise UnsupportedMediaType("the picture is animated; send a single frame")
+    if header.format not in list_input_formats():
+        kind = header.format.upper()
+        raise UnsupportedMediaType(f"this deployment does not read {kind}; send a PNG or JPEG")
     if header.depth > 8 and header.format != "png":
-        raise UnsupportedMediaType("the JPEG has more than 8 bits a channel; convert it to 8")
+        raise UnsupportedMediaType(
+            "only a PNG may have more than 8 bits a channel; convert it to 8, or send a PNG"
+        )
     if header.channels == 4:
         raise UnsupportedMediaType("the JPEG is CMYK; convert it to RGB")
 

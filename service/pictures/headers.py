@@ -15,10 +15,12 @@ from service.contract.errors import (
     PaintjobError,
     UnsupportedMediaType,
 )
-from service.pictures import jpeg, png
+from service.pictures import heif, jpeg, png, tiff
+from service.pictures.heif import read_heif
 from service.pictures.jpeg import read_jpeg
 from service.pictures.picture_header import PictureHeader, Resolution
 from service.pictures.png import read_png
+from service.pictures.tiff import read_tiff
 from service.pictures.webp import read_webp
 
 __all__ = [
@@ -56,14 +58,15 @@ def read_header(file: BinaryIO, name: str = "picture") -> PictureHeader:
         name: how the error message calls it.
 
     Raises:
-        UnsupportedMediaType: it is not a PNG, JPEG or WebP, or a JPEG of a rare coding.
+        UnsupportedMediaType: it is of no format that is taken, or coded in a rare way.
         ImageUndecodable: its structure is broken.
         InvalidField: its color profile or its EXIF is too large.
     """
     file.seek(0)
     read = _find_reader(file.read(MAGIC_BYTES))
     if read is None:
-        raise UnsupportedMediaType(f"the {name} must be a PNG, JPEG or WebP by its content")
+        formats = "PNG, JPEG, WebP, AVIF, HEIC or TIFF"
+        raise UnsupportedMediaType(f"the {name} must be a {formats} by its content")
     with decoding(ImageUndecodable("the picture's header is broken")):
         header = read(file)
         if header.width and header.height:
@@ -83,4 +86,8 @@ def _find_reader(start: bytes) -> Callable[[BinaryIO], PictureHeader] | None:
         return read_jpeg
     if start.startswith(b"RIFF") and start[8:MAGIC_BYTES] == b"WEBP":
         return read_webp
+    if start[4:8] == heif.SIGNATURE:
+        return read_heif
+    if start.startswith(tiff.SIGNATURES):
+        return read_tiff
     return None

@@ -31,7 +31,7 @@ from service.contract.errors import (
     MaskUndecodable,
     UnsupportedMediaType,
 )
-from service.pictures.checks import PictureInfo, check_pixels, open_picture
+from service.pictures.checks import NEW_KINDS, PictureInfo, check_pixels, open_picture
 from service.pictures.deep import find_transparent
 from service.pictures.headers import PictureHeader, decoding, read_header
 from service.pictures.opening import open_pixels
@@ -158,6 +158,9 @@ def read_transparency(
         ImageUndecodable: the full decode found it broken.
     """
     header = read_header(file)
+    if header.format in NEW_KINDS:
+        kind = header.format.upper()
+        raise UnsupportedMediaType(f"the transparency of a {kind} is no mask; send a PNG or WebP")
     if max_pixels is not None:
         check_memory(header, max_pixels, "picture")
     broken = ImageUndecodable("the picture is broken or cut short")
@@ -191,6 +194,8 @@ def turn_upright(image: Image.Image, orientation: int) -> Image.Image:
 
 
 def _check_kind(header: PictureHeader) -> None:
+    if header.format in NEW_KINDS:
+        raise UnsupportedMediaType("the mask must be a PNG, JPEG or WebP by its content")
     if header.animated:
         raise UnsupportedMediaType("the mask is animated; send a single frame")
     if header.format == "jpeg" and header.depth > 8:

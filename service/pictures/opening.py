@@ -6,16 +6,34 @@ import struct
 from collections.abc import Callable, Mapping
 from typing import BinaryIO, Final
 
-from PIL import AvifImagePlugin, Image, JpegImagePlugin, PngImagePlugin, WebPImagePlugin
+from PIL import (
+    AvifImagePlugin,
+    Image,
+    JpegImagePlugin,
+    PngImagePlugin,
+    TiffImagePlugin,
+    WebPImagePlugin,
+)
 
 from service.pictures.picture_header import PictureHeader
 from service.pictures.splice import splice
+
+
+def _open_heic(file: BinaryIO) -> Image.Image:
+    # Here and not at the top: it is an extra, and reads nothing else.
+    from pi_heif import HeifImageFile  # type: ignore[import-untyped]
+
+    opened: Image.Image = HeifImageFile(file)
+    return opened
+
 
 OPENERS: Final[Mapping[str, Callable[[BinaryIO], Image.Image]]] = {
     "png": PngImagePlugin.PngImageFile,
     "jpeg": JpegImagePlugin.JpegImageFile,
     "webp": WebPImagePlugin.WebPImageFile,
     "avif": AvifImagePlugin.AvifImageFile,
+    "heic": _open_heic,
+    "tiff": TiffImagePlugin.TiffImageFile,
 }
 """Readers by format. Not `Image.open`: it tries every format it knows and has limits of its own."""
 

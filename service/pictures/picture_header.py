@@ -43,7 +43,7 @@ class PictureHeader:
     """The header of a file.
 
     Attributes:
-        format: `png`, `jpeg` or `webp`.
+        format: `png`, `jpeg`, `webp`, `avif`, `heic` or `tiff`.
         width: pixels, before EXIF orientation.
         height: pixels, before EXIF orientation.
         mode: Pillow's mode for it.

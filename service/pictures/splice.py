@@ -13,15 +13,18 @@ from service.pictures.picture_header import Span
 BUFFER_BYTES = 64 * 1024
 
 
-def splice(file: BinaryIO, spans: Sequence[Span], prefix: bytes = b"") -> BinaryIO:
+def splice(
+    file: BinaryIO, spans: Sequence[Span], prefix: bytes = b"", buffer_bytes: int = BUFFER_BYTES
+) -> BinaryIO:
     """Return a seekable view in which some spans of a file are all of it.
 
     Args:
         file: seekable; the view moves its position, and never closes it.
         spans: start and stop, in order.
         prefix: what the view shows before them.
+        buffer_bytes: how much is read at once.
     """
-    return io.BufferedReader(_Spliced(file, spans, prefix), BUFFER_BYTES)
+    return io.BufferedReader(_Spliced(file, spans, prefix), buffer_bytes)
 
 
 class _Spliced(io.RawIOBase):

@@ -208,7 +208,7 @@ def _check_pieces(pieces: Iterator[bytes], max_bytes: int) -> Iterator[bytes]:
 
 def _check_type(start: bytes) -> None:
     if not is_picture(start):
-        raise UnsupportedMediaType("the URL must lead to a PNG, JPEG or WebP by its content")
+        raise UnsupportedMediaType("the URL must lead to a picture of a format that is taken")
 
 
 def _too_large(max_bytes: int) -> BodyTooLarge:

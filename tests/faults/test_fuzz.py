@@ -31,6 +31,7 @@ from tests.support.costs.files import (
     small_rows,
     webp_with,
 )
+from tests.support.heif import PLAIN
 from worker.imaging.decoding import decode_picture
 
 MAX_PIXELS = 1_000_000
@@ -77,6 +78,10 @@ SEEDS = (
     _encode("L", "JPEG", progressive=True),
     _encode("RGB", "WEBP", exif=_exif()),
     _encode("RGBA", "WEBP", lossless=True),
+    _encode("RGB", "AVIF", exif=_exif()),
+    _encode("RGB", "TIFF", compression="tiff_lzw"),
+    _encode("P", "TIFF"),
+    PLAIN,
 )
 
 Mutation = tuple[str, int, bytes]

@@ -420,8 +420,8 @@ def test_icons_and_strips_are_painted(
         return
     mask = np.zeros(size[::-1], np.uint8)
     mask.flat[mask.size // 2] = 255
-    params = InpaintParams(seed=0, quality="fast")
-    output = run(inpaint_job(blobs, data, encode(mask), params), blobs, engines)
+    hole = InpaintParams(seed=0, quality="fast")
+    output = run(inpaint_job(blobs, data, encode(mask), hole), blobs, engines)
     assert np.array_equal(decode(blobs.get(output.path))[mask == 0], decode(data)[mask == 0])
 
 

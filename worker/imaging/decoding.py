@@ -16,13 +16,16 @@ from service.pictures.exif_stripping import strip_exif
 from service.pictures.headers import PictureHeader, decoding, read_header
 from worker.imaging import AlphaArray, ImageArray
 from worker.imaging.picture import DeepPixels, Number, Picture, Pixels, round_to_8_bits
-from worker.imaging.pixels import decode_jpeg, decode_webp
+from worker.imaging.pixels import decode_webp, decode_with_pillow
 from worker.imaging.png_reading import decode_png
 
 _DECODERS: Final[dict[str, Callable[[bytes, PictureHeader], Pixels | DeepPixels]]] = {
     "png": decode_png,
-    "jpeg": decode_jpeg,
     "webp": decode_webp,
+    "jpeg": decode_with_pillow,
+    "avif": decode_with_pillow,
+    "heic": decode_with_pillow,
+    "tiff": decode_with_pillow,
 }
 
 TURNING: Final = frozenset({5, 6, 7, 8})
@@ -30,7 +33,7 @@ TURNING: Final = frozenset({5, 6, 7, 8})
 
 
 def decode_picture(data: bytes, max_pixels: int, *, keep_metadata: bool = False) -> Picture:
-    """Decode a PNG, JPEG or WebP file; EXIF orientation is applied, the color profile kept.
+    """Decode a file of any format that is taken, upright, with its color profile.
 
     Args:
         data: the file.

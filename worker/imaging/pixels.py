@@ -23,6 +23,9 @@ from worker.imaging.picture import Pixels, to_uint8
 
 _AS_IT_IS: Final = cv2.IMREAD_UNCHANGED
 
+_PLAIN: Final = {"1": "L", "P": "RGB"}
+"""Modes with 8 bits a channel, by those without."""
+
 
 def decode_webp(data: bytes, header: PictureHeader) -> Pixels:
     """Decode a still WebP.
@@ -37,20 +40,25 @@ def decode_webp(data: bytes, header: PictureHeader) -> Pixels:
     return to_uint8(cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB, dst=pixels)), None
 
 
-def decode_jpeg(data: bytes, header: PictureHeader) -> Pixels:
-    """Decode a JPEG of gray or YCbCr.
+def decode_with_pillow(data: bytes, header: PictureHeader) -> Pixels:
+    """Decode a JPEG of gray or YCbCr, an AVIF, a HEIC or the page of a TIFF.
 
     Raises:
         Exception: nearly any; the data is broken.
     """
     image = open_picture(BytesIO(data), header)
     image.load()
-    shape = (header.height, header.width) if image.mode == "L" else (header.height, header.width, 3)
-    color = np.empty(shape, np.uint8)
+    mode = _PLAIN.get(image.mode, image.mode)
+    height, width, channels = header.height, header.width, len(mode)
+    pixels = np.empty((height, width, channels), np.uint8)
     # By bands, so that Pillow's four bytes a pixel are not copied as a whole as well.
-    for rows in row_bands(header.height):
-        color[rows] = np.asarray(image.crop((0, rows.start, header.width, rows.stop)))
-    return color, None
+    for rows in row_bands(height):
+        band = image.crop((0, rows.start, width, rows.stop)).convert(mode)
+        pixels[rows] = np.asarray(band).reshape(-1, width, channels)
+    color, alpha = pixels, None
+    if mode.endswith("A"):
+        color, alpha = pixels[..., :-1], np.ascontiguousarray(pixels[..., -1])
+    return np.ascontiguousarray(color[..., 0] if len(mode) < 3 else color), alpha
 
 
 def _join(data: bytes, header: PictureHeader) -> bytes:

@@ -9,7 +9,13 @@ from typing import Any
 import numpy as np
 
 from service.contract.errors import ModelOutputInvalid
-from service.contract.formats import DEFAULT_QUALITY, EXTENSIONS, MEDIA_TYPES, is_lossless
+from service.contract.formats import (
+    DEFAULT_QUALITY,
+    EXTENSIONS,
+    INPUT_MEDIA_TYPES,
+    MEDIA_TYPES,
+    is_lossless,
+)
 from service.contract.jobs import JobWarning, Output, Proof, Recipe, ResizedOutput
 from service.contract.names import output_path, resized_path
 from service.contract.resizing import find_resized
@@ -174,7 +180,7 @@ def _describe_output(prepared: Prepared, proof: Proof, marking: Marking) -> Mapp
 def _read_source(prepared: Prepared, blobs: BlobStore) -> File:
     """Read the input's file again: it was not kept after decoding."""
     reference = prepared.job.spec.image
-    return File(read_input(blobs, reference), MEDIA_TYPES[reference.format])
+    return File(read_input(blobs, reference), INPUT_MEDIA_TYPES[reference.format])
 
 
 def _particulars(prepared: Prepared, output_sha256: str | None) -> dict[str, int | str | None]:

@@ -10,6 +10,7 @@ from service.api.openapi.examples import build_example, get_examples, get_sample
 from service.api.requests.batch_body import BATCH_PART, BatchRequest
 from service.api.requests.fields import list_fields
 from service.api.requests.reader import MODELS, PICTURES, REQUIRED_PICTURES, UPLOAD_PART
+from service.contract.formats import INPUT_MEDIA_TYPES
 from service.contract.params import MAX_URL_CHARACTERS, Operation
 
 Schema = dict[str, Any]
@@ -33,7 +34,8 @@ _URL_NOTE = (
 )
 
 _PICTURE_NOTES = {
-    "image": "The picture: PNG, JPEG or WebP, one frame, 8 bits a channel.",
+    "image": "The picture: PNG, JPEG, WebP, AVIF, HEIC or TIFF (`input_formats` of `GET /limits`), "
+    "one frame or page, 8 bits a channel.",
     "mask": "Has the size of the image; white is repainted. A PNG, JPEG or WebP of any mode, read "
     "by luminance (of 16 bits the high byte), not by transparency, which causes the warning "
     "`mask_has_transparency`. Or `mask_source`, or `regions`.",
@@ -88,9 +90,7 @@ def build_request_body(operation: Operation | Literal["batch", "edits", "upload"
         return _build_upload_body()
     form: Schema = {
         "schema": {"$ref": f"#/components/schemas/{component_name(operation, 'Form')}"},
-        "encoding": {
-            name: {"contentType": ", ".join(_MEDIA_TYPES)} for name in PICTURES[operation]
-        },
+        "encoding": {name: {"contentType": _list_types(name)} for name in PICTURES[operation]},
     }
     json_body: Schema = {
         "schema": {"$ref": f"#/components/schemas/{component_name(operation, 'Json')}"},
@@ -149,7 +149,7 @@ def _build_upload_body() -> Schema:
         "required": [UPLOAD_PART],
         "additionalProperties": False,
     }
-    encoding = {UPLOAD_PART: {"contentType": ", ".join(_MEDIA_TYPES)}}
+    encoding = {UPLOAD_PART: {"contentType": _list_types("image")}}
     content = {"multipart/form-data": {"schema": schema, "encoding": encoding}}
     return {"required": True, "content": content}
 
@@ -157,7 +157,7 @@ def _build_upload_body() -> Schema:
 def _build_edits_body() -> Schema:
     """Describe the body of the façade's `POST /v1/images/edits`."""
     schema = {"$ref": f"#/components/schemas/{EDITS_FORM}"}
-    encoding = {name: {"contentType": ", ".join(_MEDIA_TYPES)} for name in _EDITS_NOTES}
+    encoding = {name: {"contentType": _list_types(name)} for name in _EDITS_NOTES}
     samples = get_samples()
     example = {
         "prompt": "a red door",
@@ -248,7 +248,12 @@ def _describe_file(note: str) -> Schema:
     }
 
 
-_MEDIA_TYPES = ("image/png", "image/jpeg", "image/webp")
+_MASK_TYPES = ("image/png", "image/jpeg", "image/webp")
+
+
+def _list_types(name: str) -> str:
+    """Return the media types of a part as a form's encoding lists them."""
+    return ", ".join(INPUT_MEDIA_TYPES.values() if name == "image" else _MASK_TYPES)
 
 
 def _build_form(operation: Operation) -> Schema:

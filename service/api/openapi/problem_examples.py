@@ -14,7 +14,8 @@ PROBLEMS: Mapping[str, str] = {
     "length_required": "send the body with Content-Length, or chunked",
     "body_too_large": "the body is larger than 70000000 bytes",
     "image_too_large": "the picture has more than 16000000 pixels; send a smaller one",
-    "unsupported_media_type": "the picture must be a PNG, JPEG or WebP by its content",
+    "unsupported_media_type": "the picture must be a PNG, JPEG, WebP, AVIF, HEIC or TIFF by its "
+    "content",
     "unauthorized": "send an API key: Authorization: Bearer pj_…",
     "misdirected_request": "without API keys only this machine's own names, such as localhost, and "
     "the host in PAINTJOB_PUBLIC_URL are accepted in Host",

@@ -24,6 +24,7 @@ from service.documents.schemas import (
     QueuePressure,
     StoredAnswer,
 )
+from service.pictures.checks import list_input_formats
 from service.store import OnlineWorker
 from service.submission.model_rules import MAX_ASPECT, MIN_SIDE_PIXELS
 from service.submission.output import MAX_PAINTED_PIXELS, list_output_formats
@@ -90,6 +91,7 @@ def get_limits() -> Response:
             max_aspect=MAX_ASPECT,
             takes_image_urls=get_context().picture_urls.is_open,
             max_num_images=_upper_limit("num_images"),
+            input_formats=list(list_input_formats()),
             output_formats=list(list_output_formats()),
             max_queued_jobs=settings.queue_limit,
             max_unfinished_jobs=settings.tenant_job_limit,

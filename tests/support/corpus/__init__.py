@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from tests.support.corpus import colors, damage, guests, stills, structures
+from tests.support.corpus import colors, damage, guests, kinds, stills, structures
 from tests.support.corpus.cases import Case, see_with_pillow
 
 __all__ = ["GROUPS", "Case", "see_with_pillow"]
@@ -21,6 +21,10 @@ GROUPS: dict[str, Callable[[], Iterator[Case]]] = {
     "frames": damage.list_frames,
     "stills": stills.list_stills,
     "untidy": stills.list_untidy,
+    "avif": kinds.list_avifs,
+    "heic": kinds.list_heics,
+    "tiff": kinds.list_tiffs,
+    "new kinds flipped": kinds.list_flipped,
     "depths": colors.list_depths,
     "palettes": colors.list_palettes,
     "png structures": structures.list_png_structures,

@@ -6,6 +6,7 @@ import io
 from dataclasses import dataclass
 
 import numpy as np
+from pi_heif import HeifImageFile  # type: ignore[import-untyped]
 from PIL import Image, ImageOps
 
 from tests.support.pictures import encode, make_alpha, make_rgb
@@ -38,9 +39,16 @@ class Case:
 
 
 def see_with_pillow(data: bytes) -> ImageArray:
-    """Return what Pillow makes of a whole file of gray, RGB or either with alpha, upright."""
-    with Image.open(io.BytesIO(data)) as image:
-        return np.asarray(ImageOps.exif_transpose(image))
+    """Return what Pillow makes of a whole file, upright; of a TIFF as gray or RGB."""
+    with _open(data) as image:
+        turned = ImageOps.exif_transpose(image)
+        if image.format == "TIFF":
+            turned = turned.convert({"1": "L", "P": "RGB"}.get(turned.mode, turned.mode))
+        return np.asarray(turned)
+
+
+def _open(data: bytes) -> Image.Image:
+    return HeifImageFile(io.BytesIO(data)) if b"heic" in data[:12] else Image.open(io.BytesIO(data))
 
 
 def turn_by_pillow(pixels: ImageArray, orientation: int) -> ImageArray:

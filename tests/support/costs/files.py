@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 
 from PIL import Image
 
+from tests.support.heif import PLAIN
+
 MIB = 1024 * 1024
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
@@ -177,6 +179,67 @@ def _profile_in_parts() -> bytes:
     return jpeg_with(*parts)
 
 
+def avif_of_tiles(tiles: int, units: int) -> bytes:
+    """Build a grid of tiles that all have the same data: so many empty units."""
+    numbers = range(2, tiles + 2)
+    kinds = [_box(b"infe", struct.pack(">I2H4sB", 0x02000000, 1, 0, b"grid", 0))]
+    kinds += [_box(b"infe", struct.pack(">I2H4sB", 0x02000000, n, 0, b"av01", 0)) for n in numbers]
+    first = bytes((0, 0, tiles // 32 - 1, 31)) + struct.pack(">HH", 32 * 64, tiles // 32 * 64)
+    data = b"\x12\0" * units
+    sizes = (struct.pack(">4xII", 32 * 64, tiles // 32 * 64), struct.pack(">4xII", 64, 64))
+    known = b"".join(_box(b"ispe", size) for size in sizes) + _box(b"av1C", b"\x81\0\0\0")
+    owned = struct.pack(">HBB", 1, 1, 1) + b"".join(
+        struct.pack(">HBBB", n, 2, 2, 3) for n in numbers
+    )
+    described = _box(b"ipco", known) + _box(b"ipma", struct.pack(">II", 0, tiles + 1) + owned)
+    parts = struct.pack(f">2H{tiles}H", 1, tiles, *numbers)
+
+    def build(start: int) -> bytes:
+        places = [(1, start, len(first)), *((n, start + len(first), len(data)) for n in numbers)]
+        found = b"".join(struct.pack(">4H2I", n, 0, 0, 1, at, size) for n, at, size in places)
+        meta = [
+            _box(b"pitm", struct.pack(">IH", 0, 1)),
+            _box(b"iloc", struct.pack(">I2H", 0x01000000, 0x4400, tiles + 1) + found),
+            _box(b"iinf", struct.pack(">IH", 0, tiles + 1) + b"".join(kinds)),
+            _box(b"iprp", described),
+            _box(b"iref", bytes(4) + _box(b"dimg", parts)),
+        ]
+        head = _box(b"ftyp", b"avif\0\0\0\0") + _box(b"meta", bytes(4) + b"".join(meta))
+        return head + struct.pack(">I4s", 8 + len(first) + len(data), b"mdat")
+
+    return build(len(build(0))) + first + data
+
+
+def _box(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I4s", len(data) + 8, kind) + data
+
+
+def tiff_of_overlaps(directories: int = 16) -> bytes:
+    """Build a TIFF of directories whose every field has the same megabyte as its value."""
+    tags = (256, 257, 258, 259, 262, 266, 273, 277, 278, 279, 320, 324, 325, 338, 339, 347, 34675)
+    size = 2 + 12 * len(tags) + 4
+    fields = b"".join(struct.pack("<HHII", tag, 4, 200_000, 8 + size * directories) for tag in tags)
+    chain = b"".join(
+        struct.pack("<H", len(tags)) + fields + struct.pack("<I", 8 + size * (index + 1))
+        for index in range(directories)
+    )
+    return b"II*\0" + struct.pack("<I", 8) + chain + bytes(850_000)
+
+
+def tiff_of_strips(count: int = 31_000) -> bytes:
+    """Build a gray TIFF of strips of one row."""
+    behind = 8 + 2 + 12 * 8 + 4
+    values = ((256, 1), (257, count), (258, 8), (259, 1), (262, 1), (273, 0), (278, 1), (279, 0))
+    fields = b"".join(
+        struct.pack("<HHII", tag, 4, 1, value)
+        if value
+        else struct.pack("<HHII", tag, 4, count, behind)
+        for tag, value in values
+    )
+    head = b"II*\0" + struct.pack("<IH", 8, len(values)) + fields + bytes(4)
+    return head + struct.pack("<I", 1) * count
+
+
 FILES: Mapping[str, Callable[[], bytes]] = {
     "EXIF of overlaps": lambda: with_exif(exif_of_overlaps()),
     "EXIF of directories": lambda: with_exif(exif_of_directories()),
@@ -231,5 +294,12 @@ FILES: Mapping[str, Callable[[], bytes]] = {
     ),
     "JPEG of tables": lambda: jpeg_with(*[segment(0xDB, b"\0" + bytes(range(1, 65)))] * 3900),
     "JPEG of a profile in parts": _profile_in_parts,
+    "JPEG of stray bytes": lambda: jpeg_with(*[segment(0xEE, b"") + b"\0\0"] * 2000),
+    "AVIF of boxes": lambda: _save(Image.new("L", (64, 64)), "AVIF") + _box(b"free", b"") * 100_000,
+    "AVIF of tiles": lambda: avif_of_tiles(1024, 200_000),
+    "AVIF of few units a tile": lambda: avif_of_tiles(1024, 500),
+    "HEIC of boxes": lambda: PLAIN + _box(b"free", b"") * 100_000,
+    "TIFF of overlaps": tiff_of_overlaps,
+    "TIFF of strips": tiff_of_strips,
 }
 """Hostile files by name; each has at most a megabyte."""
