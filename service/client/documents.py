@@ -957,17 +957,18 @@ class Region(Document):
     """One region: exactly one of `box`, `polygon` and `rle`. Pixels count from the top left.
 
     Attributes:
-        box: left, top, right, bottom; half-open: right and bottom lie outside. Must lie within the
-        picture.
+        box: left, top, right, bottom, which may be fractions. A pixel belongs to it when its center
+        does, so that of whole numbers right and bottom lie outside. Parts outside the picture are
+        cut, which causes the warning `region_clipped`.
         polygon: Vertices [x, y] of the outline. A pixel belongs to it when its center does; the
         center of the first pixel is [0.5, 0.5]. An outline that crosses itself is filled by the
-        even-odd rule. Parts outside the picture are cut.
+        even-odd rule. Parts outside the picture are cut, with the same warning.
         holes: Outlines of holes in the `polygon`: a pixel belongs to the polygon when its center
         lies in the outline and in no hole.
         rle: Run-lengths in COCO's format.
     """
 
-    box: tuple[int, ...] | None = None
+    box: tuple[float, ...] | None = None
     polygon: tuple[tuple[float, ...], ...] | None = None
     holes: tuple[tuple[tuple[float, ...], ...], ...] | None = None
     rle: RunLengths | None = None

@@ -29,7 +29,6 @@ MAX_COORDINATE = 65_536
 
 # Lists report their first fault only: a hundred thousand take seconds to collect.
 Coordinate = Annotated[float, Field(ge=-MAX_COORDINATE, le=MAX_COORDINATE)]
-Edge = Annotated[int, Field(ge=-MAX_COORDINATE, le=MAX_COORDINATE)]
 Point = Annotated[list[Coordinate], Field(min_length=2, max_length=2)]
 Ring = Annotated[list[Point], Field(min_length=3, max_length=MAX_VERTICES, fail_fast=True)]
 Run = Annotated[int, Field(ge=0, le=MAX_RUN)]
@@ -74,18 +73,19 @@ class Region(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, strict=True)
 
-    box: list[Edge] | None = Field(
+    box: list[Coordinate] | None = Field(
         None,
         min_length=4,
         max_length=4,
-        description="left, top, right, bottom; half-open: right and bottom lie outside. Must lie "
-        "within the picture.",
+        description="left, top, right, bottom, which may be fractions. A pixel belongs to it when "
+        "its center does, so that of whole numbers right and bottom lie outside. Parts outside "
+        "the picture are cut, which causes the warning `region_clipped`.",
     )
     polygon: Ring | None = Field(
         None,
         description="Vertices [x, y] of the outline. A pixel belongs to it when its center does; "
         "the center of the first pixel is [0.5, 0.5]. An outline that crosses itself is filled by "
-        "the even-odd rule. Parts outside the picture are cut.",
+        "the even-odd rule. Parts outside the picture are cut, with the same warning.",
     )
     holes: list[Ring] | None = Field(
         None,
@@ -99,7 +99,7 @@ class Region(BaseModel):
 
     @field_validator("box")
     @classmethod
-    def _has_an_area(cls, box: list[int] | None) -> list[int] | None:
+    def _has_an_area(cls, box: list[float] | None) -> list[float] | None:
         if box is not None and (box[0] >= box[2] or box[1] >= box[3]):
             raise ValueError("must be left, top, right, bottom with left < right and top < bottom")
         return box

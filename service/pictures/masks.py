@@ -19,7 +19,7 @@ from service.contract.params import MaskPolarity
 from service.contract.regions import Region
 from service.pictures.checks import PictureInfo
 from service.pictures.mask_decoding import Hold, hold_nothing, read_mask, read_transparency
-from service.pictures.region_drawing import draw_regions
+from service.pictures.region_drawing import draw_regions, find_clipped
 
 MaskOrigin = Literal["mask", "alpha", "regions"]
 
@@ -33,6 +33,9 @@ INVERTED_COVERAGE = 0.6
 """Share of repainted pixels above which a mask may be inverted by mistake."""
 
 _FAST_COMPRESSION = 1
+
+_MAX_NAMED = 5
+"""Regions that one warning names."""
 
 
 @dataclass(frozen=True)
@@ -127,7 +130,18 @@ def inspect_regions(
     """
     drawn = draw_regions(regions, size)
     asked = measure_mask(drawn, polarity, DEFAULT_THRESHOLD, "regions")
-    return _draw(drawn.convert("1", dither=Image.Dither.NONE), asked)
+    findings = _draw(drawn.convert("1", dither=Image.Dither.NONE), asked)
+    if clipped := find_clipped(regions, size):
+        findings.warnings.append(_warn_of_clipping(clipped))
+    return findings
+
+
+def _warn_of_clipping(clipped: Sequence[int]) -> JobWarning:
+    """Build the warning of regions that reach beyond the picture."""
+    names = [f"/regions/{index}" for index in clipped[:_MAX_NAMED]]
+    rest = f" and {len(clipped) - _MAX_NAMED} more" if len(clipped) > _MAX_NAMED else ""
+    detail = f"parts outside the picture were cut from {', '.join(names)}{rest}"
+    return JobWarning(code="region_clipped", detail=detail)
 
 
 def _draw(image: Image.Image, asked: MaskAsked) -> MaskFindings:

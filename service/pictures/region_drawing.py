@@ -66,6 +66,17 @@ def draw_regions(regions: Sequence[Region], size: tuple[int, int]) -> Image.Imag
     return sheet.develop()
 
 
+def find_clipped(regions: Sequence[Region], size: tuple[int, int]) -> list[int]:
+    """Return the indices of the boxes and polygons that reach beyond a picture of this size."""
+    return [index for index, region in enumerate(regions) if _reaches_beyond(region, size)]
+
+
+def _reaches_beyond(region: Region, size: tuple[int, int]) -> bool:
+    (width, height), box = size, region.box or [0, 0, 0, 0]
+    points = region.polygon or [box[:2], box[2:]]
+    return any(not (0 <= x <= width and 0 <= y <= height) for x, y in points)
+
+
 def _refuse(message: str) -> InvalidField:
     return InvalidField(message, faults=(Fault("/regions", InvalidField.code, message),))
 
@@ -150,13 +161,23 @@ def _draw(sheet: _Sheet, region: Region) -> None:
         _draw_runs(sheet, region.rle)
 
 
-def _draw_box(sheet: _Sheet, box: list[int]) -> None:
-    left, top, right, bottom = box
-    if left < 0 or top < 0 or right > sheet.width or bottom > sheet.height:
-        message = f"must be within the picture, [0, 0, {sheet.width}, {sheet.height}]"
-        raise _Refusal("box", message)
+def _draw_box(sheet: _Sheet, box: list[float]) -> None:
+    left, right = (_find_pixel(x, sheet.width) for x in box[::2])
+    top, bottom = (_find_pixel(y, sheet.height) for y in box[1::2])
+    if left >= right or top >= bottom:
+        raise _refuse_empty(sheet, "box")
     for row in range(top, bottom):
         sheet.fill_row(row, left, right)
+
+
+def _find_pixel(place: float, end: int) -> int:
+    """Return the first pixel whose center is not before a place, from 0 to `end`."""
+    return min(max(math.ceil(place - 0.5), 0), end)
+
+
+def _refuse_empty(sheet: _Sheet, field: str) -> _Refusal:
+    size = f"{sheet.width}x{sheet.height}"
+    return _Refusal(field, f"contains no pixel's center; the picture has {size} pixels")
 
 
 def _draw_polygon(sheet: _Sheet, outline: _Ring, holes: list[_Ring]) -> None:
@@ -172,8 +193,7 @@ def _draw_polygon(sheet: _Sheet, outline: _Ring, holes: list[_Ring]) -> None:
             sheet.fill_row(row, first, last)
             marked += last - first
     if not marked:
-        message = f"contains no pixel's center; the picture has {sheet.width}x{sheet.height} pixels"
-        raise _Refusal("polygon", message)
+        raise _refuse_empty(sheet, "polygon")
 
 
 def _iter_rows(sheet: _Sheet, ring: _Ring) -> Iterator[tuple[int, list[_Span]]]:
@@ -187,7 +207,7 @@ def _iter_rows(sheet: _Sheet, ring: _Ring) -> Iterator[tuple[int, list[_Span]]]:
         _cross(sheet, start, end, crossings)
     sheet.spend(_ROW_WORK * len(crossings))
     for row, found in crossings.items():
-        edges = [min(max(math.ceil(x - 0.5), 0), sheet.width) for x in sorted(found)]
+        edges = [_find_pixel(x, sheet.width) for x in sorted(found)]
         pairs = zip(edges[::2], edges[1::2], strict=True)
         yield row, [(first, last) for first, last in pairs if first < last]
 

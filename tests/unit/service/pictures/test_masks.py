@@ -171,6 +171,15 @@ def test_inspect_mask_says_where_the_mask_came_from() -> None:
         assert _inspect(found.drawn).asked.box == found.asked.box
 
 
+def test_regions_that_reach_beyond_the_picture_cause_a_warning() -> None:
+    regions = [Region(box=[16, 16, 48, 40]), *[Region(box=[-0.5, 16, 48, 40])] * 7]
+    warnings = inspect_regions(regions, size=SIZE, polarity="white_repaints").warnings
+    (warning,) = [warning for warning in warnings if warning.code == "region_clipped"]
+    assert warning.detail.endswith(
+        "/regions/1, /regions/2, /regions/3, /regions/4, /regions/5 and 2 more"
+    )
+
+
 def test_empty_and_full_masks_are_told_in_the_words_of_their_source() -> None:
     opaque = io.BytesIO(encode(Image.new("RGBA", SIZE, "red")))
     with pytest.raises(MaskEmpty, match="alpha"):

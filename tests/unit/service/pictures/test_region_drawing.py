@@ -14,7 +14,7 @@ from PIL import Image, ImageChops
 
 from service.contract.errors import InvalidField
 from service.contract.regions import MAX_NUMBERS, Region
-from service.pictures.region_drawing import draw_regions
+from service.pictures.region_drawing import draw_regions, find_clipped
 
 Ring = list[list[float]]
 
@@ -65,6 +65,26 @@ def test_box_is_half_open() -> None:
     rows = [*["......."] * 2, *[".###..."] * 2, "......."]
     assert _rows(_draw({"box": [1, 2, 4, 4]})) == rows
     assert _rows(_draw({"box": [0, 0, 7, 5]})) == ["#######"] * 5
+
+
+@pytest.mark.parametrize(
+    "box", [[-1, -2, 3.5, 2.5], [0.5, 0.5, 9, 9], [2.3, 1.7, 5.49, 3.51], [-9.5, -9, 9.5, 9]]
+)
+def test_box_is_drawn_as_its_polygon(box: list[float]) -> None:
+    left, top, right, bottom = box
+    polygon = [[left, top], [right, top], [right, bottom], [left, bottom]]
+    assert _draw({"box": box}).tobytes() == _draw({"polygon": polygon}).tobytes()
+
+
+def test_regions_that_reach_beyond_the_picture_are_found() -> None:
+    regions = [
+        {"box": [0, 0, 7, 5]},
+        {"box": [-0.5, 0, 7, 5]},
+        {"polygon": SQUARE},
+        {"polygon": [*SQUARE, [8, 2]]},
+        {"rle": {"size": [5, 7], "counts": [0, 5, 30]}},
+    ]
+    assert find_clipped([Region.model_validate(region) for region in regions], SIZE) == [1, 3]
 
 
 def test_polygon_takes_pixels_whose_center_it_holds() -> None:
@@ -211,10 +231,10 @@ def test_regions_together_are_their_union() -> None:
 @pytest.mark.parametrize(
     ("region", "pointer", "rule"),
     [
-        ({"box": [-1, 0, 3, 3]}, "box", "[0, 0, 7, 5]"),
-        ({"box": [0, -1, 3, 3]}, "box", "within the picture"),
-        ({"box": [0, 0, 8, 3]}, "box", "within the picture"),
-        ({"box": [0, 0, 7, 6]}, "box", "within the picture"),
+        ({"box": [-4, 0, 0, 3]}, "box", "7x5"),
+        ({"box": [-4, 0, 0.4, 3]}, "box", "no pixel's center"),
+        ({"box": [0, 5, 3, 8]}, "box", "no pixel's center"),
+        ({"box": [1.6, 1, 2.4, 3]}, "box", "no pixel's center"),
         ({"polygon": [[20, 20], [30, 20], [20, 30]]}, "polygon", "7x5"),
         ({"polygon": [[1, 1], [2, 1], [2, 1.4]]}, "polygon", "no pixel's center"),
         ({"polygon": [[1, 1], [5, 1], [3, 1]]}, "polygon", "no pixel's center"),
@@ -240,7 +260,7 @@ def test_region_that_does_not_fit_is_refused(
 
 
 def test_all_regions_that_do_not_fit_are_told() -> None:
-    found = _refused({"box": [0, 0, 9, 9]}, {"box": [0, 0, 1, 1]}, {"polygon": [[9, 9]] * 3})
+    found = _refused({"box": [7, 0, 9, 9]}, {"box": [0, 0, 1, 1]}, {"polygon": [[9, 9]] * 3})
     assert [pointer for pointer, _ in found] == ["/regions/0/box", "/regions/2/polygon"]
 
 
