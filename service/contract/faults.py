@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from difflib import get_close_matches
 
 from service.contract.errors import Fault, InvalidField, PaintjobError, get_error_class
 
@@ -15,6 +16,25 @@ _REWORDED = (
     (re.compile(r"(,| after validation, not) (unable to|got a number|\d).*$"), ""),
 )
 """Phrases of pydantic, and what callers read instead of them."""
+
+
+_MAX_NAME = 64
+"""Longest unknown name that is compared with known ones, which takes time."""
+
+
+def describe_unknown(name: object, known: Collection[str]) -> str:
+    """Return the message of a field that does not exist, with the one that may be meant."""
+    meant = _find_similar(name, known) if isinstance(name, str) and len(name) <= _MAX_NAME else None
+    return f"does not exist; {f'did you mean {meant}?' if meant else 'check its spelling'}"
+
+
+def _find_similar(name: str, known: Collection[str]) -> str | None:
+    """Return the known name that is spelled nearly alike, or the only one with this word in it."""
+    name = name.lower().replace("-", "_")
+    if near := get_close_matches(name, known, n=1, cutoff=0.7):
+        return near[0]
+    longer = [one for one in known if name in one.split("_")]
+    return longer[0] if len(longer) == 1 else None
 
 
 def reword(message: str) -> str:

@@ -176,7 +176,9 @@ def read_edits(
     set_here = {"finish_within_seconds": MAX_SECONDS}, _translate(form, aliases, mask)
     by_default, by_form = (_as_sent(values, fields.is_text) for values in set_here)
     ours = {**by_default, **further, **by_form}
-    params, further_faults = parse_fields(InpaintParams, Fields(ours, fields.is_text))
+    params, further_faults = parse_fields(
+        InpaintParams, Fields(ours, fields.is_text), EditsForm.model_fields
+    )
     faults = [*fields.faults, *faults, *further_faults, *_find_late(params)]
     faults += _find_stream_faults(form)
     if form is None or params is None:

@@ -29,7 +29,7 @@ PROBLEMS: Mapping[str, str] = {
     "no_webhook": "there is no webhook with this id",
     "range_not_satisfiable": "see Content-Range",
     "invalid_field": "must be greater than or equal to 0",
-    "unknown_field": "does not exist; check its spelling",
+    "unknown_field": "does not exist; did you mean prompt?",
     "conflicting_fields": "send only one set: margins or zoom_out",
     "image_undecodable": "the PNG is cut short",
     "image_not_served": "the host answered 404",

@@ -15,13 +15,16 @@ from pydantic_core import ErrorDetails
 
 from service.api.requests.json_text import JsonRefused, parse_json
 from service.contract.errors import Fault, MalformedBody
-from service.contract.faults import reword
+from service.contract.faults import describe_unknown, reword
 
 MAX_FIELD_BYTES = 2_000_000
 """Limit for all fields together: a hundred thousand vertices."""
 
 MAX_FAULTS = 100
 """Faults that are reported at once; regions could have a hundred thousand."""
+
+MAX_SUGGESTIONS = 10
+"""Unknown fields that are compared with known ones, which takes time."""
 
 MAX_SHOWN_NAME = 64
 """Characters of an unknown field's name that are shown."""
@@ -47,8 +50,15 @@ class Fields:
     faults: tuple[Fault, ...] = ()
 
 
-def parse_fields(model: type[ModelT], fields: Fields) -> tuple[ModelT | None, list[Fault]]:
+def parse_fields(
+    model: type[ModelT], fields: Fields, further: Collection[str] = ()
+) -> tuple[ModelT | None, list[Fault]]:
     """Parse parameters; return no model if there are faults.
+
+    Args:
+        model: the parameters.
+        fields: as they were sent.
+        further: names that a misspelled field may mean, besides those of the model.
 
     Raises:
         MalformedBody: a text cannot be represented as Unicode, or the JSON is nested too deeply.
@@ -64,7 +74,8 @@ def parse_fields(model: type[ModelT], fields: Fields) -> tuple[ModelT | None, li
     except RecursionError:
         raise MalformedBody(_TOO_DEEP) from None
     except ValidationError as error:
-        return None, [*faults, *describe_faults(error, set(_iter_names(model)))]
+        known = {*model.model_fields, *further}
+        return None, [*faults, *describe_faults(error, set(_iter_names(model)), known)]
     return (None if faults else params), faults
 
 
@@ -97,12 +108,15 @@ def _cut_unknown(model: type[BaseModel], fields: Fields) -> Fields:
     return replace(fields, document=kept)
 
 
-def describe_faults(error: ValidationError, names: Collection[str] = ()) -> list[Fault]:
+def describe_faults(
+    error: ValidationError, names: Collection[str], known: Collection[str]
+) -> list[Fault]:
     """Return the faults of a validation error: pointer, code, rule; never the input.
 
     Args:
         error: the error of pydantic.
         names: names of the fields of nested objects.
+        known: names of the fields of the body itself.
 
     Raises:
         MalformedBody: the text is not JSON that can be represented.
@@ -116,6 +130,8 @@ def describe_faults(error: ValidationError, names: Collection[str] = ()) -> list
         pointer = make_pointer(line["loc"], {*names, line["loc"][-1]} if is_unknown else names)
         allowed = tuple(re.findall(r"'([^']*)'", str(line.get("ctx", {}).get("expected", ""))))
         code, rule = _code_of(line["type"], pointer), _describe_rule(line)
+        if is_unknown and len(found) < MAX_SUGGESTIONS:
+            rule = describe_unknown(line["loc"][-1], known if len(line["loc"]) == 1 else names)
         found.setdefault(pointer, Fault(pointer, code, rule, allowed or None))
         if len(found) == MAX_FAULTS:
             break

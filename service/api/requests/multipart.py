@@ -17,10 +17,16 @@ from werkzeug.sansio.multipart import (
     State,
 )
 
-from service.api.requests.fields import MAX_FIELD_BYTES, MAX_SHOWN_NAME, Fields
+from service.api.requests.fields import (
+    MAX_FIELD_BYTES,
+    MAX_SHOWN_NAME,
+    MAX_SUGGESTIONS,
+    Fields,
+)
 from service.api.requests.framing import CHUNK_BYTES, ByteStream
 from service.api.requests.json_body import parse_object
 from service.contract.errors import BodyTooLarge, Fault, MalformedBody
+from service.contract.faults import describe_unknown
 from service.submission.intake import Intake
 
 MAX_HEAD_BYTES = 16 * 1024
@@ -66,9 +72,14 @@ class _Form:
         if name in self.pictures:
             return self._open_picture(name, part)
         if isinstance(part, File) and name != PARAMS_PART:
-            self.faults.append(Fault(f"/{shown}", "unknown_field", "is not a file of this call"))
+            self.faults.append(Fault(f"/{shown}", "unknown_field", self._describe_unknown(name)))
             return _drop
         return self._keep(name)
+
+    def _describe_unknown(self, name: str) -> str:
+        if len(self.faults) < MAX_SUGGESTIONS:
+            return describe_unknown(name, self.pictures)
+        return describe_unknown("", ())
 
     def _open_picture(self, name: str, part: Field | File) -> Callable[[bytes], Any]:
         if isinstance(part, File) and part.filename:

@@ -181,7 +181,7 @@ def judge_fields(fields: Fields, operation: Operation, intake: Intake) -> Parsed
         intake: contains the pictures.
     """
     fields = drop_empty(MODELS[operation], fields)
-    params, faults = parse_fields(MODELS[operation], fields)
+    params, faults = parse_fields(MODELS[operation], fields, PICTURES[operation])
     reported = {fault.pointer for fault in fields.faults}
     missing = [
         Fault(f"/{name}", "invalid_field", "is required")
