@@ -6,6 +6,7 @@ numpy, OpenCV and the engines are loaded in the child alone.
 
 from __future__ import annotations
 
+import os
 import resource
 import signal
 from multiprocessing.connection import Connection
@@ -13,6 +14,7 @@ from multiprocessing.connection import Connection
 from service.contract.child_processes import die_with_parent
 from service.contract.telemetry import configure_logging
 from worker.config import WorkerSettings
+from worker.processors import bound_threads
 
 
 def bound_memory(limit_bytes: int | None) -> None:
@@ -37,6 +39,8 @@ def run_child(connection: Connection, settings: WorkerSettings, parent_pid: int)
     die_with_parent(parent_pid)()
     bound_memory(settings.find_child_memory_limit())
     configure_logging(settings.log_level, "horse")
+    # Before numpy and torch are imported below.
+    bound_threads(os.environ)
     from worker.horse import run_horse
 
     run_horse(connection, settings)

@@ -30,6 +30,7 @@ from service.store.blobs import BlobStore
 from worker.config import WorkerSettings, load_function
 from worker.engines.base import EngineRegistry
 from worker.engines.diffusion.faults import DeviceLost
+from worker.imaging.threads import bound_opencv
 from worker.messages import (
     Abort,
     BadSettings,
@@ -75,6 +76,7 @@ log = structlog.get_logger()
 
 def run_horse(connection: Connection, settings: WorkerSettings) -> None:
     """Run until the pipe closes."""
+    bound_opencv()
     try:
         catalogue = read_catalogue(settings)
         marking = Marking.from_settings(settings, catalogue)

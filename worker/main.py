@@ -23,6 +23,7 @@ from service.contract.telemetry import configure_logging
 from service.store import WorkerStore, connect, open_redis
 from worker.config import WorkerSettings
 from worker.harness import Harness
+from worker.kernels import kept_kernels
 from worker.worker import LoggedRetry, PaintWorker, StoppableBackoff
 
 RQ_SOCKET_SECONDS = 10.0
@@ -40,7 +41,7 @@ log = structlog.get_logger()
 
 
 def main() -> int:
-    """Run a worker until it is asked to stop, and return the exit code."""
+    """Read the settings, run a worker, and return the exit code."""
     keep_files_private()
     try:
         settings = WorkerSettings.from_env(os.environ)
@@ -57,7 +58,12 @@ def main() -> int:
     name = settings.worker_name or f"{socket.gethostname()}-{token_hex(3)}-{os.getpid()}"
     if not await_broker(store, name, settings.queue):
         return 0
-    worker = make_worker(settings, store, catalogue, name)
+    with kept_kernels(os.environ):
+        return run(make_worker(settings, store, catalogue, name))
+
+
+def run(worker: PaintWorker) -> int:
+    """Run a worker until it is asked to stop, and return the exit code."""
     try:
         worker.work(logging_level="WARNING")
     except StopRequested:

@@ -240,8 +240,11 @@ def open_listener(host: str, port: int) -> socket.socket:
     Raises:
         OSError: the address is not this machine's, or the port is taken.
     """
-    family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-    return socket.create_server(address[:2], family=family, backlog=2048)
+    bare = host.strip("[]")
+    family, _, _, _, address = socket.getaddrinfo(bare, port, type=socket.SOCK_STREAM)[0]
+    # As gunicorn does: all addresses of IPv6 are all of IPv4 too.
+    dual = bare == "::" and socket.has_dualstack_ipv6()
+    return socket.create_server(address[:2], family=family, backlog=2048, dualstack_ipv6=dual)
 
 
 def _embedded_broker(settings: UpSettings, options: UpOptions) -> EmbeddedBroker:

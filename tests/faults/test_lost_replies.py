@@ -219,6 +219,7 @@ CASES = {
         "delete", _sharing, lambda s: s.jobs.delete(JOB, "default", delete_id="d1")
     ),
     "stored": Case("stored", _sharing, lambda s: s.holdings.load("default")),
+    "usage": Case("usage", _sharing, lambda s: s.usage.load("default", 1)),
     "begin_batch": Case("begin_batch", lambda store: None, _begin),
     "submit_item": Case("submit", _item_uploaded, lambda s: _submit(s, BATCH_SPEC)),
     "close_batch": Case(
@@ -331,12 +332,10 @@ def test_call_repeated_after_a_lost_reply_gives_what_it_would_have_given(
     caller = connect(cutter.url)
     caller.check_ready()
     cutter.cut_next(_text_of(store, case.what))
-    with pytest.raises(BrokerUnavailable):
-        case.call(caller)
-    assert cutter.cuts == 1
-    assert _state(store) == expected_state, "it was executed"
+    # The link makes the call again by itself.
     assert case.call(caller) == expected
-    assert _state(store) == expected_state, "and changes nothing more"
+    assert cutter.cuts == 1
+    assert _state(store) == expected_state
     caller.redis.close()
 
 
@@ -353,15 +352,14 @@ def test_reap_that_lost_its_reply_is_made_up_for_by_the_next(
     clock.reaped(1)
     caller = connect(cutter.url)
     cutter.cut_next(_text_of(store, "reap"))
-    with pytest.raises(BrokerUnavailable):
-        caller.reaper.reap(min_gap_seconds=0)
+    assert caller.reaper.reap(min_gap_seconds=0).requeued == {}
     assert load(store, JOB).status == "queued"
     assert load(store, JOB).crashes == 1
     # No wake-up was sent: the missing one is found, and found again if that is lost too.
     clock.short_for(CPU_QUEUE, 1)
     cutter.cut_next(_text_of(store, "reap"))
-    with pytest.raises(BrokerUnavailable):
-        caller.reaper.reap(min_gap_seconds=0)
+    assert caller.reaper.reap(min_gap_seconds=0).missing == {}
+    assert cutter.cuts == 2
     clock.short_for(CPU_QUEUE, 1)
     assert caller.reaper.reap(min_gap_seconds=0).missing == {CPU_QUEUE: 1}
     assert (load(store, JOB).crashes, load(store, JOB).requeues) == (1, 1)
@@ -428,6 +426,10 @@ def test_every_job_ends_once_when_a_third_of_all_replies_is_lost(
 def test_lost_reply_is_told_as_unavailable(store: JobStore, cutter: ReplyCutter) -> None:
     caller = connect(cutter.url)
     cutter.cut_next("PING")
-    assert outcome(caller.check_ready) == "broker_unavailable"
-    assert outcome(caller.check_ready) is None
+
+    def ping() -> None:
+        caller.scripts.link.call(caller.redis.ping, repeats=False)
+
+    assert outcome(ping) == "broker_unavailable"
+    assert outcome(ping) is None
     caller.redis.close()

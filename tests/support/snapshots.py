@@ -156,7 +156,8 @@ def timeless(snapshot: Snapshot) -> dict[str, Any]:
 
 
 def _without_times(record: dict[str, str]) -> dict[str, Any]:
-    return {name: bool(value) if name.endswith("_at") else value for name, value in record.items()}
+    timed = ("_at", " ms")
+    return {name: bool(value) if name.endswith(timed) else value for name, value in record.items()}
 
 
 def _timeless_record(record: dict[str, str]) -> dict[str, Any]:

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from service.client import PaintjobClient
 from service.contract.setting_errors import EXIT_BAD_SETTINGS
 from tests.support.brokers import running_servers
+from tests.support.deployment import running_up
 from tests.support.patience import wait_for
 from tests.support.programs import running_programs
 
@@ -63,3 +65,12 @@ def test_every_process_names_the_cause_when_the_broker_refuses_it(tmp_path: Path
             for program in waiting:
                 program.process.terminate()
             assert [program.wait() for program in waiting] == [0, 0, 0]
+
+
+def test_service_runs_at_an_ipv6_address_where_kubernetes_links_services(tmp_path: Path) -> None:
+    # `up` hands the environment on to every process.
+    links = {"PAINTJOB_SERVICE_HOST": "10.0.0.7", "PAINTJOB_PORT_8080_TCP": "tcp://10.0.0.7:8080"}
+    with running_up("--host", "[::1]", **links) as up:
+        assert up.url.startswith("http://[::1]:")
+        with PaintjobClient(up.url) as client:
+            assert client.get_methods()

@@ -28,7 +28,7 @@ from worker.imaging.png_chunks import (
     xmp_chunk,
 )
 from worker.imaging.png_data import band_rows
-from worker.imaging.threads import count_threads
+from worker.processors import count_threads
 
 STRIP_PIXELS: Final = 512 * 1024
 """Pixels of a strip, about. Smaller ones make the file larger: each begins its matches anew."""

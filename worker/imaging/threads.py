@@ -1,11 +1,12 @@
-"""The threads that a process may use."""
+"""OpenCV, bounded to the processors that this process may use."""
 
 from __future__ import annotations
 
-import os
+import cv2
+
+from worker.processors import count_threads
 
 
-def count_threads() -> int:
-    """Return how many threads of this process may run at once."""
-    # What the scheduler allows, not what the machine has: containers get a share.
-    return len(os.sched_getaffinity(0))
+def bound_opencv() -> None:
+    """Have OpenCV use no more threads than may run at once."""
+    cv2.setNumThreads(min(cv2.getNumThreads(), count_threads()))

@@ -41,6 +41,30 @@ def test_key_of_a_client_is_no_setting_of_the_service() -> None:
     assert "key" not in find_known_fields()
 
 
+def test_variables_that_kubernetes_sets_for_a_service_are_ignored() -> None:
+    environ = {
+        "PAINTJOB_PORT": "tcp://10.0.0.7:8080",
+        "PAINTJOB_SERVICE_HOST": "10.0.0.7",
+        "PAINTJOB_SERVICE_PORT": "8080",
+        "PAINTJOB_SERVICE_PORT_HTTP": "8080",
+        "PAINTJOB_PORT_8080_TCP": "tcp://10.0.0.7:8080",
+        "PAINTJOB_PORT_8080_TCP_PROTO": "tcp",
+        "PAINTJOB_API_PORT": "tcp://10.0.0.8:80",
+        "PAINTJOB_API_PORT_80_TCP_ADDR": "10.0.0.8",
+    }
+    assert ServiceSettings.from_env(environ) == ServiceSettings()
+    with pytest.raises(ValueError, match="PAINTJOB_PORT=tcp: must be"):
+        ServiceSettings.from_env({"PAINTJOB_PORT": "tcp"})
+
+
+@pytest.mark.parametrize(
+    ("host", "address"),
+    [("::1", "[::1]:8080"), ("[::1]", "[::1]:8080"), ("127.0.0.1", "127.0.0.1:8080")],
+)
+def test_address_of_ipv6_stands_in_brackets(host: str, address: str) -> None:
+    assert ServiceSettings(host=host).address == address
+
+
 def test_settings_of_other_processes_are_known_and_left_alone() -> None:
     environ = {"PAINTJOB_TORCH_THREADS": "4", "PAINTJOB_WEBHOOK_THREADS": "8"}
     assert ServiceSettings.from_env(environ) == ServiceSettings()

@@ -12,7 +12,7 @@ from typing import Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from worker.imaging.threads import count_threads
+from worker.processors import count_threads
 
 MAX_STRIPS: Final = 16
 """Enough to stop between two of them within 0.1 s, few enough for matches to spread."""
