@@ -76,7 +76,7 @@ def _undo_filters(stored: ImageArray, above: ImageArray) -> ImageArray:
     """
     if not np.isin(stored[:, 0], (_NONE, _UP)).all():
         raise KeptPixelsChanged("the output came back with rows that were not written so")
-    rows = np.ascontiguousarray(stored[:, 1:])
+    rows = stored[:, 1:].copy()
     for index in np.flatnonzero(stored[:, 0]):
         row = rows[index]
         np.add(row, rows[index - 1] if index else above, out=row)
