@@ -328,7 +328,9 @@ class Inspector:
             with found.at("/output_format"):
                 check_format_holds(canvas, params.output_format or "png")
             with found.at(find_resized_pointer(params)):
-                found.output_warnings = check_resized(params, canvas)
+                found.output_warnings = check_resized(
+                    params, canvas, self._settings.max_canvas_pixels
+                )
 
     def _check_webhook(self, params: InpaintParams | OutpaintParams, found: _Findings) -> None:
         """Check the address of webhooks now; the courier checks it again for each delivery."""

@@ -63,13 +63,14 @@ def check_format_holds(canvas: tuple[int, int], output_format: OutputFormat) -> 
 
 
 def check_resized(
-    params: InpaintParams | OutpaintParams, canvas: tuple[int, int]
+    params: InpaintParams | OutpaintParams, canvas: tuple[int, int], max_pixels: int
 ) -> list[JobWarning]:
     """Check the size of the resized copy, and return the warning that there will be one.
 
     Args:
         params: as sent.
         canvas: width and height of the result.
+        max_pixels: limit for one copy, as for a canvas.
 
     Raises:
         ImageTooLarge: the copies have too many pixels.
@@ -78,9 +79,11 @@ def check_resized(
     size = find_resized(params, canvas)
     if size is None:
         return []
-    if size[0] * size[1] * (params.num_images or 1) > MAX_PAINTED_PIXELS:
+    pixels = size[0] * size[1]
+    if pixels > max_pixels or pixels * (params.num_images or 1) > MAX_PAINTED_PIXELS:
         raise ImageTooLarge(
-            f"the resized copies would have more than {MAX_PAINTED_PIXELS} pixels; ask for less"
+            f"the resized copy would have more than {max_pixels} pixels, or all copies together "
+            f"more than {MAX_PAINTED_PIXELS}; ask for a smaller size"
         )
     check_format_holds(size, params.output_format or "png")
     detail = (

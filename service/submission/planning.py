@@ -277,6 +277,14 @@ def call_key(
     return "|".join(str(part) for part in parts)
 
 
-def cost(canvas: tuple[int, int], num_images: int) -> float:
-    """Return what a claim charges its tenant: output megapixels, at least 0.1."""
-    return max(MIN_COST, canvas[0] * canvas[1] * num_images / 1_000_000)
+def cost(canvas: tuple[int, int], num_images: int, resized: tuple[int, int] | None = None) -> float:
+    """Return what a claim charges its tenant: output megapixels, at least 0.1.
+
+    Args:
+        canvas: width and height of each result.
+        num_images: how many there are.
+        resized: width and height of the resized copy of each, if there is one.
+    """
+    sizes = [canvas] if resized is None else [canvas, resized]
+    pixels = sum(width * height for width, height in sizes)
+    return max(MIN_COST, pixels * num_images / 1_000_000)

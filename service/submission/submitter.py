@@ -21,6 +21,7 @@ from service.contract.catalogue import Catalogue
 from service.contract.errors import BrokerUnavailable, Fault, WebhookKeyRequired
 from service.contract.jobs import BlobRef, JobSpec
 from service.contract.names import new_job_id
+from service.contract.resizing import find_resized
 from service.pictures.checks import PictureInfo
 from service.store import (
     Idempotency,
@@ -266,6 +267,7 @@ def _build_spec(request: JobRequest, found: Inspected) -> JobSpec:
     """Build the specification of a job."""
     params, mask = fill_defaults(found.params, found.choice), found.mask
     pictures = request.intake.everything()
+    resized = find_resized(params, found.canvas)
     return JobSpec(
         job_id=request.intake.owner_id,
         tenant=request.sender.tenant,
@@ -275,9 +277,12 @@ def _build_spec(request: JobRequest, found: Inspected) -> JobSpec:
         queue=found.choice.queue,
         priority=params.priority or "normal",
         call_key=call_key(request.operation, params, found.choice, found.canvas),
-        cost=cost(found.canvas, params.num_images or 1),
+        cost=cost(found.canvas, params.num_images or 1, resized),
         work=estimate_work(
-            found.choice.method.name, params, _area(found.canvas), _painted_pixels(found)
+            found.choice.method.name,
+            params,
+            _area(found.canvas) + _area(resized or (0, 0)),
+            _painted_pixels(found),
         ),
         params=params,
         image=_describe_blob(pictures["image"], found.picture),

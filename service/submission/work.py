@@ -39,7 +39,7 @@ def estimate_work(
     Args:
         method: the chosen method.
         params: the effective parameters.
-        canvas_pixels: of one result.
+        canvas_pixels: of one result, and of its resized copy.
         painted_pixels: of them, those that are painted.
     """
     megapixels = painted_pixels / 1_000_000

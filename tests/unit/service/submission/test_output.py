@@ -102,19 +102,19 @@ def test_format_defaults_tell_a_quality_of_what_is_lossy(
     ("fields", "error"),
     [
         ({"output_width": 32_768}, ImageTooLarge),
-        ({"output_width": 9_000, "num_images": 2}, ImageTooLarge),
-        ({"output_width": 20_000, "output_format": "webp"}, InvalidField),
+        ({"output_width": 16_000, "num_images": 3}, ImageTooLarge),
+        ({"output_width": 17_000, "output_format": "webp"}, InvalidField),
     ],
 )
 def test_check_resized_refuses_copies_that_are_too_large(
     fields: dict[str, Any], error: type[PaintjobError]
 ) -> None:
     with pytest.raises(error):
-        check_resized(InpaintParams(**fields), (800, 100) if error is InvalidField else (80, 64))
+        check_resized(InpaintParams(**fields), (800, 80), 32_000_000)
 
 
 def test_check_resized_warns_of_both_sizes() -> None:
-    [warning] = check_resized(OutpaintParams(output_height=32), (96, 64))
+    [warning] = check_resized(OutpaintParams(output_height=32), (96, 64), 32_000_000)
     assert warning.code == "resized"
     assert "96 x 64" in warning.detail
     assert "48 x 32" in warning.detail

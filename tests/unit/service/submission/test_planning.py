@@ -214,6 +214,7 @@ def test_batch_key_is_shared_only_by_what_one_call_can_paint() -> None:
 def test_cost_is_output_megapixels_with_a_floor() -> None:
     assert cost((2000, 1000), 3) == 6
     assert cost((64, 64), 1) == 0.1
+    assert cost((2000, 1000), 2, (1000, 500)) == 5
 
 
 def test_raise_faults_takes_the_shared_code() -> None:
