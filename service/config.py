@@ -88,6 +88,9 @@ class ServiceSettings(WebhookSettings):
     )
     http_workers: int = Field(2, ge=1, le=64)
     http_threads: int = Field(160, ge=1, le=1024)
+    keepalive_seconds: int = Field(
+        75, ge=1, description="A connection without a request is kept open for so long."
+    )
     client_silence_seconds: float = Field(
         60.0, gt=0, description="A client that neither sends nor reads for so long is disconnected."
     )

@@ -22,6 +22,9 @@ class WorkerSettings(SharedSettings):
 
     queue: str = Field(CPU_QUEUE, pattern=r"^(paint-cpu|paint-gpu:[a-z0-9][a-z0-9_-]{0,63})$")
     worker_name: str = Field("", description="Empty: host name and process id.")
+    health_file: Path | None = Field(
+        None, description="Touched every second while the worker's loop runs; empty: none."
+    )
     drain_seconds: float = Field(30.0, ge=0)
     load_hang_seconds: float = Field(600.0, gt=0)
     step_hang_seconds: float = Field(120.0, gt=0)

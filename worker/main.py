@@ -24,6 +24,7 @@ from service.store import WorkerStore, connect, open_redis
 from worker.config import WorkerSettings
 from worker.harness import Harness
 from worker.kernels import kept_kernels
+from worker.pulse import Pulse
 from worker.worker import LoggedRetry, PaintWorker, StoppableBackoff
 
 RQ_SOCKET_SECONDS = 10.0
@@ -56,10 +57,11 @@ def main() -> int:
     # A new name at each start: RQ refuses one that is taken, and in a container that has died the
     # next process has the same id.
     name = settings.worker_name or f"{socket.gethostname()}-{token_hex(3)}-{os.getpid()}"
-    if not await_broker(store, name, settings.queue):
+    pulse = Pulse(settings.health_file)
+    if not await_broker(store, name, settings.queue, pulse):
         return 0
     with kept_kernels(os.environ):
-        return run(make_worker(settings, store, catalogue, name))
+        return run(make_worker(settings, store, catalogue, name, pulse))
 
 
 def run(worker: PaintWorker) -> int:
@@ -103,7 +105,7 @@ def open_store(settings: WorkerSettings) -> WorkerStore:
     return connect(url, namespace=settings.namespace, lease_seconds=lease).for_worker()
 
 
-def await_broker(store: WorkerStore, name: str, queue: str) -> bool:
+def await_broker(store: WorkerStore, name: str, queue: str, pulse: Pulse) -> bool:
     """Wait until the broker answers, which the store logs if it does not; False if stopped.
 
     RQ's connection would wait as well, but in silence.
@@ -112,6 +114,7 @@ def await_broker(store: WorkerStore, name: str, queue: str) -> bool:
     numbers = (signal.SIGTERM, signal.SIGINT)
     before = [signal.signal(number, lambda *_: stop.set()) for number in numbers]
     while not stop.is_set():
+        pulse.beat()
         try:
             # What a predecessor of the same name has left; it shows whether scripts may be run.
             store.presence.leave(name, queue)
@@ -124,7 +127,7 @@ def await_broker(store: WorkerStore, name: str, queue: str) -> bool:
 
 
 def make_worker(
-    settings: WorkerSettings, store: WorkerStore, catalogue: Catalogue, name: str
+    settings: WorkerSettings, store: WorkerStore, catalogue: Catalogue, name: str, pulse: Pulse
 ) -> PaintWorker:
     """Build a worker; the broker must answer, and is waited for when it does not any more."""
     backoff = StoppableBackoff()
@@ -132,7 +135,7 @@ def make_worker(
         settings.resolved_redis_url(),
         socket_timeout=RQ_SOCKET_SECONDS,
         socket_connect_timeout=RQ_SOCKET_SECONDS,
-        retry=LoggedRetry(backoff, RQ_RETRIES, store.link),
+        retry=LoggedRetry(backoff, RQ_RETRIES, store.link, pulse),
         retry_on_error=[RedisConnectionError, RedisTimeoutError, NoPermissionError],
     )
     return PaintWorker(
@@ -143,6 +146,7 @@ def make_worker(
         settings,
         name,
         max_jobs_of(settings.queue, catalogue),
+        pulse,
     )
 
 

@@ -13,6 +13,7 @@ from service.store import BrokerCheck, WorkerStore
 from service.store.wakeups import Wakeups
 from worker.config import WorkerSettings
 from worker.harness import Harness
+from worker.pulse import Pulse
 
 REAP_SECONDS = 1.0
 
@@ -28,6 +29,7 @@ class Upkeep:
         harness: its methods and models are announced.
         settings: the worker's.
         name: the worker's name.
+        pulse: beats at each call.
     """
 
     def __init__(
@@ -37,12 +39,14 @@ class Upkeep:
         harness: Harness,
         settings: WorkerSettings,
         name: str,
+        pulse: Pulse,
     ) -> None:
         self._store = store
         self._wakeups = wakeups
         self._harness = harness
         self._settings = settings
         self._name = name
+        self._pulse = pulse
         self._check = BrokerCheck(store.link)
         self._announced_at = 0.0
         self._reaped_at = 0.0
@@ -56,6 +60,7 @@ class Upkeep:
 
     def run(self) -> None:
         """Do what is due."""
+        self._pulse.beat()
         now = time.monotonic()
         if now - self._announced_at >= self._settings.lease_seconds / 2:
             self._announced_at = now

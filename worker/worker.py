@@ -30,6 +30,7 @@ from service.store.wakeups import Wakeups
 from worker.call_run import POLL_SECONDS, CallRun, Drain
 from worker.config import WorkerSettings
 from worker.harness import Harness, HorseBroken, HorseRefused
+from worker.pulse import Pulse
 from worker.reporting import ClaimedJob
 from worker.upkeep import Upkeep
 
@@ -73,11 +74,15 @@ class LoggedRetry(Retry):
         backoff: the waits.
         retries: how often.
         link: logs each cause now and then.
+        pulse: beats at each failure.
     """
 
-    def __init__(self, backoff: StoppableBackoff, retries: int, link: BrokerLink) -> None:
+    def __init__(
+        self, backoff: StoppableBackoff, retries: int, link: BrokerLink, pulse: Pulse
+    ) -> None:
         super().__init__(backoff, retries)
         self._link = link
+        self._pulse = pulse
 
     def __deepcopy__(self, memo: dict[int, object]) -> LoggedRetry:
         """Return itself: redis-py copies it into every connection."""
@@ -88,6 +93,7 @@ class LoggedRetry(Retry):
 
         def log_and_fail(error: Exception, *count: int) -> None:
             self._link.note(error)
+            self._pulse.beat()
             fail(error, *count)
 
         return super().call_with_retry(do, log_and_fail, *arguments, **named)
@@ -104,6 +110,7 @@ class PaintWorker(SimpleWorker):
         settings: the worker's.
         name: unique among workers.
         max_jobs: how many jobs one claim may take.
+        pulse: beats while the loop runs.
 
     Attributes:
         is_broken: True after three horses died young.
@@ -121,6 +128,7 @@ class PaintWorker(SimpleWorker):
         settings: WorkerSettings,
         name: str,
         max_jobs: int,
+        pulse: Pulse,
     ) -> None:
         super().__init__(
             [settings.queue],
@@ -137,7 +145,7 @@ class PaintWorker(SimpleWorker):
         self._settings = settings
         self._max_jobs = max_jobs
         self._wakeups = Wakeups(store.redis, store.namespace)
-        self._upkeep = Upkeep(store, self._wakeups, harness, settings, name)
+        self._upkeep = Upkeep(store, self._wakeups, harness, settings, name, pulse)
         self._drain = Drain.NO
         self._beaten_at = 0.0
         # RQ's own cleaning belongs to the maintenance that is overridden: workers that were killed

@@ -49,6 +49,8 @@ _ROUTES = (
     docs,
 )
 
+_PROBES = frozenset({"/health/live", "/health/ready"})
+
 REQUEST_ID_HEADER = "X-Request-ID"
 _SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
@@ -100,7 +102,9 @@ def _end(response: Response) -> Response:
     seconds = round(time.perf_counter() - g.started, 6) if "started" in g else None
     # The rule, not the path: a path may contain the caller's data.
     rule = request.url_rule.rule if request.url_rule else None
-    log.info(
+    # Probes come every few seconds, and say nothing while all is well.
+    log_as = log.debug if rule in _PROBES and response.status_code < 400 else log.info
+    log_as(
         "request_ended",
         method=request.method,
         rule=rule,

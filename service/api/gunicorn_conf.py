@@ -54,7 +54,7 @@ backlog = 2048
 timeout = 60
 # Waiting requests are answered with 202 at a stop, so this need not cover `Prefer: wait=60`.
 graceful_timeout = 30
-keepalive = 15
+keepalive = _settings.keepalive_seconds
 
 limit_request_line = 4094
 limit_request_fields = 64

@@ -121,6 +121,11 @@ class EmbeddedBroker:
         if self._child is not None:
             self._child.kill()
 
+    def tend(self) -> None:
+        """Bound the server's log; called often while it runs."""
+        if self._child is not None:
+            self._child.tend()
+
     def answers(self) -> bool:
         """Return whether the server answers PING."""
         client = redis.Redis(unix_socket_path=str(self._socket), socket_timeout=2.0)

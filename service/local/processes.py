@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO
@@ -16,6 +18,7 @@ from service.contract.child_processes import die_with_parent
 from service.contract.private_files import make_private_folder
 
 _MAX_LOG_BYTES = 10 * 1024 * 1024
+_LOG_POLL_SECONDS = 1.0
 
 
 class ChildProcess:
@@ -51,6 +54,7 @@ class ChildProcess:
         self._pass_fds = tuple(pass_fds)
         self._check_ready = check_ready
         self._starts = 0
+        self._tended_at = 0.0
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -103,6 +107,14 @@ class ChildProcess:
         ended = f"ended by {signal.Signals(-status).name}" if status < 0 else f"exit {status}"
         return f"{ended}, see {self._log_file}" if self._log_file else ended
 
+    def tend(self) -> None:
+        """Cut its log where it has grown too long; called often while it runs."""
+        now = time.monotonic()
+        if self._log_file is not None and now - self._tended_at >= _LOG_POLL_SECONDS:
+            self._tended_at = now
+            with contextlib.suppress(OSError):
+                _cut_log(self._log_file)
+
     def terminate(self) -> None:
         """Send SIGTERM; a process that has ended gets none."""
         if self._process is not None:
@@ -134,6 +146,15 @@ def open_log(path: Path) -> IO[bytes]:
     file = path.open("ab")
     os.fchmod(file.fileno(), 0o600)
     return file
+
+
+def _cut_log(path: Path) -> None:
+    """Copy a log that is too long to `.1`, and empty it: whoever writes to it appends."""
+    if path.stat().st_size > _MAX_LOG_BYTES:
+        copy = path.with_suffix(path.suffix + ".1")
+        shutil.copyfile(path, copy)
+        copy.chmod(0o600)
+        os.truncate(path, 0)
 
 
 def _copy_lines(source: IO[bytes], prefix: bytes) -> None:

@@ -31,6 +31,10 @@ class BrokerProgram:
         """Return whether it answers."""
         return self._broker.answers()
 
+    def tend(self) -> None:
+        """Bound its log; called often while it runs."""
+        self._broker.tend()
+
     def describe(self) -> str:
         """Return its URL, or that it has ended."""
         return self._broker.url if self.is_running else "ended"

@@ -51,6 +51,10 @@ class Program(Protocol):
         """Return whether it is ready; called while it runs, must return within about a second."""
         ...
 
+    def tend(self) -> None:
+        """Do small work for it; called often while it runs."""
+        ...
+
     def describe(self) -> str:
         """Return its address or its outcome, in a few words."""
         ...
@@ -139,9 +143,12 @@ class Supervisor:
         if watched.restart_at is not None:
             if now >= watched.restart_at:
                 self._start(watched)
-        elif not watched.program.is_running:
+            return
+        if not watched.program.is_running:
             self._note_end(watched, watched.program.describe())
-        elif not watched.is_ready and watched.program.is_ready():
+            return
+        watched.program.tend()
+        if not watched.is_ready and watched.program.is_ready():
             watched.is_ready = True
             self._report_state(watched, "ready", watched.program.describe())
 

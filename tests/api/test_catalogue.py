@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from structlog.testing import capture_logs
 
 from service.contract.jobs import SCHEMA
 from service.contract.names import CPU_QUEUE
@@ -62,7 +63,9 @@ def test_broken_models_file_stops_the_start(broker_url: str, tmp_path: Path) -> 
 
 def test_health_and_version_answer(client: FlaskClient) -> None:
     assert client.get("/health/live").get_json() == {"status": "ok"}
-    assert client.get("/health/ready").get_json()["status"] == "ok"
+    with capture_logs() as logs:
+        assert client.get("/health/ready").get_json()["status"] == "ok"
+    assert [line["log_level"] for line in logs] == ["debug"]
     version = client.get("/version").get_json()
     assert (version["name"], version["job_schema"]) == ("paintjob", SCHEMA)
 

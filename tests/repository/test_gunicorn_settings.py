@@ -37,6 +37,7 @@ def test_gunicorn_takes_the_settings(source: str) -> None:
         for name, _, value in (line.partition("=") for line in shown.stdout.splitlines())
     }
     assert lines["threads"] == "7"
+    assert lines["keepalive"] == "75"
     assert lines["bind"] == "['127.0.0.1:1234']"
     assert lines["worker_class"] == "service.serving.http_worker.HttpWorker"
     assert lines["preload_app"] == "False"
