@@ -9,7 +9,7 @@ from pydantic import Field
 
 from service.contract.times import Timestamp
 from service.contract.webhooks import BATCH_COMPLETED
-from service.documents.schemas import Answer, Problem
+from service.documents.schemas import Answer, PageLinks, Plan, Problem
 from service.store import BatchItem, BatchRecord, Upload
 
 
@@ -29,6 +29,7 @@ class BatchLinks(Answer):
 
     self: str
     items: str
+    events: str = Field(description="Its progress as Server-Sent Events.")
     results: str | None = Field(description="A zip of all results, once the batch has ended.")
     cancel: str | None
     deliveries: str | None = Field(description="The deliveries of its webhook, if it has one.")
@@ -50,6 +51,41 @@ class Batch(Answer):
     tags: list[str]
     webhook_url: str | None = Field(description="Where its document is sent once it has ended.")
     links: BatchLinks
+
+
+class BatchList(Answer):
+    """One page of the caller's batches, newest first."""
+
+    batches: list[Batch]
+    links: PageLinks
+
+
+class PlannedItem(Answer):
+    """The job that one item of a batch would become, or why it would be refused."""
+
+    index: int = Field(description="Its place in `items` as sent, counted from 0.")
+    plan: Plan | None = Field(description="Null if it would be refused.")
+    problem: Problem | None = Field(description="Why it would be refused.")
+
+
+class BatchPlan(Answer):
+    """The jobs that a batch would become. Nothing was queued or kept."""
+
+    total: int
+    refused: int = Field(description="Number of items that would be refused.")
+    megapixels: float = Field(description="Of all results together.")
+    cost: float = Field(description="What the jobs would count for together.")
+    items: list[PlannedItem]
+
+
+class BatchEvent(Answer):
+    """The data of one event of a batch's stream: the batch as it is then."""
+
+    type: str = Field(
+        description="The event's name: `progress`; `ended`, the last event; `wiped` (the batch was "
+        "deleted; the last event)."
+    )
+    batch: Batch | None = Field(description="Null with `wiped`.")
 
 
 class BatchWebhook(Batch):
@@ -122,6 +158,7 @@ def describe_batch(record: BatchRecord, base_url: str) -> Batch:
         links=BatchLinks(
             self=url,
             items=f"{url}/items",
+            events=f"{url}/events",
             results=f"{url}/results.zip" if ended else None,
             cancel=None if ended else f"{url}/cancel",
             deliveries=f"{url}/deliveries" if record.webhook_url else None,
@@ -129,9 +166,49 @@ def describe_batch(record: BatchRecord, base_url: str) -> Batch:
     )
 
 
+def describe_batch_event(record: BatchRecord | None, base_url: str) -> str:
+    """Return the data of an event of a batch, or that it was deleted."""
+    if record is None:
+        return BatchEvent(type="wiped", batch=None).model_dump_json()
+    kind = "ended" if record.state == "ended" else "progress"
+    return BatchEvent(type=kind, batch=describe_batch(record, base_url)).model_dump_json()
+
+
 def describe_batch_webhook(record: BatchRecord, base_url: str) -> BatchWebhook:
     """Build the body of a batch's webhook; arguments as of `describe_batch`."""
     return BatchWebhook(**dict(describe_batch(record, base_url)), type=BATCH_COMPLETED)
+
+
+def describe_page(
+    batches: list[BatchRecord], limit: int, before: str | None, following: str | None, base_url: str
+) -> BatchList:
+    """Build a page of batches.
+
+    Args:
+        batches: of the page.
+        limit: batches of a page at most.
+        before: where this page begins, if it is not the first.
+        following: where the next one begins, if there is one.
+        base_url: prefix of all URLs; empty for relative ones.
+    """
+
+    def link(cursor: str | None) -> str:
+        return f"{base_url}/batches?limit={limit}" + (f"&cursor={cursor}" if cursor else "")
+
+    links = PageLinks(self=link(before), next=link(following) if following else None)
+    return BatchList(batches=[describe_batch(one, base_url) for one in batches], links=links)
+
+
+def describe_batch_plan(items: list[PlannedItem]) -> BatchPlan:
+    """Build the plan of a batch."""
+    plans = [item.plan for item in items if item.plan is not None]
+    return BatchPlan(
+        total=len(items),
+        refused=len(items) - len(plans),
+        megapixels=sum(plan.megapixels for plan in plans),
+        cost=sum(plan.cost for plan in plans),
+        items=items,
+    )
 
 
 def describe_items(items: list[BatchItem], following: str | None, base_url: str) -> BatchItems:

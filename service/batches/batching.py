@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from service.batches.answers import PlannedItem
 from service.batches.refusals import Refusals
 from service.config import ServiceSettings
 from service.contract.errors import (
@@ -20,6 +21,8 @@ from service.contract.errors import (
 from service.contract.faults import fault_of, raise_faults
 from service.contract.jobs import BatchPlace
 from service.contract.names import new_batch_id
+from service.documents.jobs import describe_plan
+from service.documents.problems import build_problem
 from service.outbound.urls import check_url
 from service.store import (
     BatchItem,
@@ -114,6 +117,33 @@ class BatchSubmitter:
                 self._take_back(begun.batch_id, order.sender.tenant)
             raise
         return self.load(begun.batch_id, order.sender.tenant), begun
+
+    def plan(self, order: BatchOrder) -> list[PlannedItem]:
+        """Return the job that each item would become, or its problem; nothing is kept.
+
+        Raises:
+            InvalidField, WebhookKeyRequired: the batch's webhook could not be sent.
+            BrokerUnavailable, StoreUnavailable: the items cannot be checked now.
+        """
+        self._check_webhook(order)
+        memo = Memo()
+        return [
+            self._plan_item(index, item, order.sender, memo)
+            for index, item in enumerate(order.items)
+        ]
+
+    def _plan_item(self, index: int, item: ParsedItem, sender: Sender, memo: Memo) -> PlannedItem:
+        try:
+            with self._submitter.open_intake(keeps=False) as intake:
+                request = build_request(item(intake), intake, sender, None)
+                planned = self._submitter.plan(request, memo)
+        except (BrokerUnavailable, StoreUnavailable):
+            raise
+        except PaintjobError as error:
+            problem = build_problem(error, sender.request_id, self._settings.public_url)
+            return PlannedItem(index=index, plan=None, problem=problem)
+        plan = describe_plan(planned.spec, planned.canvas)
+        return PlannedItem(index=index, plan=plan, problem=None)
 
     def _check_webhook(self, order: BatchOrder) -> None:
         url, faults = order.webhook_url, []

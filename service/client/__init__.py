@@ -9,7 +9,9 @@ from .async_client import AsyncPaintjobClient
 from .client import PaintjobClient
 from .documents import (
     Batch,
+    BatchEvent,
     BatchItem,
+    BatchPlan,
     Delivery,
     Job,
     JobEvent,
@@ -36,7 +38,9 @@ from .webhooks import Webhook, verify_webhook
 __all__ = [
     "AsyncPaintjobClient",
     "Batch",
+    "BatchEvent",
     "BatchItem",
+    "BatchPlan",
     "Delivery",
     "Job",
     "JobEvent",

@@ -16,7 +16,9 @@ from .calls import Calls, Pages, order_batch, translating, writing
 from .connection import CHUNK_BYTES, build_arguments, limit_time
 from .documents import (
     Batch,
+    BatchEvent,
     BatchItem,
+    BatchPlan,
     Delivery,
     Job,
     JobEvent,
@@ -29,7 +31,7 @@ from .documents import (
     Usage,
     Version,
 )
-from .events import RECONNECT_SECONDS, EventReader
+from .events import RECONNECT_SECONDS, Event, EventReader
 from .forms import Picture, build_form
 from .steps import Flow, Outcome, Patience, Pause, Send, Step
 
@@ -126,17 +128,9 @@ class AsyncPaintjobClient:
         """Wait until a job has reached a final state."""
         return await self._run(self._calls.wait(job_id, on_change, timeout_seconds))
 
-    async def events(self, job_id: str) -> AsyncIterator[JobEvent]:
+    def events(self, job_id: str) -> AsyncIterator[JobEvent]:
         """Yield a job's events from the first to the last; a stream that was cut is resumed."""
-        reader = EventReader()
-        while True:
-            answer = await self._run(self._calls.open_events(job_id, reader))
-            reader.begin(answer)
-            async for event in self._read_events(answer, reader):
-                yield event
-            if reader.is_over:
-                return
-            await self._take(Pause(RECONNECT_SECONDS))
+        return self._follow(f"/jobs/{job_id}", EventReader(JobEvent))
 
     async def get_result(self, job_id: str, index: int = 0) -> bytes:
         """Return the bytes of a result."""
@@ -187,6 +181,21 @@ class AsyncPaintjobClient:
         order = order_batch(items, defaults, tags, ttl_seconds, webhook_url)
         return await self._run(self._calls.submit_batch(order, parts, idempotency_key))
 
+    async def plan_batch(
+        self,
+        items: Sequence[Mapping[str, object]],
+        parts: Mapping[str, Picture] | None = None,
+        *,
+        defaults: Mapping[str, object] | None = None,
+    ) -> BatchPlan:
+        """Return the plan of each item of a batch; arguments as in `submit_batch`."""
+        order = order_batch(items, defaults, None, None, None)
+        return await self._run(self._calls.plan_batch(order, parts))
+
+    def list_batches(self) -> AsyncIterator[Batch]:
+        """Yield the caller's batches, newest first, page by page."""
+        return self._iterate(self._calls.list_batches())
+
     async def get_batch(self, batch_id: str) -> Batch:
         """Return the present state of a batch."""
         return await self._run(self._calls.get(Batch, f"/batches/{batch_id}"))
@@ -203,6 +212,10 @@ class AsyncPaintjobClient:
     ) -> Batch:
         """Wait until all items of a batch have ended; arguments and errors as of `wait`."""
         return await self._run(self._calls.wait_batch(batch_id, on_change, timeout_seconds))
+
+    def batch_events(self, batch_id: str) -> AsyncIterator[BatchEvent]:
+        """Yield a batch as it is now and after each change, until it has ended or is deleted."""
+        return self._follow(f"/batches/{batch_id}", EventReader(BatchEvent))
 
     async def save_batch_results(self, batch_id: str, path: Path) -> None:
         """Fetch the zip of an ended batch's results."""
@@ -290,9 +303,20 @@ class AsyncPaintjobClient:
             for item in await self._run(pages.read()):
                 yield item
 
+    async def _follow(self, path: str, reader: EventReader[Event]) -> AsyncIterator[Event]:
+        """Yield events to the last; a stream that was cut is resumed."""
+        while True:
+            answer = await self._run(self._calls.open_events(path, reader))
+            reader.begin(answer)
+            async for event in self._read_events(answer, reader):
+                yield event
+            if reader.is_over:
+                return
+            await self._take(Pause(RECONNECT_SECONDS))
+
     async def _read_events(
-        self, answer: httpx2.Response, reader: EventReader
-    ) -> AsyncIterator[JobEvent]:
+        self, answer: httpx2.Response, reader: EventReader[Event]
+    ) -> AsyncIterator[Event]:
         """Yield the events of one connection; return when it ends."""
         async with aclosing(answer):
             with suppress(httpx2.TransportError):

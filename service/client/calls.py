@@ -17,6 +17,8 @@ from .documents import (
     Batch,
     BatchItem,
     BatchItems,
+    BatchList,
+    BatchPlan,
     Deliveries,
     Delivery,
     Job,
@@ -113,6 +115,15 @@ class Calls:
 
         return Pages(self, "/jobs", filters, parse)
 
+    def list_batches(self) -> Pages[Batch]:
+        """Return the caller's batches."""
+
+        def parse(data: bytes) -> tuple[Sequence[Batch], str | None]:
+            page = BatchList.model_validate_json(data)
+            return page.batches, page.links.next
+
+        return Pages(self, "/batches", {"limit": "100"}, parse)
+
     def list_items(self, batch_id: str) -> Pages[BatchItem]:
         """Return the items of a batch."""
 
@@ -169,14 +180,20 @@ class Calls:
         body = build_batch(order, parts)
         return self.ask(Batch, "POST", "/batches", headers=_name_request(key), **body)
 
+    def plan_batch(
+        self, order: Mapping[str, object], parts: Mapping[str, Picture] | None
+    ) -> Flow[BatchPlan]:
+        """Return the plan of a batch."""
+        body, query = build_batch(order, parts), {"dry_run": "true"}
+        return self.ask(BatchPlan, "POST", "/batches", params=query, **body)
+
     def open_results(self, batch_id: str) -> Flow[httpx2.Response]:
         """Return the response with the zip of a batch's results, to be read and closed."""
         return self.send("GET", f"/batches/{batch_id}/results.zip", stream=True)
 
-    def open_events(self, job_id: str, reader: EventReader) -> Flow[httpx2.Response]:
-        """Return the response with a job's events after the last one, to be read and closed."""
-        headers = reader.headers()
-        return self.send("GET", f"/jobs/{job_id}/events", headers=headers, stream=True)
+    def open_events(self, path: str, reader: EventReader[Answer]) -> Flow[httpx2.Response]:
+        """Return the response with the events after the last one, to be read and closed."""
+        return self.send("GET", f"{path}/events", headers=reader.headers(), stream=True)
 
     def get_deliveries(self, subject_id: str) -> Flow[tuple[Delivery, ...]]:
         """Return the webhooks of a job or batch."""

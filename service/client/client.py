@@ -15,7 +15,9 @@ from .calls import Calls, Pages, order_batch, translating, writing
 from .connection import CHUNK_BYTES, build_arguments, limit_time
 from .documents import (
     Batch,
+    BatchEvent,
     BatchItem,
+    BatchPlan,
     Delivery,
     Job,
     JobEvent,
@@ -28,7 +30,7 @@ from .documents import (
     Usage,
     Version,
 )
-from .events import RECONNECT_SECONDS, EventReader
+from .events import RECONNECT_SECONDS, Event, EventReader
 from .forms import Picture, build_form
 from .steps import Flow, Outcome, Patience, Pause, Send, Step
 
@@ -162,14 +164,7 @@ class PaintjobClient:
 
         The last one has the whole job in its field `job`, or says that the job was deleted.
         """
-        reader = EventReader()
-        while True:
-            answer = self._run(self._calls.open_events(job_id, reader))
-            reader.begin(answer)
-            yield from self._read_events(answer, reader)
-            if reader.is_over:
-                return
-            self._take(Pause(RECONNECT_SECONDS))
+        return self._follow(f"/jobs/{job_id}", EventReader(JobEvent))
 
     def get_result(self, job_id: str, index: int = 0) -> bytes:
         """Return the bytes of a result."""
@@ -245,6 +240,21 @@ class PaintjobClient:
         order = order_batch(items, defaults, tags, ttl_seconds, webhook_url)
         return self._run(self._calls.submit_batch(order, parts, idempotency_key))
 
+    def plan_batch(
+        self,
+        items: Sequence[Mapping[str, object]],
+        parts: Mapping[str, Picture] | None = None,
+        *,
+        defaults: Mapping[str, object] | None = None,
+    ) -> BatchPlan:
+        """Return the plan of each item of a batch; arguments as in `submit_batch`."""
+        order = order_batch(items, defaults, None, None, None)
+        return self._run(self._calls.plan_batch(order, parts))
+
+    def list_batches(self) -> Iterator[Batch]:
+        """Yield the caller's batches, newest first, page by page."""
+        return self._iterate(self._calls.list_batches())
+
     def get_batch(self, batch_id: str) -> Batch:
         """Return the present state of a batch."""
         return self._run(self._calls.get(Batch, f"/batches/{batch_id}"))
@@ -261,6 +271,10 @@ class PaintjobClient:
     ) -> Batch:
         """Wait until all items of a batch have ended; arguments and errors as of `wait`."""
         return self._run(self._calls.wait_batch(batch_id, on_change, timeout_seconds))
+
+    def batch_events(self, batch_id: str) -> Iterator[BatchEvent]:
+        """Yield a batch as it is now and after each change, until it has ended or is deleted."""
+        return self._follow(f"/batches/{batch_id}", EventReader(BatchEvent))
 
     def save_batch_results(self, batch_id: str, path: Path) -> None:
         """Fetch the zip of an ended batch's results; the file is written completely or not at all.
@@ -349,7 +363,17 @@ class PaintjobClient:
         while pages.has_more:
             yield from self._run(pages.read())
 
-    def _read_events(self, answer: httpx2.Response, reader: EventReader) -> Iterator[JobEvent]:
+    def _follow(self, path: str, reader: EventReader[Event]) -> Iterator[Event]:
+        """Yield events to the last; a stream that was cut is resumed."""
+        while True:
+            answer = self._run(self._calls.open_events(path, reader))
+            reader.begin(answer)
+            yield from self._read_events(answer, reader)
+            if reader.is_over:
+                return
+            self._take(Pause(RECONNECT_SECONDS))
+
+    def _read_events(self, answer: httpx2.Response, reader: EventReader[Event]) -> Iterator[Event]:
         """Yield the events of one connection; return when it ends."""
         with closing(answer), suppress(httpx2.TransportError):
             for line in answer.iter_lines():

@@ -69,6 +69,19 @@ class BatchCounts(Document):
     deleted: int
 
 
+class BatchEvent(Document):
+    """The data of one event of a batch's stream: the batch as it is then.
+
+    Attributes:
+        type: The event's name: `progress`; `ended`, the last event; `wiped` (the batch was deleted;
+        the last event).
+        batch: Null with `wiped`.
+    """
+
+    type: str
+    batch: Batch | None = None
+
+
 class BatchItem(Document):
     """One item of a batch.
 
@@ -102,15 +115,40 @@ class BatchLinks(Document):
     """URLs of what belongs to the batch; null where there is nothing.
 
     Attributes:
+        events: Its progress as Server-Sent Events.
         results: A zip of all results, once the batch has ended.
         deliveries: The deliveries of its webhook, if it has one.
     """
 
     self: str
     items: str
+    events: str
     results: str | None = None
     cancel: str | None = None
     deliveries: str | None = None
+
+
+class BatchList(Document):
+    """One page of the caller's batches, newest first."""
+
+    batches: tuple[Batch, ...] = ()
+    links: PageLinks
+
+
+class BatchPlan(Document):
+    """The jobs that a batch would become. Nothing was queued or kept.
+
+    Attributes:
+        refused: Number of items that would be refused.
+        megapixels: Of all results together.
+        cost: What the jobs would count for together.
+    """
+
+    total: int
+    refused: int
+    megapixels: float
+    cost: float
+    items: tuple[PlannedItem, ...] = ()
 
 
 class Box(Document):
@@ -824,6 +862,20 @@ class Plan(Document):
     height: int
     megapixels: float
     cost: float
+
+
+class PlannedItem(Document):
+    """The job that one item of a batch would become, or why it would be refused.
+
+    Attributes:
+        index: Its place in `items` as sent, counted from 0.
+        plan: Null if it would be refused.
+        problem: Why it would be refused.
+    """
+
+    index: int
+    plan: Plan | None = None
+    problem: Problem | None = None
 
 
 class Pressure(Document):

@@ -174,10 +174,21 @@ class Batches(StorePart):
         if found is None:
             raise NotFound("there is no such batch")
         flat, items = found
-        fields = {
-            name.decode(): text.decode() for name, text in zip(flat[::2], flat[1::2], strict=True)
-        }
-        return BatchRecord.from_hash(batch_id, fields), [_parse_item(*item) for item in items]
+        return _parse_record(batch_id, flat), [_parse_item(*item) for item in items]
+
+    def load_page(
+        self, tenant: str, *, before: str | None = None, limit: int
+    ) -> tuple[list[BatchRecord], str | None]:
+        """Return a tenant's batches, newest first, and where the next page begins, if there is one.
+
+        Args:
+            tenant: the tenant.
+            before: id of the last batch of the page before.
+            limit: so many at most.
+        """
+        found = self._scripts.run("list_batches", tenant=tenant, before=before, limit=limit + 1)
+        batches = [_parse_record(batch_id.decode(), flat) for batch_id, flat in found[:limit]]
+        return batches, batches[-1].batch_id if len(found) > limit else None
 
     def mute(self, batch_id: str, tenant: str) -> None:
         """Stop the webhooks and the items of a batch that is about to be deleted."""
@@ -189,6 +200,13 @@ class Batches(StorePart):
 
 
 _COUNTED = ("refused", "succeeded", "failed", "canceled", "deleted")
+
+
+def _parse_record(batch_id: str, flat: Sequence[bytes]) -> BatchRecord:
+    fields = {
+        name.decode(): text.decode() for name, text in zip(flat[::2], flat[1::2], strict=True)
+    }
+    return BatchRecord.from_hash(batch_id, fields)
 
 
 def _parse_item(index: int, kind: bytes, text: bytes, status: bytes) -> BatchItem:

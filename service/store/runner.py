@@ -42,6 +42,7 @@ SCRIPTS = (
     "begin_batch",
     "close_batch",
     "view_batch",
+    "list_batches",
     "forget_batch",
     "mute_batch",
     "usage",

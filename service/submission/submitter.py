@@ -149,13 +149,17 @@ class Submitter:
         """
         self._inspector.redraw_mask(intake)
 
-    def plan(self, request: JobRequest) -> Planned:
+    def plan(self, request: JobRequest, memo: Memo | None = None) -> Planned:
         """Return the job that a request would become; nothing is kept, and no seed is drawn.
+
+        Args:
+            request: as parsed.
+            memo: what was found in the files of a batch's items before.
 
         Raises:
             PaintjobError: the request is refused; `faults` lists all that is wrong with it.
         """
-        inspected = self._inspector.inspect(self._check_signing(request))
+        inspected = self._inspector.inspect(self._check_signing(request), memo)
         spec = _build_spec(request, inspected)
         params = spec.params.model_copy(update={"seed": inspected.params.seed})
         return Planned(spec.model_copy(update={"params": params}), inspected.canvas)

@@ -41,8 +41,13 @@ with PaintjobClient(url) as client:
     assert [one.id for one in client.list_jobs(tag="bare")] == [job.id]
     upload = client.upload(image)
     items = [*batch, {**batch[0], "image": {"upload": upload.id}}]
-    done = client.wait_batch(client.submit_batch(items, {"a": image}).id)
+    assert client.plan_batch(items, {"a": image}).refused == 0
+    batch_id = client.submit_batch(items, {"a": image}).id
+    *_, last = client.batch_events(batch_id)
+    assert last.type == "ended"
+    done = client.wait_batch(batch_id)
     assert done.counts.succeeded == 2, done
+    assert [one.id for one in client.list_batches()] == [batch_id]
     client.save_batch_results(done.id, Path("sync.zip"))
     assert len(zipfile.ZipFile("sync.zip").namelist()) == 3
     assert sum(day.jobs for day in client.get_usage().days) == 3

@@ -15,7 +15,7 @@ from service.api.openai.answers import EditsAnswer, FacadeModel, FacadeModels
 from service.api.openapi.data import load_documents
 from service.api.openapi.job_examples import JOB_IDS, build_job_example, build_plan_example
 from service.api.openapi.problem_examples import build_problem_example
-from service.batches.answers import Batch, BatchItems, UploadAnswer
+from service.batches.answers import Batch, BatchItems, BatchList, BatchPlan, UploadAnswer
 from service.contract.errors import Hung
 from service.contract.params import Operation
 from service.documents import schemas
@@ -54,6 +54,8 @@ def build_answer_examples() -> Mapping[tuple[str, int], Examples]:
         ("listBatchDeliveries", 200): {"batch_delivered": _deliver("delivered", *_COMPLETED)},
         ("redeliverBatch", 202): {"batch_redelivered": _deliver("pending", *_COMPLETED)},
         ("createBatch", 202): {"batch_running": _read(Batch, "batch")},
+        ("createBatch", 200): {"batch_plan": _plan_batch()},
+        ("listBatches", 200): {"batches": _list_batches()},
         ("getBatch", 200): {
             "batch_running": _read(Batch, "batch"),
             "batch_ended": _read(Batch, "batch_ended"),
@@ -121,6 +123,23 @@ def _list_job() -> dict[str, Any]:
     page = {"self": "/jobs?limit=1", "next": "/jobs?limit=1&cursor=MTc2MzgwMDAwMDAwMA"}
     item = {**listed, "fraction": 1.0, "links": links}
     return _write(schemas.JobList, {"jobs": [item], "links": page})
+
+
+def _list_batches() -> dict[str, Any]:
+    page = {"self": "/batches?limit=1", "next": f"/batches?limit=1&cursor={_COMPLETED[0][:-2]}"}
+    batch = load_documents()["batch_ended"]
+    return _write(BatchList, {"batches": [batch], "links": page})
+
+
+def _plan_batch() -> dict[str, Any]:
+    """Build the plan of a batch with an item that would be refused."""
+    plan = build_plan_example("outpaint")
+    items = [
+        {"index": 0, "plan": plan, "problem": None},
+        {"index": 1, "plan": None, "problem": build_problem_example("mask_empty")},
+    ]
+    sums = {"megapixels": plan["megapixels"], "cost": plan["cost"]}
+    return _write(BatchPlan, {"total": 2, "refused": 1, **sums, "items": items})
 
 
 def _list_items() -> dict[str, Any]:

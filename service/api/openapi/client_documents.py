@@ -19,6 +19,8 @@ ROOTS = (
     "Job",
     "JobList",
     "BatchList",
+    "BatchPlan",
+    "BatchEvent",
     "UsageAnswer",
     "JobEvent",
     "Plan",

@@ -361,18 +361,19 @@ OPERATIONS: tuple[Operation, ...] = (
         *_at("post", "/batches", "createBatch", "batches"),
         "Submit up to 1,000 items under one id",
         {
+            200: Reply("With `dry_run=true`: the plan of each item.", batch_answers.BatchPlan),
             202: Reply(
                 "The batch is accepted; `counts.refused` is the number of refused items.",
                 batch_answers.Batch,
                 headers=("Location", "Retry-After", "Idempotency-Replayed"),
-            )
+            ),
         },
         description="Each item is accepted or refused individually, and becomes its own job. Its "
         'pictures are base64, parts of a multipart body by `{"part": name}`, uploads or URLs. '
         "Without `Idempotency-Key`, a batch that cannot be submitted completely is withdrawn; with "
         "one, the same request continues where it stopped.",
         body="batch",
-        parameters=("Idempotency-Key",),
+        parameters=("dry_run", "Idempotency-Key"),
         errors=_codes(
             "malformed_body length_required body_too_large unsupported_media_type invalid_field "
             "webhook_key_required idempotency_conflict not_found broker_unavailable "
@@ -380,11 +381,46 @@ OPERATIONS: tuple[Operation, ...] = (
         ),
     ),
     Operation(
+        *_at("get", "/batches", "listBatches", "batches"),
+        "The caller's batches, newest first",
+        {200: Reply("A page.", batch_answers.BatchList, headers=("Link",))},
+        description="Follow `links.next`, or the `Link` header, until there is none.",
+        parameters=("cursor", "limit"),
+        errors=["invalid_field", "broker_unavailable"],
+    ),
+    Operation(
         *_at("get", "/batches/{batch_id}", "getBatch", "batches"),
         "Get a batch",
-        {200: Reply("The batch.", batch_answers.Batch, headers=("Retry-After",))},
-        parameters=("batch_id",),
-        errors=_BATCH_ERRORS,
+        {
+            200: Reply(
+                "The batch.",
+                batch_answers.Batch,
+                headers=("ETag", "Retry-After", "Preference-Applied"),
+            ),
+            304: Reply("The caller has it already.", headers=("ETag", "Preference-Applied")),
+        },
+        description="With `Prefer: wait` it responds once the batch has ended; with "
+        "`If-None-Match` too, once the batch differs from the caller's version; in any case when "
+        "the wait is over.",
+        parameters=("batch_id", "If-None-Match", "Prefer"),
+        errors=[*_BATCH_ERRORS, *_codes("invalid_field too_many_waiters")],
+    ),
+    Operation(
+        *_at("get", "/batches/{batch_id}/events", "getBatchEvents", "batches"),
+        "Follow a batch to its end",
+        {
+            200: Reply(
+                "Server-Sent Events; the data of each is a `BatchEvent`.",
+                media_types=(EVENT_STREAM,),
+                event_model=batch_answers.BatchEvent,
+            ),
+            204: Reply("The batch has ended and the caller has received its last event."),
+        },
+        description="Each event has the whole batch: as it is when the stream begins, and after "
+        "each change; changes that follow each other closely are one event. Ends with `ended` or "
+        "`wiped`; after a cut, reconnect. A comment is sent every 15 seconds without an event.",
+        parameters=("batch_id", "Last-Event-ID"),
+        errors=[*_BATCH_ERRORS, *_codes("not_acceptable too_many_waiters")],
     ),
     Operation(
         *_at("delete", "/batches/{batch_id}", "deleteBatch", "batches"),

@@ -57,7 +57,7 @@ def get_events(job_id: str) -> Response:
     # Before a slot is taken: a missing job needs none.
     job.load()
     if request.method == "HEAD":
-        return _head()
+        return begin_events()
     waiter = admit()
     feed = Feed(waiter, job, context.settings.public_url)
     try:
@@ -69,7 +69,7 @@ def get_events(job_id: str) -> Response:
         waiter.close()
         # The one status after which a browser does not reconnect.
         return Response(status=204)
-    response = _head()
+    response = begin_events()
     response.response = feed.stream()
     response.call_on_close(waiter.close)
     return response
@@ -81,7 +81,8 @@ def _refuse_query() -> None:
         raise UnknownField(message, faults=(Fault("", UnknownField.code, message),))
 
 
-def _head() -> Response:
+def begin_events() -> Response:
+    """Build the response of a stream of events, without its body."""
     response = Response(mimetype=MEDIA_TYPE)
     response.headers["Cache-Control"] = "no-store"
     # Otherwise nginx holds events back until its buffer is full.

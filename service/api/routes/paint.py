@@ -12,7 +12,7 @@ from service.api.requests.preferences import Preferences
 from service.api.routes.clients import admit, choose_answer, follow, read_preferences
 from service.api.routes.pictures import hand_out, send_painted
 from service.api.routes.rendering import add_applied, render, render_job
-from service.api.routes.submitting import build_sources, get_sender
+from service.api.routes.submitting import build_sources, get_sender, read_dry_run
 from service.contract.errors import BrokerUnavailable, Fault, NoResult, get_error_class
 from service.contract.jobs import JobStatus
 from service.contract.params import Operation
@@ -23,9 +23,6 @@ from service.submission.request import JobRequest, build_request
 from service.submission.submitter import Accepted
 from service.waiting.streams import Waiter
 from service.waiting.waiting import is_ended, wait_for
-
-DRY_RUN = "dry_run"
-_WORDS = {"true": True, "false": False}
 
 
 def build_blueprint() -> Blueprint:
@@ -47,7 +44,7 @@ def create_outpaint() -> Response:
 
 
 def _create(operation: Operation) -> Response:
-    is_dry, faults = _read_query()
+    is_dry, faults = read_dry_run()
     preferences = read_preferences()
     faults += preferences.faults
     if is_dry:
@@ -142,20 +139,3 @@ def _read(operation: Operation, intake: Intake, faults: list[Fault]) -> JobReque
     body = context.reader.read(request, operation, intake, sources)
     body = replace(body, faults=(*faults, *body.faults))
     return build_request(body, intake, get_sender(), request.headers.get("Idempotency-Key"))
-
-
-def _read_query() -> tuple[bool, list[Fault]]:
-    """Return whether a plan is requested, and the faults of the query.
-
-    Any other parameter is refused: it would be ignored, and the job painted without it. A query
-    with faults counts as a plan, so that no picture is stored.
-    """
-    faults = []
-    if set(request.args) - {DRY_RUN}:
-        message = f"the only query parameter here is {DRY_RUN}; send all others in the body"
-        faults.append(Fault("", "unknown_field", message))
-    values = request.args.getlist(DRY_RUN)
-    if len(values) > 1 or any(value not in _WORDS for value in values):
-        message = f"{DRY_RUN} must be true or false, given once"
-        faults.append(Fault("", "invalid_field", message, tuple(_WORDS)))
-    return bool(faults) or _WORDS[values[0] if values else "false"], faults

@@ -368,6 +368,15 @@ local function batch_items_key(id)
   return key('batch', id, 'items')
 end
 
+-- Wakes those who wait for a batch. Its stream has the last change alone: they read the batch itself.
+local function emit_batch(id)
+  local stream = key('events', id)
+  redis.call('XADD', stream, 'MAXLEN', 1, '*', 'type', 'batch', 'version', 0, 'at', int(now), 'data', '')
+  if redis.call('PTTL', stream) < 0 then
+    redis.call('PEXPIRE', stream, redis.call('PTTL', batch_key(id)))
+  end
+end
+
 -- Ends a batch all of whose items have ended; it then lives as long as its results, and so do its webhooks.
 local function end_batch_if_over(id)
   local record = redis.call('HMGET', batch_key(id), 'state', 'total', 'refused', 'succeeded', 'failed', 'canceled',
@@ -382,7 +391,7 @@ local function end_batch_if_over(id)
   local expires_at = int(now + record[8])
   redis.call('HSET', batch_key(id), 'state', 'ended', 'ended_at', int(now), 'expires_at', expires_at)
   put_out(id, 'batch.completed', 1)
-  for _, name in ipairs({batch_key(id), batch_items_key(id), key('webhooks', id)}) do
+  for _, name in ipairs({batch_key(id), batch_items_key(id), key('webhooks', id), key('events', id)}) do
     redis.call('PEXPIREAT', name, expires_at)
   end
   hold_batch(id, record[9], expires_at)
@@ -394,6 +403,7 @@ local function count_in_batch(id, as)
   if batch and batch ~= '' and redis.call('EXISTS', batch_key(batch)) == 1 then
     redis.call('HINCRBY', batch_key(batch), as, 1)
     end_batch_if_over(batch)
+    emit_batch(batch)
   end
 end
 
@@ -476,6 +486,12 @@ local function requeue(id, outcome, errors, counts, solo)
   return 'queued'
 end
 
+-- For clients that wait for the events of a job or a batch: deleting a stream wakes nobody.
+local function note_wiped(id)
+  redis.call('XADD', key('wiped'), 'MAXLEN', '~', MAX_WIPED_KEPT, '*', 'job_id', id)
+  redis.call('PEXPIRE', key('wiped'), WIPED_KEPT_MS)
+end
+
 -- Deletes every trace of a job from Redis and puts its blobs on the wipe list: now, and again when no worker that
 -- still holds it can write any more.
 local function wipe(id, tombstone, tombstone_ms, again_ms)
@@ -497,9 +513,7 @@ local function wipe(id, tombstone, tombstone_ms, again_ms)
   add_stored(record.tenant, -(tonumber(record.stored_bytes) or 0))
   forget_stored(record.tenant)
   redis.call('DEL', job_key(id), key('events', id))
-  -- For clients that wait for its events: deleting a stream wakes nobody.
-  redis.call('XADD', key('wiped'), 'MAXLEN', '~', MAX_WIPED_KEPT, '*', 'job_id', id)
-  redis.call('PEXPIRE', key('wiped'), WIPED_KEPT_MS)
+  note_wiped(id)
   forget_webhooks(id)
   redis.call('SET', key('tombstone', id), cjson.encode({tenant = record.tenant, by = tombstone}), 'PX',
     int(tombstone_ms))

@@ -19,4 +19,5 @@ if count > 0 then
   redis.call('PEXPIRE', batch_items_key(a.batch_id), redis.call('PTTL', batch_key(a.batch_id)))
 end
 end_batch_if_over(a.batch_id)
+emit_batch(a.batch_id)
 return 'closed'
