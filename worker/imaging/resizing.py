@@ -55,7 +55,8 @@ def _resize_plane(plane: NDArray[Any], size: tuple[int, int]) -> NDArray[Any]:
 
 
 def _to_deep(plane: NDArray[Any]) -> DeepArray:
-    return np.clip(np.rint(plane), 0, _DEEPEST).astype(np.uint16)
+    rounded: DeepArray = np.clip(np.rint(plane), 0, _DEEPEST).astype(np.uint16)
+    return rounded
 
 
 def _stack(planes: list[DeepArray]) -> DeepArray:

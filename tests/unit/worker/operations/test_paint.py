@@ -551,4 +551,5 @@ def test_paint_stores_a_resized_copy_beside_the_exact_result(
     assert output.stored_bytes == output.bytes + copy.bytes
     opened = decode_picture(encoded, LIMIT)
     assert (opened.width, opened.height) == (35, 25)
-    assert np.abs(opened.color[10, 15] - np.array([255, 0, 0])).max() < 4
+    # In the middle of what is red; JPEG blurs what is around into it.
+    assert np.abs(opened.color[10, 15] - np.array([255, 0, 0])).max() < 32
