@@ -7,7 +7,7 @@ each as a picture of 8 bits.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO, Final, NamedTuple
 
 from PIL import Image, ImageChops
 
@@ -15,6 +15,9 @@ from service.contract.errors import ImageUndecodable
 from service.pictures.opening import OPENERS, transparent_value
 from service.pictures.picture_header import PictureHeader
 from service.pictures.splice import splice
+
+BAND_ROWS: Final = 256
+"""Rows that are compared at once."""
 
 
 class Planes(NamedTuple):
@@ -51,13 +54,24 @@ def find_transparent(file: BinaryIO, header: PictureHeader) -> Image.Image:
     if value is None:
         raise ValueError("the PNG has no transparent value")
     values = value if isinstance(value, tuple) else (value,)
-    found = Image.new("L", (header.width, header.height), 255)
-    for plane, shift in zip(_load_planes(file, header), (8, 0), strict=True):
-        for channel, number in enumerate(values):
-            table = [0] * 256
-            table[number >> shift & 255] = 255
-            found = ImageChops.darker(found, plane.getchannel(channel).point(table))
+    found, shift = Image.new("L", (header.width, header.height), 255), 8
+    for plane in _load_planes(file, header):
+        _clear_others(found, plane, [number >> shift & 255 for number in values])
+        shift -= 8
+        # The next one is not to be decoded beside it.
+        del plane
     return found
+
+
+def _clear_others(found: Image.Image, plane: Image.Image, values: list[int]) -> None:
+    """Write 0 to where a plane has other bytes, by bands: each step takes one more copy."""
+    for top in range(0, found.height, BAND_ROWS):
+        box = (0, top, found.width, min(found.height, top + BAND_ROWS))
+        band, part = found.crop(box), plane.crop(box)
+        for channel, value in enumerate(values):
+            matches = part.getchannel(channel).point([255 * (byte == value) for byte in range(256)])
+            band = ImageChops.darker(band, matches)
+        found.paste(band, box)
 
 
 def round_to_8_bits(planes: Planes) -> Image.Image:

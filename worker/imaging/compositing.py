@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.contract.geometry import Box, Geometry
-from worker.imaging import DeepArray, ImageArray, MaskArray
+from worker.imaging import ImageArray, MaskArray
 from worker.imaging.bands import row_bands
+from worker.imaging.deepening import raise_to_16_bits
 from worker.imaging.feathering import WeightArray
 from worker.imaging.masks import bounding_box
 from worker.imaging.picture import DEEP_STEP, DeepPixels, Picture, to_uint8
@@ -39,7 +40,7 @@ def paste_back(
         mask: uint8 (H, W); 255 takes the painted pixel, 0 the picture's.
         painted: RGB uint8 (H, W, 3), or premultiplied RGBA (H, W, 4).
         weight: uint8 (H, W), share of the painted pixel in 255ths; `None` for all of it.
-        seed: of the noise by which 8 bits become 16.
+        seed: of the grain in 16 bits.
     """
     box = bounding_box(mask)
     window = np.s_[box.top : box.bottom, box.left : box.right]
@@ -54,7 +55,7 @@ def paste_back(
     if picture.deep is None:
         return picture.with_pixels(color, alpha)
     deep_color, deep_alpha = picture.deep
-    raised = raise_to_16_bits(source, picture.deep, seed)
+    raised = raise_to_16_bits(source, deep_color, hole, box, seed)
     deep_cover = cover.astype(np.uint16) * np.uint16(DEEP_STEP)
     deep = _lay_over(deep_color, deep_alpha, raised, deep_cover, layer)
     return picture.with_pixels(color, alpha, DeepPixels(*deep))
@@ -89,36 +90,6 @@ def _lay_over(
         cv2.copyTo(cover, layer.hole, alpha[window])
     cv2.copyTo(source, layer.hole, color[window])
     return color, alpha
-
-
-def raise_to_16_bits(source: ImageArray, original: DeepPixels, seed: int) -> DeepArray:
-    """Return painted colors in 16 bits, with noise of one step of 8 instead of steps.
-
-    Black and white stay what they are, and so does all in a picture whose own numbers are those of
-    8 bits: there, noise would be the only thing between the steps.
-
-    Args:
-        source: uint8, (H, W) or (H, W, 3).
-        original: the picture that it was painted for.
-        seed: of the noise; the same seed gives the same numbers.
-    """
-    raised = source * np.uint16(DEEP_STEP)
-    if not _uses_16_bits(original.color):
-        return raised
-    rng = np.random.default_rng(seed)
-    for rows in row_bands(len(source)):
-        part = source[rows]
-        noise = rng.integers(0, 256, part.shape, np.uint8) - np.int32(DEEP_STEP // 2)
-        noise[(part == 0) | (part == 255)] = 0
-        raised[rows] += noise.astype(np.uint16)
-    return raised
-
-
-def _uses_16_bits(values: DeepArray) -> bool:
-    """Return whether some number is none that 8 bits have."""
-    return any(
-        bool(((values[rows] >> 8) != (values[rows] & 255)).any()) for rows in row_bands(len(values))
-    )
 
 
 def _blend_into(

@@ -35,7 +35,7 @@ _URL_NOTE = (
 
 _PICTURE_NOTES = {
     "image": "The picture: PNG, JPEG, WebP, AVIF, HEIC or TIFF (`input_formats` of `GET /limits`), "
-    "one frame or page, 8 bits a channel.",
+    "one frame or page, 8 bits a channel; PNG also 16.",
     "mask": "Has the size of the image; white is repainted. A PNG, JPEG or WebP of any mode, read "
     "by luminance (of 16 bits the high byte), not by transparency, which causes the warning "
     "`mask_has_transparency`. Or `mask_source`, or `regions`.",

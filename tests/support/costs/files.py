@@ -27,9 +27,10 @@ def make_png(
     size: tuple[int, int] = (64, 64),
     color: int = 2,
     interlace: int = 0,
+    depth: int = 8,
 ) -> bytes:
-    """Build a PNG of 8 bits a channel from compressed data and chunks before it."""
-    basics = struct.pack(">IIBBBBB", *size, 8, color, 0, 0, interlace)
+    """Build a PNG from compressed data and chunks before it."""
+    basics = struct.pack(">IIBBBBB", *size, depth, color, 0, 0, interlace)
     chunks = [chunk(b"IHDR", basics), *before, chunk(b"IDAT", data), chunk(b"IEND", b"")]
     return _SIGNATURE + b"".join(chunks)
 
@@ -260,6 +261,9 @@ FILES: Mapping[str, Callable[[], bytes]] = {
     ),
     "large with a clear color": lambda: make_png(
         compress_zeros(4000 * 12_001), chunk(b"tRNS", bytes(6)), size=(4000, 4000)
+    ),
+    "large, of 16 bits and a clear color": lambda: make_png(
+        compress_zeros(4000 * 24_001), chunk(b"tRNS", bytes(6)), size=(4000, 4000), depth=16
     ),
     "large with a clear index": lambda: make_png(
         compress_zeros(4000 * 4001),

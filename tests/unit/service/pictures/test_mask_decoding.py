@@ -6,6 +6,7 @@ import zlib
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -19,6 +20,7 @@ from service.contract.errors import (
 )
 from service.pictures.mask_decoding import read_mask, read_transparency
 from tests.support.costs.files import jpeg_of_channels
+from tests.support.files import make_chunk, make_png
 from tests.support.pictures import encode
 
 SIZE = (96, 64)
@@ -200,6 +202,17 @@ def test_read_transparency_knows_single_colors_and_palettes() -> None:
     assert read_transparency(io.BytesIO(encode(gray, transparency=3))).getbbox() == BOX
     palette = gray.convert("P")
     assert read_transparency(io.BytesIO(encode(palette, transparency=3))).getbbox() == BOX
+
+
+@pytest.mark.parametrize("kind", [0, 2])
+def test_read_transparency_compares_all_of_16_bits(kind: int) -> None:
+    numbers = np.full((SIZE[1], SIZE[0], 1 if kind == 0 else 3), 0x1235, np.uint16)
+    numbers[BOX[1] : BOX[3], BOX[0] : BOX[2]] = 0x1234
+    clear = make_chunk(b"tRNS", b"\x12\x34" * numbers.shape[2])
+    data = make_png(numbers, kind, depth=16, head=[clear])
+    assert read_transparency(io.BytesIO(data)).getbbox() == BOX
+    with pytest.raises(InvalidField, match="no transparency"):
+        read_transparency(io.BytesIO(make_png(numbers, kind, depth=16)))
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from service.contract.geometry import Margins, plan_margins
 from service.contract.params import InpaintParams, OutpaintParams
 from service.store.blobs import BlobStore
+from service.verify.comparison import compare_inpainted
 from tests.support.files import make_png
 from tests.support.pictures import encode, make_box_mask
 from tests.unit.worker.operations.recording import (
@@ -27,6 +28,7 @@ from worker.reporting import ClaimedJob
 
 MODES = {"L": 0, "LA": 4, "RGB": 2, "RGBA": 6}
 BOX = (20, 10, 40, 30)
+MASK = encode(make_box_mask(70, 50, BOX))
 KEPT = make_box_mask(70, 50, BOX) == 0
 
 
@@ -65,13 +67,13 @@ def test_kept_pixels_come_back_in_16_bits(
     mode: str, blobs: BlobStore, engines: EngineRegistry
 ) -> None:
     deep = make_deep(mode)
-    job = inpaint_job(
-        blobs, make_png(deep, MODES[mode], depth=16), encode(make_box_mask(70, 50, BOX))
-    )
+    job = inpaint_job(blobs, make_png(deep, MODES[mode], depth=16), MASK)
     result, done = run(job, blobs, engines)
     found = read_deep(result)
     assert found.dtype == np.uint16
     assert np.array_equal(found[KEPT], deep[KEPT])
+    verified = compare_inpainted(make_png(deep, MODES[mode], depth=16), result, MASK)
+    assert verified.kept_pixels_changed == 0
     # The fill goes on where the slope is, within what 8 bits and its own painting leave.
     assert np.abs(found[~KEPT].astype(int) - deep[~KEPT]).max() < 3_000
     assert len(np.unique(found[..., 0][~KEPT])) > 100
@@ -99,8 +101,7 @@ def test_feathered_pixels_keep_their_share_of_16_bits(
 ) -> None:
     deep = make_deep("RGB")
     params = InpaintParams(seed=0, feather=8)
-    mask = encode(make_box_mask(70, 50, BOX))
-    job = inpaint_job(blobs, make_png(deep, 2, depth=16), mask, params)
+    job = inpaint_job(blobs, make_png(deep, 2, depth=16), MASK, params)
     found = read_deep(run(job, blobs, engines)[0])
     assert np.array_equal(found[KEPT], deep[KEPT])
     rim = np.abs(found[10, 20:40].astype(int) - deep[10, 20:40])
@@ -112,8 +113,7 @@ def test_a_format_of_8_bits_is_warned_of(
     output_format: Any, lossless: bool | None, blobs: BlobStore, engines: EngineRegistry
 ) -> None:
     params = InpaintParams(seed=0, output_format=output_format, output_lossless=lossless)
-    mask = encode(make_box_mask(70, 50, BOX))
-    job = inpaint_job(blobs, make_png(make_deep("RGB"), 2, depth=16), mask, params)
+    job = inpaint_job(blobs, make_png(make_deep("RGB"), 2, depth=16), MASK, params)
     _, done = run_lossy(job, blobs, engines)
     assert "depth_reduced" in [warning.code for warning in done.warnings]
 
@@ -129,11 +129,11 @@ def run_lossy(
 
 def test_numbers_of_8_bits_in_16_get_no_noise(blobs: BlobStore, engines: EngineRegistry) -> None:
     flat = np.full((50, 70, 3), 200 * 257, np.uint16)
-    job = inpaint_job(blobs, make_png(flat, 2, depth=16), encode(make_box_mask(70, 50, BOX)))
+    job = inpaint_job(blobs, make_png(flat, 2, depth=16), MASK)
     assert np.array_equal(read_deep(run(job, blobs, engines)[0]), flat)
 
 
 def test_the_same_seed_gives_the_same_file(blobs: BlobStore, engines: EngineRegistry) -> None:
-    data, mask = make_png(make_deep("RGB"), 2, depth=16), encode(make_box_mask(70, 50, BOX))
-    first, second = (run(inpaint_job(blobs, data, mask), blobs, engines)[0] for _ in range(2))
+    data = make_png(make_deep("RGB"), 2, depth=16)
+    first, second = (run(inpaint_job(blobs, data, MASK), blobs, engines)[0] for _ in range(2))
     assert first == second
