@@ -267,6 +267,9 @@ class InpaintParams(Document):
         keep_metadata: `true`: the result keeps the EXIF data (without orientation, which is
         applied, and without the thumbnail, which would show what was painted over); `false` by
         default. Color profile and resolution are always kept.
+        convert: `srgb`: a picture in CMYK is converted to sRGB, by its color profile if it has one,
+        and the warning `converted_to_srgb` says so; kept pixels are those of the converted picture.
+        Without it such a picture is refused. Others stay as they are.
         priority: Order among the caller's own jobs; `normal` by default.
         tags: Short texts that the job returns; `GET /jobs` filters by them.
         start_within_seconds: Fail the job if no worker has claimed it by then.
@@ -321,6 +324,7 @@ class InpaintParams(Document):
     output_width: int | None = None
     output_height: int | None = None
     keep_metadata: bool | None = None
+    convert: Literal["srgb"] | str | None = None
     priority: Literal["high", "normal", "low"] | str | None = None
     tags: tuple[str, ...] | None = None
     start_within_seconds: int | None = None
@@ -709,6 +713,9 @@ class OutpaintParams(Document):
         keep_metadata: `true`: the result keeps the EXIF data (without orientation, which is
         applied, and without the thumbnail, which would show what was painted over); `false` by
         default. Color profile and resolution are always kept.
+        convert: `srgb`: a picture in CMYK is converted to sRGB, by its color profile if it has one,
+        and the warning `converted_to_srgb` says so; kept pixels are those of the converted picture.
+        Without it such a picture is refused. Others stay as they are.
         priority: Order among the caller's own jobs; `normal` by default.
         tags: Short texts that the job returns; `GET /jobs` filters by them.
         start_within_seconds: Fail the job if no worker has claimed it by then.
@@ -773,6 +780,7 @@ class OutpaintParams(Document):
     output_width: int | None = None
     output_height: int | None = None
     keep_metadata: bool | None = None
+    convert: Literal["srgb"] | str | None = None
     priority: Literal["high", "normal", "low"] | str | None = None
     tags: tuple[str, ...] | None = None
     start_within_seconds: int | None = None

@@ -41,6 +41,9 @@ OutputLossless = Annotated[
 KeepMetadata = Annotated[
     bool | None, typer.Option("--keep-metadata", help="Keep the EXIF in the result.")
 ]
+Convert = Annotated[
+    str | None, typer.Option(help="srgb: convert a picture in CMYK instead of refusing it.")
+]
 MaskFile = Annotated[
     Path | None,
     typer.Option(help="White is repainted, black is kept.", exists=True, dir_okay=False),
@@ -101,6 +104,7 @@ def inpaint(
     output_quality: OutputQuality = None,
     output_lossless: OutputLossless = None,
     keep_metadata: KeepMetadata = None,
+    convert: Convert = None,
     num_images: NumImages = None,
     tag: Tags = None,
     no_store: NoStore = None,
@@ -148,6 +152,7 @@ def outpaint(
     output_quality: OutputQuality = None,
     output_lossless: OutputLossless = None,
     keep_metadata: KeepMetadata = None,
+    convert: Convert = None,
     num_images: NumImages = None,
     tag: Tags = None,
     no_store: NoStore = None,

@@ -24,6 +24,7 @@ MirrorStyle = Literal["exact", "guided"]
 Ground = Literal["auto", "ignore"]
 MaskPolarity = Literal["white_repaints", "black_repaints"]
 MaskSource = Literal["alpha"]
+Conversion = Literal["srgb"]
 PaintRegion = Literal["auto", "box", "full"]
 WebhookEvent = Literal["job.running", "job.succeeded", "job.failed", "job.canceled"]
 Infill = Literal["auto", "none", "neutral", "blur", "edge", "patch", "original"]
@@ -165,6 +166,12 @@ class PaintParams(BaseModel):
         description="`true`: the result keeps the EXIF data (without orientation, which is "
         "applied, and without the thumbnail, which would show what was painted over); `false` by "
         "default. Color profile and resolution are always kept.",
+    )
+    convert: Conversion | None = Field(
+        None,
+        description="`srgb`: a picture in CMYK is converted to sRGB, by its color profile if it "
+        "has one, and the warning `converted_to_srgb` says so; kept pixels are those of the "
+        "converted picture. Without it such a picture is refused. Others stay as they are.",
     )
     priority: Priority | None = Field(
         None, description="Order among the caller's own jobs; `normal` by default."

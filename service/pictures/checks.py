@@ -15,6 +15,7 @@ from service.contract.errors import (
     UnsupportedMediaType,
 )
 from service.contract.geometry import MAX_SIDE_PIXELS
+from service.pictures.cmyk import has_cmyk_profile
 from service.pictures.headers import PictureHeader, decoding, read_header
 from service.pictures.jpeg_rows import cut_to_rows
 from service.pictures.opening import open_pixels
@@ -23,7 +24,7 @@ from service.pictures.png import check_sums
 NEW_KINDS = frozenset(("avif", "heic", "tiff"))
 """Formats of which the API reads headers alone: masks are of the others."""
 
-_MODES = frozenset({"1", "L", "LA", "P", "RGB", "RGBA", "I;16"})
+_MODES = frozenset({"1", "L", "LA", "P", "RGB", "RGBA", "I;16", "CMYK"})
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,7 @@ class PictureInfo:
         height: pixels, before EXIF orientation is applied.
         orientation: EXIF orientation, 1..8.
         exif: the EXIF block as sent, beginning with its byte order.
+        has_cmyk_profile: whether its color profile says what inks look like.
     """
 
     format: str
@@ -45,6 +47,7 @@ class PictureInfo:
     height: int
     orientation: int
     exif: bytes | None = field(default=None, repr=False)
+    has_cmyk_profile: bool = False
 
     @property
     def upright_size(self) -> tuple[int, int]:
@@ -53,27 +56,34 @@ class PictureInfo:
         return (self.height, self.width) if turned else (self.width, self.height)
 
 
-def check_picture(file: BinaryIO, max_pixels: int) -> PictureInfo:
+def check_picture(file: BinaryIO, max_pixels: int, *, takes_cmyk: bool = False) -> PictureInfo:
     """Check that a file is one whole picture that Paintjob takes.
 
     Args:
         file: seekable; read from its start.
         max_pixels: width times height must not exceed it.
+        takes_cmyk: whether a picture in CMYK is to be converted.
 
     Raises:
-        UnsupportedMediaType: it is not a PNG, JPEG or WebP, or it is animated, or a JPEG in CMYK or
-            of more than 8 bits a channel.
+        UnsupportedMediaType: it is of no format that is taken, animated, of several pages, in
+            CMYK, or no PNG and of more than 8 bits a channel.
         ImageTooLarge: the header declares too many pixels, or too long a side.
         InvalidField: the color profile or the EXIF is too large.
         ImageUndecodable: it is broken or cut.
     """
     header = read_header(file)
-    check_kind(header)
+    check_kind(header, takes_cmyk=takes_cmyk)
     check_pixels(header, max_pixels)
     with decoding(ImageUndecodable("the picture is broken or cut short")):
         _check_structure(file, header)
     return PictureInfo(
-        header.format, header.mode, header.width, header.height, header.orientation, header.exif
+        header.format,
+        header.mode,
+        header.width,
+        header.height,
+        header.orientation,
+        header.exif,
+        has_cmyk_profile(header.profile),
     )
 
 
@@ -85,12 +95,16 @@ def list_input_formats() -> tuple[str, ...]:
     return ("png", "jpeg", "webp", "tiff", *found)
 
 
-def check_kind(header: PictureHeader) -> None:
+def check_kind(header: PictureHeader, *, takes_cmyk: bool = False) -> None:
     """Check that a picture needs no conversion that could be done in several ways.
 
+    Args:
+        header: of the file.
+        takes_cmyk: whether a picture in CMYK is to be converted.
+
     Raises:
-        UnsupportedMediaType: the picture is animated, or a JPEG in CMYK or of more than 8 bits a
-            channel.
+        UnsupportedMediaType: the picture is animated, of several pages, in CMYK, or no PNG and of
+            more than 8 bits a channel.
     """
     if header.animated:
         if header.format == "tiff":
@@ -103,8 +117,8 @@ def check_kind(header: PictureHeader) -> None:
         raise UnsupportedMediaType(
             "only a PNG may have more than 8 bits a channel; convert it to 8, or send a PNG"
         )
-    if header.channels == 4:
-        raise UnsupportedMediaType("the JPEG is CMYK; convert it to RGB")
+    if header.mode == "CMYK" and not takes_cmyk:
+        raise UnsupportedMediaType("the picture is CMYK; send convert: srgb, or convert it to RGB")
 
 
 def check_pixels(header: PictureHeader, max_pixels: int, name: str = "picture") -> None:

@@ -82,10 +82,11 @@ _MODES: Final = {
     ("RGB", 4, (2,)): "RGBA",
     ("palette", 1, ()): "P",
     ("YCbCr", 3, ()): "RGB",
+    ("CMYK", 4, ()): "CMYK",
 }
 """Modes by colors, number of channels, and what channels beyond the colors mean."""
 
-_PHOTOMETRICS: Final = {0: "gray", 1: "gray", 2: "RGB", 3: "palette", 6: "YCbCr"}
+_PHOTOMETRICS: Final = {0: "gray", 1: "gray", 2: "RGB", 3: "palette", 5: "CMYK", 6: "YCbCr"}
 
 
 @dataclass(frozen=True)
@@ -237,8 +238,6 @@ def _find_mode(page: _Directory) -> str:
     samples, extra = page.value(_SAMPLES, 1), page.values(_EXTRA)
     mode = _MODES.get((colors or "", samples, extra))
     is_even = len(set(page.values(_BITS, (1,)))) == 1
-    if page.value(_PHOTOMETRIC, -1) == 5:
-        raise UnsupportedMediaType("the TIFF is CMYK; convert it to RGB")
     if mode is None or not is_even or set(page.values(_SAMPLE_FORMAT, (1,))) != {1}:
         raise UnsupportedMediaType("the TIFF is neither gray nor RGB of whole numbers; send a PNG")
     bits = page.value(_BITS, 1)

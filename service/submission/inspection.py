@@ -28,6 +28,7 @@ from service.contract.jobs import JobWarning
 from service.contract.params import InpaintParams, MaskPolarity, Operation, OutpaintParams
 from service.outbound.urls import check_url
 from service.pictures.checks import PictureInfo, check_picture
+from service.pictures.cmyk import BY_COMPLEMENT, BY_PROFILE
 from service.pictures.masks import (
     DEFAULT_THRESHOLD,
     MaskFindings,
@@ -201,6 +202,7 @@ class Inspector:
             source_mask=found.source_mask,
             geometry=found.geometry,
             warnings=(
+                *find_conversion_warnings(found.picture),
                 *(found.mask.warnings if found.mask else ()),
                 *found.source_warnings,
                 *found.output_warnings,
@@ -232,7 +234,11 @@ class Inspector:
         pictures, limit = request.intake.pictures, self._settings.max_image_pixels
         if "image" in pictures:
             with found.at("/image"):
-                found.picture = _look(pictures["image"], memo, ("image",), check_picture, limit)
+                # Without parameters it is unknown whether it is to be converted.
+                takes_cmyk = request.params is None or request.params.convert is not None
+                check = partial(check_picture, takes_cmyk=takes_cmyk)
+                rule = ("image", takes_cmyk)
+                found.picture = _look(pictures["image"], memo, rule, check, limit)
         if found.picture is None or request.operation == "outpaint":
             return
         size = found.picture.upright_size
@@ -401,6 +407,18 @@ def _find_unsupported_pictures(intake: Intake, choice: Choice | None) -> list[Fa
         )
         for name in names
     ]
+
+
+def find_conversion_warnings(picture: PictureInfo) -> list[JobWarning]:
+    """Return the warning that a picture is converted, if it is."""
+    if picture.mode != "CMYK":
+        return []
+    how = BY_PROFILE if picture.has_cmyk_profile else BY_COMPLEMENT
+    detail = (
+        f"the picture was in CMYK and was converted to sRGB {how}; the kept pixels, and the proof, "
+        "are those of the converted picture"
+    )
+    return [JobWarning(code="converted_to_srgb", detail=detail)]
 
 
 def find_key_faults(key: str | None) -> list[Fault]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from io import BytesIO
 from typing import Final, NamedTuple, cast
 
@@ -11,6 +12,7 @@ from PIL import Image, ImageOps
 from service.contract.errors import ImageUndecodable, UnsupportedMediaType
 from service.contract.params import OutputFormat
 from service.pictures.checks import check_kind, open_picture
+from service.pictures.cmyk import make_converter
 from service.pictures.color_carrying import ColorSpace
 from service.pictures.deep import read_planes
 from service.pictures.headers import PictureHeader, decoding, read_header
@@ -44,18 +46,21 @@ class ReadPicture(NamedTuple):
 
 
 def read_original(data: bytes) -> ReadPicture:
-    """Decode an original; the service's own rules apply.
+    """Decode an original; the service's own rules apply. One in CMYK is converted to sRGB.
 
     Raises:
         InvalidInput, UnsupportedMediaType: it is broken, or none that the service takes.
     """
     header = read_header(BytesIO(data), "original")
-    check_kind(header)
+    check_kind(header, takes_cmyk=True)
     with decoding(ImageUndecodable("the original is broken or cut short")):
         if header.depth == 16:
             return _read_deep(data, header)
         image = open_picture(BytesIO(data), header)
         image.load()
+        if image.mode == "CMYK":
+            image = make_converter(header.profile)(image)
+            header = replace(header, mode="RGB", profile=None)
         pixels = turn_upright(image, header.orientation).convert("RGBA")
         return _describe(pixels, header)
 

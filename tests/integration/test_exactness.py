@@ -425,6 +425,21 @@ def test_icons_and_strips_are_painted(
     assert np.array_equal(decode(blobs.get(output.path))[mask == 0], decode(data)[mask == 0])
 
 
+@pytest.mark.parametrize("kind", ["JPEG", "TIFF"])
+def test_kept_pixels_of_cmyk_are_those_of_the_converted_picture(
+    blobs: BlobStore, engines: EngineRegistry, kind: str
+) -> None:
+    image = make_image("CMYK", 70, 50)
+    data = encode(image, kind, quality=95) if kind == "JPEG" else encode(image, kind)
+    params = OutpaintParams(seed=0, quality="fast", convert="srgb")
+    geometry = plan_margins(70, 50, Margins(left=3, top=0, right=0, bottom=2))
+    output = run(outpaint_job(blobs, data, geometry, params, "mirror"), blobs, engines)
+    result = blobs.get(output.path)
+    assert np.array_equal(decode(result)[:50, 3:], decode(data))
+    found = compare_outpainted(data, result, Placement(3, 0, 0))
+    assert (found.kept_pixels, found.kept_pixels_changed, found.notes) == (3500, 0, ())
+
+
 def speckles(width: int, height: int) -> MaskArray:
     mask = np.zeros((height, width), np.uint8)
     spots = np.random.default_rng(3).permutation((width // 4) * (height // 4))[:200]

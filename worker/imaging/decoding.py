@@ -32,13 +32,18 @@ TURNING: Final = frozenset({5, 6, 7, 8})
 """EXIF orientations by which width and height change places."""
 
 
-def decode_picture(data: bytes, max_pixels: int, *, keep_metadata: bool = False) -> Picture:
+def decode_picture(
+    data: bytes, max_pixels: int, *, keep_metadata: bool = False, takes_cmyk: bool = False
+) -> Picture:
     """Decode a file of any format that is taken, upright, with its color profile.
+
+    A picture in CMYK is converted to sRGB, which needs no profile.
 
     Args:
         data: the file.
         max_pixels: width x height that the header may declare.
         keep_metadata: whether EXIF is kept, less orientation and thumbnail.
+        takes_cmyk: whether a picture in CMYK is converted; else it is refused.
 
     Raises:
         ImageTooLarge: the header declares more; nothing was decoded.
@@ -47,7 +52,7 @@ def decode_picture(data: bytes, max_pixels: int, *, keep_metadata: bool = False)
         ImageUndecodable: the file is broken.
     """
     header = read_header(BytesIO(data))
-    check_kind(header)
+    check_kind(header, takes_cmyk=takes_cmyk)
     check_pixels(header, max_pixels)
     with decoding(ImageUndecodable("the picture's data is broken or ends too early")):
         decoded = _DECODERS[header.format](data, header)
@@ -59,7 +64,7 @@ def decode_picture(data: bytes, max_pixels: int, *, keep_metadata: bool = False)
     return Picture(
         color,
         alpha,
-        header.profile,
+        None if header.mode == "CMYK" else header.profile,
         resolution.turned() if resolution and is_turned else resolution,
         strip_exif(header.exif, is_turned=is_turned) if keep_metadata and header.exif else None,
         header.color_space,

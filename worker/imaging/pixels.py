@@ -16,6 +16,7 @@ import numpy as np
 
 from service.contract.errors import ImageUndecodable
 from service.pictures.checks import open_picture
+from service.pictures.cmyk import make_converter
 from service.pictures.headers import PictureHeader
 from worker.imaging import ImageArray
 from worker.imaging.bands import row_bands
@@ -23,8 +24,8 @@ from worker.imaging.picture import Pixels, to_uint8
 
 _AS_IT_IS: Final = cv2.IMREAD_UNCHANGED
 
-_PLAIN: Final = {"1": "L", "P": "RGB"}
-"""Modes with 8 bits a channel, by those without."""
+_PLAIN: Final = {"1": "L", "P": "RGB", "CMYK": "RGB"}
+"""Modes of decoded pixels, by those that are none."""
 
 
 def decode_webp(data: bytes, header: PictureHeader) -> Pixels:
@@ -41,7 +42,7 @@ def decode_webp(data: bytes, header: PictureHeader) -> Pixels:
 
 
 def decode_with_pillow(data: bytes, header: PictureHeader) -> Pixels:
-    """Decode a JPEG of gray or YCbCr, an AVIF, a HEIC or the page of a TIFF.
+    """Decode a JPEG, an AVIF, a HEIC or the page of a TIFF.
 
     Raises:
         Exception: nearly any; the data is broken.
@@ -49,11 +50,13 @@ def decode_with_pillow(data: bytes, header: PictureHeader) -> Pixels:
     image = open_picture(BytesIO(data), header)
     image.load()
     mode = _PLAIN.get(image.mode, image.mode)
+    convert = make_converter(header.profile) if image.mode == "CMYK" else None
     height, width, channels = header.height, header.width, len(mode)
     pixels = np.empty((height, width, channels), np.uint8)
     # By bands, so that Pillow's four bytes a pixel are not copied as a whole as well.
     for rows in row_bands(height):
-        band = image.crop((0, rows.start, width, rows.stop)).convert(mode)
+        band = image.crop((0, rows.start, width, rows.stop))
+        band = band.convert(mode) if convert is None else convert(band)
         pixels[rows] = np.asarray(band).reshape(-1, width, channels)
     color, alpha = pixels, None
     if mode.endswith("A"):

@@ -50,6 +50,7 @@ def prepare_inpaint(
         read_input(blobs, job.spec.image),
         max_image_pixels,
         keep_metadata=params.keep_metadata or False,
+        takes_cmyk=params.convert is not None,
     )
     mask, soft_edge = make_effective_mask(job.spec, blobs, picture, max_image_pixels)
     path = mask_path(job.job_id, job.token)

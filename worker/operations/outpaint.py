@@ -31,6 +31,7 @@ def prepare_outpaint(job: ClaimedJob, blobs: BlobStore, max_image_pixels: int) -
         read_input(blobs, job.spec.image),
         max_image_pixels,
         keep_metadata=params.keep_metadata or False,
+        takes_cmyk=params.convert is not None,
     )
     planned = geometry.original.width, geometry.original.height
     if (picture.width, picture.height) != planned:

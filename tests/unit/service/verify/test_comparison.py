@@ -131,7 +131,7 @@ def test_compare_refuses_what_cannot_be_compared() -> None:
     with pytest.raises(ImageUndecodable):
         compare_inpainted(image, b"no picture", MASK)
     with pytest.raises(UnsupportedMediaType):
-        compare_inpainted(encode(make_image("CMYK", 70, 50), "JPEG"), image, MASK)
+        compare_inpainted(encode(make_image("RGB", 70, 50), "GIF"), image, MASK)
 
 
 def test_compare_refuses_to_prove_what_kept_nothing() -> None:
