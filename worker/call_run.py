@@ -18,6 +18,7 @@ import structlog
 from service.contract.errors import BrokerUnavailable, DeadlineExceeded
 from service.contract.jobs import Progress
 from service.store import Outcome, WorkerStore, failure_of
+from worker.accounting import Account
 from worker.config import WorkerSettings
 from worker.harness import Harness
 from worker.messages import (
@@ -62,6 +63,7 @@ class _LiveJob:
     """A claimed job and its writes that are still to be made.
 
     Attributes:
+        account: what its end is logged and counted with.
         pending_writes: scripts to run, in order; each returns the verdict, or None if it decides
             nothing.
         progress: the latest that the horse reported.
@@ -73,6 +75,7 @@ class _LiveJob:
     """
 
     claimed: ClaimedJob
+    account: Account
     pending_writes: deque[Callable[[], str | None]] = field(default_factory=deque)
     reports: int = 0
     progress: Progress | None = None
@@ -102,6 +105,8 @@ class _LiveJob:
         """Add the job's end to the pending writes, unless there is one."""
         if not self.closing and not self.ended:
             self.closing = True
+            if details:
+                self.account.note_reason(details[0])
             self.pending_writes.append(partial(write, *self.claim, *details, **more))
 
 
@@ -128,7 +133,7 @@ class CallRun:
     ) -> None:
         self._store = store
         self._harness = harness
-        self._live = {job.job_id: _LiveJob(job) for job in jobs}
+        self._live = {job.job_id: _LiveJob(job, Account(job)) for job in jobs}
         self._settings = settings
         self._upkeep = upkeep
         self._drain = drain
@@ -218,6 +223,7 @@ class CallRun:
             live.report(self._store.claims.report_mask, message.mask, message.path)
 
     def _commit(self, message: Done, live: _LiveJob) -> None:
+        live.account.done = message
         live.close(
             self._store.claims.finish_succeeded,
             outputs=message.outputs,
@@ -249,7 +255,7 @@ class CallRun:
     def _note_end(self, live: _LiveJob, verdict: str) -> None:
         live.ended = True
         live.pending_writes.clear()
-        log.info("job_ended", job_id=live.claimed.job_id, verdict=verdict)
+        live.account.end(verdict)
         if verdict == "queued":
             self.requeued += 1
         if verdict == "stale":

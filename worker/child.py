@@ -12,7 +12,7 @@ import signal
 from multiprocessing.connection import Connection
 
 from service.contract.child_processes import die_with_parent
-from service.contract.telemetry import configure_logging
+from service.telemetry.logs import configure_logging
 from worker.config import WorkerSettings
 from worker.processors import bound_threads
 

@@ -11,6 +11,8 @@ from multiprocessing.process import BaseProcess
 
 import structlog
 
+from service.telemetry.families import FAMILIES, HORSE_STARTS, MODEL_EVICTIONS, MODEL_LOADS
+from service.telemetry.metrics import replay
 from worker.child import run_child
 from worker.config import WorkerSettings
 from worker.messages import BadSettings, Idle, Ready, Started, ToHorse, ToParent
@@ -88,6 +90,7 @@ class Harness:
         theirs.close()
         self._process, self._connection, self.ready = process, ours, None
         self._started_at = self.heard_at = self._clock()
+        HORSE_STARTS.note(1)
 
     def send(self, message: ToHorse) -> None:
         """Send a message; one that cannot be sent is lost with the horse."""
@@ -126,8 +129,17 @@ class Harness:
             raise HorseRefused(message.reason)
         if isinstance(message, Ready):
             self.ready = message
-        if isinstance(message, Ready | Started | Idle):
-            self.models = message.models
+        if isinstance(message, Ready | Started | Idle) and message.models != self.models:
+            self._note_models(message.models)
+        if isinstance(message, Idle):
+            replay(message.samples, FAMILIES)
+
+    def _note_models(self, models: tuple[str, ...]) -> None:
+        for name in set(models) - set(self.models):
+            MODEL_LOADS.note(1, name)
+        for name in set(self.models) - set(models):
+            MODEL_EVICTIONS.note(1, name)
+        self.models = models
 
     def discard(self, job_id: str = "", *, intentional: bool = False) -> int | None:
         """Discard a dead horse, or kill a living one, and count deaths soon after the start.

@@ -27,6 +27,8 @@ from service.contract.jobs import (
 )
 from service.contract.names import claim_prefix
 from service.store.blobs import BlobStore
+from service.telemetry.families import HORSE, families_of
+from service.telemetry.metrics import Held
 from worker.config import WorkerSettings, load_function
 from worker.engines.base import EngineRegistry
 from worker.engines.diffusion.faults import DeviceLost
@@ -132,6 +134,9 @@ class Horse:
         # Not the patient store: a preview may be lost.
         plain = BlobStore.open(settings.resolved_blob_url())
         self._previews = PreviewWriter(plain, self._send)
+        self._held = Held()
+        if settings.metrics_port is not None:
+            self._held.hold(families_of(HORSE))
 
     def run(self, engines: EngineRegistry) -> None:
         """Warm the engines, report that, then paint job after job; never returns."""
@@ -169,7 +174,10 @@ class Horse:
         tokens = {job.job_id: job.token for job in message.jobs}
         reporter = PipeReporter(self._send, tokens, self._aborted, engines, self._previews.put)
         self._previews.begin(tokens.items())
-        structlog.contextvars.bind_contextvars(job_ids=[job.job_id for job in message.jobs])
+        structlog.contextvars.bind_contextvars(
+            job_ids=[job.job_id for job in message.jobs],
+            request_ids=[job.spec.request_id for job in message.jobs],
+        )
         try:
             paint(
                 message.jobs,
@@ -187,7 +195,7 @@ class Horse:
             self._previews.end()
             self._aborted.clear()
             structlog.contextvars.clear_contextvars()
-        self._send(Idle(tuple(engines.loaded_models())))
+        self._send(Idle(tuple(engines.loaded_models()), self._held.drain()))
 
     def _discard(self, message: Discard) -> None:
         try:
@@ -228,6 +236,7 @@ class PipeReporter:
         self._take_preview = take_preview
         self._last_step = time.monotonic()
         self._fraction = 0.0
+        self._steps = 0
 
     def is_aborted(self, job_id: str) -> bool:
         """See `Reporter`."""
@@ -245,6 +254,8 @@ class PipeReporter:
         """See `Reporter`."""
         if job_ids and all(self.is_aborted(job_id) for job_id in job_ids):
             raise Aborted
+        if stage == "paint":
+            self._steps = steps
         now = time.monotonic()
         # A load comes first, alone, and may take minutes.
         if stage != "load" and now - self._last_step < MIN_STEP_GAP_SECONDS:
@@ -267,7 +278,7 @@ class PipeReporter:
         warnings: list[JobWarning],
     ) -> None:
         """See `Reporter`."""
-        self._send(Done(job_id, tuple(outputs), recipe, timings, tuple(warnings)))
+        self._send(Done(job_id, tuple(outputs), recipe, timings, tuple(warnings), self._steps))
 
     def failed(self, job_id: str, failure: JobFailure) -> None:
         """See `Reporter`."""

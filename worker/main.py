@@ -19,8 +19,13 @@ from service.contract.errors import BrokerUnavailable
 from service.contract.names import CPU_QUEUE
 from service.contract.private_files import keep_files_private
 from service.contract.setting_errors import SettingsError, report
-from service.contract.telemetry import configure_logging
+from service.contract.settings import describe_port_fault
+from service.contract.version import get_version
 from service.store import WorkerStore, connect, open_redis
+from service.telemetry.exposition import open_port, serve
+from service.telemetry.families import WORKER, families_of, show_version
+from service.telemetry.logs import configure_logging
+from service.telemetry.metrics import Metrics
 from worker.config import WorkerSettings
 from worker.harness import Harness
 from worker.kernels import kept_kernels
@@ -57,11 +62,18 @@ def main() -> int:
     # A new name at each start: RQ refuses one that is taken, and in a container that has died the
     # next process has the same id.
     name = settings.worker_name or f"{socket.gethostname()}-{token_hex(3)}-{os.getpid()}"
+    structlog.contextvars.bind_contextvars(worker=name)
     pulse = Pulse(settings.health_file)
     if not await_broker(store, name, settings.queue, pulse):
+        log.info("worker_stopped", reason="stopped_before_the_broker_answered", exit_code=0)
         return 0
     with kept_kernels(os.environ):
-        return run(make_worker(settings, store, catalogue, name, pulse))
+        worker = make_worker(settings, store, catalogue, name, pulse)
+        try:
+            serve_metrics(settings, worker)
+        except OSError as error:
+            return report("worker", describe_port_fault(settings, error))
+        return run(worker)
 
 
 def run(worker: PaintWorker) -> int:
@@ -74,12 +86,34 @@ def run(worker: PaintWorker) -> int:
     finally:
         # The horse first: as long as it lives, Python waits for it at the exit.
         worker.leave()
+    code = find_exit_code(worker)
+    log_as = log.info if code == 0 else log.error
+    log_as("worker_stopped", reason=worker.reason, detail=worker.refusal or None, exit_code=code)
+    return code
+
+
+def find_exit_code(worker: PaintWorker) -> int:
+    """Return the exit code of a worker that has stopped; say what is wrong with its settings."""
     if worker.refusal:
         return report("worker", ValueError(worker.refusal))
     if worker.is_broken:
-        log.error("horse_broken")
         return EXIT_BROKEN
     return 0 if worker.is_draining else EXIT_UNFORESEEN
+
+
+def serve_metrics(settings: WorkerSettings, worker: PaintWorker) -> None:
+    """Serve the metrics of this worker, if it has a port for them.
+
+    Raises:
+        OSError: the port is taken, or the address is not this machine's.
+    """
+    if settings.metrics_port is None:
+        return
+    listener = open_port(settings.metrics_host, settings.metrics_port)
+    serve(
+        listener,
+        Metrics(families_of(WORKER), (worker.read_gauges, show_version(get_version()))).render,
+    )
 
 
 def check_queue(queue: str, catalogue: Catalogue) -> None:

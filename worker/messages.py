@@ -15,6 +15,7 @@ from service.contract.jobs import (
     Recipe,
     Timings,
 )
+from service.telemetry.metrics import Sample
 from worker.reporting import ClaimedJob
 
 
@@ -108,13 +109,18 @@ class Preview:
 
 @dataclass(frozen=True)
 class Done:
-    """Horse to parent: the outputs of a job are in the blob store, checked."""
+    """Horse to parent: the outputs of a job are in the blob store, checked.
+
+    Attributes:
+        steps: steps of the engine call that painted it; 0 if the engine reported none.
+    """
 
     job_id: str
     outputs: tuple[Output, ...]
     recipe: Recipe
     timings: Timings
     warnings: tuple[JobWarning, ...]
+    steps: int = 0
 
 
 @dataclass(frozen=True)
@@ -131,9 +137,11 @@ class Idle:
 
     Attributes:
         models: names of the models that are loaded now, the most recently used last.
+        samples: what the horse has counted for the metrics since the last time.
     """
 
     models: tuple[str, ...]
+    samples: tuple[Sample, ...] = ()
 
 
 ToHorse = Paint | Abort | Discard

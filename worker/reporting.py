@@ -27,10 +27,16 @@ class ClaimedJob:
     Attributes:
         spec: the request.
         token: the claim's token; outputs go under `jobs/{job_id}/{token}/`.
+        attempt: how many claims the job has had, this one included.
+        waited_seconds: since the job was accepted.
+        trace: context of the trace that the painting belongs to; empty without one.
     """
 
     spec: JobSpec
     token: str
+    attempt: int = 1
+    waited_seconds: float = 0.0
+    trace: str = ""
 
     @property
     def job_id(self) -> str:

@@ -7,7 +7,10 @@ anything else happens.
 
 from __future__ import annotations
 
+import os
+import signal
 import time
+from collections.abc import Iterator
 from types import FrameType
 from typing import Any
 
@@ -27,6 +30,8 @@ from service.contract.jobs import JobSpec
 from service.contract.names import new_token
 from service.store import BrokerLink, ClaimedSpec, WorkerStore, failure_of
 from service.store.wakeups import Wakeups
+from service.telemetry.families import CALL_JOBS, MEMORY, MODELS_LOADED
+from service.telemetry.metrics import Sample, read_memory
 from worker.call_run import POLL_SECONDS, CallRun, Drain
 from worker.config import WorkerSettings
 from worker.harness import Harness, HorseBroken, HorseRefused
@@ -147,6 +152,8 @@ class PaintWorker(SimpleWorker):
         self._wakeups = Wakeups(store.redis, store.namespace)
         self._upkeep = Upkeep(store, self._wakeups, harness, settings, name, pulse)
         self._drain = Drain.NO
+        self._signal = ""
+        self._is_drain_noted = False
         self._beaten_at = 0.0
         # RQ's own cleaning belongs to the maintenance that is overridden: workers that were killed
         # would stay in its register for ever.
@@ -180,6 +187,7 @@ class PaintWorker(SimpleWorker):
     def request_stop(self, signum: int, frame: FrameType | None) -> None:
         """Note that the worker is to stop; a second signal requeues its jobs at once."""
         self._drain = Drain.AT_ONCE if self._drain else Drain.ASKED
+        self._signal = signal.Signals(signum).name
         self._backoff.stopped = True
 
     def run_maintenance_tasks(self) -> None:
@@ -189,10 +197,20 @@ class PaintWorker(SimpleWorker):
             StopRequested: the worker drains, or no horse will live.
         """
         self._upkeep.run()
+        self._note_drain()
         if self._drain or not self._await_horse():
             raise StopRequested
 
     # ----------------------------------------------------------------------------------------------
+
+    @property
+    def reason(self) -> str:
+        """Why it stops: a signal, its horse, its settings, or an error that RQ's loop logged."""
+        if self.refusal:
+            return "settings_refused"
+        if self.is_broken:
+            return "horse_broken"
+        return self._signal or "loop_failed"
 
     @property
     def is_draining(self) -> bool:
@@ -207,6 +225,14 @@ class PaintWorker(SimpleWorker):
             self._upkeep.run()
         else:
             self._upkeep.leave()
+
+    def read_gauges(self) -> Iterator[Sample]:
+        """Yield the memory of both processes, and the models that are loaded."""
+        for process, pid in (("worker", os.getpid()), ("horse", self._harness.pid)):
+            if pid is not None and (size := read_memory(pid)) is not None:
+                yield MEMORY.name, (process,), size
+        for model in self._harness.models:
+            yield MODELS_LOADED.name, (model,), 1.0
 
     def _answer(self) -> None:
         """Claim once and paint; when draining, notify another worker."""
@@ -277,6 +303,7 @@ class PaintWorker(SimpleWorker):
         if not jobs:
             return
         self._upkeep.set_state("busy")
+        CALL_JOBS.note(len(jobs), self._settings.queue)
         run = CallRun(
             self._store, self._harness, jobs, self._settings, self._busy_upkeep, lambda: self._drain
         )
@@ -290,15 +317,25 @@ class PaintWorker(SimpleWorker):
         jobs = []
         for job in claimed:
             try:
-                jobs.append(ClaimedJob(JobSpec.model_validate_json(job.spec), token))
+                spec = JobSpec.model_validate_json(job.spec)
+                jobs.append(ClaimedJob(spec, token, job.attempt, job.waited_seconds, job.trace))
             except ValidationError:
                 log.exception("spec_unreadable", job_id=job.job_id)
                 failure = failure_of(Internal("the job could not be read"))
                 self._store.claims.finish_failed(job.job_id, token, failure)
         return jobs
 
+    def _note_drain(self) -> None:
+        """Log once that the worker stops, and why; the signal's handler must not write."""
+        if self._drain and not self._is_drain_noted:
+            self._is_drain_noted = True
+            log.info(
+                "worker_stopping", signal=self._signal, drain_seconds=self._settings.drain_seconds
+            )
+
     def _busy_upkeep(self) -> None:
         self._upkeep.run()
+        self._note_drain()
         now = time.monotonic()
         if now - self._beaten_at < RQ_HEARTBEAT_SECONDS:
             return

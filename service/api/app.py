@@ -23,6 +23,7 @@ from service.api.routes import (
     images_edits,
     jobs,
     listing,
+    metrics,
     paint,
     queries,
     reference,
@@ -30,6 +31,7 @@ from service.api.routes import (
     usage,
 )
 from service.config import ServiceSettings
+from service.telemetry.families import HTTP_REQUESTS, HTTP_SECONDS
 
 log = structlog.get_logger()
 
@@ -45,11 +47,16 @@ _ROUTES = (
     catalogue,
     usage,
     health,
+    metrics,
     reference,
     docs,
 )
 
-_PROBES = frozenset({"/health/live", "/health/ready"})
+PROBES = frozenset({"/health/live", "/health/ready", "/metrics"})
+NO_ROUTE = "none"
+"""Route of requests to paths that do not exist: each path would be a label of its own."""
+
+KNOWN_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"})
 
 REQUEST_ID_HEADER = "X-Request-ID"
 _SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
@@ -102,14 +109,32 @@ def _end(response: Response) -> Response:
     seconds = round(time.perf_counter() - g.started, 6) if "started" in g else None
     # The rule, not the path: a path may contain the caller's data.
     rule = request.url_rule.rule if request.url_rule else None
+    _measure(rule or NO_ROUTE, response.status_code, seconds)
     # Probes come every few seconds, and say nothing while all is well.
-    log_as = log.debug if rule in _PROBES and response.status_code < 400 else log.info
+    log_as = log.debug if rule in PROBES and response.status_code < 400 else log.info
     log_as(
         "request_ended",
         method=request.method,
         rule=rule,
         status=response.status_code,
         seconds=seconds,
+        address=_find_address(),
+        received_bytes=request.content_length,
+        sent_bytes=response.content_length,
+        job_id=(request.view_args or {}).get("job_id"),
     )
     response.headers[REQUEST_ID_HEADER] = g.get("request_id", "")
     return response
+
+
+def _measure(route: str, status: int, seconds: float | None) -> None:
+    method = request.method if request.method in KNOWN_METHODS else "other"
+    HTTP_REQUESTS.note(1, method, route, str(status))
+    if seconds is not None:
+        HTTP_SECONDS.note(seconds, method, route)
+
+
+def _find_address() -> str | None:
+    """Return the client's address, found past trusted proxies when its connection was read."""
+    found: str = getattr(request.environ.get("gunicorn.socket"), "client_address", "")
+    return found or request.remote_addr

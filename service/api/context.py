@@ -25,6 +25,7 @@ from service.submission.admission import Admission
 from service.submission.picture_urls import PictureUrls
 from service.submission.submitter import Submitter
 from service.submission.uploads import UploadStore
+from service.telemetry.metrics import Metrics
 from service.waiting.streams import Streams, count_slots
 
 EXTENSION = "paintjob"
@@ -37,6 +38,9 @@ class Context:
 
     Args:
         settings: as read at the entry.
+
+    Attributes:
+        metrics: those of all processes of the API, if they are counted; set at the entry.
 
     Raises:
         ValueError, OSError: the models file cannot be read, or breaks a rule.
@@ -51,6 +55,7 @@ class Context:
         self.slots_of_key = settings.key_waiting_clients or max(1, slots // 2)
         self.streams = Streams(lambda: self.store, slots, self.slots_of_key)
         self.batch_reader = BatchReader(settings, self.reader)
+        self.metrics: Metrics | None = None
 
     @cached_property
     def store(self) -> JobStore:

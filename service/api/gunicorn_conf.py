@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,10 @@ from service.config import ServiceSettings
 from service.contract.catalogue import read_catalogue
 from service.contract.private_files import keep_files_private
 from service.contract.setting_errors import report
+from service.contract.settings import describe_port_fault
 from service.serving.chunks import bound_chunks
 from service.serving.memory import bound_idle_memory
+from service.serving.shared_metrics import SharedMetrics
 
 
 def _read_settings() -> ServiceSettings:
@@ -39,6 +42,7 @@ def _read_settings() -> ServiceSettings:
 
 
 _settings = _read_settings()
+shared_metrics = SharedMetrics()
 _memory = Path("/dev/shm")  # nosec B108 # noqa: S108 - gunicorn makes a file there that has no name
 
 bind = [_settings.address]
@@ -70,7 +74,7 @@ control_socket_disable = True
 
 errorlog = "-"
 loglevel = _settings.log_level.lower()
-# Our own log has a line for each request, with its id.
+# Our own log has a line for each request: `request_ended`.
 accesslog = None
 proc_name = "paintjob-api"
 
@@ -89,10 +93,30 @@ def when_ready(server: Any) -> None:
                 sys.exit(report("api", error))
 
 
+def on_starting(server: Any) -> None:
+    """Open what the processes of the API share to count and to serve metrics."""
+    try:
+        shared_metrics.open(_settings)
+    except OSError as error:
+        sys.exit(report("api", describe_port_fault(_settings, error)))
+
+
+def on_exit(server: Any) -> None:
+    """Delete the counts."""
+    shared_metrics.close()
+
+
+def pre_fork(server: Any, worker: Any) -> None:
+    """Choose the first free slot for the counts of a process."""
+    taken = {other.slot for other in server.WORKERS.values()}
+    worker.slot = next(slot for slot in count() if slot not in taken)
+
+
 def post_fork(server: Any, worker: Any) -> None:
     """Limit the memory that this process keeps, and keep its files private."""
     keep_files_private()
     bound_idle_memory()
+    worker.metrics = shared_metrics.start(worker.slot)
 
 
 def post_worker_init(worker: Any) -> None:
@@ -104,6 +128,8 @@ def post_worker_init(worker: Any) -> None:
     # By name: importing the app's parts here would import rq before its key prefix is set.
     context = worker.wsgi.extensions["paintjob"]
     context.streams.stop_when(lambda: not worker.alive)
+    context.metrics = worker.metrics
+    shared_metrics.serve(worker.metrics)
     context.check_broker()
 
 

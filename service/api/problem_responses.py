@@ -15,6 +15,7 @@ from service.contract import errors
 from service.contract.errors import PaintjobError
 from service.documents.problems import HTTP_ONLY, MEDIA_TYPE, STATUS, build_problem
 from service.documents.schemas import Problem
+from service.telemetry.families import PROBLEMS
 
 log = structlog.get_logger()
 
@@ -46,12 +47,15 @@ def install(app: Flask, base_url: str) -> None:
         if isinstance(error, errors.Refused) and error.policy:
             g.refused = error
         response = _respond(build_problem(error, g.get("request_id", ""), base_url))
+        PROBLEMS.note(1, error.code, str(response.status_code))
         return _say_when(response, error.retry_after_seconds)
 
     def on_http(error: HTTPException) -> Response | HTTPException:
         if isinstance(error, RoutingException):
             return error
-        response = _respond(_translate(error, g.get("request_id", ""), base_url))
+        problem = _translate(error, g.get("request_id", ""), base_url)
+        PROBLEMS.note(1, problem.code, str(problem.status))
+        response = _respond(problem)
         kept = {name: text for name, text in error.get_headers() if name in _KEPT_HEADERS}
         response.headers.update(kept)
         return response

@@ -12,7 +12,7 @@ names.export_rq_prefix()
 
 from service.api.app import create_app  # noqa: E402
 from service.config import ServiceSettings  # noqa: E402
-from service.contract.telemetry import configure_logging  # noqa: E402
+from service.telemetry.logs import configure_logging  # noqa: E402
 
 settings = ServiceSettings.from_env(os.environ)
 configure_logging(settings.log_level, "api")

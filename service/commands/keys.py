@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from service import store
 from service.contract.faults import reword
-from service.contract.keys import SCOPES, ApiKey, KeyLimits, Scope, draw_key
+from service.contract.keys import CALLER_SCOPES, SCOPES, ApiKey, KeyLimits, Scope, draw_key
 from service.contract.settings import SharedSettings
 
 keys_app = typer.Typer(help="The API keys of a deployment.", no_args_is_help=True)
@@ -37,7 +37,7 @@ def create(
     tenant: Annotated[str, typer.Option(help="The tenant whose jobs it submits and manages.")],
     scopes: Annotated[
         str, typer.Option(help=f"Its scopes, separated by commas: {', '.join(SCOPES)}.")
-    ] = ",".join(SCOPES),
+    ] = ",".join(CALLER_SCOPES),
     limits: Annotated[
         str, typer.Option(help=f"name=number, separated by commas, of {_LIMITS}.")
     ] = "",

@@ -12,10 +12,14 @@ from typing import Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
-Scope = Literal["jobs:read", "jobs:write"]
-"""`jobs:write` submits, cancels and deletes jobs; `jobs:read` reads them and their results."""
+Scope = Literal["jobs:read", "jobs:write", "metrics:read"]
+"""`jobs:write` submits, cancels and deletes jobs; `jobs:read` reads them and their results;
+`metrics:read` reads the metrics of the whole deployment, so it is for operators."""
 
 SCOPES: tuple[Scope, ...] = get_args(Scope)
+
+CALLER_SCOPES: tuple[Scope, ...] = ("jobs:read", "jobs:write")
+"""Scopes of a new key for which none are named."""
 
 KEYLESS = "keyless"
 """Stands for a key's id where none is required; no key has this id."""

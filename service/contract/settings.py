@@ -63,6 +63,13 @@ class SharedSettings(BaseModel):
     max_image_pixels: int = Field(16_000_000, ge=64 * 64)
     max_canvas_pixels: int = Field(32_000_000, ge=64 * 64)
     log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
+    metrics_host: str = Field("127.0.0.1", min_length=1)
+    metrics_port: int | None = Field(
+        None,
+        ge=0,
+        le=65_535,
+        description="Port of the process's metrics; 0: a free one, which is logged; empty: none.",
+    )
 
     @field_validator("redis_url")
     @classmethod
@@ -176,3 +183,9 @@ def _split_url(value: str) -> tuple[str, str]:
         if "," not in parts.netloc:
             raise ValueError("has a port that is not a number up to 65535") from None
     return parts.scheme, parts.netloc
+
+
+def describe_port_fault(settings: SharedSettings, error: OSError) -> SettingsError:
+    """Return the error of a port for metrics that cannot be opened."""
+    place = f"{PREFIX}METRICS_PORT={settings.metrics_port} on {settings.metrics_host}"
+    return SettingsError(f"{place}: {error.strerror or error}")

@@ -14,6 +14,8 @@ from service.contract.names import new_token
 from service.courier.config import CourierSettings
 from service.courier.delivering import Tried, deliver, next_delay
 from service.store import JobStore, Shares, TakenWebhook, try_twice
+from service.telemetry import families
+from service.telemetry.logs import hash_tenant
 
 LEASE_MARGIN_SECONDS = 5.0
 """A lease outlives the try by so much: its result must still be written."""
@@ -120,10 +122,13 @@ class Dispatcher:
                 window_seconds=settings.webhook_window_seconds,
             )
         )
+        families.WEBHOOKS.note(1, verdict, posted.error or "none")
+        families.WEBHOOK_SECONDS.note(tried.seconds)
         log_as = log.warning if verdict == "dead" else log.info
         log_as(
             "webhook_tried",
             subject_id=webhook.subject_id,
+            tenant=hash_tenant(webhook.tenant),
             webhook_id=webhook.event_id,
             state=verdict,
             status=posted.status,

@@ -11,15 +11,36 @@ import structlog
 from service.contract.errors import BrokerUnavailable, PaintjobError
 from service.contract.private_files import keep_files_private
 from service.contract.setting_errors import report
-from service.contract.telemetry import configure_logging
+from service.contract.settings import describe_port_fault
+from service.contract.version import get_version
 from service.courier.config import CourierSettings
 from service.courier.dispatching import Dispatcher
+from service.courier.gauges import BrokerGauges
 from service.courier.wiping import wipe_due
 from service.store import BrokerCheck, JobStore, connect
 from service.store.blobs import BlobStore
 from service.store.wakeups import Wakeups
+from service.telemetry.exposition import open_port, serve
+from service.telemetry.families import COURIER, families_of, show_version
+from service.telemetry.logs import configure_logging
+from service.telemetry.metrics import Metrics
 
 log = structlog.get_logger()
+
+
+class _Stop(threading.Event):
+    """Set when the courier is to stop.
+
+    Attributes:
+        reason: name of the signal that asked for it.
+    """
+
+    reason = ""
+
+    def set_by(self, number: int) -> None:
+        """Note a signal."""
+        self.reason = signal.Signals(number).name
+        self.set()
 
 
 def main() -> int:
@@ -33,9 +54,13 @@ def main() -> int:
     except (ValueError, OSError) as error:
         return report("courier", error)
     configure_logging(settings.log_level, "courier")
-    stop = threading.Event()
+    try:
+        serve_metrics(settings, store)
+    except OSError as error:
+        return report("courier", describe_port_fault(settings, error))
+    stop = _Stop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+        signal.signal(number, lambda got, _: stop.set_by(got))
     # A thread of its own: a receiver may take its time, a lease may not.
     dispatcher = threading.Thread(target=Dispatcher(store, settings).run, args=(stop,))
     dispatcher.start()
@@ -43,8 +68,23 @@ def main() -> int:
     run(
         store, Wakeups(store.redis, store.namespace), blobs, stop, settings.courier_interval_seconds
     )
+    log.info("courier_stopping", signal=stop.reason)
     dispatcher.join()
+    log.info("courier_stopped")
     return 0
+
+
+def serve_metrics(settings: CourierSettings, store: JobStore) -> None:
+    """Serve the metrics of this courier, if it has a port for them.
+
+    Raises:
+        OSError: the port is taken, or the address is not this machine's.
+    """
+    if settings.metrics_port is None:
+        return
+    listener = open_port(settings.metrics_host, settings.metrics_port)
+    readings = (BrokerGauges(store).read, show_version(get_version()))
+    serve(listener, Metrics(families_of(COURIER), readings).render)
 
 
 def run(

@@ -99,21 +99,30 @@ class Deployment:
             *("--bind", f"fd://{descriptor}", "service.api.wsgi:app"),
         ]
         return self._program(
-            "api", argv, lambda _: self._api_is_ready(), API_GRACE_SECONDS, pass_fds=(descriptor,)
+            "api",
+            argv,
+            lambda _: self._api_is_ready(),
+            API_GRACE_SECONDS,
+            extra_env=lambda _: self._metrics_env(0),
+            pass_fds=(descriptor,),
         )
 
     def courier(self) -> ChildProcess:
         """Build the program of the courier."""
         argv = [sys.executable, "-m", "service.courier"]
-        return self._program("courier", argv, lambda _: True, COURIER_GRACE_SECONDS)
+        env = self._metrics_env(1)
+        return self._program(
+            "courier", argv, lambda _: True, COURIER_GRACE_SECONDS, extra_env=lambda _: env
+        )
 
     def workers(self) -> list[ChildProcess]:
         """Build the workers: the requested number for the weight-free queue, one for each other."""
         queues = read_catalogue(self._settings).queues()
         others = [queue for queue in queues if queue != CPU_QUEUE]
+        count = self._options.workers
         return [
-            *(self._worker(CPU_QUEUE, number) for number in range(1, self._options.workers + 1)),
-            *(self._worker(queue, 1) for queue in others),
+            *(self._worker(CPU_QUEUE, number, number + 1) for number in range(1, count + 1)),
+            *(self._worker(queue, 1, place) for place, queue in enumerate(others, count + 2)),
         ]
 
     def report_broker(self, report: Callable[[str], None]) -> None:
@@ -127,7 +136,12 @@ class Deployment:
         """Close the connection to the broker."""
         self._store.redis.close()
 
-    def _worker(self, queue: str, number: int) -> ChildProcess:
+    def _metrics_env(self, offset: int) -> dict[str, str]:
+        """Return the port of a program's metrics: each has its own, counted from the one set."""
+        first = self._settings.metrics_port
+        return {f"{PREFIX}METRICS_PORT": str(first + offset)} if first else {}
+
+    def _worker(self, queue: str, number: int, place: int) -> ChildProcess:
         name = f"{queue.replace(':', '-')}-{number}"
 
         # A new name each time, so that a dead worker's presence does not count for its successor.
@@ -135,7 +149,11 @@ class Deployment:
             return f"{socket.gethostname()}-{os.getpid()}-{name}-{start}"
 
         def extra_env(start: int) -> dict[str, str]:
-            return {f"{PREFIX}QUEUE": queue, f"{PREFIX}WORKER_NAME": worker_name(start)}
+            return {
+                f"{PREFIX}QUEUE": queue,
+                f"{PREFIX}WORKER_NAME": worker_name(start),
+                **self._metrics_env(place),
+            }
 
         return self._program(
             f"worker-{name}",

@@ -68,12 +68,16 @@ class PacedSocket(socket.socket):
     Args:
         accepted: the socket, which this one replaces.
         pace: the limits.
+
+    Attributes:
+        client_address: address of the client of the present request, for the log.
     """
 
     def __init__(self, accepted: socket.socket, pace: Pace) -> None:
         family, kind, proto = accepted.family, accepted.type, accepted.proto
         super().__init__(family, kind, proto, accepted.detach())
         self._pace = pace
+        self.client_address = ""
         self.begin_request()
 
     def begin_request(self) -> None:

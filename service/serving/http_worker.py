@@ -132,6 +132,7 @@ class HttpWorker(ThreadWorker):  # type: ignore[misc]
     def enqueue_req(self, conn: Connection) -> None:
         """Assign a thread to a request, or let it wait while its client uses its share of them."""
         conn.address = self._proxies.find_client(conn.peer, bytes(conn.head))
+        conn.sock.client_address = conn.address
         if conn.address and self._running[conn.address] >= self._share:
             self._waiting.setdefault(conn.address, deque()).append(conn)
         else:

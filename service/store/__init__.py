@@ -38,6 +38,7 @@ from service.store.events import (
     Tails,
     make_wiped,
 )
+from service.store.gauges import GaugeReader, Gauges
 from service.store.job_records import (
     Idempotency,
     JobRecords,
@@ -76,6 +77,7 @@ __all__ = [
     "Events",
     "FinishVerdict",
     "Found",
+    "Gauges",
     "Idempotency",
     "InputBytes",
     "JobPage",
@@ -159,6 +161,7 @@ class JobStore:
         self.wipes = Wipes(scripts)
         self.events = Events(scripts)
         self.queues = Queues(scripts)
+        self.gauges = GaugeReader(scripts)
         self.keys = ApiKeys(scripts)
         self.webhooks = Webhooks(scripts)
         self.signing_keys = SigningKeys(scripts)

@@ -10,6 +10,7 @@ import hashlib
 import os
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -26,6 +27,7 @@ from service.contract.names import new_token
 from service.contract.private_files import make_private_folder
 from service.contract.setting_errors import SettingsError
 from service.store.blob_faults import find_blob_fault
+from service.telemetry.families import BLOB_FAILURES, BLOB_SECONDS
 
 if TYPE_CHECKING:
     from obstore import Bytes
@@ -106,6 +108,27 @@ class BlobStore:
             log.warning("store_unavailable", cause=fault.cause, detail=fault.detail, store=place)
         return StoreUnavailable(cause=fault.detail)
 
+    @contextmanager
+    def calling(self, operation: str, *, finds: bool = False) -> Iterator[None]:
+        """Call the store in the block: its failures become ours, and its time is measured.
+
+        Args:
+            operation: as metrics show it.
+            finds: True where a missing blob is an answer, not a failure.
+
+        Raises:
+            FileNotFoundError: there is no such blob, where `finds` is set.
+            StoreUnavailable: the store does not answer, or has no space.
+        """
+        with BLOB_SECONDS.timing(operation):
+            try:
+                yield
+            except (BaseError, OSError) as error:
+                if finds and isinstance(error, NotFoundError | FileNotFoundError):
+                    raise FileNotFoundError("there is no such blob") from None
+                BLOB_FAILURES.note(1, operation)
+                raise self.fail(error) from error
+
     @property
     def shares_links(self) -> bool:
         """True if a linked blob needs no bytes of its own."""
@@ -126,12 +149,10 @@ class BlobStore:
         Raises:
             StoreUnavailable: the store does not take them; some may be there.
         """
-        for path, data in blobs.items():
-            try:
+        with self.calling("put"):
+            for path, data in blobs.items():
                 obstore.put(self._store, path, data)
-            except (BaseError, OSError) as error:
-                raise self.fail(error) from error
-        self._sync(*blobs)
+            self._sync(*blobs)
 
     def link(self, source: str, path: str) -> None:
         """Make a blob readable under a second path too, durably.
@@ -143,18 +164,15 @@ class BlobStore:
             FileNotFoundError: there is no such blob.
             StoreUnavailable: the store does not answer, or has no space.
         """
-        try:
+        with self.calling("link", finds=True):
             if self._directory is None:
                 obstore.copy(self._store, source, path)
             else:
                 target = self._directory / path
                 target.parent.mkdir(parents=True, exist_ok=True)
                 os.link(self._directory / source, target)
-        except FileNotFoundError:
-            raise
-        except (BaseError, OSError) as error:
-            raise self.fail(error) from error
-        self._sync(path)
+        with self.calling("sync"):
+            self._sync(path)
 
     def open_writer(self, path: str) -> BlobWriter:
         """Open a blob to write in pieces; nothing is visible before `close`."""
@@ -167,12 +185,8 @@ class BlobStore:
             FileNotFoundError: there is none.
             StoreUnavailable: the store does not answer.
         """
-        try:
+        with self.calling("get", finds=True):
             return bytes(obstore.get(self._store, path).bytes())
-        except (NotFoundError, FileNotFoundError):
-            raise FileNotFoundError(path) from None
-        except (BaseError, OSError) as error:
-            raise self.fail(error) from error
 
     def get_checked(self, path: str, sha256: str) -> bytes:
         """Read a blob whole and check its digest.
@@ -196,7 +210,7 @@ class BlobStore:
             FileNotFoundError: there is none; raised here, before the first piece.
             StoreUnavailable: the store does not answer.
         """
-        try:
+        with self.calling("open", finds=True):
             size = int(obstore.head(self._store, path)["size"])
             end = size if end is None else end
             if self._directory is None:
@@ -204,10 +218,6 @@ class BlobStore:
             # An open file, which stays readable though it is deleted meanwhile.
             found = obstore.get(self._store, path, options={"range": (start, end)} if size else {})
             return _cut(found.stream(min_chunk_size=PIECE_BYTES))
-        except (NotFoundError, FileNotFoundError):
-            raise FileNotFoundError(path) from None
-        except (BaseError, OSError) as error:
-            raise self.fail(error) from error
 
     def _read_windows(self, path: str, start: int, end: int) -> Iterator[Bytes]:
         """Read by requests of their own: an open one would end by its timeout at a slow client."""
@@ -217,11 +227,9 @@ class BlobStore:
 
     def list(self, prefix: str) -> list[str]:
         """Return the paths under a prefix."""
-        try:
+        with self.calling("list"):
             pages = obstore.list(self._store, prefix)
             return [meta["path"] for page in pages for meta in page]
-        except (BaseError, OSError) as error:
-            raise self.fail(error) from error
 
     def delete(self, path: str) -> None:
         """Delete a blob; one that is not there is deleted already.
@@ -229,12 +237,8 @@ class BlobStore:
         Raises:
             StoreUnavailable: the store does not answer.
         """
-        try:
+        with suppress(FileNotFoundError), self.calling("delete", finds=True):
             obstore.delete(self._store, path)
-        except (NotFoundError, FileNotFoundError):
-            return
-        except (BaseError, OSError) as error:
-            raise self.fail(error) from error
 
     def delete_prefix(self, prefix: str) -> int:
         """Delete every blob under a prefix; return how many there were.
@@ -284,22 +288,19 @@ class BlobStore:
         """Bring files, and then their names, to disk; other stores do it themselves.
 
         Raises:
-            StoreUnavailable: they are not on disk.
+            OSError: they are not: a full disk may show only here, and a file that is gone was wiped
+                meanwhile.
         """
         if self._directory is None:
             return
         files = [self._directory / path for path in paths]
         folders = dict.fromkeys(file.parent for file in files)
-        try:
-            for target in (*files, *folders):
-                descriptor = os.open(target, os.O_RDONLY)
-                try:
-                    os.fsync(descriptor)
-                finally:
-                    os.close(descriptor)
-        except OSError as error:
-            # A full disk may show only here; a file that is gone was wiped meanwhile.
-            raise self.fail(error) from error
+        for target in (*files, *folders):
+            descriptor = os.open(target, os.O_RDONLY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
 
     def _remove_folders(self, prefix: str) -> None:
         """Remove what a directory store leaves under a deleted prefix: empty folders, and parts.
@@ -335,10 +336,8 @@ class BlobWriter:
         """
         self._digest.update(data)
         self.bytes += len(data)
-        try:
+        with self._blobs.calling("write"):
             self._writer.write(data)
-        except (BaseError, OSError) as error:
-            raise self._blobs.fail(error) from error
         return len(data)
 
     def abandon(self) -> None:
@@ -351,11 +350,9 @@ class BlobWriter:
         Raises:
             StoreUnavailable: the store does not take it.
         """
-        try:
+        with self._blobs.calling("close"):
             self._writer.close()
-        except (BaseError, OSError) as error:
-            raise self._blobs.fail(error) from error
-        self._blobs._sync(self._path)
+            self._blobs._sync(self._path)
         return StoredBlob(self._path, self.bytes, self._digest.hexdigest())
 
 

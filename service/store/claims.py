@@ -30,10 +30,20 @@ Outcome = Literal["drained", "crashed", "hung"]
 
 @dataclass(frozen=True)
 class ClaimedSpec:
-    """A job that a claim holds now, and its spec as JSON, still to be read."""
+    """A job that a claim holds now.
+
+    Attributes:
+        spec: as JSON, still to be read.
+        attempt: how many claims it has had, this one included.
+        waited_seconds: since it was accepted.
+        trace: context of the request's trace; empty without one.
+    """
 
     job_id: str
     spec: str
+    attempt: int = 1
+    waited_seconds: float = 0.0
+    trace: str = ""
 
 
 class Claims(StorePart):
@@ -71,7 +81,10 @@ class Claims(StorePart):
             claim_kept_ms=milliseconds(CLAIM_KEPT_SECONDS),
             errors=ERRORS,
         )
-        return [ClaimedSpec(job_id.decode(), spec.decode()) for job_id, spec in claimed]
+        return [
+            ClaimedSpec(job_id.decode(), spec.decode(), attempt, waited_ms / 1000, trace.decode())
+            for job_id, spec, attempt, waited_ms, trace in claimed
+        ]
 
     def renew(self, claims: Sequence[tuple[str, str]]) -> list[RenewVerdict]:
         """Extend the leases of claims, given as (job id, token); return a verdict for each.

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
+from time import perf_counter
 from typing import Any, Self, TypeVar
 
 from redis import Redis
@@ -13,6 +14,7 @@ from redis import Redis
 from service.contract.errors import BrokerUnavailable
 from service.contract.names import DEFAULT_NAMESPACE
 from service.store.broker_faults import BrokerLink
+from service.telemetry.families import BROKER_FAILURES, BROKER_SECONDS
 
 SCRIPTS = (
     "begin_upload",
@@ -31,6 +33,7 @@ SCRIPTS = (
     "view",
     "list",
     "queue",
+    "gauges",
     "presence",
     "take_wipes",
     "add_key",
@@ -144,15 +147,26 @@ class ScriptRunner:
         key = self.key("job", str(arguments.get("job_id", "none")))
         packed = (commands.lengths, commands.data) if commands else ()
         values = [self.namespace, json.dumps(given), *packed]
-        return self.guard(lambda: self.registered[script](keys=[key], args=values))
+        return self.guard(lambda: self.registered[script](keys=[key], args=values), script)
 
-    def guard(self, call: Callable[[], Any]) -> Any:
+    def guard(self, call: Callable[[], Any], name: str = "command") -> Any:
         """Call Redis, and raise its errors as ours.
+
+        Args:
+            call: calls Redis.
+            name: the script, as metrics show it.
 
         Raises:
             BrokerUnavailable: Redis does not answer or refuses.
         """
-        return self.link.call(call)
+        started = perf_counter()
+        try:
+            answer = self.link.call(call)
+        except BrokerUnavailable:
+            BROKER_FAILURES.note(1, name)
+            raise
+        BROKER_SECONDS.note(perf_counter() - started, name)
+        return answer
 
 
 class StorePart:

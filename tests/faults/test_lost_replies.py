@@ -244,6 +244,7 @@ CASES = {
         "list", _running, lambda s: [job.status for job in s.jobs.load_page("default").jobs]
     ),
     "queue": Case("queue", _queued, lambda s: s.queues.load_state(CPU_QUEUE).waiting),
+    "gauges": Case("gauges", _queued, lambda s: s.gauges.load().queues[CPU_QUEUE][0]),
     "claim": Case("claim", _queued, lambda s: claim(s, "c1")),
     "claim_none": Case("claim", lambda store: None, lambda s: claim(s, "c1")),
     "renew": Case("renew", _running, lambda s: s.claims.renew([(JOB, "c1"), (JOB, "c0")])),

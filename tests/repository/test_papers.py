@@ -23,7 +23,7 @@ MAPS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "docs" / "architect
 """Papers that say where things lie."""
 
 PATH = re.compile(r"`((?:service|worker|tests|demo|benchmarks|deploy|docs)/[\w./-]*)`")
-LEFT_OUT = {"config", "contract"}
+LEFT_OUT = {"config", "contract", "telemetry"}
 """What nearly every folder of the service imports; the drawing shows the rest."""
 
 

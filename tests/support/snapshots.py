@@ -355,6 +355,7 @@ def _check_stored(snapshot: Snapshot) -> None:
 
 
 _KEPT_FOR_EVER = (
+    "counts:",
     "seq",
     "queues",
     "reaped_at",

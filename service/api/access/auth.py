@@ -19,8 +19,8 @@ from service.api.access.events_token import find_token_key, is_token_of
 from service.api.context import get_context
 from service.contract.errors import BrokerUnavailable, Forbidden, PaintjobError, Unauthorized
 from service.contract.keys import (
+    CALLER_SCOPES,
     KEYLESS,
-    SCOPES,
     KeyLimits,
     Scope,
     fill_limits,
@@ -29,6 +29,7 @@ from service.contract.keys import (
 )
 from service.contract.names import DEFAULT_TENANT
 from service.store import try_twice
+from service.telemetry.logs import hash_tenant
 
 OPEN_BLUEPRINTS = frozenset({"health", "reference", "docs"})
 """Blueprints that need no key: health, version and the reference."""
@@ -38,6 +39,9 @@ TAKES_TOKENS, MAKES_TOKENS = "events.get_events", "events.create_token"
 
 IN_QUERY = "token"
 """Query parameter with a token."""
+
+METRICS_BLUEPRINT = "metrics"
+"""Blueprint whose numbers are of all tenants."""
 
 CHECK_SECONDS = 2.0
 """Seconds between two checks of the key of an open stream."""
@@ -60,7 +64,7 @@ class Caller:
     tenant: str
     key_id: str = KEYLESS
     limits: KeyLimits = field(default_factory=KeyLimits)
-    scopes: frozenset[Scope] = frozenset(SCOPES)
+    scopes: frozenset[Scope] = frozenset(CALLER_SCOPES)
 
 
 def install(app: Flask) -> None:
@@ -113,6 +117,8 @@ def _identify() -> None:
 
 def _find_scope() -> Scope:
     """Return the scope that the current request needs."""
+    if request.blueprint == METRICS_BLUEPRINT:
+        return "metrics:read"
     is_reading = request.method in _READING or request.endpoint == MAKES_TOKENS
     return "jobs:read" if is_reading else "jobs:write"
 
@@ -132,7 +138,7 @@ def _authenticate_token() -> Caller | None:
     if kept is None or not is_token_of(text, kept, job_id) or "jobs:read" not in kept.scopes:
         error = Unauthorized("the token is wrong or has expired; get another for this job")
         _refuse(error, f'{_REALM}, error="invalid_token"')
-    structlog.contextvars.bind_contextvars(key_id=kept.id)
+    structlog.contextvars.bind_contextvars(key_id=kept.id, tenant=hash_tenant(kept.tenant))
     limits = fill_limits(kept.limits, get_context().settings.key_limits)
     return Caller(kept.tenant, kept.id, limits, frozenset({"jobs:read"}))
 
@@ -155,7 +161,7 @@ def _authenticate(scope: Scope) -> Caller:
     if kept is None or not is_key_of(text, kept):
         error = Unauthorized("the API key is unknown, wrong or revoked")
         _refuse(error, f'{_REALM}, error="invalid_token"')
-    structlog.contextvars.bind_contextvars(key_id=kept.id)
+    structlog.contextvars.bind_contextvars(key_id=kept.id, tenant=hash_tenant(kept.tenant))
     if scope not in kept.scopes:
         denied = Forbidden(f"this call needs an API key with the scope {scope}")
         _refuse(denied, f'{_REALM}, error="insufficient_scope", scope="{scope}"')

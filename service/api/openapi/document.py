@@ -140,7 +140,7 @@ def _describe_key() -> Schema:
         "scheme": "bearer",
         "bearerFormat": "pj_{id}_{secret}",
         "description": "An API key. Its scopes: `jobs:read` to read, `jobs:write` to submit, "
-        "cancel and delete.",
+        "cancel and delete, `metrics:read` for the metrics.",
     }
 
 

@@ -115,6 +115,8 @@ class Operation:
         """The scope that its key needs."""
         if not self.needs_key:
             return None
+        if self.path == "/metrics":
+            return "metrics:read"
         return "jobs:read" if self.reads or self.method == "get" else "jobs:write"
 
     @property
@@ -563,6 +565,14 @@ OPERATIONS: tuple[Operation, ...] = (
         {200: Reply("They can.", schemas.Readiness)},
         errors=["broker_unavailable", "broker_full", "store_unavailable", "no_worker"],
         needs_key=False,
+    ),
+    Operation(
+        *_at("get", "/metrics", "getMetrics", "operations"),
+        "Get the metrics of the API, for Prometheus",
+        {200: Reply("Metrics in Prometheus' text format.", media_types=("text/plain",))},
+        description="Only where API keys are required. Those of the courier and of workers are on "
+        "ports of their own.",
+        errors=["not_found"],
     ),
     _open("/version", "getVersion", "operations", "Get the version", schemas.VersionAnswer),
 )

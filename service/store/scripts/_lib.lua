@@ -50,6 +50,11 @@ local function begin_upload(owner_id, due_ms)
   redis.call('ZADD', key('wipe'), int(now + due_ms), owner_id .. '#upload')
 end
 
+-- Counts for the metrics, of what scripts alone know; they never fall.
+local function count(name, ...)
+  redis.call('HINCRBY', key('counts', name), table.concat({...}, ' '), 1)
+end
+
 -- Fields of a record as a table; absent ones are empty strings, so that comparisons need no nil checks.
 local function read(id, ...)
   local names = {...}
@@ -275,6 +280,7 @@ local function close_attempt(id, outcome)
   if list[#list].outcome == cjson.null then
     list[#list].ended_at = now
     list[#list].outcome = outcome
+    count('attempts', outcome)
     redis.call('HSET', job_key(id), 'attempts', cjson.encode(list))
   end
 end
@@ -424,6 +430,8 @@ local function finish(id, status, outcome, fields)
     redis.call('HSET', job_key(id), name, value)
   end
   close_attempt(id, outcome)
+  local error = fields and fields.error
+  count('ended', record.queue, status, error and cjson.decode(error).code or '')
   put_out(id, 'job.' .. status, emit(id, 'status', status))
   count_in_batch(id, status)
 end

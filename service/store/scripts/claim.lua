@@ -1,6 +1,7 @@
 -- Claims the next jobs of a queue by policy: first tenant by virtual time, its highest priority, its oldest; then jobs
 -- that may share its engine call. Every job is charged to its own tenant.
--- Returns a list of {job id, spec}; the same list again for the same claim_id.
+-- Returns a list of {job id, spec, attempt, milliseconds since the job was accepted, trace}; the same jobs again for
+-- the same claim_id.
 local queue, claim_id = a.queue, a.claim_id
 local LOOK_AT_TENANTS = 16
 local LOOK_AT_UNKNOWN = 64
@@ -199,6 +200,7 @@ else
 end
 local claimed = {}
 for _, id in ipairs(ids) do
-  table.insert(claimed, {id, redis.call('HGET', job_key(id), 'spec')})
+  local record = read(id, 'spec', 'attempt', 'created_at', 'trace')
+  table.insert(claimed, {id, record.spec, tonumber(record.attempt), now - record.created_at, record.trace})
 end
 return claimed

@@ -168,7 +168,7 @@ redis.call('HSET', job_key(id),
   'finish_by_at', record.finish_by_at, 'finish_after_claim_ms', a.finish_after_claim_ms or '', 'ttl_ms', a.ttl_ms,
   'attempt', 0, 'crashes', 0, 'requeues', 0, 'max_crashes', a.max_crashes, 'max_requeues', a.max_requeues,
   'warnings', online and '' or a.offline_warnings, 'idempotency', idempotency,
-  'webhook_events', a.webhook_events or '', 'webhook_group', a.webhook_group or '')
+  'trace', a.trace or '', 'webhook_events', a.webhook_events or '', 'webhook_group', a.webhook_group or '')
 add_ready(id, record)
 relist(id, record, '', 'queued')
 watch_deadline(id, record)

@@ -1,0 +1,1 @@
+"""Logs, metrics and traces. Knows nothing of the rest of the service."""
