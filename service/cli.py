@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from service import store
 from service.client import PaintjobApiError, ResultDamaged, ServiceUnreachable
 from service.commands.batch import batch
+from service.commands.batches import batches_app
 from service.commands.config import config_app
 from service.commands.jobs import jobs_app, usage
 from service.commands.keys import keys_app
@@ -44,6 +45,7 @@ app.add_typer(config_app, name="config")
 app.add_typer(submit_app, name="submit")
 app.add_typer(webhooks_app, name="webhooks")
 app.add_typer(jobs_app, name="jobs")
+app.add_typer(batches_app, name="batches")
 app.command()(batch)
 app.command()(usage)
 app.command()(verify)

@@ -6,7 +6,7 @@ import hashlib
 import json
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
@@ -88,6 +88,9 @@ def batch(
     at_once: Annotated[int, typer.Option(min=1, max=64, help="Jobs that are open at once.")] = 8,
     tag: Tags = None,
     no_store: NoStore = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only check all pictures, and print what they cost.")
+    ] = False,
     url: ServiceUrl = DEFAULT_URL,
     key: ApiKey = None,
 ) -> None:
@@ -103,13 +106,18 @@ def batch(
     with open_client(url, key) as client:
         # A service that is dead is reported once, and not for every picture.
         client.get_version()
-    output.mkdir(parents=True, exist_ok=True)
-    check_output(output / "x")
+    if not dry_run:
+        output.mkdir(parents=True, exist_ok=True)
+        check_output(output / "x")
     todo = [task for task in tasks if not task.output.exists()]
     if len(todo) < len(tasks):
         typer.echo(f"{len(tasks) - len(todo)} of {len(tasks)} results are there already", err=True)
-    failures = anyio.run(_Run(operation, url, key, at_once).paint, todo)
-    typer.echo(f"{len(todo) - failures} painted, {failures} failed")
+    run = _Run(operation, url, key, at_once, dry_run)
+    failures = anyio.run(run.work, todo)
+    if dry_run:
+        typer.echo(f"{len(todo) - failures} would cost {run.cost:.2f}, {failures} are refused")
+    else:
+        typer.echo(f"{len(todo) - failures} painted, {failures} failed")
     if failures:
         raise ValueError(f"{failures} of {len(todo)} pictures failed; run it again to retry them")
 
@@ -190,9 +198,11 @@ class _Run:
     url: str
     key: str | None
     at_once: int
+    dry_run: bool
+    cost: float = field(default=0.0, init=False)
 
-    async def paint(self, tasks: Sequence[Task]) -> int:
-        """Paint pictures; return how many failed.
+    async def work(self, tasks: Sequence[Task]) -> int:
+        """Paint or plan pictures; return how many failed.
 
         Raises:
             ServiceUnreachable: the service has stopped answering; what is painted is saved.
@@ -238,6 +248,10 @@ class _Run:
     async def _paint(self, client: AsyncPaintjobClient, task: Task) -> str:
         """Paint a picture; return what went wrong, or nothing."""
         try:
+            if self.dry_run:
+                plan = await client.plan(self.operation, task.image, task.mask, task.params)
+                self.cost += plan.cost
+                return ""
             job = await client.wait((await self._submit(client, task)).id)
             check_succeeded(job)
             await client.save(job, task.output)

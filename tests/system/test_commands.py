@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -90,6 +91,10 @@ def test_batch_goes_on_where_it_stopped(
     (folder / "broken.png").write_bytes(b"no picture")
     (folder / "broken_mask.png").write_bytes(mask())
     batch = ("batch", folder, "-o", output, "--set", "quality=fast", "--tag", "folder")
+    status, told, error = paintjob(*batch, "--dry-run")
+    assert (status, told) == (1, "3 would cost 0.82, 1 are refused\n")
+    assert "broken.png: " in error
+    assert not output.exists()
     status, told, error = paintjob(*batch)
     assert (status, told) == (1, "3 painted, 1 failed\n")
     assert "broken.png: " in error
@@ -106,3 +111,25 @@ def test_batch_goes_on_where_it_stopped(
     # Its job is gone: it is painted anew.
     (output / "b.png").unlink()
     assert paintjob(*batch)[:2] == (0, "1 painted, 0 failed\n")
+
+
+def test_batches_are_listed_waited_for_and_deleted(
+    paintjob: Callable[..., Told], running: RunningUp, tmp_path: Path
+) -> None:
+    item = {"operation": "outpaint", "method": "mirror", "image": {"part": "a"}, "right": 8}
+    with PaintjobClient(running.url) as client:
+        batch_id = client.submit_batch([item, item], {"a": PICTURES / "cat.png"}).id
+        partly = client.submit_batch([item, {**item, "right": -1}], {"a": PICTURES / "cat.png"}).id
+    results = tmp_path / "results.zip"
+    status, told, _ = paintjob("batches", "wait", batch_id, "-o", results)
+    assert status == 0
+    assert "2 succeeded" in told
+    assert len(zipfile.ZipFile(results).namelist()) == 3
+    status, told, error = paintjob("batches", "wait", partly)
+    assert (status, "1 refused" in told) == (1, True)
+    assert "1 items have no result" in error
+    listed = paintjob("batches", "list")[1].splitlines()
+    assert [line.split()[0] for line in listed] == [partly, batch_id]
+    assert json.loads(paintjob("batches", "get", batch_id)[1])["status"] == "ended"
+    assert paintjob("batches", "delete", batch_id)[0] == 0
+    assert paintjob("batches", "cancel", batch_id)[0] == 1
