@@ -31,6 +31,7 @@ from service.verify.comparison import (
     compare_outpainted,
 )
 from service.verify.job_document import find_contradictions, read_job_document
+from tests.support.cmyk import make_cmyk_profile
 from tests.support.pictures import (
     encode,
     make_alpha,
@@ -425,17 +426,20 @@ def test_icons_and_strips_are_painted(
     assert np.array_equal(decode(blobs.get(output.path))[mask == 0], decode(data)[mask == 0])
 
 
+@pytest.mark.parametrize("has_profile", [False, True])
 @pytest.mark.parametrize("kind", ["JPEG", "TIFF"])
 def test_kept_pixels_of_cmyk_are_those_of_the_converted_picture(
-    blobs: BlobStore, engines: EngineRegistry, kind: str
+    blobs: BlobStore, engines: EngineRegistry, kind: str, has_profile: bool
 ) -> None:
     image = make_image("CMYK", 70, 50)
-    data = encode(image, kind, quality=95) if kind == "JPEG" else encode(image, kind)
+    options = {"icc_profile": make_cmyk_profile()} if has_profile else {}
+    data = encode(image, kind, **options)
     params = OutpaintParams(seed=0, quality="fast", convert="srgb")
     geometry = plan_margins(70, 50, Margins(left=3, top=0, right=0, bottom=2))
     output = run(outpaint_job(blobs, data, geometry, params, "mirror"), blobs, engines)
     result = blobs.get(output.path)
-    assert np.array_equal(decode(result)[:50, 3:], decode(data))
+    is_like_plain = np.array_equal(decode(result)[:50, 3:], decode(data))
+    assert is_like_plain != has_profile
     found = compare_outpainted(data, result, Placement(3, 0, 0))
     assert (found.kept_pixels, found.kept_pixels_changed, found.notes) == (3500, 0, ())
 
