@@ -96,6 +96,16 @@ def test_batch_ends_with_its_last_job_and_streams_a_zip(app: Flask, client: Flas
     assert all(row["job"]["outputs"][0]["proof"] for row in manifest["items"])
 
 
+def test_zip_has_resized_copies_beside_the_exact_results(app: Flask, client: FlaskClient) -> None:
+    batch = _post_three(client)
+    for _ in range(3):
+        finish_job(app, b"exact", resized=b"resized")
+    sent = client.get(f"/batches/{batch['id']}/results.zip").data
+    with zipfile.ZipFile(io.BytesIO(sent)) as archive:
+        assert archive.namelist()[:2] == ["0000-0.png", "0000-0-resized.png"]
+        assert archive.read("0000-0-resized.png") == b"resized"
+
+
 def test_items_are_refused_one_by_one(client: FlaskClient) -> None:
     items = [
         _inpaint(),

@@ -25,12 +25,12 @@ WAIT = {"Prefer": "wait=20"}
 
 
 @contextmanager
-def _worker(app: Flask) -> Iterator[None]:
+def _worker(app: Flask, resized: bytes | None = None) -> Iterator[None]:
     """Finish the next job as soon as there is one."""
 
     def work() -> None:
         wait_for(lambda: context_of(app).store.redis.zcard("{paintjob}:ready:paint-cpu") > 0)
-        finish_job(app, picture())
+        finish_job(app, picture(), resized=resized)
 
     thread = threading.Thread(target=work)
     thread.start()
@@ -104,6 +104,16 @@ def test_accept_chooses_between_job_and_picture(
     if media_type == "image/png":
         assert answer.data == picture()
         assert (answer.headers["X-Seed"], answer.headers["X-Job-ID"][:4]) == ("0", "job_")
+
+
+def test_picture_itself_is_sent_in_the_size_asked_for(app: Flask, client: FlaskClient) -> None:
+    small = picture(48, 32)
+    with _worker(app, small):
+        headers = {**WAIT, "Accept": "image/png"}
+        answer = post_inpaint(client, headers=headers, output_width="48")
+    assert (answer.status_code, answer.data) == (200, small)
+    exact = client.get(f"/jobs/{answer.headers['X-Job-ID']}/result")
+    assert exact.data == picture()
 
 
 @pytest.mark.parametrize(

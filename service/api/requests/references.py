@@ -8,7 +8,6 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from typing import Any
-from urllib.parse import unquote
 
 from service.submission.intake import StoredPicture
 
@@ -26,6 +25,14 @@ _DATA_URL = re.compile(
     re.IGNORECASE | re.VERBOSE,
 )
 """Source: RFC 2397, section 3."""
+
+_ESCAPES = {
+    **dict.fromkeys(("%2B", "%2b"), "+"),
+    **dict.fromkeys(("%2F", "%2f"), "/"),
+    **dict.fromkeys(("%3D", "%3d"), "="),
+    **dict.fromkeys(("%20", "%09", "%0A", "%0a", "%0D", "%0d"), ""),
+}
+"""Percent-encoded characters that base64 may have. Source: RFC 2397, section 2."""
 
 _BLANKS = dict.fromkeys(map(ord, " \t\r\n\f"))
 _URL_SAFE = frozenset("-_")
@@ -68,7 +75,11 @@ def _find_base64(text: str) -> str:
     if prefix["base64"] is None:
         raise ValueError('must be a data URL with base64: ";base64" is missing before the comma')
     data = text[prefix.end() :]
-    return unquote(data) if "%" in data else data
+    if "%" in data:
+        # One by one: `unquote` takes a hundred bytes of memory for each escape.
+        for escape, character in _ESCAPES.items():
+            data = data.replace(escape, character)
+    return data
 
 
 def _describe_fault(data: str) -> str:

@@ -62,6 +62,7 @@ REFERENCES = (
     *((path, kind) for path in ("/inpaint", "/outpaint", "/batches") for kind in (FORM, JSON)),
     ("/uploads", FORM),
     ("/v1/images/edits", FORM),
+    ("/v1/images/edits", JSON),
 )
 """Routes that take bodies, with the types that they take."""
 
@@ -70,7 +71,7 @@ def build_large(path: str, kind: str) -> bytes:
     """Build a plain body whose picture has 16 megapixels."""
     if path == "/inpaint" and kind == FORM:
         return multipart({"image": _large_image(), "mask": plain_mask(4000)})
-    if path == "/v1/images/edits":
+    if path == "/v1/images/edits" and kind == FORM:
         clear = FILES["large and clear"]()
         return multipart({"image": _large_image(), "mask": clear, "prompt": "x", "n": "0"})
     return _build(path, kind, _large_image())
@@ -90,6 +91,8 @@ def build_reference(path: str, kind: str, length: int) -> bytes:
 def _build(path: str, kind: str, image: bytes) -> bytes:
     if path == "/uploads":
         return multipart({"file": image})
+    if path == "/v1/images/edits" and kind == JSON:
+        return json.dumps({"image": _text(image), "prompt": "x", "n": 0}).encode()
     if path == "/v1/images/edits":
         return multipart({"image": image, "prompt": "x", "n": "0"})
     if path == "/batches":
@@ -202,11 +205,32 @@ _TEXTS: Mapping[str, Callable[[], str]] = {
 """JSON that is small and could be expensive, as a value of some field."""
 
 
+_MEMBERS = {
+    "/inpaint": "tags",
+    "/outpaint": "tags",
+    "/batches": "items",
+    "/v1/images/edits": "images",
+}
+"""Routes that take JSON, and a member of each that is a list."""
+
+_DATA_URLS: Mapping[str, Callable[[], str]] = {
+    "parameters": lambda: ";a=b" * 220_000,
+    "names": lambda: ";" + "a" * 900_000,
+    "semicolons": lambda: ";" * 900_000,
+    "equals": lambda: ";a" + "=" * 900_000,
+    "slashes": lambda: "a/" * 450_000,
+    "escapes of base64": lambda: ";base64," + "%41" * 300_000,
+    "spaces of base64": lambda: ";base64," + "YWJj " * 180_000,
+    "hyphens of base64": lambda: ";base64," + "-" * 900_000,
+}
+"""What follows `data:` and could be expensive."""
+
+
 def _iter_json() -> Iterator[tuple[str, Request]]:
     for name, build in _TEXTS.items():
-        for path in ("/inpaint", "/outpaint", "/batches"):
+        for path, listed in _MEMBERS.items():
             yield f"body of {path}: {name}", Request(path, JSON, partial(_encode, "{}", build))
-            member = '{{"tags":{}}}' if path != "/batches" else '{{"items":{}}}'
+            member = f'{{{{"{listed}":{{}}}}}}'
             yield f"member of {path}: {name}", Request(path, JSON, partial(_encode, member, build))
         for part, path in (
             ("params", "/inpaint"),
@@ -224,6 +248,10 @@ def _iter_json() -> Iterator[tuple[str, Request]]:
             f"data URL: {name}",
             Request("/inpaint", JSON, partial(_encode, data_url, build_escaped)),
         )
+
+    for name, build in _DATA_URLS.items():
+        pattern = '{{"image":"data:{}"}}'
+        yield f"data URL: {name}", Request("/inpaint", JSON, partial(_encode, pattern, build))
 
 
 def _escape(build: Callable[[], str]) -> str:
