@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from tests.support.corpus import colors, damage, guests, kinds, stills, structures
-from tests.support.corpus.cases import Case, see_with_pillow
+from tests.support.corpus.cases import Case, see_deep, see_with_pillow
 
-__all__ = ["GROUPS", "Case", "see_with_pillow"]
+__all__ = ["GROUPS", "Case", "see_deep", "see_with_pillow"]
 
 GROUPS: dict[str, Callable[[], Iterator[Case]]] = {
     "whole": colors.list_whole,

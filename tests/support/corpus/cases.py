@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from pi_heif import HeifImageFile  # type: ignore[import-untyped]
 from PIL import Image, ImageOps
@@ -49,6 +50,18 @@ def see_with_pillow(data: bytes) -> ImageArray:
 
 def _open(data: bytes) -> Image.Image:
     return HeifImageFile(io.BytesIO(data)) if b"heic" in data[:12] else Image.open(io.BytesIO(data))
+
+
+def see_deep(data: bytes) -> DeepArray:
+    """Return what libpng makes of a PNG of 16 bits, through OpenCV: (H, W, C)."""
+    values = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    if values is None or values.dtype != np.uint16:
+        raise ValueError("no PNG of 16 bits")
+    if values.ndim == 2:
+        return np.asarray(values[..., None], np.uint16)
+    color_type = data[25]
+    order = {2: [2, 1, 0], 4: [0, 3], 6: [2, 1, 0, 3]}[color_type]
+    return np.asarray(values[..., order], np.uint16)
 
 
 def turn_by_pillow(pixels: ImageArray, orientation: int) -> ImageArray:

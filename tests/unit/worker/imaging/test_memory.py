@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.support.files import make_png
 from tests.support.memory import measure_peak_bytes
 from tests.support.pictures import encode, make_rgb
 from worker.imaging.decoding import decode_picture
@@ -47,6 +48,20 @@ encoded = encode_picture(picture, "png")
 """
     # 46 MiB is the picture itself, and up to 35 the file written.
     assert measure_peak_bytes(SETUP, code, file) < 200 * MIB
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="needs Linux")
+def test_16_bits_need_no_more_than_they_and_a_rounded_copy_take(tmp_path: Path) -> None:
+    slope = np.add.outer(np.arange(4000), np.arange(4000)).astype(np.uint16)
+    file = tmp_path / "deep.png"
+    file.write_bytes(make_png(np.dstack([slope] * 3), 2, depth=16))
+    code = """
+picture = decode_picture(open(path, "rb").read(), 16_000_000)
+encoded = encode_picture(picture, "png")
+"""
+    # 92 MiB are the picture itself, and 46 the copy.
+    assert measure_peak_bytes(SETUP, code, file) < 280 * MIB
 
 
 @pytest.mark.slow

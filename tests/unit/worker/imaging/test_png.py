@@ -16,7 +16,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from service.contract.errors import KeptPixelsChanged
-from tests.support.corpus import see_with_pillow
+from service.pictures.deep import read_planes
+from service.pictures.headers import read_header
+from tests.support.corpus import see_deep, see_with_pillow
 from tests.support.files import insert_in_png, make_chunk, make_png, pack_rows
 from tests.support.pictures import encode, make_box_mask, make_image, make_rgb
 from worker.imaging import ImageArray
@@ -56,6 +58,28 @@ def test_decode_picture_undoes_every_filter_as_pillow_does(
     blank = np.zeros((height, width, len(mode)), np.uint8)
     data = make_png(blank, COLOR_TYPES[mode], data=zlib.compress(rows.tobytes()))
     assert np.array_equal(decode_picture(data, LIMIT).channels(), see_with_pillow(data))
+
+
+@given(
+    mode=st.sampled_from(list(COLOR_TYPES)),
+    width=st.integers(1, 40),
+    height=st.integers(1, 40),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_decode_picture_undoes_every_filter_of_16_bits_as_libpng_and_pillow_do(
+    mode: str, width: int, height: int, seed: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    rows = rng.integers(0, 256, (height, 1 + 2 * width * len(mode)), np.uint8)
+    rows[:, 0] = rng.integers(0, 5, height)
+    blank = np.zeros((height, width, len(mode)), np.uint16)
+    data = make_png(blank, COLOR_TYPES[mode], depth=16, data=zlib.compress(rows.tobytes()))
+    found = decode_picture(data, LIMIT).stored_channels()
+    assert np.array_equal(found, see_deep(data).reshape(found.shape))
+    planes = read_planes(BytesIO(data), read_header(BytesIO(data)))
+    high, low = (np.asarray(plane).astype(np.uint16) for plane in planes)
+    by_pillow = (high << 8 | low)[..., [0, 3] if len(mode) == 2 else range(len(mode))]
+    assert np.array_equal(found, by_pillow.reshape(found.shape))
 
 
 @pytest.mark.parametrize("interlaced", [False, True])

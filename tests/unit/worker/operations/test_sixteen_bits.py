@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-import cv2
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from service.contract.geometry import Margins, plan_margins
 from service.contract.params import InpaintParams, OutpaintParams
 from service.store.blobs import BlobStore
 from service.verify.comparison import compare_inpainted
+from tests.support.corpus import see_deep
 from tests.support.files import make_png
 from tests.support.pictures import encode, make_box_mask
 from tests.unit.worker.operations.recording import (
@@ -42,17 +41,6 @@ def make_deep(mode: str, width: int = 70, height: int = 50) -> DeepArray:
     return np.dstack(channels).astype(np.uint16)
 
 
-def read_deep(data: bytes) -> NDArray[Any]:
-    """Return a PNG's numbers as libpng reads them: (H, W, C), gray as such."""
-    values = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-    assert values is not None
-    if values.ndim == 2:
-        return values[..., None]
-    order = {3: [2, 1, 0], 4: [2, 1, 0, 3]}[values.shape[2]]
-    channels = values[..., order]
-    return channels[..., [0, 3]] if data[25] == MODES["LA"] else channels
-
-
 def run(claimed: ClaimedJob, blobs: BlobStore, engines: EngineRegistry) -> tuple[bytes, DoneReport]:
     report = RecordingReporter()
     paint([claimed], blobs, engines, report, max_image_pixels=100_000)
@@ -69,7 +57,7 @@ def test_kept_pixels_come_back_in_16_bits(
     deep = make_deep(mode)
     job = inpaint_job(blobs, make_png(deep, MODES[mode], depth=16), MASK)
     result, done = run(job, blobs, engines)
-    found = read_deep(result)
+    found = see_deep(result)
     assert found.dtype == np.uint16
     assert np.array_equal(found[KEPT], deep[KEPT])
     verified = compare_inpainted(make_png(deep, MODES[mode], depth=16), result, MASK)
@@ -89,7 +77,7 @@ def test_an_outpainting_keeps_the_original_in_16_bits(
     params = OutpaintParams(seed=0, overlap=6)
     data = make_png(deep, MODES[mode], depth=16)
     job = outpaint_job(blobs, data, geometry, params, method="mirror")
-    found = read_deep(run(job, blobs, engines)[0])
+    found = see_deep(run(job, blobs, engines)[0])
     assert np.array_equal(found[:, 9 + 6 : 9 + 70 - 6], deep[:, 6:-6])
     band = found[:, 9:15].astype(int) - deep[:, :6]
     assert band.any()
@@ -102,7 +90,7 @@ def test_feathered_pixels_keep_their_share_of_16_bits(
     deep = make_deep("RGB")
     params = InpaintParams(seed=0, feather=8)
     job = inpaint_job(blobs, make_png(deep, 2, depth=16), MASK, params)
-    found = read_deep(run(job, blobs, engines)[0])
+    found = see_deep(run(job, blobs, engines)[0])
     assert np.array_equal(found[KEPT], deep[KEPT])
     rim = np.abs(found[10, 20:40].astype(int) - deep[10, 20:40])
     assert 0 < rim.max() < 600
@@ -130,7 +118,7 @@ def run_lossy(
 def test_numbers_of_8_bits_in_16_get_no_noise(blobs: BlobStore, engines: EngineRegistry) -> None:
     flat = np.full((50, 70, 3), 200 * 257, np.uint16)
     job = inpaint_job(blobs, make_png(flat, 2, depth=16), MASK)
-    assert np.array_equal(read_deep(run(job, blobs, engines)[0]), flat)
+    assert np.array_equal(see_deep(run(job, blobs, engines)[0]), flat)
 
 
 def test_the_same_seed_gives_the_same_file(blobs: BlobStore, engines: EngineRegistry) -> None:
