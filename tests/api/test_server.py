@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from service.store.blobs import BlobStore
-from tests.support.patience import PATIENCE_SECONDS
+from tests.support.patience import PATIENCE_SECONDS, wait_for
 from tests.support.pictures import mask, picture
 from tests.support.server import RunningServer, running_server
 
@@ -212,3 +212,18 @@ def test_client_that_does_not_close_its_side_keeps_nobody_out(server: RunningSer
     assert time.monotonic() - began < 30
     for connection in connections:
         connection.close()
+
+
+def test_stream_of_openai_s_call_whose_client_leaves_cancels_its_job_if_asked(
+    server: RunningServer,
+) -> None:
+    with httpx2.stream(
+        "POST",
+        f"{server.url}/v1/images/edits",
+        files={"image": ("i.png", picture()), "mask_image": ("m.png", mask())},
+        data={"prompt": "x", "stream": "true", "cancel_on_disconnect": "true"},
+        timeout=PATIENCE_SECONDS,
+    ) as response:
+        assert response.headers["Content-Type"].startswith("text/event-stream")
+        url = server.url + response.headers["Location"]
+    wait_for(lambda: httpx2.get(url).json()["status"] == "canceled", server.log.read_text)
