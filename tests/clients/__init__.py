@@ -1,0 +1,1 @@
+"""Tests with clients and tools of others, generated from `openapi.yaml`."""
