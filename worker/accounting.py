@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import structlog
 
 from service.contract.jobs import JobFailure, Timings
 from service.telemetry import families
 from service.telemetry.logs import hash_tenant
+from service.telemetry.traces import OpenSpan, find_trace_id, open_span
 from worker.messages import Done
 from worker.reporting import ClaimedJob
 
@@ -30,12 +31,33 @@ class Account:
         claimed_at: when it was claimed, by `time.monotonic`.
         done: the horse's message, if it has painted the job.
         reason: why the claim ends otherwise: the code of the failure, or the outcome of a release.
+        span: of the claim; the horse's are its children.
     """
 
     claimed: ClaimedJob
     claimed_at: float = field(default_factory=time.monotonic)
     done: Done | None = None
     reason: str = ""
+    span: OpenSpan = field(default_factory=OpenSpan)
+
+    @classmethod
+    def open(cls, claimed: ClaimedJob) -> Account:
+        """Begin an account, and the span of the claim if its job is traced."""
+        if not claimed.trace:
+            return cls(claimed)
+        spec = claimed.spec
+        attributes = {
+            "paintjob.job_id": claimed.job_id,
+            "paintjob.request_id": spec.request_id,
+            "paintjob.operation": spec.operation,
+            "paintjob.method": spec.method,
+            "paintjob.model": spec.model,
+            "paintjob.attempt": claimed.attempt,
+            "paintjob.waited_seconds": claimed.waited_seconds,
+            "messaging.destination.name": spec.queue,
+        }
+        span = open_span("job", "consumer", parent=claimed.trace, attributes=attributes)
+        return cls(replace(claimed, trace=span.context), span=span)
 
     def note_reason(self, reason: object) -> None:
         """Keep why the claim ends, as the store is told it."""
@@ -57,10 +79,13 @@ class Account:
             verdict=verdict,
             reason=None if verdict == "succeeded" else self.reason or None,
             attempt=job.attempt,
+            trace_id=find_trace_id(job.trace),
             seconds=round(seconds, 4),
             **timings.model_dump(exclude={"queued_seconds"}, exclude_none=True),
             waited_seconds=round(job.waited_seconds, 3),
         )
+        error = self.reason if verdict in ("failed", "queued") else ""
+        self.span.end({"paintjob.verdict": verdict}, error)
         if self.done is not None and verdict == "succeeded":
             self._measure(self.done, timings, seconds)
 

@@ -110,6 +110,11 @@ class _LiveJob:
             self.pending_writes.append(partial(write, *self.claim, *details, **more))
 
 
+def _open(claimed: ClaimedJob) -> _LiveJob:
+    account = Account.open(claimed)
+    return _LiveJob(account.claimed, account)
+
+
 class CallRun:
     """The jobs of one claim, from the message to the horse until every job has ended.
 
@@ -133,7 +138,7 @@ class CallRun:
     ) -> None:
         self._store = store
         self._harness = harness
-        self._live = {job.job_id: _LiveJob(job, Account(job)) for job in jobs}
+        self._live = {job.job_id: _open(job) for job in jobs}
         self._settings = settings
         self._upkeep = upkeep
         self._drain = drain

@@ -12,6 +12,8 @@ import signal
 from multiprocessing.connection import Connection
 
 from service.contract.child_processes import die_with_parent
+from service.contract.version import get_version
+from service.telemetry import exports
 from service.telemetry.logs import configure_logging
 from worker.config import WorkerSettings
 from worker.processors import bound_threads
@@ -39,6 +41,7 @@ def run_child(connection: Connection, settings: WorkerSettings, parent_pid: int)
     die_with_parent(parent_pid)()
     bound_memory(settings.find_child_memory_limit())
     configure_logging(settings.log_level, "horse")
+    exports.start("horse", settings, get_version())
     # Before numpy and torch are imported below.
     bound_threads(os.environ)
     from worker.horse import run_horse

@@ -10,7 +10,8 @@ import os
 import queue
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from multiprocessing.connection import Connection
 
 import structlog
@@ -27,6 +28,7 @@ from service.contract.jobs import (
 )
 from service.contract.names import claim_prefix
 from service.store.blobs import BlobStore
+from service.telemetry import exports, traces
 from service.telemetry.families import HORSE, families_of
 from service.telemetry.metrics import Held
 from worker.config import WorkerSettings, load_function
@@ -164,6 +166,7 @@ class Horse:
             try:
                 message: ToHorse = self._connection.recv()
             except (EOFError, OSError):
+                exports.stop()
                 os._exit(0)
             if isinstance(message, Abort):
                 self._aborted.add(message)
@@ -179,16 +182,17 @@ class Horse:
             request_ids=[job.spec.request_id for job in message.jobs],
         )
         try:
-            paint(
-                message.jobs,
-                self._blobs,
-                engines,
-                reporter,
-                max_image_pixels=self._settings.max_image_pixels,
-                safety=self._safety,
-                embed_recipe=self._settings.embed_recipe,
-                marking=self._marking,
-            )
+            with span_of_call([job.trace for job in message.jobs]):
+                paint(
+                    message.jobs,
+                    self._blobs,
+                    engines,
+                    reporter,
+                    max_image_pixels=self._settings.max_image_pixels,
+                    safety=self._safety,
+                    embed_recipe=self._settings.embed_recipe,
+                    marking=self._marking,
+                )
         except Aborted:
             log.info("call_aborted")
         finally:
@@ -208,6 +212,22 @@ class Horse:
         # Previews are reported on a thread of their own.
         with self._sending:
             self._connection.send(message)
+
+
+def span_of_call(traced: Sequence[str]) -> AbstractContextManager[object]:
+    """Return the span of a call: a child of its job, with links to all where there are several.
+
+    Args:
+        traced: contexts of the jobs' spans; empty ones of jobs that are not traced.
+    """
+    contexts = [each for each in traced if each]
+    if not contexts:
+        return nullcontext()
+    parent = next((each for each in contexts if traces.is_sampled(each)), contexts[0])
+    links = contexts if len(contexts) > 1 else ()
+    return traces.span(
+        "call", parent=parent, links=links, attributes={"paintjob.call_size": len(traced)}
+    )
 
 
 class PipeReporter:

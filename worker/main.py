@@ -22,6 +22,7 @@ from service.contract.setting_errors import SettingsError, report
 from service.contract.settings import describe_port_fault
 from service.contract.version import get_version
 from service.store import WorkerStore, connect, open_redis
+from service.telemetry import exports
 from service.telemetry.exposition import open_port, serve
 from service.telemetry.families import WORKER, families_of, show_version
 from service.telemetry.logs import configure_logging
@@ -54,9 +55,11 @@ def main() -> int:
         catalogue = read_catalogue(settings)
         check_queue(settings.queue, catalogue)
         store = open_store(settings)
+        exports.check(settings)
     except (ValueError, OSError) as error:
         return report("worker", error)
     configure_logging(settings.log_level, "worker")
+    exports.start("worker", settings, get_version())
     # Spinning OpenMP threads cost four times the time as soon as one core is shared.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     # A new name at each start: RQ refuses one that is taken, and in a container that has died the
@@ -89,6 +92,7 @@ def run(worker: PaintWorker) -> int:
     code = find_exit_code(worker)
     log_as = log.info if code == 0 else log.error
     log_as("worker_stopped", reason=worker.reason, detail=worker.refusal or None, exit_code=code)
+    exports.stop()
     return code
 
 

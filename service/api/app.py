@@ -11,7 +11,7 @@ from typing import Any
 import structlog
 from flask import Flask, Response, g, request
 
-from service.api import context, problem_responses
+from service.api import context, problem_responses, tracing
 from service.api.access import auth, cors, doors, limits
 from service.api.docs import blueprint as docs
 from service.api.routes import (
@@ -87,6 +87,7 @@ def create_app(settings: ServiceSettings) -> Flask:
     problem_responses.install(app, settings.public_url)
     app.before_request(_begin)
     app.after_request(_end)
+    tracing.install(app)
     cors.install(app, settings)
     doors.install(app, settings)
     auth.install(app)

@@ -20,6 +20,7 @@ from service.contract.settings import describe_port_fault
 from service.serving.chunks import bound_chunks
 from service.serving.memory import bound_idle_memory
 from service.serving.shared_metrics import SharedMetrics
+from service.telemetry import exports
 
 
 def _read_settings() -> ServiceSettings:
@@ -29,6 +30,7 @@ def _read_settings() -> ServiceSettings:
     """
     try:
         settings = ServiceSettings.from_env(os.environ)
+        exports.check(settings)
         if settings.resolved_models_file() is not None:
             read_catalogue(settings)
         if "?" in settings.redis_url or "+sentinel" in settings.redis_url:
@@ -131,6 +133,11 @@ def post_worker_init(worker: Any) -> None:
     context.metrics = worker.metrics
     shared_metrics.serve(worker.metrics)
     context.check_broker()
+
+
+def worker_exit(server: Any, worker: Any) -> None:
+    """Export what is left."""
+    exports.stop()
 
 
 def pre_request(worker: Any, request: Any) -> None:

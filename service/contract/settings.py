@@ -63,6 +63,15 @@ class SharedSettings(BaseModel):
     max_image_pixels: int = Field(16_000_000, ge=64 * 64)
     max_canvas_pixels: int = Field(32_000_000, ge=64 * 64)
     log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
+    otlp_url: str = Field(
+        "",
+        pattern=r"^(https?://\S+)?$",
+        description="Receiver of traces by OTLP over HTTP; empty: none are exported.",
+    )
+    trace_share: float = Field(
+        1.0, ge=0, le=1, description="Share of the traces that begin here which are exported."
+    )
+    sentry_dsn: str = Field("", description="Address that errors are sent to; empty: none.")
     metrics_host: str = Field("127.0.0.1", min_length=1)
     metrics_port: int | None = Field(
         None,

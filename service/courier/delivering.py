@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import time
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 import structlog
@@ -14,6 +15,7 @@ from service.documents.jobs import describe_webhook
 from service.documents.schemas import Answer
 from service.outbound.webhooks import Message, Posted, post
 from service.store import TakenWebhook
+from service.telemetry import traces
 
 BACKOFF_FACTOR = 3.0
 MAX_DELAY_SECONDS = 6 * 3600
@@ -40,8 +42,9 @@ def deliver(taken: TakenWebhook, settings: CourierSettings, deadline: float) -> 
     """
     started = time.monotonic()
     try:
-        message = build_message(taken, settings.public_url)
-        posted = post(message, settings.webhook_policy, deadline, settings.webhook_ca_file)
+        with _span_of(taken):
+            message = build_message(taken, settings.public_url)
+            posted = post(message, settings.webhook_policy, deadline, settings.webhook_ca_file)
     except Exception as error:
         # Any failure must count as a try, or the webhook would be tried forever.
         log.error("webhook_crashed", subject_id=taken.subject_id, error_type=type(error).__name__)
@@ -58,7 +61,18 @@ def build_message(taken: TakenWebhook, base_url: str) -> Message:
     url, document = _describe(taken, base_url)
     if url is None:
         raise ValueError("an event in the outbox has no webhook URL")
-    return Message(url, taken.event_id, document.model_dump_json().encode(), taken.keys)
+    body = document.model_dump_json().encode()
+    headers = traces.make_headers(traces.get_context())
+    return Message(url, taken.event_id, body, taken.keys, headers)
+
+
+def _span_of(taken: TakenWebhook) -> AbstractContextManager[object]:
+    """Return the span of a delivery, in the trace of its job; none for what is not traced."""
+    trace = taken.fields.get("trace", "")
+    if not trace:
+        return nullcontext()
+    attributes = {"paintjob.job_id": taken.subject_id, "paintjob.webhook_id": taken.event_id}
+    return traces.span("webhook", "client", parent=trace, attributes=attributes)
 
 
 def _describe(taken: TakenWebhook, base_url: str) -> tuple[str | None, Answer]:

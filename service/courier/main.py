@@ -20,6 +20,7 @@ from service.courier.wiping import wipe_due
 from service.store import BrokerCheck, JobStore, connect
 from service.store.blobs import BlobStore
 from service.store.wakeups import Wakeups
+from service.telemetry import exports
 from service.telemetry.exposition import open_port, serve
 from service.telemetry.families import COURIER, families_of, show_version
 from service.telemetry.logs import configure_logging
@@ -51,9 +52,11 @@ def main() -> int:
         url, lease = settings.resolved_redis_url(), settings.lease_seconds
         store = connect(url, namespace=settings.namespace, lease_seconds=lease)
         blobs = BlobStore.open(settings.resolved_blob_url())
+        exports.check(settings)
     except (ValueError, OSError) as error:
         return report("courier", error)
     configure_logging(settings.log_level, "courier")
+    exports.start("courier", settings, get_version())
     try:
         serve_metrics(settings, store)
     except OSError as error:
@@ -71,6 +74,7 @@ def main() -> int:
     log.info("courier_stopping", signal=stop.reason)
     dispatcher.join()
     log.info("courier_stopped")
+    exports.stop()
     return 0
 
 

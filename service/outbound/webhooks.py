@@ -5,8 +5,8 @@ Source: https://www.standardwebhooks.com
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -29,12 +29,14 @@ class Message:
         webhook_id: the same in every try.
         body: the document of the job or batch.
         keys: signing keys; the receiver needs one of them.
+        headers: further headers, which are not signed.
     """
 
     url: str
     webhook_id: str
     body: bytes
     keys: Sequence[str]
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -99,13 +101,15 @@ def post(
 
 
 def _build_headers(message: Message) -> Headers:
-    return {
+    headers: dict[bytes | str, bytes | str] = {
         "Content-Type": "application/json",
         "Content-Length": str(len(message.body)),
         "User-Agent": f"Paintjob/{get_version()}",
         "Accept": "*/*",
         **sign(message, datetime.now(UTC)),
     }
+    headers.update(message.headers)
+    return headers
 
 
 def _judge(status: int) -> Posted:

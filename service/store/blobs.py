@@ -27,6 +27,7 @@ from service.contract.names import new_token
 from service.contract.private_files import make_private_folder
 from service.contract.setting_errors import SettingsError
 from service.store.blob_faults import find_blob_fault
+from service.telemetry import traces
 from service.telemetry.families import BLOB_FAILURES, BLOB_SECONDS
 
 if TYPE_CHECKING:
@@ -120,7 +121,7 @@ class BlobStore:
             FileNotFoundError: there is no such blob, where `finds` is set.
             StoreUnavailable: the store does not answer, or has no space.
         """
-        with BLOB_SECONDS.timing(operation):
+        with BLOB_SECONDS.timing(operation), traces.part(f"blob {operation}", "client"):
             try:
                 yield
             except (BaseError, OSError) as error:

@@ -137,6 +137,7 @@ class JobRecords(StorePart):
         inputs: InputBytes | None = None,
         wakeup: PackedCommands | None = None,
         next_id: str | None = None,
+        trace: str = "",
     ) -> Submitted:
         """Accept a job, or find the one that its idempotency key belongs to.
 
@@ -155,6 +156,7 @@ class JobRecords(StorePart):
             inputs: bytes of the inputs; without it no input is shared with an upload.
             wakeup: sent if the job is created.
             next_id: of a job to come, for which `begin_upload` is called too.
+            trace: context of the trace that it belongs to, as text; empty without one.
 
         Raises:
             IdempotencyConflict: the key was used with another request.
@@ -212,6 +214,7 @@ class JobRecords(StorePart):
             **_webhook_arguments(spec),
             idempotency_ms=milliseconds(kept_seconds),
             next_id=next_id,
+            trace=trace or None,
             upload_ms=milliseconds(UPLOAD_SECONDS),
         )
         outcome, usage = verdict.decode(), _read_usage(used)

@@ -41,6 +41,7 @@ from service.submission.intake import Intake, PictureUpload
 from service.submission.planning import call_key, cost, fill_defaults
 from service.submission.request import JobRequest
 from service.submission.work import estimate_work
+from service.telemetry import traces
 
 MOST_BEGUN = 64
 BEGUN_SECONDS = 2.0
@@ -207,6 +208,18 @@ class Submitter:
         wakeup: PackedCommands,
         next_id: str,
     ) -> Submitted:
+        attributes = {"paintjob.job_id": spec.job_id, "messaging.destination.name": spec.queue}
+        with traces.part("submit", "producer", attributes):
+            return self._write(spec, request, idempotency, wakeup, next_id)
+
+    def _write(
+        self,
+        spec: JobSpec,
+        request: JobRequest,
+        idempotency: Idempotency | None,
+        wakeup: PackedCommands,
+        next_id: str,
+    ) -> Submitted:
         params, settings = spec.params, self._settings
         return self._store.jobs.submit(
             spec,
@@ -226,6 +239,7 @@ class Submitter:
             inputs=request.intake.count_bytes(),
             wakeup=wakeup,
             next_id=next_id,
+            trace=traces.get_context(),
         )
 
     def _idempotency(self, request: JobRequest) -> Idempotency | None:

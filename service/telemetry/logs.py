@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import logging
 import sys
+from collections.abc import Callable
 from functools import lru_cache
 from typing import TextIO, cast
 
@@ -37,6 +38,28 @@ def hash_tenant(tenant: str) -> str:
     return hashlib.sha256(tenant.encode()).hexdigest()[:12]
 
 
+class _Forwarding:
+    """Takes the lines of errors besides the log."""
+
+    take: Callable[[EventDict], None] | None = None
+
+
+def forward_errors(take: Callable[[EventDict], None]) -> None:
+    """Have the fields of each line of an error passed on too, from now on."""
+    _Forwarding.take = take
+
+
+def are_errors_forwarded() -> bool:
+    """Return whether lines of errors are passed on."""
+    return _Forwarding.take is not None
+
+
+def _forward(_logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
+    if _Forwarding.take is not None and method in ("error", "critical", "exception"):
+        _Forwarding.take(dict(event))
+    return event
+
+
 def configure_logging(level: str, process: str) -> None:
     """Set up structured logging to standard error; called once, at a process's entry.
 
@@ -58,6 +81,7 @@ def configure_logging(level: str, process: str) -> None:
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             # As text: the structured form would show local variables, prompts among them.
             structlog.processors.format_exc_info,
+            _forward,
             structlog.processors.JSONRenderer(sort_keys=True),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level)),

@@ -14,6 +14,7 @@ from functools import partial
 from service.contract.errors import MethodUnavailable, ModelOutputInvalid
 from service.contract.jobs import Output, Recipe, Timings
 from service.store.blobs import BlobStore
+from service.telemetry import traces
 from worker.engines.base import (
     Engine,
     EngineRegistry,
@@ -89,9 +90,10 @@ class EngineCall:
             return
         started = time.perf_counter()
         try:
-            engine = get_engine()
-            self._report_load(engine, prepared)
-            recipe = engine.load()
+            with traces.part("load"):
+                engine = get_engine()
+                self._report_load(engine, prepared)
+                recipe = engine.load()
         except Aborted:
             raise
         except Exception as error:
@@ -109,18 +111,22 @@ class EngineCall:
         if self._report.is_aborted(job.job_id):
             return None
         try:
-            check_prompt(self._safety, job)
-            if job.spec.operation == "inpaint":
-                ready = prepare_inpaint(job, self._blobs, self._report, self._max_image_pixels)
-            else:
-                ready = prepare_outpaint(job, self._blobs, self._max_image_pixels)
-            check_input(self._safety, ready)
-            return ready
+            with traces.part("prepare", attributes={"paintjob.job_id": job.job_id}):
+                return self._read(job)
         except Aborted:
             raise
         except Exception as error:
             self._fail([job], error)
             return None
+
+    def _read(self, job: ClaimedJob) -> Prepared:
+        check_prompt(self._safety, job)
+        if job.spec.operation == "inpaint":
+            ready = prepare_inpaint(job, self._blobs, self._report, self._max_image_pixels)
+        else:
+            ready = prepare_outpaint(job, self._blobs, self._max_image_pixels)
+        check_input(self._safety, ready)
+        return ready
 
     def _report_load(self, engine: Engine, jobs: list[Prepared]) -> None:
         """Report that a model is being loaded for these jobs, unless it is in memory."""
@@ -130,7 +136,8 @@ class EngineCall:
     def _paint(self, engine: Engine, jobs: list[Prepared]) -> list[PaintedJob]:
         """Paint all jobs in one call; one by one where that fails."""
         try:
-            return self._call(engine, jobs)
+            with traces.part("paint"):
+                return self._call(engine, jobs)
         except Aborted:
             raise
         except Exception as error:
@@ -184,7 +191,8 @@ class EngineCall:
         warnings = [*prepared.warnings, *output_warnings(prepared, painted.pictures)]
         started = time.perf_counter()
         try:
-            outputs = self._finish_outputs(painted, recipes)
+            with traces.part("finish", attributes={"paintjob.job_id": job.job_id}):
+                outputs = self._finish_outputs(painted, recipes)
         except Aborted:
             return
         except Exception as error:
