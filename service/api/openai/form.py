@@ -180,7 +180,7 @@ def read_edits(
         InpaintParams, Fields(ours, fields.is_text), EditsForm.model_fields
     )
     faults = [*fields.faults, *faults, *further_faults, *_find_late(params)]
-    faults += _find_stream_faults(form)
+    faults += _find_conflicts(form)
     if form is None or params is None:
         return Edits(form, None, tuple(faults))
     params, warnings = _fit_prompt(params, catalogue)
@@ -229,23 +229,29 @@ def _translate(
 
 
 def _translate_compression(form: EditsForm) -> int | None:
-    is_png = form.output_format in (None, "png")
-    if form.output_compression is None or (is_png and form.output_compression == MAX_COMPRESSION):
+    if form.output_compression is None or _is_png(form):
         return None
     return max(1, form.output_compression)
 
 
-def _find_stream_faults(form: EditsForm | None) -> list[Fault]:
+def _is_png(form: EditsForm) -> bool:
+    return form.output_format in (None, "png")
+
+
+def _find_conflicts(form: EditsForm | None) -> list[Fault]:
+    """Return a fault for each field that another one rules out."""
     if form is None:
         return []
-    faults = []
+    found = {}
+    if _is_png(form) and form.output_compression not in (None, MAX_COMPRESSION):
+        found["output_compression"] = (
+            f"must be {MAX_COMPRESSION} with png, which is lossless; or send output_format"
+        )
     if form.partial_images and not form.stream:
-        message = "must be 0 without stream=true"
-        faults.append(Fault("/partial_images", "conflicting_fields", message))
+        found["partial_images"] = "must be 0 without stream=true"
     if form.stream and form.response_format == "url":
-        message = "must be b64_json with stream=true"
-        faults.append(Fault("/response_format", "conflicting_fields", message, ("b64_json",)))
-    return faults
+        found["response_format"] = "must be b64_json with stream=true"
+    return [Fault(f"/{name}", "conflicting_fields", text) for name, text in found.items()]
 
 
 def _find_late(params: InpaintParams | None) -> list[Fault]:

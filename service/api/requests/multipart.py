@@ -67,7 +67,9 @@ class _Form:
             raise MalformedBody("a part of the multipart body has no name")
         shown = name[:MAX_SHOWN_NAME].replace("~", "~0").replace("/", "~1")
         if name in self.texts or name in self.intake.pictures:
-            self.faults.append(Fault(f"/{shown}", "conflicting_fields", "was sent more than once"))
+            more = "; one picture is taken" if name in self.pictures else ""
+            message = f"was sent more than once{more}"
+            self.faults.append(Fault(f"/{shown}", "conflicting_fields", message))
             return _drop
         if name in self.pictures:
             return self._open_picture(name, part)
