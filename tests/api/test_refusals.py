@@ -356,7 +356,7 @@ def test_query_is_refused_rather_than_ignored(client: FlaskClient, query: str) -
 @pytest.mark.parametrize(
     ("method", "path"),
     [
-        ("POST", "/batches?dry_run=true"),
+        ("POST", "/batches?dry-run=true"),
         ("POST", "/uploads?name=a"),
         ("GET", "/jobs/{id}?wait=30"),
         ("GET", "/jobs/{id}/events?lastEventId=1"),
