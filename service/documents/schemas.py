@@ -188,9 +188,11 @@ class JobEvent(Answer):
 
 
 class EventsToken(Answer):
-    """The URL of a job's events with a token, for clients that cannot send headers."""
+    """The URL of events with a token, for clients that cannot send headers."""
 
-    url: str = Field(description="Opens the events of this job, for reading, without a key.")
+    url: str = Field(
+        description="Opens the events of this job or batch, for reading, without a key."
+    )
     expires_at: Timestamp = Field(
         description="Until when a stream may be opened; an open one goes on. Ends with its key."
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from base64 import b64encode
 from pathlib import Path
 
 import pytest
@@ -83,3 +84,18 @@ def test_without_keys_the_url_needs_no_token(app: Flask, client: FlaskClient) ->
     made = client.post(f"/jobs/{job_id}/events-token").get_json()
     assert made["url"] == f"/jobs/{job_id}/events"
     assert client.get(made["url"]).status_code == 200
+
+
+def test_token_of_a_batch_opens_its_events_alone(keyed: Flask) -> None:
+    client, key = keyed.test_client(), make_key(context_of(keyed).store)
+    item = {"operation": "outpaint", "right": 8, "image": b64encode(picture()).decode()}
+    batch = client.post("/batches", json={"items": [item]}, headers=bearer(key)).get_json()
+    job_id = finish_job(keyed, picture())
+    made = client.post(f"/batches/{batch['id']}/events-token", headers=bearer(key))
+    url = made.get_json()["url"]
+    assert "event: ended" in client.get(url).text
+    query = url.partition("?")[2]
+    for path in (f"/jobs/{job_id}/events", f"/batches/{batch['id']}", "/batches"):
+        assert client.get(f"{path}?{query}").status_code == 401
+    unread = client.get(f"/batches/{batch['id']}/events?x=1", headers=bearer(key))
+    assert unread.get_json()["code"] == "unknown_field"

@@ -40,7 +40,7 @@ _WITHOUT_BODY = frozenset(
     f"/{kind}/{action}"
     for kind in ("jobs/<job_id>", "batches/<batch_id>")
     for action in ("cancel", "deliveries/redeliver")
-) | {"/jobs/<job_id>/events-token"}
+) | {"/jobs/<job_id>/events-token", "/batches/<batch_id>/events-token"}
 
 
 @pytest.fixture(scope="module")

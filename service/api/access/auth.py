@@ -7,7 +7,7 @@ revoked one stops working at once, in every process.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import NoReturn
@@ -34,8 +34,13 @@ from service.telemetry.logs import hash_tenant
 OPEN_BLUEPRINTS = frozenset({"health", "reference", "docs"})
 """Blueprints that need no key: health, version and the reference."""
 
-TAKES_TOKENS, MAKES_TOKENS = "events.get_events", "events.create_token"
-"""Views of a job's events, and of tokens for them."""
+TAKES_TOKENS: Mapping[str, str] = {
+    "events.get_events": "job_id",
+    "batches.get_events": "batch_id",
+}
+"""Views of events that a token opens, and the parameter of each that says whose."""
+
+MAKES_TOKENS = frozenset({"events.create_token", "batches.create_token"})
 
 IN_QUERY = "token"
 """Query parameter with a token."""
@@ -119,24 +124,25 @@ def _find_scope() -> Scope:
     """Return the scope that the current request needs."""
     if request.blueprint == METRICS_BLUEPRINT:
         return "metrics:read"
-    is_reading = request.method in _READING or request.endpoint == MAKES_TOKENS
+    is_reading = request.method in _READING or request.endpoint in MAKES_TOKENS
     return "jobs:read" if is_reading else "jobs:write"
 
 
 def _authenticate_token() -> Caller | None:
-    """Return the caller whose token is in the URL of a job's events; `None` if none is.
+    """Return the caller whose token is in the URL of events; `None` if none is.
 
     Raises:
         Unauthorized: the token is wrong, or has expired.
     """
     text = request.args.get(IN_QUERY)
-    if request.endpoint != TAKES_TOKENS or text is None or "Authorization" in request.headers:
+    whose = TAKES_TOKENS.get(request.endpoint or "")
+    if whose is None or text is None or "Authorization" in request.headers:
         return None
     key_id = find_token_key(text)
     kept = try_twice(lambda: get_context().store.keys.find(key_id)) if key_id else None
-    job_id = (request.view_args or {}).get("job_id", "")
-    if kept is None or not is_token_of(text, kept, job_id) or "jobs:read" not in kept.scopes:
-        error = Unauthorized("the token is wrong or has expired; get another for this job")
+    owner_id = (request.view_args or {})[whose]
+    if kept is None or not is_token_of(text, kept, owner_id) or "jobs:read" not in kept.scopes:
+        error = Unauthorized("the token is wrong or has expired; get another for these events")
         _refuse(error, f'{_REALM}, error="invalid_token"')
     structlog.contextvars.bind_contextvars(key_id=kept.id, tenant=hash_tenant(kept.tenant))
     limits = fill_limits(kept.limits, get_context().settings.key_limits)

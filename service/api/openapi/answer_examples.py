@@ -46,7 +46,12 @@ def build_answer_examples() -> Mapping[tuple[str, int], Examples]:
         },
         ("getFacadeModel", 200): {"facade_model": _write(FacadeModel, {"id": "auto"})},
         ("getJob", 200): _jobs("inpaint", "queued", "running", "succeeded", "failed", "canceled"),
-        ("createEventsToken", 201): {"events_token": _read(schemas.EventsToken, "events_token")},
+        **{
+            (f"create{kind}EventsToken", 201): {
+                "events_token": _read(schemas.EventsToken, "events_token")
+            }
+            for kind in ("", "Batch")
+        },
         ("cancelJob", 200): _jobs("inpaint", "canceled"),
         ("cancelJob", 202): _jobs("inpaint", "stopping"),
         ("listDeliveries", 200): {"delivered": _deliver("delivered", *_SUCCEEDED)},

@@ -421,8 +421,17 @@ OPERATIONS: tuple[Operation, ...] = (
         description="Each event has the whole batch: as it is when the stream begins, and after "
         "each change; changes that follow each other closely are one event. Ends with `ended` or "
         "`wiped`; after a cut, reconnect. A comment is sent every 15 seconds without an event.",
-        parameters=("batch_id", "Last-Event-ID"),
+        parameters=("batch_id", "Last-Event-ID", "token"),
         errors=[*_BATCH_ERRORS, *_codes("not_acceptable too_many_waiters")],
+    ),
+    Operation(
+        *_at("post", "/batches/{batch_id}/events-token", "createBatchEventsToken", "batches"),
+        "Get a URL of a batch's events that needs no header",
+        {201: Reply("It is valid for ten minutes.", schemas.EventsToken)},
+        description="As for a job's events.",
+        parameters=("batch_id",),
+        errors=_BATCH_ERRORS,
+        reads=True,
     ),
     Operation(
         *_at("delete", "/batches/{batch_id}", "deleteBatch", "batches"),

@@ -130,7 +130,9 @@ PARAMETERS: Mapping[str, Schema] = {
         example="3-1764000000000-0",
     ),
     "token": _query(
-        "token", "Instead of a key: of `POST /jobs/{job_id}/events-token`.", type="string"
+        "token",
+        "Instead of a key: of `POST /jobs/{job_id}/events-token`, or the same of a batch.",
+        type="string",
     ),
     "Range": describe_header("Range", "One range of bytes, such as `bytes=0-1023`."),
     "X-Request-ID": describe_header(

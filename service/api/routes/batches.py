@@ -16,7 +16,7 @@ from service.api.context import get_context
 from service.api.requests.batch_body import BatchBody
 from service.api.requests.batch_items import iter_items
 from service.api.routes.clients import admit, check_accepts, read_preferences, watch_client
-from service.api.routes.events import begin_events
+from service.api.routes.events import answer_token, begin_events, refuse_query
 from service.api.routes.numbers import read_numbers
 from service.api.routes.rendering import (
     JSON,
@@ -58,6 +58,7 @@ def build_blueprint() -> Blueprint:
     routes.add_url_rule("/<batch_id>", view_func=get_batch, methods=["GET"])
     routes.add_url_rule("/<batch_id>", view_func=delete_batch, methods=["DELETE"])
     routes.add_url_rule("/<batch_id>/events", view_func=get_events, methods=["GET"])
+    routes.add_url_rule("/<batch_id>/events-token", view_func=create_token, methods=["POST"])
     routes.add_url_rule("/<batch_id>/items", view_func=list_items, methods=["GET"])
     routes.add_url_rule("/<batch_id>/cancel", view_func=cancel_batch, methods=["POST"])
     routes.add_url_rule("/<batch_id>/results.zip", view_func=get_results, methods=["GET"])
@@ -168,9 +169,16 @@ def _is_due(record: BatchRecord) -> bool:
     return record.state == ENDED or is_new
 
 
+def create_token(batch_id: str) -> Response:
+    """Make a token that opens a batch's events by their URL alone."""
+    _load(batch_id)
+    return answer_token(batch_id, f"/batches/{batch_id}/events")
+
+
 def get_events(batch_id: str) -> Response:
     """Stream a batch: its state now and after each change, to its end."""
     check_accepts(MEDIA_TYPE)
+    refuse_query()
     record = _load(batch_id)
     if record.state == ENDED and request.headers.get(HEADER) == ENDED:
         # The one status after which a browser does not reconnect.

@@ -31,17 +31,29 @@ def create_token(job_id: str) -> Response:
 
     Raises:
         NotFound, JobExpired: there is no such job.
+    """
+    follow(job_id).load()
+    return answer_token(job_id, f"/jobs/{job_id}/events")
+
+
+def answer_token(owner_id: str, path: str) -> Response:
+    """Build the response with the URL of events, and a token in it where keys are required.
+
+    Args:
+        owner_id: job or batch of the caller.
+        path: of its events.
+
+    Raises:
         Unauthorized: the key was revoked meanwhile.
     """
     context, caller = get_context(), get_caller()
-    follow(job_id).load()
     expires_at = int(time.time()) + LIFETIME_SECONDS
-    url = f"{context.settings.public_url}/jobs/{job_id}/events"
+    url = f"{context.settings.public_url}{path}"
     if caller.key_id != KEYLESS:
         key = context.store.keys.find(caller.key_id)
         if key is None:
             raise Unauthorized("the API key was revoked")
-        url += f"?{IN_QUERY}={make_token(key, job_id, expires_at)}"
+        url += f"?{IN_QUERY}={make_token(key, owner_id, expires_at)}"
     moment = datetime.fromtimestamp(expires_at, tz=UTC)
     response = render(EventsToken(url=url, expires_at=moment), 201)
     response.headers["Cache-Control"] = "no-store"
@@ -51,7 +63,7 @@ def create_token(job_id: str) -> Response:
 def get_events(job_id: str) -> Response:
     """Stream a job's events, from the first or from the one after `Last-Event-ID`, to its end."""
     check_accepts(MEDIA_TYPE)
-    _refuse_query()
+    refuse_query()
     last, context = parse_mark(request.headers.get(HEADER)), get_context()
     job = follow(job_id)
     # Before a slot is taken: a missing job needs none.
@@ -75,7 +87,12 @@ def get_events(job_id: str) -> Response:
     return response
 
 
-def _refuse_query() -> None:
+def refuse_query() -> None:
+    """Check that the URL of events has no query but a token, and raise if it has.
+
+    Raises:
+        UnknownField: it has.
+    """
     if set(request.args) - {IN_QUERY}:
         message = f"the only query parameter here is {IN_QUERY}"
         raise UnknownField(message, faults=(Fault("", UnknownField.code, message),))

@@ -12,7 +12,7 @@ from service.contract.names import is_batch_id, is_job_id
 
 READERS = frozenset(
     {
-        TAKES_TOKENS,
+        *TAKES_TOKENS,
         "paint.create_inpaint",
         "paint.create_outpaint",
         "listing.list_jobs",
