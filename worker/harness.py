@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
+from typing import TypeGuard
 
 import structlog
 
@@ -15,7 +16,7 @@ from service.telemetry.families import FAMILIES, HORSE_STARTS, MODEL_EVICTIONS, 
 from service.telemetry.metrics import replay
 from worker.child import run_child
 from worker.config import WorkerSettings
-from worker.messages import BadSettings, Idle, Ready, Started, ToHorse, ToParent
+from worker.messages import BadSettings, Idle, OfCall, Ready, Started, ToHorse, ToParent
 
 BROKEN_AFTER_DEATHS = 3
 YOUNG_SECONDS = 60.0
@@ -101,8 +102,8 @@ class Harness:
         except OSError:
             log.info("horse_gone", horse=self.pid)
 
-    def poll(self, timeout: float) -> list[ToParent]:
-        """Return the horse's messages, waiting up to `timeout` seconds for the first.
+    def poll(self, timeout: float) -> list[OfCall]:
+        """Return the horse's messages about calls, waiting up to `timeout` seconds for the first.
 
         Raises:
             HorseRefused: its settings cannot work.
@@ -120,21 +121,26 @@ class Harness:
             pass
         if messages:
             self.heard_at = self._clock()
-        for message in messages:
-            self._note(message)
-        return messages
+        return [message for message in messages if self._note(message)]
 
-    def _note(self, message: ToParent) -> None:
+    def _note(self, message: ToParent) -> TypeGuard[OfCall]:
+        """Keep what a message says of the horse itself; return whether it is about a call."""
         if isinstance(message, BadSettings):
             raise HorseRefused(message.reason)
         if isinstance(message, Ready):
             self.ready = message
-        if isinstance(message, Ready | Started | Idle) and message.models != self.models:
             self._note_models(message.models)
-        if isinstance(message, Idle):
-            replay(message.samples, FAMILIES)
+            return False
+        for one in message.messages:
+            if isinstance(one, Started | Idle):
+                self._note_models(one.models)
+            if isinstance(one, Idle):
+                replay(one.samples, FAMILIES)
+        return True
 
     def _note_models(self, models: tuple[str, ...]) -> None:
+        if models == self.models:
+            return
         for name in set(models) - set(self.models):
             MODEL_LOADS.note(1, name)
         for name in set(self.models) - set(models):

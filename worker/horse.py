@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from multiprocessing.connection import Connection
 
 import structlog
@@ -30,20 +31,24 @@ from service.contract.names import claim_prefix
 from service.store.blobs import BlobStore
 from service.telemetry import exports, traces
 from service.telemetry.families import HORSE, families_of
-from service.telemetry.metrics import Held
+from service.telemetry.metrics import Held, Sample
 from worker.config import WorkerSettings, load_function
 from worker.engines.base import EngineRegistry
 from worker.engines.diffusion.faults import DeviceLost
+from worker.finishing import Finisher
 from worker.imaging.threads import bound_opencv
 from worker.messages import (
     Abort,
     BadSettings,
+    CallMessage,
     Discard,
     Done,
     Failed,
     Idle,
     MaskReady,
+    OfCall,
     Paint,
+    Painted,
     Ready,
     Started,
     Step,
@@ -132,6 +137,8 @@ class Horse:
         self._marking = marking
         self._inbox: queue.SimpleQueue[Paint | Discard] = queue.SimpleQueue()
         self._aborted: set[Abort] = set()
+        # A check of the operator's may not be called by two threads.
+        self._finisher = Finisher(threaded=self._safety is None)
         self._sending = threading.Lock()
         # Not the patient store: a preview may be lost.
         plain = BlobStore.open(settings.resolved_blob_url())
@@ -156,7 +163,8 @@ class Horse:
         while True:
             message = self._inbox.get()
             if isinstance(message, Discard):
-                self._discard(message)
+                # Behind what may still be written for that claim.
+                self._finisher.put(partial(self._discard, message))
             else:
                 self._paint(message, engines)
 
@@ -174,9 +182,9 @@ class Horse:
                 self._inbox.put(message)
 
     def _paint(self, message: Paint, engines: EngineRegistry) -> None:
-        tokens = {job.job_id: job.token for job in message.jobs}
-        reporter = PipeReporter(self._send, tokens, self._aborted, engines, self._previews.put)
-        self._previews.begin(tokens.items())
+        token = message.jobs[0].token
+        reporter = PipeReporter(self._send, token, self._aborted, engines, self._previews.put)
+        self._previews.begin((job.job_id, token) for job in message.jobs)
         structlog.contextvars.bind_contextvars(
             job_ids=[job.job_id for job in message.jobs],
             request_ids=[job.spec.request_id for job in message.jobs],
@@ -192,14 +200,22 @@ class Horse:
                     safety=self._safety,
                     embed_recipe=self._settings.embed_recipe,
                     marking=self._marking,
+                    finish=self._finisher.put,
                 )
         except Aborted:
             log.info("call_aborted")
         finally:
             self._previews.end()
-            self._aborted.clear()
             structlog.contextvars.clear_contextvars()
-        self._send(Idle(tuple(engines.loaded_models()), self._held.drain()))
+        if self._finisher.threaded:
+            reporter.painted()
+        self._finisher.put(partial(self._end, reporter, token))
+
+    def _end(self, reporter: PipeReporter, token: str) -> None:
+        for abort in list(self._aborted):
+            if abort.token == token:
+                self._aborted.discard(abort)
+        reporter.idle(self._held.drain())
 
     def _discard(self, message: Discard) -> None:
         try:
@@ -231,11 +247,11 @@ def span_of_call(traced: Sequence[str]) -> AbstractContextManager[object]:
 
 
 class PipeReporter:
-    """A `Reporter` that writes to the pipe.
+    """A `Reporter` of one call that writes to the pipe.
 
     Args:
         send: writes a message.
-        tokens: token by job id.
+        token: of the claim that the call works for.
         aborted: aborted claims; another thread adds to it.
         engines: list the models that are loaded.
         take_preview: has a preview written.
@@ -244,23 +260,25 @@ class PipeReporter:
     def __init__(
         self,
         send: Sender,
-        tokens: dict[str, str],
+        token: str,
         aborted: set[Abort],
         engines: EngineRegistry,
         take_preview: PreviewTaker,
     ) -> None:
-        self._send = send
-        self._tokens = tokens
+        self._send_to_parent = send
+        self._token = token
         self._aborted = aborted
         self._engines = engines
         self._take_preview = take_preview
+        self._held: tuple[CallMessage, ...] = ()
+        self._holding = threading.Lock()
         self._last_step = time.monotonic()
         self._fraction = 0.0
         self._steps = 0
 
     def is_aborted(self, job_id: str) -> bool:
         """See `Reporter`."""
-        return Abort(job_id, self._tokens[job_id]) in self._aborted
+        return Abort(job_id, self._token) in self._aborted
 
     def started(self, job_ids: list[str]) -> None:
         """See `Reporter`."""
@@ -268,7 +286,9 @@ class PipeReporter:
 
     def mask_ready(self, job_id: str, mask: MaskEffective, path: str) -> None:
         """See `Reporter`."""
-        self._send(MaskReady(job_id, mask, path))
+        # The painting begins at once, or a load that is reported: both are written together.
+        with self._holding:
+            self._held += (MaskReady(job_id, mask, path),)
 
     def step(self, job_ids: list[str], stage: str, step: int, steps: int) -> None:
         """See `Reporter`."""
@@ -287,7 +307,7 @@ class PipeReporter:
 
     def preview(self, job_id: str, jpeg: bytes) -> None:
         """See `Reporter`."""
-        self._take_preview(job_id, self._tokens[job_id], jpeg)
+        self._take_preview(job_id, self._token, jpeg)
 
     def done(
         self,
@@ -303,3 +323,16 @@ class PipeReporter:
     def failed(self, job_id: str, failure: JobFailure) -> None:
         """See `Reporter`."""
         self._send(Failed(job_id, failure))
+
+    def painted(self) -> None:
+        """Report that another call may begin, while this one's outputs are made."""
+        self._send(Painted())
+
+    def idle(self, samples: tuple[Sample, ...]) -> None:
+        """Report that all jobs of the call are over, and what was counted since the last time."""
+        self._send(Idle(tuple(self._engines.loaded_models()), samples))
+
+    def _send(self, message: CallMessage) -> None:
+        with self._holding:
+            held, self._held = self._held, ()
+        self._send_to_parent(OfCall(self._token, (*held, message)))

@@ -87,6 +87,9 @@ def run(worker: PaintWorker) -> int:
         # From RQ's last call to a Redis that does not answer: do not wait for that.
         log.warning("left_without_unregistering")
     finally:
+        # Python would put the default back at its end: a third signal would be a death.
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, signal.SIG_IGN)
         # The horse first: as long as it lives, Python waits for it at the exit.
         worker.leave()
     code = find_exit_code(worker)

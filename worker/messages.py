@@ -132,8 +132,13 @@ class Failed:
 
 
 @dataclass(frozen=True)
+class Painted:
+    """Horse to parent: a call's pictures are painted; another `Paint` would be begun now."""
+
+
+@dataclass(frozen=True)
 class Idle:
-    """Horse to parent: the jobs of the last `Paint` are over, each in its way.
+    """Horse to parent: the jobs of a `Paint` are over, each in its way.
 
     Attributes:
         models: names of the models that are loaded now, the most recently used last.
@@ -144,5 +149,22 @@ class Idle:
     samples: tuple[Sample, ...] = ()
 
 
+OfJob = Started | MaskReady | Step | Preview | Done | Failed
+CallMessage = OfJob | Painted | Idle
+
+
+@dataclass(frozen=True)
+class OfCall:
+    """Horse to parent: what happened in a call, in order.
+
+    Attributes:
+        token: of the claim that the call works for: a job may come again under another.
+        messages: one, or several that came at the same time.
+    """
+
+    token: str
+    messages: tuple[CallMessage, ...]
+
+
 ToHorse = Paint | Abort | Discard
-ToParent = Ready | BadSettings | Started | MaskReady | Step | Preview | Done | Failed | Idle
+ToParent = Ready | BadSettings | OfCall

@@ -9,7 +9,7 @@ import structlog
 
 from service.contract.names import preview_path
 from service.store.blobs import BlobStore
-from worker.messages import Preview
+from worker.messages import OfCall, Preview
 
 Claim = tuple[str, str]
 """Job id and token."""
@@ -25,7 +25,7 @@ class PreviewWriter:
         send: writes a message; called on the writer's thread.
     """
 
-    def __init__(self, blobs: BlobStore, send: Callable[[Preview], None]) -> None:
+    def __init__(self, blobs: BlobStore, send: Callable[[OfCall], None]) -> None:
         self._blobs = blobs
         self._send = send
         self._changed = threading.Condition()
@@ -74,7 +74,7 @@ class PreviewWriter:
             is_wanted = claim in self._numbers
             if is_wanted:
                 self._numbers[claim] = number + 1
-                self._send(Preview(claim[0], path))
+                self._send(OfCall(claim[1], (Preview(claim[0], path),)))
         if not is_wanted:
-            # Its call ended meanwhile, and its blobs may have been wiped already.
+            # It is painted meanwhile, and its blobs may have been wiped already.
             self._blobs.delete(path)

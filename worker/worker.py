@@ -15,7 +15,6 @@ from types import FrameType
 from typing import Any
 
 import structlog
-from pydantic import ValidationError
 from redis import Redis
 from redis.backoff import ExponentialBackoff
 from redis.exceptions import RedisError
@@ -25,14 +24,13 @@ from rq.exceptions import StopRequested
 from rq.job import Job
 from rq.worker_registration import clean_worker_registry
 
-from service.contract.errors import BrokerUnavailable, Internal
-from service.contract.jobs import JobSpec
-from service.contract.names import new_token
-from service.store import BrokerLink, ClaimedSpec, WorkerStore, failure_of
+from service.contract.errors import BrokerUnavailable
+from service.store import BrokerLink, WorkerStore
 from service.store.wakeups import Wakeups
-from service.telemetry.families import CALL_JOBS, MEMORY, MODELS_LOADED
+from service.telemetry.families import MEMORY, MODELS_LOADED
 from service.telemetry.metrics import Sample, read_memory
-from worker.call_run import POLL_SECONDS, CallRun, Drain
+from worker.call_loop import POLL_SECONDS, CallLoop, Drain
+from worker.claiming import ClaimSource
 from worker.config import WorkerSettings
 from worker.harness import Harness, HorseBroken, HorseRefused
 from worker.pulse import Pulse
@@ -43,9 +41,6 @@ WORKER_TTL_SECONDS = 16
 """RQ blocks for 15 s less than this, so for one second; then it calls the maintenance."""
 
 RQ_HEARTBEAT_SECONDS = 5.0
-
-BURST_SECONDS = 1.0
-"""Seconds for which wake-ups are answered one after another before RQ's loop runs again."""
 
 log = structlog.get_logger()
 
@@ -148,7 +143,7 @@ class PaintWorker(SimpleWorker):
         self._store = store
         self._harness = harness
         self._settings = settings
-        self._max_jobs = max_jobs
+        self._source = ClaimSource(store.claims, harness, self.queues[0], name, max_jobs)
         self._wakeups = Wakeups(store.redis, store.namespace)
         self._upkeep = Upkeep(store, self._wakeups, harness, settings, name, pulse)
         self._drain = Drain.NO
@@ -166,23 +161,17 @@ class PaintWorker(SimpleWorker):
     # The three overrides --------------------------------------------------------------------------
 
     def execute_job(self, job: Job, queue: Queue) -> None:
-        """Clear the wake-up, claim once, run the jobs to their end; then answer the next ones too.
+        """Clear the wake-up, claim, and run jobs to their end for as long as more of them wait.
 
         RQ's bookkeeping between two wake-ups costs as much as a small job.
         """
-        with self.connection.pipeline() as pipeline:
-            pipeline.lrem(queue.intermediate_queue_key, 1, job.id)
-            pipeline.delete(job.key)
-            pipeline.execute()
-        self._answer()
-        burst_ends_at = time.monotonic() + BURST_SECONDS
-        while not self._drain and time.monotonic() < burst_ends_at:
-            # Popped as RQ does; its own method raises on an empty list.
-            wakeup = self.connection.lpop(queue.key)
-            if not isinstance(wakeup, bytes):
-                break
-            self.connection.delete(self.job_class.key_for(wakeup.decode()))
-            self._answer()
+        self._source.clear(job)
+        if self._drain is not Drain.NO or not self._await_horse():
+            self._notify(1)
+            return
+        self._paint(self._claim())
+        while self._source.is_owed and self._drain is Drain.NO and self._await_horse():
+            self._paint(self._claim())
 
     def request_stop(self, signum: int, frame: FrameType | None) -> None:
         """Note that the worker is to stop; a second signal requeues its jobs at once."""
@@ -234,14 +223,6 @@ class PaintWorker(SimpleWorker):
         for model in self._harness.models:
             yield MODELS_LOADED.name, (model,), 1.0
 
-    def _answer(self) -> None:
-        """Claim once and paint; when draining, notify another worker."""
-        if self._drain is Drain.NO and self._await_horse():
-            token = new_token()
-            self._paint(self._parse(self._claim(token), token))
-        else:
-            self._notify(1)
-
     def _await_horse(self) -> bool:
         """Return True with a ready horse; False when asked to stop, or when none will live."""
         if self._harness.is_alive and self._harness.ready:
@@ -279,51 +260,27 @@ class PaintWorker(SimpleWorker):
         )
         return True
 
-    def _claim(self, token: str) -> list[ClaimedSpec]:
-        """Claim once; while Redis is silent repeat with the same id, for the same jobs."""
-        give_up_at = time.monotonic() + self._settings.lease_seconds
-        while time.monotonic() < give_up_at and not self._drain:
-            try:
-                return self._store.claims.take(
-                    self._settings.queue,
-                    worker=self.name,
-                    claim_id=token,
-                    max_jobs=self._max_jobs,
-                    warm_model=self._warm_model(),
-                )
-            except BrokerUnavailable:
-                time.sleep(POLL_SECONDS)
-        return []
-
-    def _warm_model(self) -> str:
-        """Return the loaded model that was used last; empty without one."""
-        return next(reversed(self._harness.models), "")
+    def _claim(self) -> list[ClaimedJob]:
+        return self._source.claim_first(
+            self._settings.lease_seconds, lambda: self._drain is not Drain.NO
+        )
 
     def _paint(self, jobs: list[ClaimedJob]) -> None:
         if not jobs:
             return
         self._upkeep.set_state("busy")
-        CALL_JOBS.note(len(jobs), self._settings.queue)
-        run = CallRun(
-            self._store, self._harness, jobs, self._settings, self._busy_upkeep, lambda: self._drain
+        loop = CallLoop(
+            self._store,
+            self._harness,
+            self._source,
+            self._settings,
+            self._busy_upkeep,
+            lambda: self._drain,
         )
-        run.run()
-        if run.requeued:
-            self._notify(run.requeued)
+        loop.run(jobs)
+        if loop.requeued:
+            self._notify(loop.requeued)
         self._upkeep.set_state("draining" if self._drain else "idle")
-
-    def _parse(self, claimed: list[ClaimedSpec], token: str) -> list[ClaimedJob]:
-        """Read the specs; a job whose spec cannot be read fails, and the others go on."""
-        jobs = []
-        for job in claimed:
-            try:
-                spec = JobSpec.model_validate_json(job.spec)
-                jobs.append(ClaimedJob(spec, token, job.attempt, job.waited_seconds, job.trace))
-            except ValidationError:
-                log.exception("spec_unreadable", job_id=job.job_id)
-                failure = failure_of(Internal("the job could not be read"))
-                self._store.claims.finish_failed(job.job_id, token, failure)
-        return jobs
 
     def _note_drain(self) -> None:
         """Log once that the worker stops, and why; the signal's handler must not write."""

@@ -27,6 +27,10 @@ from service.store.claims import (
     Outcome,
     ReleaseVerdict,
     RenewVerdict,
+    Report,
+    make_mask,
+    make_progress,
+    make_started,
 )
 from service.store.events import (
     START,
@@ -50,7 +54,7 @@ from service.store.listing import JobPage, ListedJob
 from service.store.presence import OnlineWorker, Presence
 from service.store.queues import Queues, QueueState
 from service.store.reaping import Reaper, ReapReport, Wipes, wiped_prefix
-from service.store.runner import SCRIPTS, ScriptRunner, try_twice
+from service.store.runner import SCRIPTS, ScriptCall, ScriptRunner, try_twice
 from service.store.signing_keys import SigningKey, SigningKeys, draw_secret
 from service.store.stored import Holdings, InputBytes, Stored
 from service.store.upload_records import Upload, Uploads
@@ -92,6 +96,8 @@ __all__ = [
     "Reaper",
     "ReleaseVerdict",
     "RenewVerdict",
+    "Report",
+    "ScriptCall",
     "Shares",
     "SigningKey",
     "Stored",
@@ -106,6 +112,9 @@ __all__ = [
     "connect",
     "draw_secret",
     "failure_of",
+    "make_mask",
+    "make_progress",
+    "make_started",
     "make_wiped",
     "open_redis",
     "try_twice",

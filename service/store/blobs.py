@@ -187,6 +187,9 @@ class BlobStore:
             StoreUnavailable: the store does not answer.
         """
         with self.calling("get", finds=True):
+            if self._directory is not None:
+                # Without a thread in between, that costs a fifth.
+                return (self._directory / path).read_bytes()
             return bytes(obstore.get(self._store, path).bytes())
 
     def get_checked(self, path: str, sha256: str) -> bytes:

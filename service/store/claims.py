@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from service.contract.jobs import (
     KNOWN_SCHEMAS,
@@ -17,7 +17,7 @@ from service.contract.jobs import (
     Recipe,
     Timings,
 )
-from service.store.runner import StorePart, milliseconds
+from service.store.runner import Command, ScriptCall, StorePart, milliseconds
 from service.store.verdicts import ERRORS
 
 CLAIM_KEPT_SECONDS = 3600
@@ -46,10 +46,60 @@ class ClaimedSpec:
     trace: str = ""
 
 
-class Claims(StorePart):
-    """The claims of workers on jobs."""
+@dataclass(frozen=True)
+class Report:
+    """Something about a claimed job that is to be written while it is worked on.
 
-    def take(
+    Attributes:
+        number: counts a claim's reports, so that a repeated one is recognized.
+        kind: of the event.
+        fields: of the record.
+        data: of the event.
+        painting: whether the painting has begun: from now on a death counts as a crash.
+    """
+
+    number: int
+    kind: str
+    fields: Mapping[str, str]
+    data: str = ""
+    painting: bool = False
+
+
+def make_started(number: int) -> Report:
+    """Return the report that the painting has begun."""
+    return Report(number, "painting", {}, painting=True)
+
+
+def make_progress(number: int, progress: Progress) -> Report:
+    """Return the report of a progress."""
+    document = progress.model_dump_json()
+    return Report(number, "progress", {"progress": document}, document)
+
+
+def make_mask(number: int, mask: MaskEffective, path: str) -> Report:
+    """Return the report of the effective mask and where its picture lies."""
+    document = mask.model_dump_json()
+    return Report(number, "mask", {"mask_effective": document, "mask_path": path}, document)
+
+
+class Claims(StorePart):
+    """The claims of workers on jobs.
+
+    What changes a claim comes twice: as a method that does it, and as a call, `call_...`, that
+    `make_all` makes with others.
+    """
+
+    def make_all(
+        self, calls: Sequence[ScriptCall[Any]], commands: Sequence[Command] = ()
+    ) -> tuple[list[Any], list[Any]]:
+        """See `ScriptRunner.make_all`."""
+        return self._scripts.make_all(calls, commands)
+
+    def take(self, queue: str, *, worker: str, claim_id: str, **asked: Any) -> list[ClaimedSpec]:
+        """Take the next jobs of a queue; see `call_take`."""
+        return self._scripts.make(self.call_take(queue, worker=worker, claim_id=claim_id, **asked))
+
+    def call_take(
         self,
         queue: str,
         *,
@@ -57,8 +107,9 @@ class Claims(StorePart):
         claim_id: str,
         max_jobs: int = 1,
         warm_model: str = "",
+        beside: Sequence[tuple[str, str]] = (),
         schemas: Sequence[int] = KNOWN_SCHEMAS,
-    ) -> list[ClaimedSpec]:
+    ) -> ScriptCall[list[ClaimedSpec]]:
         """Take the next jobs of a queue; the same ones again for the same `claim_id`.
 
         Args:
@@ -67,24 +118,24 @@ class Claims(StorePart):
             claim_id: drawn by the worker; it becomes the token of every job taken.
             max_jobs: how many jobs with the same call key may be taken together.
             warm_model: the model that is loaded, preferred while no tenant waits long.
+            beside: (job id, token) of jobs that are still in work. If the process that works dies,
+                nobody knows of which job, so none of them is blamed; nothing is taken beside
+                a job that must be alone, nor such a job beside others.
             schemas: schema numbers that the worker can read.
         """
-        claimed = self._scripts.run(
-            "claim",
-            queue=queue,
-            worker=worker,
-            claim_id=claim_id,
-            max_jobs=max_jobs,
-            warm_model=warm_model,
-            schemas=list(schemas),
-            lease_ms=milliseconds(self._scripts.lease_seconds),
-            claim_kept_ms=milliseconds(CLAIM_KEPT_SECONDS),
-            errors=ERRORS,
-        )
-        return [
-            ClaimedSpec(job_id.decode(), spec.decode(), attempt, waited_ms / 1000, trace.decode())
-            for job_id, spec, attempt, waited_ms, trace in claimed
-        ]
+        arguments = {
+            "queue": queue,
+            "worker": worker,
+            "claim_id": claim_id,
+            "max_jobs": max_jobs,
+            "warm_model": warm_model,
+            "beside": [list(claim) for claim in beside],
+            "schemas": list(schemas),
+            "lease_ms": milliseconds(self._scripts.lease_seconds),
+            "claim_kept_ms": milliseconds(CLAIM_KEPT_SECONDS),
+            "errors": ERRORS,
+        }
+        return ScriptCall("claim", arguments, _read_claimed)
 
     def renew(self, claims: Sequence[tuple[str, str]]) -> list[RenewVerdict]:
         """Extend the leases of claims, given as (job id, token); return a verdict for each.
@@ -100,20 +151,23 @@ class Claims(StorePart):
 
     def report_started(self, job_id: str, token: str, number: int) -> None:
         """Write that the painting has begun; from now on a death counts as a crash."""
-        self._report(job_id, token, number, "painting", {}, painting=True)
+        self._scripts.make(self.call_report(job_id, token, [make_started(number)]))
 
     def report_progress(self, job_id: str, token: str, number: int, progress: Progress) -> None:
         """Write the progress of the painting."""
-        document = progress.model_dump_json()
-        self._report(job_id, token, number, "progress", {"progress": document}, data=document)
+        self._scripts.make(self.call_report(job_id, token, [make_progress(number, progress)]))
 
     def report_mask(
         self, job_id: str, token: str, number: int, mask: MaskEffective, path: str
     ) -> None:
         """Write the effective mask and where its picture lies."""
-        document = mask.model_dump_json()
-        fields = {"mask_effective": document, "mask_path": path}
-        self._report(job_id, token, number, "mask", fields, data=document)
+        self._scripts.make(self.call_report(job_id, token, [make_mask(number, mask, path)]))
+
+    def call_report(self, job_id: str, token: str, reports: Sequence[Report]) -> ScriptCall[None]:
+        """Write what happened to a claimed job, in order; it decides nothing."""
+        listed = [vars(report) for report in reports]
+        arguments = {"job_id": job_id, "token": token, "reports": listed}
+        return ScriptCall("report", arguments, lambda _: None)
 
     def finish_succeeded(
         self,
@@ -126,6 +180,23 @@ class Claims(StorePart):
         warnings: Sequence[JobWarning] = (),
     ) -> FinishVerdict:
         """Commit a result; return the job's status, or `stale` if the claim no longer holds it."""
+        return self._scripts.make(
+            self.call_succeeded(
+                job_id, token, outputs=outputs, recipe=recipe, timings=timings, warnings=warnings
+            )
+        )
+
+    def call_succeeded(
+        self,
+        job_id: str,
+        token: str,
+        *,
+        outputs: Sequence[Output],
+        recipe: Recipe,
+        timings: Timings,
+        warnings: Sequence[JobWarning] = (),
+    ) -> ScriptCall[FinishVerdict]:
+        """Commit a result; answered as `finish_succeeded`."""
         fields = {
             "outputs": json.dumps([output.model_dump() for output in outputs]),
             "recipe": recipe.model_dump_json(),
@@ -134,56 +205,53 @@ class Claims(StorePart):
         if warnings:
             fields["warnings"] = json.dumps([warning.model_dump() for warning in warnings])
         written = sum(output.stored_bytes for output in outputs)
-        return self._finish(job_id, token, "succeeded", fields, written)
+        return self._call_finish(job_id, token, "succeeded", fields, written)
 
     def finish_failed(self, job_id: str, token: str, failure: JobFailure) -> FinishVerdict:
         """Commit a failure; return as `finish_succeeded`."""
-        return self._finish(job_id, token, "failed", {"error": failure.model_dump_json()})
+        return self._scripts.make(self.call_failed(job_id, token, failure))
+
+    def call_failed(
+        self, job_id: str, token: str, failure: JobFailure
+    ) -> ScriptCall[FinishVerdict]:
+        """Commit a failure; answered as `finish_succeeded`."""
+        return self._call_finish(job_id, token, "failed", {"error": failure.model_dump_json()})
 
     def release(self, job_id: str, token: str, outcome: Outcome) -> ReleaseVerdict:
         """Release a job that cannot be finished here; return its new status."""
-        verdict: ReleaseVerdict = self._scripts.run(
-            "release",
-            job_id=job_id,
-            token=token,
-            outcome=outcome,
-            again_ms=self._scripts.again_ms,
-            errors=ERRORS,
-        ).decode()
-        return verdict
+        return self._scripts.make(self.call_release(job_id, token, outcome))
 
-    def _finish(
+    def call_release(self, job_id: str, token: str, outcome: Outcome) -> ScriptCall[ReleaseVerdict]:
+        """Release a job; answered as `release`."""
+        arguments = {
+            "job_id": job_id,
+            "token": token,
+            "outcome": outcome,
+            "again_ms": self._scripts.again_ms,
+            "errors": ERRORS,
+        }
+        return ScriptCall("release", arguments, _read_word)
+
+    def _call_finish(
         self, job_id: str, token: str, status: str, fields: Mapping[str, str], written: int = 0
-    ) -> FinishVerdict:
-        verdict: FinishVerdict = self._scripts.run(
-            "finish",
-            job_id=job_id,
-            token=token,
-            status=status,
-            fields=dict(fields),
-            bytes=written,
-            errors=ERRORS,
-        ).decode()
-        return verdict
+    ) -> ScriptCall[FinishVerdict]:
+        arguments = {
+            "job_id": job_id,
+            "token": token,
+            "status": status,
+            "fields": dict(fields),
+            "bytes": written,
+            "errors": ERRORS,
+        }
+        return ScriptCall("finish", arguments, _read_word)
 
-    def _report(
-        self,
-        job_id: str,
-        token: str,
-        number: int,
-        kind: str,
-        fields: Mapping[str, str],
-        *,
-        data: str = "",
-        painting: bool = False,
-    ) -> None:
-        self._scripts.run(
-            "report",
-            job_id=job_id,
-            token=token,
-            number=number,
-            kind=kind,
-            data=data,
-            painting=painting,
-            fields=dict(fields),
-        )
+
+def _read_claimed(answer: Sequence[tuple[bytes, bytes, int, int, bytes]]) -> list[ClaimedSpec]:
+    return [
+        ClaimedSpec(job_id.decode(), spec.decode(), attempt, waited_ms / 1000, trace.decode())
+        for job_id, spec, attempt, waited_ms, trace in answer
+    ]
+
+
+def _read_word(answer: bytes) -> Any:
+    return answer.decode()

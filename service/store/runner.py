@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from time import perf_counter
-from typing import Any, Self, TypeVar
+from typing import Any, Generic, Self, TypeVar
 
 from redis import Redis
+from redis.exceptions import NoScriptError
 
 from service.contract.errors import BrokerUnavailable
 from service.contract.names import DEFAULT_NAMESPACE
@@ -52,6 +53,9 @@ SCRIPTS = (
 )
 """Every script, by the name of its file."""
 
+SEVERAL = "several"
+"""Name, for metrics, of scripts that were run in one round trip."""
+
 AGAIN_LEASES = 2
 """After so many leases nobody writes any more for a claim that is over, or for a wiped job."""
 
@@ -86,6 +90,21 @@ def _encode(part: bytes | str | float) -> bytes:
         return part
     # A member of an enumeration of strings is its value here, and its name in `str`.
     return part.encode() if isinstance(part, str) else repr(part).encode()
+
+
+@dataclass(frozen=True)
+class ScriptCall(Generic[Answer]):
+    """A call of a script that is still to be made.
+
+    Attributes:
+        script: its name.
+        arguments: of the script.
+        read: returns what its answer means.
+    """
+
+    script: str
+    arguments: Mapping[str, Any]
+    read: Callable[[Any], Answer]
 
 
 class ScriptRunner:
@@ -142,12 +161,57 @@ class ScriptRunner:
             BrokerUnavailable: Redis does not answer or refuses; whether the script ran is unknown,
                 and it may be run again with the same arguments.
         """
+        keys, values = self._pack(arguments)
+        values += (commands.lengths, commands.data) if commands else ()
+        return self.guard(lambda: self.registered[script](keys=keys, args=values), script)
+
+    def make(self, call: ScriptCall[Answer]) -> Answer:
+        """Make one call.
+
+        Raises:
+            BrokerUnavailable: as `run`.
+        """
+        return call.read(self.run(call.script, **call.arguments))
+
+    def make_all(
+        self, calls: Sequence[ScriptCall[Any]], commands: Sequence[Command] = ()
+    ) -> tuple[list[Any], list[Any]]:
+        """Make calls in their order and run commands after them, all in one round trip.
+
+        Returns:
+            What each call answered, and each command.
+
+        Raises:
+            BrokerUnavailable: as `run`; some may have been made, and all may be made again.
+        """
+        name = calls[0].script if len(calls) == 1 else SEVERAL
+        answers = self.guard(lambda: self._send_all(calls, commands), name)
+        made = zip(calls, answers, strict=False)
+        return [call.read(answer) for call, answer in made], answers[len(calls) :]
+
+    def _send_all(self, calls: Sequence[ScriptCall[Any]], commands: Sequence[Command]) -> list[Any]:
+        def send() -> list[Any]:
+            with self.redis.pipeline(transaction=False) as pipeline:
+                for call in calls:
+                    keys, values = self._pack(call.arguments)
+                    pipeline.evalsha(self.registered[call.script].sha, 1, *keys, *values)
+                for command in commands:
+                    pipeline.execute_command(*command)  # type: ignore[no-untyped-call]
+                return list(pipeline.execute())
+
+        try:
+            return send()
+        except NoScriptError:
+            # A broker that was started anew, or was never asked: from here on it knows them.
+            for name in {call.script for call in calls}:
+                self.redis.script_load(self.registered[name].script)
+            return send()
+
+    def _pack(self, arguments: Mapping[str, Any]) -> tuple[list[str], list[Any]]:
         # Absent values are left out: in Lua a JSON null is something that is there.
         given = {name: value for name, value in arguments.items() if value is not None}
         key = self.key("job", str(arguments.get("job_id", "none")))
-        packed = (commands.lengths, commands.data) if commands else ()
-        values = [self.namespace, json.dumps(given), *packed]
-        return self.guard(lambda: self.registered[script](keys=[key], args=values), script)
+        return [key], [self.namespace, json.dumps(given)]
 
     def guard(self, call: Callable[[], Any], name: str = "command") -> Any:
         """Call Redis, and raise its errors as ours.

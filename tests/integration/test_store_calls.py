@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from service.contract.errors import Hung
 from service.contract.names import CPU_QUEUE
-from service.store import JobStore
+from service.store import JobStore, failure_of
 from tests.support.records import (
     Clock,
     claim,
@@ -109,3 +110,43 @@ def test_claim_prefers_the_warm_model_while_nobody_waits_long(
 def test_claim_takes_what_there_is_when_nothing_fits_the_warm_model(store: JobStore) -> None:
     cold = submit(store, model="cold", method="generate")
     assert claim(store, warm_model="warm") == [cold]
+
+
+def test_death_with_two_calls_in_work_counts_for_neither_and_parts_them(store: JobStore) -> None:
+    first, second = submit_many(store, 2)
+    claim(store, "c1")
+    assert claim(store, "c2", beside=[(first, "c1")]) == [second]
+    for job_id, token in ((first, "c1"), (second, "c2")):
+        store.claims.report_started(job_id, token, 1)
+        assert store.claims.release(job_id, token, "crashed") == "queued"
+        assert load(store, job_id).crashes == 0
+    assert claim(store, "c3") == [first]
+    assert claim(store, "c4", beside=[(first, "c3")]) == []
+    store.claims.report_started(first, "c3", 1)
+    assert store.claims.release(first, "c3", "crashed") == "queued"
+    assert load(store, first).crashes == 1
+
+
+def test_job_that_must_be_alone_is_not_taken_beside_another(store: JobStore) -> None:
+    first, second = submit_many(store, 2)
+    claim(store, "c1")
+    claim(store, "c2", beside=[(first, "c1")])
+    store.claims.release(second, "c2", "hung")
+    assert claim(store, "c3", beside=[(first, "c1")]) == []
+    assert claim(store, "c4") == [second]
+
+
+def test_calls_made_together_are_answered_in_order(store: JobStore) -> None:
+    first, second = submit_many(store, 2)
+    claim(store, "c1")
+    failure = failure_of(Hung("it hung"))
+    verdicts, [length] = store.claims.make_all(
+        [
+            store.claims.call_failed(first, "c1", failure),
+            store.claims.call_take(CPU_QUEUE, worker="w", claim_id="c2"),
+        ],
+        [("ZCARD", store.scripts.key("ready", CPU_QUEUE))],
+    )
+    assert verdicts[0] == "failed"
+    assert [job.job_id for job in verdicts[1]] == [second]
+    assert length == 0

@@ -27,7 +27,7 @@ FORBIDDEN = [
     ("service.documents.schemas", "worker.config"),
     ("service.contract.jobs", "flask"),
     ("service.contract.params", "service.contract.jobs"),
-    ("worker.call_run", "service.config"),
+    ("worker.call_loop", "service.config"),
     ("worker.imaging.picture", "torch"),
 ]
 """Imports that break one rule each: who imports whom."""

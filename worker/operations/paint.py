@@ -33,6 +33,12 @@ from worker.operations.provenance import describe_file
 from worker.operations.safety import SafetyCheck, check_input, check_output, check_prompt
 from worker.reporting import Aborted, ClaimedJob, Reporter
 
+Task = Callable[[], None]
+
+
+def _run_now(task: Task) -> None:
+    task()
+
 
 @dataclass(frozen=True)
 class PaintedJob:
@@ -61,6 +67,7 @@ class EngineCall:
         safety: judges prompts and pictures; `None` for no check.
         embed_recipe: whether output files contain their recipe.
         marking: how output files are marked.
+        finish: runs what makes outputs of a painted job, now or later, in order.
     """
 
     def __init__(
@@ -71,6 +78,7 @@ class EngineCall:
         safety: SafetyCheck | None = None,
         embed_recipe: bool = True,
         marking: Marking = MARKED,
+        finish: Callable[[Task], None] = _run_now,
     ) -> None:
         self._blobs = blobs
         self._report = report
@@ -78,6 +86,7 @@ class EngineCall:
         self._safety = safety
         self._embed_recipe = embed_recipe
         self._marking = marking
+        self._run_finish = finish
 
     def run(self, jobs: Sequence[ClaimedJob], get_engine: Callable[[], Engine]) -> None:
         """Paint jobs from blobs to proven outputs.
@@ -105,7 +114,7 @@ class EngineCall:
             return
         self._report.started([ready.job.job_id for ready in wanted])
         for painted in self._paint(engine, wanted):
-            self._finish(painted, recipe, load_seconds)
+            self._run_finish(partial(self._finish, painted, recipe, load_seconds))
 
     def _prepare(self, job: ClaimedJob) -> Prepared | None:
         if self._report.is_aborted(job.job_id):
@@ -243,6 +252,7 @@ def paint(
     safety: SafetyCheck | None = None,
     embed_recipe: bool = True,
     marking: Marking = MARKED,
+    finish: Callable[[Task], None] = _run_now,
 ) -> None:
     """Paint claimed jobs, from their blobs to their proven outputs.
 
@@ -257,6 +267,8 @@ def paint(
         safety: judges prompts and pictures; `None` for no check.
         embed_recipe: whether output files contain their recipe.
         marking: how output files are marked.
+        finish: runs what makes outputs of a painted job, now or later, in order: the next job may
+            be painted meanwhile.
 
     Raises:
         Aborted: no job is wanted any more; the engines can be used again.
@@ -265,7 +277,7 @@ def paint(
     for job in jobs:
         key = (str(job.spec.operation), job.spec.method, job.spec.model)
         groups.setdefault(key, []).append(job)
-    call = EngineCall(blobs, report, max_image_pixels, safety, embed_recipe, marking)
+    call = EngineCall(blobs, report, max_image_pixels, safety, embed_recipe, marking, finish)
     for key, group in groups.items():
         try:
             call.run(group, partial(_get_engine, engines, *key))

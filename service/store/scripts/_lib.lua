@@ -256,10 +256,11 @@ end
 
 -- Attempts: the last ten claims, kept in the record; the size of a call ------------------------------
 
--- Returns whether a running job was claimed without another one for its engine call. Before schema 4 the field
--- `call_size` was called `batch`.
+-- Returns whether a running job was claimed without another one for its engine call, and worked on beside none: its
+-- worker may begin with a job while it still writes the pictures of the one before. Before schema 4 the field `call_size`
+-- was called `batch`.
 local function is_alone(record)
-  return (record.call_size ~= '' and record.call_size or record.batch) == '1'
+  return record.shared ~= '1' and (record.call_size ~= '' and record.call_size or record.batch) == '1'
 end
 
 local function open_attempt(id, attempts, worker)
@@ -425,10 +426,12 @@ local function finish(id, status, outcome, fields)
   leave_active(id, record)
   local expires_at = now + record.ttl_ms
   redis.call('ZADD', key('expiry'), int(expires_at), id)
-  redis.call('HSET', job_key(id), 'status', status, 'finished_at', int(now), 'expires_at', int(expires_at))
+  local values = {'status', status, 'finished_at', int(now), 'expires_at', int(expires_at)}
   for name, value in pairs(fields or {}) do
-    redis.call('HSET', job_key(id), name, value)
+    table.insert(values, name)
+    table.insert(values, value)
   end
+  redis.call('HSET', job_key(id), unpack(values))
   close_attempt(id, outcome)
   local error = fields and fields.error
   count('ended', record.queue, status, error and cjson.decode(error).code or '')
@@ -479,7 +482,7 @@ local function requeue(id, outcome, errors, counts, solo)
     return 'failed'
   end
   redis.call('HSET', job_key(id), 'status', 'queued', 'token', '', 'worker', '', 'painting_at', '', 'progress', '',
-    'mask_effective', '', 'mask_path', '', 'call_size', '')
+    'mask_effective', '', 'mask_path', '', 'call_size', '', 'shared', '')
   if solo then
     redis.call('HSET', job_key(id), 'solo', '1')
   end

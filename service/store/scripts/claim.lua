@@ -121,7 +121,7 @@ local function take(record)
   redis.call('ZADD', key('leases'), int(now + a.lease_ms), id)
   redis.call('HINCRBY', job_key(id), 'attempt', 1)
   redis.call('HSET', job_key(id), 'status', 'running', 'token', claim_id, 'worker', a.worker,
-    'painting_at', '', 'report', 0, 'call_size', 1)
+    'painting_at', '', 'report', 0, 'call_size', 1, 'shared', '')
   if record.started_at == '' then
     redis.call('HSET', job_key(id), 'started_at', int(now))
     if record.finish_after_claim_ms ~= '' then
@@ -156,10 +156,33 @@ local function pick_companion(first)
   return nil
 end
 
+-- Returns whether one of the jobs that the worker still works on must be alone.
+local function is_closed()
+  for _, held in ipairs(a.beside) do
+    local record = read(held[1], 'token', 'solo')
+    if record.token == held[2] and record.solo == '1' then
+      return true
+    end
+  end
+  return false
+end
+
+-- Notes of jobs that are worked on at the same time that none of them is alone.
+local function note_shared(taken)
+  for _, id in ipairs(taken) do
+    redis.call('HSET', job_key(id), 'shared', '1')
+  end
+  for _, held in ipairs(a.beside) do
+    if read(held[1], 'token').token == held[2] then
+      redis.call('HSET', job_key(held[1]), 'shared', '1')
+    end
+  end
+end
+
 local function claim()
   local wide = a.max_jobs > 1 or a.warm_model ~= ''
   local first = pick_first(find_heads(wide and LOOK_AT_TENANTS or 1))
-  if not first then
+  if not first or (#a.beside > 0 and (first.solo == '1' or is_closed())) then
     return {}
   end
   take(first)
@@ -171,6 +194,9 @@ local function claim()
     end
     take(companion)
     table.insert(taken, companion.id)
+  end
+  if #a.beside > 0 then
+    note_shared(taken)
   end
   redis.call('PEXPIRE', key('claim', claim_id), int(a.claim_kept_ms))
   for _, id in ipairs(taken) do

@@ -27,7 +27,7 @@ local function due(index)
 end
 
 local function reap_lease(id)
-  local record = read(id, 'status', 'queue', 'painting_at', 'call_size', 'batch')
+  local record = read(id, 'status', 'queue', 'painting_at', 'call_size', 'batch', 'shared')
   if record.status ~= 'running' then
     redis.call('ZREM', key('leases'), id)
     return

@@ -1,6 +1,7 @@
 -- Takes a job from a worker that cannot finish it: its horse died or hung, or the worker drains.
 -- Returns the new status (canceled, failed, queued), the same again when repeated, or stale.
-local record = read(a.job_id, 'status', 'token', 'painting_at', 'call_size', 'batch', 'released_token', 'released_as')
+local record = read(a.job_id, 'status', 'token', 'painting_at', 'call_size', 'batch', 'shared',
+  'released_token', 'released_as')
 if record.released_token == a.token then
   return record.released_as
 end

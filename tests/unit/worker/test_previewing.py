@@ -46,7 +46,7 @@ def sent() -> list[Preview]:
 
 @pytest.fixture
 def writer(blobs: SlowBlobs, sent: list[Preview]) -> PreviewWriter:
-    made = PreviewWriter(blobs, sent.append)
+    made = PreviewWriter(blobs, lambda told: sent.extend(told.messages))  # type: ignore[arg-type]
     made.start()
     made.begin([(JOB, TOKEN)])
     return made
