@@ -59,7 +59,9 @@ from worker.reporting import ClaimedJob
 LIMIT = 17_000_000
 
 FORMATS = {"PNG": ["1", "L", "LA", "P", "PA", "RGB", "RGBA"], "JPEG": ["L", "RGB"]} | {
-    "WEBP": ["RGB", "RGBA"]
+    "WEBP": ["RGB", "RGBA"],
+    "AVIF": ["RGB", "RGBA"],
+    "TIFF": ["1", "L", "LA", "P", "RGB", "RGBA"],
 }
 FILES = [(name, mode) for name, modes in FORMATS.items() for mode in modes]
 
@@ -109,7 +111,7 @@ def make_file(
     if mode == "PA":
         image = make_image("RGB", *size, seed).quantize(32)
         return encode(image, "PNG", transparency=3, exif=exif)
-    options: dict[str, object] = {} if name == "PNG" else {"quality": 90}
+    options: dict[str, object] = {} if name in ("PNG", "TIFF") else {"quality": 90}
     if name == "WEBP" and seed % 2:
         options = {"lossless": True, "exact": True}
     return encode(make_image(mode, *size, seed), name, exif=exif, **options)

@@ -104,7 +104,7 @@ def _report(data: bytes) -> dict[str, Any]:
     return active
 
 
-@pytest.mark.parametrize("source", ["PNG", "JPEG", "WEBP"])
+@pytest.mark.parametrize("source", ["PNG", "JPEG", "WEBP", "AVIF", "TIFF"])
 @pytest.mark.parametrize("output_format", ["png", "jpeg", "webp", "avif"])
 def test_sign_proves_and_touches_no_pixel(
     blobs: BlobStore,
