@@ -8,7 +8,11 @@ Pillow.
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from io import BytesIO
+from pathlib import Path
 from typing import Final
 
 import cv2
@@ -48,7 +52,8 @@ def decode_with_pillow(data: bytes, header: PictureHeader) -> Pixels:
         Exception: nearly any; the data is broken.
     """
     image = open_picture(BytesIO(data), header)
-    image.load()
+    with _without_stderr() if header.format == "tiff" else nullcontext():
+        image.load()
     mode = _PLAIN.get(image.mode, image.mode)
     convert = make_converter(header.profile) if image.mode == "CMYK" else None
     height, width, channels = header.height, header.width, len(mode)
@@ -62,6 +67,19 @@ def decode_with_pillow(data: bytes, header: PictureHeader) -> Pixels:
     if mode.endswith("A"):
         color, alpha = pixels[..., :-1], np.ascontiguousarray(pixels[..., -1])
     return np.ascontiguousarray(color[..., 0] if len(mode) < 3 else color), alpha
+
+
+@contextmanager
+def _without_stderr() -> Iterator[None]:
+    """Drop what native code writes to standard error: libtiff complains of every damaged row."""
+    kept = os.dup(2)
+    try:
+        with Path(os.devnull).open("w") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 def _join(data: bytes, header: PictureHeader) -> bytes:

@@ -181,3 +181,29 @@ def test_decode_picture_sees_what_pillow_sees(
     opaque = image.convert(mode.removesuffix("A"))
     data = encode(opaque if name == "JPEG" else image, name, **options)
     assert np.array_equal(decode_picture(data, LIMIT).channels(), see_with_pillow(data))
+
+
+@pytest.mark.parametrize(
+    ("code", "chunk"),
+    [
+        (b"\0\x0c\0\x0d", bytes((12, 13, 0, 1))),
+        (b"\0\x01\0\x0d", None),
+        (b"\0\x02\0\x02", None),
+    ],
+)
+def test_decode_picture_keeps_the_colors_that_an_avif_names(
+    code: bytes, chunk: bytes | None
+) -> None:
+    data = encode(make_image("RGB", 70, 50), "AVIF")
+    place = data.index(b"nclx") + 4
+    picture = decode_picture(data[:place] + code + data[place + 4 :], LIMIT)
+    assert picture.color_space == (() if chunk is None else ((b"cICP", chunk),))
+    assert picture.icc_profile is None
+
+
+def test_decode_picture_lets_libtiff_write_nothing(capfd: pytest.CaptureFixture[str]) -> None:
+    data = bytearray(encode(make_image("1", 70, 50), "TIFF", compression="group4"))
+    data[10:18] = b"\x55" * 8
+    picture = decode_picture(bytes(data), LIMIT)
+    assert (picture.width, picture.height) == (70, 50)
+    assert capfd.readouterr().err == ""
