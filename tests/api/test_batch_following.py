@@ -101,7 +101,7 @@ def test_events_show_the_batch_to_its_end(app: Flask, client: FlaskClient) -> No
     assert again.status_code == 204
     # The stream that woke the client goes with the batch.
     name = f"{DEFAULT_NAMESPACE}:events:{batch_id}"
-    assert int(context_of(app).store.redis.pttl(name)) > 0  # type: ignore[arg-type]
+    assert int(context_of(app).store.redis.pttl(name)) > 0
 
 
 def test_events_end_when_the_batch_is_deleted(app: Flask, client: FlaskClient) -> None:
