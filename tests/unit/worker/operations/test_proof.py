@@ -238,8 +238,8 @@ def test_lossless_webp_is_proven_like_png(
 def test_nothing_is_delivered_when_a_kept_pixel_changed(
     blobs: BlobStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def damage(prepared: Prepared, painted: Painted) -> Composed:
-        picture = compose(prepared, painted).picture
+    def damage(prepared: Prepared, painted: Painted, index: int) -> Composed:
+        picture = compose(prepared, painted, index).picture
         color = picture.color.copy()
         color[49, 69, 2] ^= 1
         return Composed(picture.with_pixels(color, None), None)
