@@ -99,6 +99,8 @@ def test_events_show_the_batch_to_its_end(app: Flask, client: FlaskClient) -> No
     assert messages.read_rest() == ""
     again = client.get(f"/batches/{batch_id}/events", headers={"Last-Event-ID": "ended"})
     assert again.status_code == 204
+    odd = client.get(f"/batches/{batch_id}/events", headers={"Last-Event-ID": "1-2-3"})
+    assert odd.status_code == 422
     # The stream that woke the client goes with the batch.
     name = f"{DEFAULT_NAMESPACE}:events:{batch_id}"
     assert int(context_of(app).store.redis.pttl(name)) > 0

@@ -421,8 +421,8 @@ OPERATIONS: tuple[Operation, ...] = (
         description="Each event has the whole batch: as it is when the stream begins, and after "
         "each change; changes that follow each other closely are one event. Ends with `ended` or "
         "`wiped`; after a cut, reconnect. A comment is sent every 15 seconds without an event.",
-        parameters=("batch_id", "Last-Event-ID", "token"),
-        errors=[*_BATCH_ERRORS, *_codes("not_acceptable too_many_waiters")],
+        parameters=("batch_id", "batch_Last-Event-ID", "token"),
+        errors=[*_BATCH_ERRORS, *_codes("invalid_field not_acceptable too_many_waiters")],
     ),
     Operation(
         *_at("post", "/batches/{batch_id}/events-token", "createBatchEventsToken", "batches"),

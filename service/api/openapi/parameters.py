@@ -123,6 +123,12 @@ PARAMETERS: Mapping[str, Schema] = {
         "at once, which is the default. Other preferences are ignored (RFC 7240).",
         example="respond-async",
     ),
+    "batch_Last-Event-ID": describe_header(
+        "Last-Event-ID",
+        "Id of the last event, which alone has one; empty for none.",
+        pattern="^(ended)?$",
+        example="ended",
+    ),
     "Last-Event-ID": describe_header(
         "Last-Event-ID",
         "Id of the last event that the caller has received, unchanged; empty for none.",

@@ -179,8 +179,11 @@ def get_events(batch_id: str) -> Response:
     """Stream a batch: its state now and after each change, to its end."""
     check_accepts(MEDIA_TYPE)
     refuse_query()
-    record = _load(batch_id)
-    if record.state == ENDED and request.headers.get(HEADER) == ENDED:
+    last = request.headers.get(HEADER) or None
+    if last not in (None, ENDED):
+        message = f"must be {ENDED}, the id of the last event of a batch"
+        raise InvalidField(message, faults=(Fault(HEADER, "invalid_field", message),))
+    if _load(batch_id).state == ENDED and last is not None:
         # The one status after which a browser does not reconnect.
         return Response(status=204)
     if request.method == "HEAD":
