@@ -54,7 +54,7 @@ def test_cli_tells_a_dead_service_apart_and_soon(
 ) -> None:
     # In seconds that this process waits, not that the machine takes.
     waited: list[float] = []
-    monkeypatch.setattr("service.client.client.time.sleep", waited.append)
+    monkeypatch.setattr("service.client.carrying.time.sleep", waited.append)
     assert _main(monkeypatch, "jobs", "list", "--url", "http://127.0.0.1:1") == 3
     assert sum(waited) < 3
     told = capsys.readouterr().err
