@@ -15,7 +15,7 @@ from service.contract.errors import (
     PaintjobError,
     UnsupportedMediaType,
 )
-from service.pictures import heif, jpeg, png, tiff
+from service.pictures import heif, jpeg, png, tiff_fields
 from service.pictures.heif import read_heif
 from service.pictures.jpeg import read_jpeg
 from service.pictures.picture_header import PictureHeader, Resolution
@@ -88,6 +88,6 @@ def _find_reader(start: bytes) -> Callable[[BinaryIO], PictureHeader] | None:
         return read_webp
     if start[4:8] == heif.SIGNATURE:
         return read_heif
-    if start.startswith(tiff.SIGNATURES):
+    if start.startswith(tiff_fields.SIGNATURES):
         return read_tiff
     return None

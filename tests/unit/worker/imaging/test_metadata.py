@@ -174,3 +174,21 @@ def test_resolution_that_jpeg_cannot_hold_is_left_out() -> None:
     picture = decode_picture(encode(make_image("L", 70, 50)), LIMIT)
     vast = type(picture)(picture.color, resolution=Resolution(2**31, 2**31, "meter"))
     assert read_header(BytesIO(encode_picture(vast, "jpeg"))).resolution is None
+
+
+@pytest.mark.parametrize("output_format", FORMATS)
+def test_exif_of_a_tiff_comes_back_when_asked(output_format: OutputFormat) -> None:
+    exif = Image.Exif()
+    exif[0x0110], exif[0x0112] = "Camera", 6
+    exif.get_ifd(0x8769)[0x9003] = "2026:01:01 00:00:00"
+    exif.get_ifd(0x8825)[1] = "N"
+    data = encode(make_image("RGB", 50, 70), "TIFF", exif=exif.tobytes(), dpi=(300, 300))
+    picture = decode_picture(data, LIMIT, keep_metadata=True)
+    assert picture.resolution == Resolution(11811, 11811, "meter")
+    with Image.open(BytesIO(encode_picture(picture, output_format))) as image:
+        found = image.getexif()
+        assert found[0x0110] == "Camera"
+        assert 0x0112 not in found
+        assert dict(found.get_ifd(0x8769)) == {0x9003: "2026:01:01 00:00:00"}
+        assert dict(found.get_ifd(0x8825)) == {1: "N"}
+    assert decode_picture(data, LIMIT).exif is None
