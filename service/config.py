@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import socket
 from collections.abc import Mapping
 from functools import cached_property
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
@@ -12,6 +13,7 @@ from typing import Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from service.contract.keys import KeyLimits, StoredLimits
+from service.contract.setting_errors import SettingsError
 from service.contract.settings import read_settings
 from service.outbound.hosts import HostList
 from service.outbound.urls import OutboundPolicy
@@ -171,6 +173,18 @@ class ServiceSettings(WebhookSettings):
         """The targets that are allowed for fetching pictures."""
         listed = frozenset(entry.name for entry in self.image_url_host_list.entries)
         return OutboundPolicy(self.image_url_allow_http, self.image_url_allow_private, listed)
+
+    def check_address(self) -> None:
+        """Check that the host can be resolved, and raise if not.
+
+        Raises:
+            SettingsError: it cannot.
+        """
+        try:
+            socket.getaddrinfo(self.host.strip("[]"), self.port, type=socket.SOCK_STREAM)
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            raise SettingsError(f"PAINTJOB_HOST={self.host}: {reason}") from None
 
     def check_reach(self, host: str) -> None:
         """Check that an address may be listened on with these settings, and raise if not.

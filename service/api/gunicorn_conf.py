@@ -30,6 +30,7 @@ def _read_settings() -> ServiceSettings:
     """
     try:
         settings = ServiceSettings.from_env(os.environ)
+        settings.check_address()
         exports.check(settings)
         if settings.resolved_models_file() is not None:
             read_catalogue(settings)

@@ -17,6 +17,7 @@ from service.contract.catalogue import read_catalogue
 from service.contract.errors import BrokerUnavailable
 from service.contract.names import CPU_QUEUE
 from service.contract.private_files import keep_files_private, make_private_folder
+from service.contract.setting_errors import SettingsError
 from service.contract.settings import PREFIX
 from service.local.broker import EmbeddedBroker
 from service.local.processes import ChildProcess
@@ -219,11 +220,11 @@ def run_up(
     Raises:
         BrokerError: the embedded broker cannot be started.
         StartError: another program cannot be started.
-        OSError: the port is taken, or a file cannot be opened.
-        ValueError: the models file breaks a rule.
+        OSError: a file cannot be opened.
+        SettingsError: the address, the port, the data directory or the models file does not do.
     """
     keep_files_private()
-    make_private_folder(settings.data_dir.expanduser().absolute())
+    _make_data_folder(settings.data_dir.expanduser().absolute())
     with ExitStack() as stack:
         listener = stack.enter_context(open_listener(settings.host, settings.port))
         stages: list[list[Program]] = []
@@ -256,13 +257,31 @@ def open_listener(host: str, port: int) -> socket.socket:
         port: 0 takes a free one.
 
     Raises:
-        OSError: the address is not this machine's, or the port is taken.
+        SettingsError: the address is not this machine's, or the port is taken.
     """
+    try:
+        return _listen(host, port)
+    except OSError as error:
+        reason = (error.strerror or str(error)).partition(" (")[0].lower()
+        raise SettingsError(
+            f"PAINTJOB_PORT={port}: cannot be listened on at PAINTJOB_HOST={host}: {reason}"
+        ) from None
+
+
+def _listen(host: str, port: int) -> socket.socket:
     bare = host.strip("[]")
     family, _, _, _, address = socket.getaddrinfo(bare, port, type=socket.SOCK_STREAM)[0]
     # As gunicorn does: all addresses of IPv6 are all of IPv4 too.
     dual = bare == "::" and socket.has_dualstack_ipv6()
     return socket.create_server(address[:2], family=family, backlog=2048, dualstack_ipv6=dual)
+
+
+def _make_data_folder(folder: Path) -> None:
+    try:
+        make_private_folder(folder)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise SettingsError(f"PAINTJOB_DATA_DIR={folder}: cannot be made: {reason}") from None
 
 
 def _embedded_broker(settings: UpSettings, options: UpOptions) -> EmbeddedBroker:

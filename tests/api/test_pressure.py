@@ -46,6 +46,8 @@ def test_full_broker_refuses_jobs_and_lets_those_it_has_end(
     assert int(response.headers["Retry-After"]) > 0
     assert _blobs(app) == before
     assert take_snapshot(store.redis, store.namespace).kept == keys
+    ready = client.get("/health/ready")
+    assert (ready.status_code, ready.get_json()["code"]) == (503, "broker_full")
     limits = client.get("/limits").get_json()
     assert limits["pressure"]["refuses_with"] == "broker_full"
     assert limits["pressure"]["broker_max_bytes"] > 0
@@ -92,6 +94,8 @@ def test_full_queue_refuses_before_it_stores_and_still_replays(
     assert (again.status_code, again.get_json()["id"]) == (202, first["id"])
     other = post_inpaint(client, headers={"Idempotency-Key": "other"})
     assert (other.status_code, other.get_json()["code"]) == (503, "queue_full")
+    # It empties by itself: no balancer need take the API out for that.
+    assert client.get("/health/ready").status_code == 200
     (queue,) = client.get("/limits").get_json()["pressure"]["queues"]
     expected = {"queue": CPU_QUEUE, "waiting": 1, "workers_online": 0, "refuses_with": "queue_full"}
     assert queue == expected
@@ -103,6 +107,8 @@ def test_queue_without_workers_refuses_before_it_stores(broker_url: str, tmp_pat
     response = post_inpaint(app.test_client())
     assert (response.status_code, response.get_json()["code"]) == (503, "no_worker")
     assert _blobs(app) == []
+    ready = app.test_client().get("/health/ready")
+    assert (ready.status_code, ready.get_json()["code"]) == (503, "no_worker")
 
 
 def test_plan_needs_no_room(broker_url: str, tmp_path: Path) -> None:

@@ -8,12 +8,14 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from redis import exceptions as errors
 from structlog.testing import capture_logs
 
 from service.contract.errors import BrokerUnavailable
 from service.contract.names import CPU_QUEUE
 from service.contract.setting_errors import SettingsError
 from service.store import connect
+from service.store.broker_faults import find_fault
 from tests.support.brokers import (
     Servers,
     find_free_port,
@@ -74,6 +76,21 @@ def test_cause_is_told_of_an_address_that_leads_nowhere(tmp_path: Path) -> None:
         (f"redis+sentinel://127.0.0.1:{find_free_port()}/main", "no_primary"),
     ):
         assert _find_cause(url)[0] == cause
+
+
+@pytest.mark.parametrize(
+    ("error", "cause"),
+    [
+        (errors.BusyLoadingError(), "loading"),
+        (errors.MasterDownError("down"), "master_down"),
+        (errors.OutOfMemoryError(), "full"),
+        (errors.ClusterDownError("down"), "cluster_down"),
+        (errors.ResponseError("ACL failure in script: no 'set'"), "not_permitted"),
+        (errors.ConnectionError("max number of clients reached"), "too_many_clients"),
+    ],
+)
+def test_cause_is_that_of_what_the_server_answers(error: errors.RedisError, cause: str) -> None:
+    assert find_fault(error).cause == cause
 
 
 def test_tls_works_with_a_certificate_that_is_trusted(servers: Servers, tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ COMMANDS: Mapping[str, Sequence[str]] = {
     "serve": ("service.cli", "serve"),
     "up": ("service.cli", "up"),
     "workers": ("service.cli", "workers"),
+    "show": ("service.cli", "config", "show"),
     "config": ("service.cli", "config", "check"),
 }
 

@@ -54,10 +54,13 @@ def test_every_process_names_the_cause_when_the_broker_refuses_it(tmp_path: Path
         wrong = f"redis://:wrong-{SECRET}@127.0.0.1:{port}"
         with running_programs(tmp_path, PAINTJOB_REDIS_URL=wrong, PAINTJOB_PORT="0") as programs:
             waiting = [programs.start(name) for name in ("api", "worker", "courier")]
-            command = programs.start("workers")
+            command, check = programs.start("workers"), programs.start("config")
             for program in waiting:
                 wait_for(lambda p=program: '"cause": "wrong_password"' in p.output, programs.logs)  # type: ignore[misc]
                 assert program.process.poll() is None
+            assert check.wait() == EXIT_BAD_SETTINGS
+            assert "failed   broker" in check.output
+            assert "ok       blob store" in check.output
             assert command.wait() == 1
             assert f"127.0.0.1:{port}: it refuses the user or the password" in command.output
             assert SECRET not in programs.logs()
@@ -65,6 +68,25 @@ def test_every_process_names_the_cause_when_the_broker_refuses_it(tmp_path: Path
             for program in waiting:
                 program.process.terminate()
             assert [program.wait() for program in waiting] == [0, 0, 0]
+
+
+def test_config_check_uses_what_the_settings_name_and_show_tells_their_source(
+    tmp_path: Path,
+) -> None:
+    with running_servers() as servers:
+        port = servers.start("--requirepass", SECRET)
+        url = f"redis://:{SECRET}@127.0.0.1:{port}"
+        with running_programs(tmp_path, PAINTJOB_REDIS_URL=url) as programs:
+            check, shown = programs.start("config"), programs.start("show")
+            assert (check.wait(), shown.wait()) == (0, 0), programs.logs()
+            outcomes = [line.split()[0] for line in check.output.splitlines()]
+            # The server has no maxmemory.
+            assert (outcomes.count("ok"), outcomes.count("warning")) == (7, 1)
+            assert (
+                f"PAINTJOB_REDIS_URL=redis://:***@127.0.0.1:{port}  (environment)" in shown.output
+            )
+            assert "/data/blobs  (from PAINTJOB_DATA_DIR)" in shown.output
+            assert SECRET not in programs.logs()
 
 
 def test_service_runs_at_an_ipv6_address_where_kubernetes_links_services(tmp_path: Path) -> None:
