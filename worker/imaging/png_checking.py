@@ -74,10 +74,14 @@ def _undo_filters(stored: ImageArray, above: ImageArray) -> ImageArray:
     Raises:
         KeptPixelsChanged: one is filtered in another way.
     """
-    if not np.isin(stored[:, 0], (_NONE, _UP)).all():
-        raise KeptPixelsChanged("the output came back with rows that were not written so")
-    rows = stored[:, 1:].copy()
-    for index in np.flatnonzero(stored[:, 0]):
-        row = rows[index]
-        np.add(row, rows[index - 1] if index else above, out=row)
+    kinds, values = stored[:, 0].tolist(), stored[:, 1:]
+    rows = np.empty(values.shape, np.uint8)
+    for kind, line, row in zip(kinds, values, rows, strict=True):
+        if kind == _UP:
+            np.add(line, above, out=row)
+        elif kind == _NONE:
+            row[...] = line
+        else:
+            raise KeptPixelsChanged("the output came back with rows that were not written so")
+        above = row
     return rows
