@@ -224,7 +224,7 @@ def test_regions_are_meant_upright(client: FlaskClient) -> None:
     ("regions", "code", "pointer"),
     [
         ([{"box": [0, 0, 96, 64]}], "mask_full", "/regions"),
-        ([REGION, {"box": [90, 60, 97, 64]}], "invalid_field", "/regions/1/box"),
+        ([REGION, {"box": [96, 60, 99, 64]}], "invalid_field", "/regions/1/box"),
         ([{"box": [5, 5, 5, 9]}], "invalid_field", "/regions/0/box"),
         ([{"polygon": [[99, 0], [120, 0], [99, 9]]}], "invalid_field", "/regions/0/polygon"),
         ([{"rle": {"size": [96, 64], "counts": "1"}}], "invalid_field", "/regions/0/rle/size"),
