@@ -61,7 +61,7 @@ def test_running_app_keeps_its_contract(
         *("--url", base_url, "--phases", phases, "--mode", mode, "--max-examples", examples),
         *("--checks", "all", "--exclude-checks", "positive_data_acceptance"),
         *("--seed", "1", "--continue-on-failure", "--warnings", "off", "--no-color"),
-        *("--request-timeout", "20"),
+        *("--request-timeout", "120"),
     ]
     environ = {**os.environ, "SCHEMATHESIS_HOOKS": "tests.support.schema_hooks"}
     environ["PYTHONPATH"] = str(ROOT)
