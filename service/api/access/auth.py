@@ -134,9 +134,11 @@ def _authenticate_token() -> Caller | None:
     Raises:
         Unauthorized: the token is wrong, or has expired.
     """
-    text = request.args.get(IN_QUERY)
     whose = TAKES_TOKENS.get(request.endpoint or "")
-    if whose is None or text is None or "Authorization" in request.headers:
+    if whose is None or "Authorization" in request.headers:
+        return None
+    text = request.args.get(IN_QUERY)
+    if text is None:
         return None
     key_id = find_token_key(text)
     kept = try_twice(lambda: get_context().store.keys.find(key_id)) if key_id else None

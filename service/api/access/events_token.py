@@ -38,7 +38,7 @@ def find_token_key(text: str) -> str | None:
 
 
 def is_token_of(text: str, key: ApiKey, owner_id: str) -> bool:
-    """Return whether a token is of this key and job or batch, and neither has ended."""
+    """Return whether a token is of this key and job or batch, and both still hold."""
     found = _TOKEN.fullmatch(text)
     if found is None or key.revoked_at is not None:
         return False
