@@ -137,6 +137,7 @@ class JobRecords(StorePart):
         inputs: InputBytes | None = None,
         wakeup: PackedCommands | None = None,
         next_id: str | None = None,
+        is_recent: bool = False,
         trace: str = "",
     ) -> Submitted:
         """Accept a job, or find the one that its idempotency key belongs to.
@@ -156,6 +157,8 @@ class JobRecords(StorePart):
             inputs: bytes of the inputs; without it no input is shared with an upload.
             wakeup: sent if the job is created.
             next_id: of a job to come, for which `begin_upload` is called too.
+            is_recent: whether the upload began so lately that its blobs cannot have been wiped. If
+                the broker knows nothing of it, it has lost its memory, and the job is accepted.
             trace: context of the trace that it belongs to, as text; empty without one.
 
         Raises:
@@ -214,6 +217,7 @@ class JobRecords(StorePart):
             **_webhook_arguments(spec),
             idempotency_ms=milliseconds(kept_seconds),
             next_id=next_id,
+            is_recent=is_recent,
             trace=trace or None,
             upload_ms=milliseconds(UPLOAD_SECONDS),
         )

@@ -11,6 +11,7 @@ import hashlib
 import io
 import os
 import tempfile
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import BinaryIO
@@ -58,6 +59,12 @@ class Intake:
         self.drawn: dict[str, PictureUpload] = {}
         self.has_written = False
         self._begin_upload = begin_upload
+        self._began = time.monotonic()
+
+    @property
+    def age_seconds(self) -> float:
+        """Seconds since the request began."""
+        return time.monotonic() - self._began
 
     def open_picture(self, name: str) -> PictureUpload:
         """Begin a picture, named by its field."""

@@ -33,6 +33,7 @@ from service.store import (
     try_twice,
 )
 from service.store.blobs import BlobStore
+from service.store.job_records import UPLOAD_SECONDS
 from service.store.runner import PackedCommands
 from service.store.wakeups import Wakeups
 from service.submission.admission import Admission
@@ -45,6 +46,9 @@ from service.telemetry import traces
 
 MOST_BEGUN = 64
 BEGUN_SECONDS = 2.0
+
+RECENT_SECONDS = UPLOAD_SECONDS / 2
+"""An upload that began so lately is not wiped yet, whatever the broker remembers of it."""
 
 log = structlog.get_logger()
 
@@ -239,6 +243,7 @@ class Submitter:
             inputs=request.intake.count_bytes(),
             wakeup=wakeup,
             next_id=next_id,
+            is_recent=request.intake.age_seconds < RECENT_SECONDS,
             trace=traces.get_context(),
         )
 

@@ -80,10 +80,11 @@ def _find_free_port() -> int:
 
 
 def _wait_until_ready(server: RunningServer) -> None:
+    # Alive, not ready: a service that refuses every job is tested too.
     def is_ready() -> bool:
         assert server.process.poll() is None, server.log.read_text()
         try:
-            return httpx2.get(f"{server.url}/health/ready", timeout=PATIENCE_SECONDS).is_success
+            return httpx2.get(f"{server.url}/health/live", timeout=PATIENCE_SECONDS).is_success
         except httpx2.TransportError:
             return False
 

@@ -118,7 +118,7 @@ if idempotency ~= '' then
 end
 
 -- Without its upload entry the wiper has taken the blobs already: accepting now would lose the inputs.
-if not redis.call('ZSCORE', key('wipe'), id .. '#upload') then
+if not a.is_recent and not redis.call('ZSCORE', key('wipe'), id .. '#upload') then
   return answer('upload_lost')
 end
 

@@ -22,6 +22,7 @@ from service.submission.admission import Admission
 from service.submission.intake import Intake
 from service.submission.request import JobRequest, Sender
 from service.submission.submitter import BegunIds, Submitter, fingerprint
+from tests.support.broker import flush
 from tests.support.pictures import mask, picture
 
 
@@ -114,6 +115,19 @@ def test_submission_begins_the_upload_of_the_next_job(store: JobStore, tmp_path:
         submitter.submit(_asked(third))
     left = _members(store, wipes)
     assert not set(left) & {f"{intake.owner_id}#upload" for intake in (first, second, third)}
+
+
+def test_submit_accepts_when_the_broker_lost_what_was_begun(
+    store: JobStore, broker_url: str, tmp_path: Path
+) -> None:
+    submitter = _submitter(store, tmp_path)
+    with submitter.open_intake() as first:
+        submitter.submit(_asked(first))
+    flush(broker_url)
+    with submitter.open_intake() as second:
+        submitter.submit(_asked(second))
+    (claimed,) = store.claims.take(CPU_QUEUE, worker="w", claim_id="c")
+    assert claimed.job_id == second.owner_id
 
 
 def test_id_that_waited_too_long_is_left_to_the_wiper(store: JobStore, tmp_path: Path) -> None:
