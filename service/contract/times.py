@@ -7,10 +7,15 @@ from typing import Annotated
 
 from pydantic import PlainSerializer, WithJsonSchema
 
+_UTC_OFFSET = "+00:00"
+
 
 def write_timestamp(at: datetime) -> str:
     """Return a time as `2026-01-31T09:00:00.000Z`."""
-    return f"{at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='milliseconds')}Z"
+    text = at.isoformat(timespec="milliseconds")
+    if not text.endswith(_UTC_OFFSET):
+        text = at.astimezone(UTC).isoformat(timespec="milliseconds")
+    return f"{text.removesuffix(_UTC_OFFSET)}Z"
 
 
 Timestamp = Annotated[
