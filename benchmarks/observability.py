@@ -1,10 +1,11 @@
 """CPU that metrics and traces cost each request: the API with both against the API without.
 
-Two servers, one with metrics and with every trace exported to a receiver, one without both, are
-asked in alternating rounds; a round's ratio compares CPU times of the same minute. Polls carry no
-trace context, so they are measured as clients send them: counted, not traced.
+Two servers, one with metrics and with traces exported to a receiver, one without both, are asked in
+alternating rounds; a round's ratio compares CPU times of the same minute. Polls carry no trace
+context, so they are measured as clients send them: counted, not traced.
 
     python -m benchmarks.observability
+    python -m benchmarks.observability --share 1
 """
 
 from __future__ import annotations
@@ -25,12 +26,13 @@ from pathlib import Path
 import psutil
 from PIL import Image
 
+from service.contract.settings import SharedSettings
 from tests.support.broker import running_broker
 from tests.support.server import RunningServer, running_server
 
 ROUNDS = 10
-POSTS = 60
-GETS = 240
+POSTS = 150
+GETS = 500
 BOUNDARY = "benchmark"
 QUIET = {
     "PAINTJOB_HTTP_WORKERS": "1",
@@ -123,18 +125,25 @@ def main() -> None:
     """Measure, and print the median ratio of each kind of request."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=ROUNDS)
-    rounds = parser.parse_args().rounds
+    parser.add_argument(
+        "--share", type=float, default=SharedSettings().trace_share, help="of traces exported"
+    )
+    options = parser.parse_args()
     body = _make_body()
     with ExitStack() as stack:
         collector = stack.enter_context(running_collector())
-        seen = {"PAINTJOB_METRICS_PORT": "0", "PAINTJOB_OTLP_URL": collector}
+        seen = {
+            "PAINTJOB_METRICS_PORT": "0",
+            "PAINTJOB_OTLP_URL": collector,
+            "PAINTJOB_TRACE_SHARE": str(options.share),
+        }
         clients = {}
         for name, settings in (("off", {}), ("on", seen)):
             broker = stack.enter_context(running_broker())
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
             server = stack.enter_context(running_server(broker.url, folder, **QUIET, **settings))
             clients[name] = Client(server)
-        _report(clients, body, rounds)
+        _report(clients, body, options.rounds)
 
 
 def _report(clients: dict[str, Client], body: bytes, rounds: int) -> None:

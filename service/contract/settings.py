@@ -69,7 +69,7 @@ class SharedSettings(BaseModel):
         description="Receiver of traces by OTLP over HTTP; empty: none are exported.",
     )
     trace_share: float = Field(
-        1.0, ge=0, le=1, description="Share of the traces that begin here which are exported."
+        0.1, ge=0, le=1, description="Share of the traces that begin here which are exported."
     )
     sentry_dsn: str = Field("", description="Address that errors are sent to; empty: none.")
     metrics_host: str = Field("127.0.0.1", min_length=1)

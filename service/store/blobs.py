@@ -10,7 +10,7 @@ import hashlib
 import os
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -121,7 +121,10 @@ class BlobStore:
             FileNotFoundError: there is no such blob, where `finds` is set.
             StoreUnavailable: the store does not answer, or has no space.
         """
-        with BLOB_SECONDS.timing(operation), traces.part(f"blob {operation}", "client"):
+        # A file that is written in pieces has a span for its end alone.
+        is_whole = operation != "write"
+        traced = traces.part(f"blob {operation}", "client") if is_whole else nullcontext()
+        with BLOB_SECONDS.timing(operation), traced:
             try:
                 yield
             except (BaseError, OSError) as error:

@@ -97,14 +97,14 @@ def is_on() -> bool:
 
 @dataclass(frozen=True)
 class OpenSpan:
-    """A span that is ended by hand.
-
-    Attributes:
-        context: its context as text, for its children; empty while nothing is exported.
-    """
+    """A span that is ended by hand; one without a span while nothing is exported."""
 
     span: Span | None = None
-    context: str = ""
+
+    @property
+    def context(self) -> str:
+        """Its context as text, for its children; empty while nothing is exported."""
+        return "" if self.span is None else _write(self.span)
 
     def end(self, attributes: Attributes | None = None, error: str = "") -> None:
         """End it.
@@ -160,7 +160,7 @@ def open_span(
         links=[link for text in links for link in _link(text)],
         attributes=_clean(attributes),
     )
-    return OpenSpan(span, _write(span))
+    return OpenSpan(span)
 
 
 def span(

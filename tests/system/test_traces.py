@@ -67,6 +67,7 @@ def traced(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Traced]:
     ):
         settings = {
             "PAINTJOB_OTLP_URL": collector.url,
+            "PAINTJOB_TRACE_SHARE": "1",
             # Of the SDK's own: how soon it exports.
             "OTEL_BSP_SCHEDULE_DELAY": "100",
             "PAINTJOB_WEBHOOK_ALLOW_HTTP": "true",
