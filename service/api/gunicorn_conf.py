@@ -76,6 +76,7 @@ worker_tmp_dir = str(_memory) if _memory.is_dir() else None
 control_socket_disable = True
 
 errorlog = "-"
+logger_class = "service.serving.gunicorn_log.GunicornLog"
 loglevel = _settings.log_level.lower()
 # Our own log has a line for each request: `request_ended`.
 accesslog = None

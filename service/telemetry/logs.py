@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import logging
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TextIO, cast
 
@@ -60,6 +62,32 @@ def _forward(_logger: WrappedLogger, method: str, event: EventDict) -> EventDict
     return event
 
 
+class LineFormatter(logging.Formatter):
+    """Formats what libraries log as lines like ours, with the event `library_logged`.
+
+    Args:
+        process: as for `configure_logging`.
+    """
+
+    def __init__(self, process: str) -> None:
+        super().__init__()
+        self._process = process
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line."""
+        line = {
+            "event": "library_logged",
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+            "process": self._process,
+            "timestamp": datetime.fromtimestamp(record.created, UTC).isoformat(),
+        }
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return json.dumps(line)
+
+
 def configure_logging(level: str, process: str) -> None:
     """Set up structured logging to standard error; called once, at a process's entry.
 
@@ -89,4 +117,6 @@ def configure_logging(level: str, process: str) -> None:
         logger_factory=structlog.WriteLoggerFactory(file=cast("TextIO", _Lines(sys.stderr))),
         cache_logger_on_first_use=True,
     )
-    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, force=True)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(LineFormatter(process))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
