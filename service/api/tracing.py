@@ -7,7 +7,7 @@ caller's trace that names itself in `traceparent`.
 from __future__ import annotations
 
 import structlog
-from flask import Flask, Response, g, request
+from flask import Flask, Response, after_this_request, g, request
 
 from service.telemetry import traces
 
@@ -19,13 +19,12 @@ def install(app: Flask) -> None:
     if not traces.is_on():
         return
     app.before_request(_begin)
-    app.after_request(_end)
-    app.teardown_request(_leave)
 
 
 def _begin() -> None:
-    headers = request.headers
-    sent = traces.read_headers(headers.get("traceparent"), headers.get("tracestate"))
+    # Of the environment, without Flask's headers: this is asked of every poll.
+    environ = request.environ
+    sent = traces.read_headers(environ.get("HTTP_TRACEPARENT"), environ.get("HTTP_TRACESTATE"))
     if not sent and request.method in _READING:
         return
     route = request.url_rule.rule if request.url_rule else "none"
@@ -37,20 +36,14 @@ def _begin() -> None:
     span = traces.open_span(
         f"{request.method} {route}", "server", parent=sent, attributes=attributes
     )
-    g.span, g.span_hold = span, span.hold()
-    g.span_hold.__enter__()
-    structlog.contextvars.bind_contextvars(trace_id=traces.find_trace_id(span.context))
+    hold = span.hold()
+    hold.__enter__()
 
-
-def _end(response: Response) -> Response:
-    if "span" in g:
+    @after_this_request
+    def end(response: Response) -> Response:
+        hold.__exit__(None, None, None)
         status = response.status_code
-        error = str(status) if status >= 500 else ""
-        g.pop("span").end({"http.response.status_code": status}, error)
-    return response
+        span.end({"http.response.status_code": status}, str(status) if status >= 500 else "")
+        return response
 
-
-def _leave(_: BaseException | None) -> None:
-    # After everything else: what is done for the response is part of it too.
-    if "span_hold" in g:
-        g.pop("span_hold").__exit__(None, None, None)
+    structlog.contextvars.bind_contextvars(trace_id=traces.find_trace_id(span.context))

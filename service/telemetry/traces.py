@@ -35,10 +35,11 @@ _NOTHING: AbstractContextManager[None] = nullcontext()
 
 
 class _Exporting:
-    """The provider of spans; None while nothing is exported."""
+    """The provider of spans and what is asked of the library often; None while all is off."""
 
     provider: TracerProvider | None = None
     tracer: Any = None
+    get_current_span: Any = None
 
 
 def check(url: str) -> None:
@@ -71,6 +72,7 @@ def start(process: str, url: str, share: float, version: str) -> None:
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.sdk.trace.export import BatchSpanProcessor
     from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
+    from opentelemetry.trace import get_current_span
 
     provider = TracerProvider(
         sampler=ParentBased(TraceIdRatioBased(share)),
@@ -82,6 +84,7 @@ def start(process: str, url: str, share: float, version: str) -> None:
     exporter = OTLPSpanExporter(endpoint=f"{url.rstrip('/')}/v1/traces")
     provider.add_span_processor(BatchSpanProcessor(exporter))
     _Exporting.provider, _Exporting.tracer = provider, provider.get_tracer("paintjob", version)
+    _Exporting.get_current_span = staticmethod(get_current_span)
 
 
 def stop() -> None:
@@ -181,7 +184,7 @@ def part(
     name: str, kind: Kind = "internal", attributes: Attributes | None = None
 ) -> AbstractContextManager[object]:
     """Return a block that is a span within the current one; none where no span is current."""
-    if _Exporting.tracer is None or not _is_recording():
+    if _Exporting.tracer is None or not _Exporting.get_current_span().is_recording():
         return _NOTHING
     return _hold(open_span(name, kind, attributes=attributes))
 
@@ -190,9 +193,7 @@ def get_context() -> str:
     """Return the context of the current span as text; empty without one."""
     if _Exporting.tracer is None:
         return ""
-    from opentelemetry import trace
-
-    return _write(trace.get_current_span())
+    return _write(_Exporting.get_current_span())
 
 
 def find_trace_id(context: str) -> str | None:
@@ -234,12 +235,6 @@ def _hold(opened: OpenSpan) -> Iterator[OpenSpan]:
         raise
     finally:
         opened.end(error=error)
-
-
-def _is_recording() -> bool:
-    from opentelemetry import trace
-
-    return trace.get_current_span().is_recording()
 
 
 def _clean(attributes: Attributes | None) -> dict[str, Value]:
