@@ -13,6 +13,7 @@ from service.contract.errors import ImageUndecodable, UnsupportedMediaType
 from service.pictures.av1 import check_av1
 from service.pictures.boxes import Items, iter_file, read_items
 from service.pictures.exif import read_placement
+from service.pictures.heif_writing import write_boxes
 from service.pictures.hevc import check_hevc
 from service.pictures.picture_header import (
     MAX_EXIF_BYTES,
@@ -35,6 +36,7 @@ MAX_TILES: Final = 1024
 """Limit; a photo of 48 megapixels has 192 tiles of 512x512."""
 
 _CODES: Final = {b"av01": "avif", b"hvc1": "heic"}
+_BRANDS: Final = {"avif": b"avif", "heic": b"heic"}
 _CONFIGS: Final = {"avif": b"av1C", "heic": b"hvcC"}
 _ALPHA: Final = frozenset(
     (b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha", b"urn:mpeg:hevc:2015:auxid:1")
@@ -110,6 +112,7 @@ def read_heif(file: BinaryIO) -> PictureHeader:
         profile=profile,
         color_space=((b"cICP", code),) if code else (),
         pixels=((0, file.seek(0, 2)),),
+        prefix=write_boxes(items, _list_decoded(items, alpha, every), _BRANDS[name]),
     )
 
 
@@ -170,6 +173,12 @@ def _find_tiles(file: BinaryIO, items: Items, item: int, size: tuple[int, int]) 
     if not (0 <= columns * width - size[0] < width and 0 <= rows * height - size[1] < height):
         raise ImageUndecodable("the tiles of the picture do not fit its size")
     return _Tiling(tiles, (width, height))
+
+
+def _list_decoded(items: Items, alpha: int | None, every: list[_Tiling]) -> list[int]:
+    """Return the items that the picture is decoded from, the primary one first."""
+    heads = [items.primary, *([] if alpha is None else [alpha])]
+    return list(dict.fromkeys([*heads, *(tile for each in every for tile in each.items)]))
 
 
 def _find_alpha(items: Items) -> int | None:

@@ -42,7 +42,7 @@ def _judge(case: Case) -> str | None:
     # Damaged by chance and still a picture: then the one that others see who see any.
     try:
         seen = see_with_pillow(case.data)
-    except OSError:
+    except (OSError, RuntimeError, SyntaxError, ValueError, UserWarning):
         return None
     same = np.array_equal(decoded.channels(), seen)
     return None if same else f"{case.name}: other pixels than Pillow's"
