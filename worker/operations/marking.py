@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from service.contract.catalogue import SELF_MODEL, Catalogue
 from service.contract.jobs import JobSpec
+from service.contract.setting_errors import SettingsError
 from service.pictures.xmp import EDITED_BY_COPYING, EDITED_BY_MODEL, write_packet
 from worker.config import WorkerSettings
 from worker.imaging.picture import Picture
@@ -35,7 +36,7 @@ class Marking:
         """Return the marking that a worker's settings ask for.
 
         Raises:
-            OSError, ValueError: nothing can be signed by what the settings name.
+            SettingsError: nothing can be signed by what the settings name.
         """
         untrained = (each.name for each in catalogue.models if each.family == SELF_MODEL.family)
         return cls(settings.digital_source_type, frozenset(untrained), open_signer(settings))
@@ -63,14 +64,21 @@ def open_signer(settings: WorkerSettings) -> Signer | None:
     """Return the signer of results; `None` if none is configured.
 
     Raises:
-        OSError: a file cannot be read.
-        ValueError: its certificate or key does not do, or the extra is not installed.
+        SettingsError: its certificate or key does not do, or the extra is not installed.
     """
     if settings.c2pa_certificate is None or settings.c2pa_key is None:
         return None
     if find_spec("c2pa") is None:
-        raise ValueError("install the extra `provenance` to sign (see docs/provenance.md)")
+        raise SettingsError(
+            "PAINTJOB_C2PA_CERTIFICATE is set: install the extra `provenance` to sign (see "
+            "docs/provenance.md)"
+        )
     # Here and not at the top: most workers sign nothing, and have not installed it.
     from worker.operations.signing import Signer
 
-    return Signer.open(settings.c2pa_certificate, settings.c2pa_key)
+    certificate, key = settings.c2pa_certificate, settings.c2pa_key
+    try:
+        return Signer.open(certificate, key)
+    except (OSError, ValueError) as error:
+        names = f"PAINTJOB_C2PA_CERTIFICATE={certificate}, PAINTJOB_C2PA_KEY={key}"
+        raise SettingsError(f"{names}: {error}") from None
