@@ -166,7 +166,7 @@ def _iter_kinds(data: bytes, box: Box) -> Iterator[tuple[int, bytes]]:
     start = box.start + (6 if data[box.start] == 0 else 8)
     for entry in iter_boxes(data, start, box.end):
         form = {2: ">H2x4s", 3: ">I2x4s"}.get(data[entry.start])
-        if form is not None:
+        if form is not None and entry.kind == b"infe":
             number, kind = struct.unpack_from(form, data, entry.start + 4)
             yield number, kind
 

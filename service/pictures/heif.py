@@ -184,7 +184,8 @@ def _list_decoded(items: Items, alpha: int | None, every: list[_Tiling]) -> list
 def _find_alpha(items: Items) -> int | None:
     """Return the item that is the alpha of the primary one; `None` if there is none."""
     for each in items.references:
-        if each.kind == b"auxl" and items.primary in each.targets:
+        is_known = each.source in items.kinds
+        if each.kind == b"auxl" and items.primary in each.targets and is_known:
             kind = items.describe(each.source).get(b"auxC", b"")[4:].partition(b"\0")[0]
             if kind in _ALPHA:
                 return each.source
