@@ -219,6 +219,9 @@ CASES = {
         "delete", _sharing, lambda s: s.jobs.delete(JOB, "default", delete_id="d1")
     ),
     "stored": Case("stored", _sharing, lambda s: s.holdings.load("default")),
+    "list_batches": Case(
+        "list_batches", _batch_painting, lambda s: len(s.batches.load_page("default", limit=5)[0])
+    ),
     "usage": Case("usage", _sharing, lambda s: s.usage.load("default", 1)),
     "begin_batch": Case("begin_batch", lambda store: None, _begin),
     "submit_item": Case("submit", _item_uploaded, lambda s: _submit(s, BATCH_SPEC)),
