@@ -90,7 +90,7 @@ def read_heif(file: BinaryIO) -> PictureHeader:
     size = _read_size(items, items.primary)
     tiling = _find_tiles(file, items, items.primary, size)
     name = _CODES[items.kinds[tiling.items[0]]]
-    alpha = _find_alpha(items)
+    alpha = _find_alpha(items, tiling.items)
     every = [tiling]
     if alpha is not None:
         every.append(_find_tiles(file, items, alpha, _read_size(items, alpha)))
@@ -181,15 +181,22 @@ def _list_decoded(items: Items, alpha: int | None, every: list[_Tiling]) -> list
     return list(dict.fromkeys([*heads, *(tile for each in every for tile in each.items)]))
 
 
-def _find_alpha(items: Items) -> int | None:
-    """Return the item that is the alpha of the primary one; `None` if there is none."""
+def _find_alpha(items: Items, tiles: tuple[int, ...]) -> int | None:
+    """Return the item that is the alpha of the primary one; `None` if there is none.
+
+    Raises:
+        UnsupportedMediaType: the tiles of a grid have alpha of their own.
+    """
+    found = None
     for each in items.references:
-        is_known = each.source in items.kinds
-        if each.kind == b"auxl" and items.primary in each.targets and is_known:
-            kind = items.describe(each.source).get(b"auxC", b"")[4:].partition(b"\0")[0]
-            if kind in _ALPHA:
-                return each.source
-    return None
+        kind = items.describe(each.source).get(b"auxC", b"")[4:].partition(b"\0")[0]
+        if each.kind != b"auxl" or each.source not in items.kinds or kind not in _ALPHA:
+            continue
+        if items.primary in each.targets:
+            found = each.source if found is None else found
+        elif set(tiles) & set(each.targets):
+            raise UnsupportedMediaType("the tiles of the picture have alpha apart; send a PNG")
+    return found
 
 
 def _check_tiles(file: BinaryIO, items: Items, every: list[_Tiling]) -> int:
