@@ -15,7 +15,7 @@ from service.pictures.boxes import Items
 
 _ESSENTIAL: Final = frozenset((b"hvcC", b"av1C", b"irot", b"imir", b"clap", b"lsel", b"a1op"))
 _DECODED: Final = _ESSENTIAL | {b"ispe", b"pixi", b"auxC", b"a1lx"}
-"""What pixels are decoded from, beside code points of colors."""
+"""Properties that pixels are decoded from, beside code points of colors."""
 
 _REFERENCES: Final = frozenset((b"dimg", b"auxl", b"prem"))
 
