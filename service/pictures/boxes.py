@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import BinaryIO, Final, NamedTuple, TypeVar
 
@@ -52,10 +52,14 @@ class Items:
     spans: dict[int, tuple[Span, ...]] = field(default_factory=dict)
     properties: dict[int, list[tuple[bytes, bytes]]] = field(default_factory=dict)
     references: list[Reference] = field(default_factory=list)
+    _described: dict[int, dict[bytes, bytes]] = field(default_factory=dict)
 
-    def describe(self, item: int) -> dict[bytes, bytes]:
+    def describe(self, item: int) -> Mapping[bytes, bytes]:
         """Return what describes an item by its kind, the first of each."""
-        return dict(reversed(self.properties.get(item, [])))
+        # Kept: a hostile file has thousands of references to an item of as many properties.
+        if item not in self._described:
+            self._described[item] = dict(reversed(self.properties.get(item, [])))
+        return self._described[item]
 
     def refer(self, kind: bytes, source: int) -> tuple[int, ...]:
         """Return the items that an item refers to."""

@@ -30,6 +30,9 @@ SIGNATURE: Final = b"ftyp"
 MAX_UNITS: Final = 8192
 """Limit of units in the data of all tiles."""
 
+MAX_SHARED_BYTES: Final = 16 * 1024 * 1024
+"""Limit of what tiles are decoded from beyond the file's length: they may share their data."""
+
 UNIT_BUFFER_BYTES: Final = 512
 
 MAX_TILES: Final = 1024
@@ -202,12 +205,14 @@ def _find_alpha(items: Items, tiles: tuple[int, ...]) -> int | None:
 def _check_tiles(file: BinaryIO, items: Items, every: list[_Tiling]) -> int:
     """Check that the data of each tile is one picture of its size, and return the depth in bits."""
     deepest = units = 0
-    for each in every:
-        for tile in each.items:
-            depth, more = _check_data(file, items, tile, each.size)
-            deepest, units = max(deepest, depth), units + more
-            if units > MAX_UNITS:
-                raise ImageUndecodable("the picture's data has too many units")
+    tiles = {(tile, each.size) for each in every for tile in each.items}
+    if sum(items.measure(tile) for tile, _ in tiles) > file.seek(0, 2) + MAX_SHARED_BYTES:
+        raise ImageUndecodable("the picture's data is longer than the file")
+    for tile, size in sorted(tiles):
+        depth, more = _check_data(file, items, tile, size)
+        deepest, units = max(deepest, depth), units + more
+        if units > MAX_UNITS:
+            raise ImageUndecodable("the picture's data has too many units")
     return deepest
 
 

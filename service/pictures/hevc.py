@@ -10,7 +10,8 @@ from service.contract.errors import ImageUndecodable
 from service.pictures.bits import BitReader
 
 MAX_UNITS: Final = 1024
-"""Limit of units in the data of a picture: one for each slice, and some that describe it."""
+"""Limit of units in the data of a picture, one for each slice and some that describe it, and of
+those in a configuration."""
 
 _SEQUENCE: Final = 33
 _SEQUENCE_BYTES: Final = 4096
@@ -33,10 +34,12 @@ def check_hevc(file: BinaryIO, length: int, config: bytes, size: tuple[int, int]
 
     Source: ISO/IEC 14496-15, 8.3.3.1; ITU-T H.265, 7.3.1 and 7.3.2.2.
     """
-    sequences = [unit for unit in _iter_parameters(config) if unit[0] >> 1 & 0x3F == _SEQUENCE]
+    parameters = list(_iter_parameters(config))
+    sequences = {unit for unit in parameters if unit[0] >> 1 & 0x3F == _SEQUENCE}
     if {_read_size(unit) for unit in sequences} != {size}:
         raise ImageUndecodable("the HEIC's data has another size than its container declares")
-    pictures = units = 0
+    # Tiles may share a configuration, which is read for each.
+    pictures, units = 0, len(parameters)
     for head, start, end in _iter_units(file, length, (config[21] & 3) + 1):
         units += 1
         kind = head[0] >> 1 & 0x3F
@@ -49,13 +52,15 @@ def check_hevc(file: BinaryIO, length: int, config: bytes, size: tuple[int, int]
 
 
 def _iter_parameters(config: bytes) -> Iterator[bytes]:
-    place = 23
+    place, total = 23, 0
     for _ in range(config[22]):
         (count,) = struct.unpack_from(">H", config, place + 1)
-        place += 3
+        place, total = place + 3, total + count
+        if total > MAX_UNITS:
+            raise ImageUndecodable("the HEIC's data has too many units")
         for _ in range(count):
             (length,) = struct.unpack_from(">H", config, place)
-            yield config[place + 2 : place + 2 + length]
+            yield config[place + 2 : place + 2 + min(length, _SEQUENCE_BYTES)]
             place += 2 + length
 
 

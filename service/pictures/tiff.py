@@ -30,6 +30,7 @@ MAX_DIRECTORIES: Final = 16
 """Limit of directories that are looked at: pages, and smaller copies of them."""
 
 MAX_TILE_PIXELS: Final = 16 * 1024 * 1024
+"""Limit of one tile, and of what all tiles decode beside four times the picture's pixels."""
 
 _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC = 256, 257, 258, 259, 262
 _STRIP_PLACES, _ORIENTATION, _SAMPLES, _STRIP_ROWS, _STRIP_LENGTHS = 273, 274, 277, 278, 279
@@ -183,12 +184,15 @@ def _check_pieces(page: Directory, size: int) -> dict[int, tuple[int, ...]]:
         across, down = page.value(_TILE_WIDTH), page.value(_TILE_HEIGHT)
         if not 0 < across * down <= MAX_TILE_PIXELS:
             raise ImageUndecodable("the TIFF's tiles have a wrong size")
-        count = -(-width // across) * -(-height // down) * planes
-        tags = _TILE_PLACES, _TILE_LENGTHS
+        tiles = -(-width // across) * -(-height // down)
+        # Tiles may overhang, and all may lie at one place: a small file would be decoded for hours.
+        if tiles * across * down > 4 * width * height + MAX_TILE_PIXELS:
+            raise ImageUndecodable("the TIFF's tiles are too large for the picture")
+        count, tags = tiles * planes, (_TILE_PLACES, _TILE_LENGTHS)
     else:
         rows = min(page.value(_STRIP_ROWS, height), height)
         count = -(-height // rows) * planes if rows else 0
-        tags = _STRIP_PLACES, _STRIP_LENGTHS
+        tags = (_STRIP_PLACES, _STRIP_LENGTHS)
     places, lengths = (page.values(tag) for tag in tags)
     if not len(places) == len(lengths) == count:
         raise ImageUndecodable("the TIFF has another number of strips or tiles than its size needs")
