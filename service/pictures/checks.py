@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cache
-from importlib.util import find_spec
 from typing import BinaryIO
 
-from PIL import Image, features
+from PIL import Image
 
 from service.contract.errors import (
     ImageTooLarge,
@@ -16,7 +14,7 @@ from service.contract.errors import (
 )
 from service.contract.geometry import MAX_SIDE_PIXELS
 from service.pictures.cmyk import has_cmyk_profile
-from service.pictures.headers import PictureHeader, decoding, read_header
+from service.pictures.headers import PictureHeader, decoding, list_input_formats, read_header
 from service.pictures.jpeg_rows import cut_to_rows
 from service.pictures.opening import open_pixels
 from service.pictures.png import check_sums
@@ -85,14 +83,6 @@ def check_picture(file: BinaryIO, max_pixels: int, *, takes_cmyk: bool = False) 
         header.exif,
         has_cmyk_profile(header.profile),
     )
-
-
-@cache
-def list_input_formats() -> tuple[str, ...]:
-    """Return the formats of pictures that are taken here."""
-    optional = {"avif": features.check("avif"), "heic": find_spec("pi_heif") is not None}
-    found = (name for name, is_there in optional.items() if is_there)
-    return ("png", "jpeg", "webp", "tiff", *found)
 
 
 def check_kind(header: PictureHeader, *, takes_cmyk: bool = False) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
+from importlib.util import find_spec
 from typing import BinaryIO
 
-from PIL import Image
+from PIL import Image, features
 
 from service.contract.errors import (
     ImageTooLarge,
@@ -28,12 +30,17 @@ __all__ = [
     "PictureHeader",
     "Resolution",
     "decoding",
+    "describe_formats",
     "is_picture",
+    "list_input_formats",
     "read_header",
 ]
 
 MAGIC_BYTES = 12
 """Number of bytes by which a file's format is found."""
+
+_IS_TEXT = ", and this is text; with curl, write @ before the file's name"
+"""Added to the message where the name of a file was most likely sent in its place."""
 
 
 @contextmanager
@@ -50,12 +57,29 @@ def decoding(error: InvalidInput) -> Iterator[None]:
         raise error from None
 
 
-def read_header(file: BinaryIO, name: str = "picture") -> PictureHeader:
+@cache
+def list_input_formats() -> tuple[str, ...]:
+    """Return the formats of pictures that are taken here."""
+    optional = {"avif": features.check("avif"), "heic": find_spec("pi_heif") is not None}
+    found = (name for name, is_there in optional.items() if is_there)
+    return ("png", "jpeg", "webp", "tiff", *found)
+
+
+def describe_formats(name: str, formats: Sequence[str]) -> str:
+    """Return the message of a file that has none of these formats."""
+    *first, last = ("WebP" if one == "webp" else one.upper() for one in formats)
+    return f"the {name} must be a {', '.join(first)} or {last} by its content"
+
+
+def read_header(
+    file: BinaryIO, name: str = "picture", formats: Sequence[str] = ()
+) -> PictureHeader:
     """Read a file's header; its format is found by its content, never by its name.
 
     Args:
         file: seekable; read from its start.
         name: how the error message calls it.
+        formats: those that the error message names; by default all that are taken here.
 
     Raises:
         UnsupportedMediaType: it is of no format that is taken, or coded in a rare way.
@@ -63,15 +87,20 @@ def read_header(file: BinaryIO, name: str = "picture") -> PictureHeader:
         InvalidField: its color profile or its EXIF is too large.
     """
     file.seek(0)
-    read = _find_reader(file.read(MAGIC_BYTES))
+    start = file.read(MAGIC_BYTES)
+    read = _find_reader(start)
     if read is None:
-        formats = "PNG, JPEG, WebP, AVIF, HEIC or TIFF"
-        raise UnsupportedMediaType(f"the {name} must be a {formats} by its content")
+        detail = describe_formats(name, formats or list_input_formats())
+        raise UnsupportedMediaType(f"{detail}{_IS_TEXT if _is_text(start) else ''}")
     with decoding(ImageUndecodable("the picture's header is broken")):
         header = read(file)
         if header.width and header.height:
             return header
     raise ImageUndecodable("the picture has no pixels")
+
+
+def _is_text(start: bytes) -> bool:
+    return start != b"" and start.isascii() and start.decode().isprintable()
 
 
 def is_picture(start: bytes) -> bool:

@@ -33,7 +33,7 @@ from service.contract.errors import (
 )
 from service.pictures.checks import NEW_KINDS, PictureInfo, check_pixels, open_picture
 from service.pictures.deep import find_transparent
-from service.pictures.headers import PictureHeader, decoding, read_header
+from service.pictures.headers import PictureHeader, decoding, describe_formats, read_header
 from service.pictures.opening import open_pixels
 from service.pictures.png import check_data
 
@@ -47,6 +47,9 @@ _UNLIKELY: Mapping[str, int | tuple[int, ...]] = {
 }
 """Values that hardly any mask has all along its last row; if one has, data is unpacked twice."""
 
+
+MASK_FORMATS = ("png", "jpeg", "webp")
+"""Formats of masks."""
 
 LARGEST_BYTES_PER_PIXEL = 7
 """Memory that the largest picture may take while it is decoded: RGBA, two channels and a band."""
@@ -122,7 +125,7 @@ def read_mask(
     """
     broken = MaskUndecodable("the mask is broken or cut short")
     try:
-        header = read_header(file, "mask")
+        header = read_header(file, "mask", MASK_FORMATS)
     except ImageUndecodable as error:
         raise broken from error
     _check_kind(header)
@@ -195,7 +198,7 @@ def turn_upright(image: Image.Image, orientation: int) -> Image.Image:
 
 def _check_kind(header: PictureHeader) -> None:
     if header.format in NEW_KINDS:
-        raise UnsupportedMediaType("the mask must be a PNG, JPEG or WebP by its content")
+        raise UnsupportedMediaType(describe_formats("mask", MASK_FORMATS))
     if header.animated:
         raise UnsupportedMediaType("the mask is animated; send a single frame")
     if header.format == "jpeg" and header.depth > 8:

@@ -24,7 +24,7 @@ from service.documents.schemas import (
     QueuePressure,
     StoredAnswer,
 )
-from service.pictures.checks import list_input_formats
+from service.pictures.headers import list_input_formats
 from service.store import OnlineWorker
 from service.submission.model_rules import MAX_ASPECT, MIN_SIDE_PIXELS
 from service.submission.output import MAX_PAINTED_PIXELS, list_output_formats
