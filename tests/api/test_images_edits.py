@@ -117,6 +117,13 @@ def test_edits_refuses_a_mask_that_is_no_picture(client: FlaskClient) -> None:
     assert (error["code"], error["param"]) == ("unsupported_media_type", "mask")
 
 
+def test_edits_says_what_to_do_with_an_opaque_mask_or_an_odd_size(client: FlaskClient) -> None:
+    opaque = _error(_post(client, mask=(mask(), "upload")))
+    assert opaque["message"].startswith("mask: has no transparency; make it fully transparent")
+    odd = _error(_post(client, size="big"))
+    assert odd["message"] == "size: must be auto, or width and height, such as 1024x1024"
+
+
 def test_edits_refuses_other_bodies(client: FlaskClient) -> None:
     error = _error(client.post(URL, data=b"x", content_type="image/png"), 415)
     assert error["code"] == "unsupported_media_type"

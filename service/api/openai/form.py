@@ -8,11 +8,12 @@ Source: OpenAI's API reference, Images, Create image edit.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
 
 from service.api.requests.fields import Fields, parse_fields
 from service.contract.catalogue import Catalogue
@@ -71,6 +72,22 @@ MaskKind = Literal["clear", "white"] | None
 was sent, and the image's own transparency counts."""
 
 
+_SIZE = r"^(auto|[1-9][0-9]{0,5}x[1-9][0-9]{0,5})$"
+
+
+def _check_size(text: str) -> str:
+    """Check the form of a size, and raise `ValueError` in words instead of a pattern."""
+    if re.fullmatch(_SIZE, text) is None:
+        raise ValueError("must be auto, or width and height, such as 1024x1024")
+    return text
+
+
+BoxSize = Annotated[
+    str, AfterValidator(_check_size), WithJsonSchema({"type": "string", "pattern": _SIZE})
+]
+"""`auto`, or the width and height of a box."""
+
+
 class EditsForm(BaseModel):
     """The fields that OpenAI's clients may send besides the pictures."""
 
@@ -89,9 +106,8 @@ class EditsForm(BaseModel):
         "OpenAI's models, which the operator maps to one of these.",
     )
     n: int | None = Field(None, ge=1, le=8, description="Variants to paint; 1 by default.")
-    size: str | None = Field(
+    size: BoxSize | None = Field(
         None,
-        pattern=r"^(auto|[1-9][0-9]{0,5}x[1-9][0-9]{0,5})$",
         description="`auto`, or the size of a box, such as `1024x1024`: a result of another size "
         "is answered by a resized copy, the largest of its shape that fits; the job keeps the "
         "exact result. Warning `resized`.",

@@ -33,6 +33,7 @@ from service.api.routes.submitting import build_sources, get_sender
 from service.contract.errors import (
     BrokerUnavailable,
     Fault,
+    InvalidField,
     MissingResource,
     NoResult,
     NotFinished,
@@ -215,11 +216,18 @@ def _read(intake: Intake) -> Edits:
 
 def _redraw_mask(intake: Intake) -> list[Fault]:
     """Convert the alpha mask to a luminance mask (transparent becomes white)."""
+    sent = intake.pictures["mask"]
     try:
         get_context().submitter.redraw_mask(intake)
     except PaintjobError as error:
         if error.retryable:
             raise
+        if isinstance(error, InvalidField) and _is_opaque(sent):
+            message = (
+                "has no transparency; make it fully transparent where to paint, or send it as "
+                "mask_image, which is repainted where it is white"
+            )
+            return [Fault("/mask", error.code, message)]
         return [fault_of("/mask", error)]
     return []
 
@@ -235,7 +243,7 @@ def _find_background_faults(form: EditsForm | None, intake: Intake) -> list[Faul
     """Return a fault if an opaque result is asked for, and transparency may be kept."""
     if form is None or form.background != "opaque" or "image" not in intake.pictures:
         return []
-    if form.output_format == "jpeg" or not _has_alpha(intake.pictures["image"]):
+    if form.output_format == "jpeg" or _is_opaque(intake.pictures["image"]) is not False:
         return []
     message = (
         "must be auto here: the image has transparency, and what is kept of it is not changed; "
@@ -244,13 +252,14 @@ def _find_background_faults(form: EditsForm | None, intake: Intake) -> list[Faul
     return [Fault("/background", "parameter_not_supported", message, (AUTO,))]
 
 
-def _has_alpha(picture: PictureUpload) -> bool:
+def _is_opaque(picture: PictureUpload) -> bool | None:
+    """Return whether a picture has no transparency; `None` if its header cannot be read."""
     try:
         with picture.open() as file:
             header = read_header(file)
     except PaintjobError:
-        return False  # the check of the picture reports it
-    return header.mode.endswith("A") or header.transparency is not None
+        return None  # the check of the picture reports it
+    return not header.mode.endswith("A") and header.transparency is None
 
 
 def _build_request(edits: Edits, intake: Intake) -> JobRequest:
