@@ -52,6 +52,8 @@ def _read_files(pictures: Mapping[str, Picture | None]) -> dict[str, tuple[str, 
 
 def _read_picture(name: str, picture: Picture) -> tuple[str, bytes]:
     """Read a picture whole: a request that is repeated must send the same bytes."""
+    if isinstance(picture, str):
+        raise TypeError(f"{name} must be a Path, bytes, or a pair of name and bytes, not a str")
     if isinstance(picture, Path):
         return picture.name, picture.read_bytes()
     return (name, picture) if isinstance(picture, bytes) else picture

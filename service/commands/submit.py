@@ -174,10 +174,12 @@ def describe_proof(job: Job, index: int = 0) -> str:
     """Return one line about the proof of one of a finished job's results."""
     output = job.outputs[index]
     proof = output.proof
-    return (
+    line = (
         f"{output.width}x{output.height} {output.format}, painted by {job.method}; "
         f"kept pixels: {proof.kept_pixels}, changed: {proof.kept_pixels_changed}"
     )
+    is_lossy = proof.kept_pixels_changed > 0
+    return f"{line} ({output.format} is lossy; png keeps all)" if is_lossy else line
 
 
 def _submit(

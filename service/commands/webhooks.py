@@ -127,7 +127,8 @@ def _read_keys(settings: WebhookSettings, tenant: str) -> list[str]:
     with _open_store(settings) as store:
         keys = [key.secret for key in store.signing_keys.load_all(tenant)]
     if not keys:
-        raise ValueError(f"tenant {tenant} has no key; create one: `paintjob webhooks keys create`")
+        command = f"paintjob webhooks keys create --tenant {tenant}"
+        raise ValueError(f"tenant {tenant} has no key; create one: `{command}`")
     return keys
 
 

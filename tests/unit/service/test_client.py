@@ -109,6 +109,11 @@ def test_client_submits_pictures_and_fields() -> None:
     assert b"seed" not in body
 
 
+def test_client_refuses_a_name_as_a_picture() -> None:
+    with PaintjobClient("http://127.0.0.1:9") as client, pytest.raises(TypeError, match="a Path"):
+        client.submit("inpaint", Path(__file__), "mask.png")  # type: ignore[arg-type]
+
+
 def test_client_writes_fields_as_the_service_reads_them() -> None:
     script = Script([(202, {}, JOB)])
     params = {
