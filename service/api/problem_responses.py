@@ -7,8 +7,8 @@ import traceback
 from collections.abc import Mapping
 
 import structlog
-from flask import Flask, Response, g
-from werkzeug.exceptions import HTTPException
+from flask import Flask, Response, current_app, g, request
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.routing import RoutingException
 
 from service.contract import errors
@@ -91,16 +91,34 @@ def _translate(error: HTTPException, request_id: str, base_url: str) -> Problem:
     status = error.code or 500
     if status in _FROM_HTTP:
         kind, detail = _FROM_HTTP[status]
-        return build_problem(kind(detail), request_id, base_url)
+        return build_problem(kind(detail + _advise(status)), request_id, base_url)
     named = (error.name.lower().replace(" ", "_"), error.name, "")
     code, title, detail = HTTP_ONLY.get(status, named)
     return Problem(
         type=f"{base_url}/errors/{code}",
         title=title,
         status=status,
-        detail=detail or title,
+        detail=_list_methods(error) or detail or title,
         code=code,
         retryable=False,
         request_id=request_id,
         errors=[],
     )
+
+
+def _advise(status: int) -> str:
+    """Return what to add to the detail of a 404 that one slash too many caused."""
+    path = request.path.rstrip("/")
+    if status != 404 or path in ("", request.path):
+        return ""
+    adapter = current_app.create_url_adapter(request)
+    is_there = adapter is not None and any(adapter.allowed_methods(path))
+    return "; leave out the slash at its end" if is_there else ""
+
+
+def _list_methods(error: HTTPException) -> str:
+    """Return the detail of a 405: the methods that the path has."""
+    if not isinstance(error, MethodNotAllowed):
+        return ""
+    methods = sorted({*(error.valid_methods or ())} - {"OPTIONS"})
+    return f"this path takes {' and '.join(methods)} only" if methods else ""

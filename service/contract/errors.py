@@ -277,10 +277,10 @@ class Unauthorized(NotPermitted):
 
 
 class Forbidden(NotPermitted):
-    """The key lacks the scope."""
+    """The key lacks the scope; or, without keys, a page of another site sent the request."""
 
     code = "forbidden"
-    title = "The API key lacks the scope"
+    title = "The caller may not do this"
 
 
 class MissingResource(PaintjobError):

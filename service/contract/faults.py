@@ -13,6 +13,7 @@ _REWORDED = (
     (re.compile(r"^Extra inputs are not permitted$"), "does not exist; check its spelling"),
     (re.compile(r"^Field required$"), "is required"),
     (re.compile(r"^(Input|Value|String|List|Tuple) should "), "must "),
+    (re.compile(r"\ba valid dictionary( or (instance|object) .*)?$"), "an object"),
     (re.compile(r"(,| after validation, not) (unable to|got a number|\d).*$"), ""),
 )
 """Phrases of pydantic, and what callers read instead of them."""

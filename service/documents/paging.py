@@ -97,7 +97,7 @@ def _read_statuses(texts: Sequence[str], faults: list[Fault]) -> tuple[JobStatus
     known = [status.value for status in JobStatus]
     if all(text in known for text in texts):
         return tuple(JobStatus(text) for text in dict.fromkeys(texts))
-    message = "status must be one of the statuses of a job; repeat it to ask for several"
+    message = f"status must be {', '.join(known[:-1])} or {known[-1]}; repeat it to ask for several"
     faults.append(Fault("", "invalid_field", message, tuple(known)))
     return ()
 

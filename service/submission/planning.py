@@ -115,10 +115,18 @@ def _choose_model(name: str | None, catalogue: Catalogue) -> ModelEntry:
     return found
 
 
+_BUILT_IN = (
+    " The built-in model needs no weights; `paintjob up` serves it where torch is installed, by "
+    "the extra `generate`."
+)
+
+
 def _get_model(name: str | None, catalogue: Catalogue) -> ModelEntry:
     if name is None:
         if catalogue.fallback_model is None:
-            raise _model_fault(ModelRequired, _how_to_name_one(catalogue), catalogue)
+            built_in = "" if catalogue.models else _BUILT_IN
+            detail = f"{_how_to_name_one(catalogue)}{built_in}"
+            raise _model_fault(ModelRequired, detail, catalogue)
         return catalogue.fallback_model
     found = catalogue.find_model(name)
     if found is None:

@@ -417,6 +417,32 @@ def test_unknown_path_and_method_are_problems(client: FlaskClient) -> None:
     response = client.get("/inpaint")
     _assert_problem(response, 405, "method_not_allowed")
     assert "POST" in response.headers["Allow"]
+    assert response.get_json()["detail"] == "this path takes POST only"
+
+
+def test_one_slash_too_many_is_named(client: FlaskClient) -> None:
+    advice = "leave out the slash at its end"
+    assert advice in client.post("/inpaint/").get_json()["detail"]
+    assert advice in client.get("/jobs/job_1/").get_json()["detail"]
+    assert advice not in client.get("/nowhere/").get_json()["detail"]
+
+
+def test_region_that_is_no_object_is_refused_in_words_of_json(client: FlaskClient) -> None:
+    response = client.post("/inpaint", json={"image": "", "regions": [4]})
+    found = {fault["pointer"]: fault["message"] for fault in response.get_json()["errors"]}
+    assert found["/regions/0"] == "must be an object"
+
+
+def test_name_of_a_file_in_place_of_its_content_is_recognized(client: FlaskClient) -> None:
+    response = post_inpaint(client, image=b"photos/cat.png")
+    _assert_problem(response, 415, "unsupported_media_type")
+    assert "write @ before the file's name" in response.get_json()["detail"]
+
+
+def test_mask_of_no_format_names_those_of_masks(client: FlaskClient) -> None:
+    response = post_inpaint(client, mask_file=b"GIF89a" + bytes(20))
+    expected = "/mask: the mask must be a PNG, JPEG or WebP by its content"
+    assert response.get_json()["detail"] == expected
 
 
 def test_crash_is_answered_without_a_trace(

@@ -25,7 +25,7 @@ TITLES = {
     "broker_unavailable": "The broker does not answer",
     "conflicting_fields": "Fields exclude each other",
     "deadline_exceeded": "A deadline passed",
-    "forbidden": "The API key lacks the scope",
+    "forbidden": "The caller may not do this",
     "gpu_out_of_memory": "The accelerator ran out of memory",
     "hung": "The painting hung",
     "idempotency_conflict": "The idempotency key was used with another request",
