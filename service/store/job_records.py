@@ -156,9 +156,11 @@ class JobRecords(StorePart):
             key_id: of the API key.
             inputs: bytes of the inputs; without it no input is shared with an upload.
             wakeup: sent if the job is created.
-            next_id: of a job to come, for which `begin_upload` is called too.
-            is_recent: whether the upload began so lately that its blobs cannot have been wiped. If
-                the broker knows nothing of it, it has lost its memory, and the job is accepted.
+            next_id: of a job to come, for which `begin_upload` is called too unless this one is
+                refused.
+            is_recent: whether the upload began so lately that its blobs have not been wiped for
+                their age. If the broker knows nothing of it, it has lost its memory, and the job is
+                accepted.
             trace: context of the trace that it belongs to, as text; empty without one.
 
         Raises:

@@ -14,7 +14,7 @@ from service.contract.errors import (
     StoreUnavailable,
     TooManyJobs,
 )
-from service.contract.jobs import JobWarning, Recipe, Timings
+from service.contract.jobs import JobSpec, JobWarning, Recipe, Timings
 from service.contract.names import CPU_QUEUE
 from service.contract.params import InpaintParams
 from service.store import Idempotency, JobStore, SubmitLimits, connect
@@ -33,6 +33,20 @@ from tests.support.records import (
 from tests.support.snapshots import check_rules, take_snapshot
 
 KEY = Idempotency("key", "fingerprint")
+
+
+def _submit_recent(
+    store: JobStore, spec: JobSpec, limits: SubmitLimits = LIMITS, next_id: str | None = None
+) -> None:
+    store.jobs.submit(
+        spec,
+        start_within_seconds=None,
+        finish_within_seconds=10,
+        ttl_seconds=10,
+        limits=limits,
+        is_recent=True,
+        next_id=next_id,
+    )
 
 
 def _announce(store: JobStore, state: str = "idle", queue: str = CPU_QUEUE) -> None:
@@ -191,6 +205,17 @@ def test_submit_leaves_nothing_but_the_upload_entry_when_it_refuses(store: JobSt
     assert store.wipes.take() == [f"{spec.job_id}#now"]
 
 
+def test_submit_begins_the_next_upload_unless_it_refuses(store: JobStore) -> None:
+    spec, other = make_spec(), make_spec()
+    with pytest.raises(QueueFull):
+        _submit_recent(store, spec, limits=SubmitLimits(0, 10, 900), next_id="next")
+    assert take_snapshot(store.redis, store.namespace).members("wipe") == set()
+    for _ in range(2):
+        _submit_recent(store, other, next_id="next")
+        snapshot = take_snapshot(store.redis, store.namespace)
+        assert snapshot.members("wipe") == {"next#upload"}
+
+
 def test_submit_warns_when_no_worker_is_online(store: JobStore) -> None:
     job_id = submit(store)
     assert [warning.code for warning in load(store, job_id).warnings] == ["no_worker_online"]
@@ -285,3 +310,19 @@ def test_submit_does_not_revive_a_deleted_job_when_repeated(store: JobStore) -> 
             limits=LIMITS,
         )
     assert not take_snapshot(store.redis, store.namespace).jobs
+
+
+def test_submit_of_a_recent_upload_refuses_what_is_wiped_and_takes_what_is_forgotten(
+    store: JobStore,
+) -> None:
+    forgotten, deleted, given_up = make_spec(), make_spec(), make_spec()
+    _submit_recent(store, forgotten)
+    submit(store, deleted)
+    store.jobs.delete(deleted.job_id, deleted.tenant)
+    store.jobs.begin_upload(given_up.job_id)
+    store.jobs.abandon_upload(given_up.job_id)
+    assert f"{given_up.job_id}#now" in store.wipes.take()
+    for spec in (deleted, given_up):
+        with pytest.raises(StoreUnavailable):
+            _submit_recent(store, spec)
+    assert take_snapshot(store.redis, store.namespace).jobs.keys() == {forgotten.job_id}

@@ -4,8 +4,8 @@
 -- too_many_stored_jobs, too_many_bytes, over_budget, no_worker, upload_lost.
 -- Usage: unfinished jobs of the tenant and of the key, pixels left in the key's budget, the milliseconds until the
 -- budget is whole or, after over_budget, until it holds what this job costs, and what the tenant stores.
--- A job that is created runs the commands that came along: a wake-up. For `next_id`, the sender's next job, an upload
--- is begun whatever the verdict.
+-- A job that is created runs the commands that came along: a wake-up. Unless the job is refused, an upload is begun for
+-- `next_id`, the sender's next job: a refused sender forgets the id, which would be on the wipe list for an hour.
 -- `bytes` are the job's own, `shares` the uploads whose blobs it uses: {id, bytes}.
 local id, queue, tenant = a.job_id, a.queue, a.tenant
 
@@ -88,15 +88,25 @@ local function hold_blobs()
   return table.concat(held, ' ')
 end
 
+-- Returns whether the blobs are wiped, or will be: accepting now would lose the inputs. Of a recent upload the broker
+-- may have lost the entry with its memory; this one was given up, or the job deleted, before the call was repeated.
+local function is_lost()
+  if redis.call('ZSCORE', key('wipe'), id .. '#upload') then
+    return false
+  end
+  return not a.is_recent or redis.call('EXISTS', key('tombstone', id)) == 1
+    or redis.call('ZSCORE', key('wipe'), id .. '#now') ~= false
+end
+
 local function answer(verdict, job_id)
   local is_there = verdict == 'created' or verdict == 'replayed'
+  if is_there and a.next_id then
+    begin_upload(a.next_id, a.upload_ms)
+  end
   return {verdict, job_id or id, workers_online(queue) > 0 and 1 or 0, usage(verdict),
     is_there and view(job_id or id) or {}}
 end
 
-if a.next_id then
-  begin_upload(a.next_id, a.upload_ms)
-end
 if redis.call('EXISTS', job_key(id)) == 1 then
   return answer('created')
 end
@@ -117,8 +127,7 @@ if idempotency ~= '' then
   end
 end
 
--- Without its upload entry the wiper has taken the blobs already: accepting now would lose the inputs.
-if not a.is_recent and not redis.call('ZSCORE', key('wipe'), id .. '#upload') then
+if is_lost() then
   return answer('upload_lost')
 end
 
