@@ -67,6 +67,13 @@ FAILED, UNREACHABLE = 1, 3
 _EXPECTED = (BrokerError, StartError, PaintjobError, PaintjobApiError, ResultDamaged)
 
 
+_KEY_ADVICE = "; pass a key by --key or PAINTJOB_KEY"
+
+
+def _is_about_key(error: Exception) -> bool:
+    return isinstance(error, PaintjobApiError) and error.code == "unauthorized"
+
+
 def main() -> None:
     """Run the command line; an expected error is printed in one line.
 
@@ -82,7 +89,7 @@ def main() -> None:
     except BrokerUnavailable as error:
         _fail(f"the broker cannot be used: {error.cause}" if error.cause else str(error))
     except (*_EXPECTED, ValueError, OSError) as error:
-        _fail(str(error))
+        _fail(f"{error}{_KEY_ADVICE}" if _is_about_key(error) else str(error))
     except ServiceUnreachable as error:
         _fail(
             f"the service does not answer: {error}; check --url, and that it runs",

@@ -88,6 +88,8 @@ def read_header(
     """
     file.seek(0)
     start = file.read(MAGIC_BYTES)
+    if not start:
+        raise UnsupportedMediaType(f"the {name} is empty: a file of 0 bytes was sent")
     read = _find_reader(start)
     if read is None:
         detail = describe_formats(name, formats or list_input_formats())
@@ -100,7 +102,7 @@ def read_header(
 
 
 def _is_text(start: bytes) -> bool:
-    return start != b"" and start.isascii() and start.decode().isprintable()
+    return start.isascii() and start.decode().isprintable()
 
 
 def is_picture(start: bytes) -> bool:

@@ -57,6 +57,10 @@ def test_revoked_key_is_refused_by_every_process_at_once(
     store.keys.revoke(key.split("_")[1])
     assert _ask_all(server, key) == {401}
     assert _ask_all(server, other) == {200}
+    listed = [sys.executable, "-m", "service.cli", "jobs", "list", "--url", server.url]
+    done = subprocess.run([*listed, "--key", key], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.endswith("; pass a key by --key or PAINTJOB_KEY\n")
 
 
 def test_key_stands_in_no_log_and_its_id_does(server: RunningServer, store: JobStore) -> None:

@@ -437,6 +437,9 @@ def test_name_of_a_file_in_place_of_its_content_is_recognized(client: FlaskClien
     response = post_inpaint(client, image=b"photos/cat.png")
     _assert_problem(response, 415, "unsupported_media_type")
     assert "write @ before the file's name" in response.get_json()["detail"]
+    response = post_inpaint(client, image=b"")
+    _assert_problem(response, 415, "unsupported_media_type")
+    assert "the picture is empty" in response.get_json()["detail"]
 
 
 def test_mask_of_no_format_names_those_of_masks(client: FlaskClient) -> None:
