@@ -12,7 +12,7 @@ from typing import Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from service.contract.keys import KeyLimits, StoredLimits
+from service.contract.keys import MOST_OF_KEY, KeyLimits, StoredLimits
 from service.contract.setting_errors import SettingsError
 from service.contract.settings import read_settings
 from service.outbound.hosts import HostList
@@ -46,10 +46,17 @@ class ServiceSettings(WebhookSettings):
         description="Bytes of its pictures: inputs, results and uploads; 0: no limit.",
     )
     key_unfinished_jobs: int = Field(
-        0, ge=0, description="Unfinished jobs of a key without its own limit; 0: no limit."
+        0,
+        ge=0,
+        le=MOST_OF_KEY,
+        description="Unfinished jobs of a key without its own limit; 0: no limit.",
     )
-    key_requests_per_minute: int = Field(0, ge=0, description="The same for its requests.")
-    key_megapixels_per_minute: float = Field(0, ge=0, description="The same for its jobs' cost.")
+    key_requests_per_minute: int = Field(
+        0, ge=0, le=MOST_OF_KEY, description="The same for its requests."
+    )
+    key_megapixels_per_minute: float = Field(
+        0, ge=0, le=MOST_OF_KEY, description="The same for its jobs' cost."
+    )
     worker_absence_seconds: float = Field(
         900.0, ge=0, description="Refuse jobs when no worker was online for so long; 0: never."
     )

@@ -43,6 +43,9 @@ _KEY = re.compile(r"pj_([0-9a-f]{12})_[0-9a-f]{64}")
 _TENANT = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 _UNKNOWN = "0" * 64
 
+MOST_OF_KEY = 1_000_000
+"""The largest limit that a key can have of its own."""
+
 
 class KeyLimits(BaseModel):
     """Limits of an API key; None means the deployment's default, or no limit.
@@ -57,9 +60,9 @@ class KeyLimits(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    requests_per_minute: int | None = Field(None, ge=1, le=1_000_000)
-    unfinished_jobs: int | None = Field(None, ge=1, le=1_000_000)
-    megapixels_per_minute: float | None = Field(None, gt=0, le=1_000_000)
+    requests_per_minute: int | None = Field(None, ge=1, le=MOST_OF_KEY)
+    unfinished_jobs: int | None = Field(None, ge=1, le=MOST_OF_KEY)
+    megapixels_per_minute: float | None = Field(None, gt=0, le=MOST_OF_KEY)
     weight: float = Field(1.0, ge=0.01, le=100)
 
 
@@ -105,8 +108,8 @@ def fill_limits(limits: KeyLimits, defaults: KeyLimits) -> KeyLimits:
 
 
 def to_pixels(megapixels: float | None) -> int | None:
-    """Return whole pixels, the unit of budgets."""
-    return None if megapixels is None else round(megapixels * 1_000_000)
+    """Return whole pixels, the unit of budgets; at least one, by which a budget fills up."""
+    return None if megapixels is None else max(1, round(megapixels * 1_000_000))
 
 
 def draw_key() -> str:

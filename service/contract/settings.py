@@ -48,7 +48,8 @@ CLIENT_FIELDS = frozenset({"key"})
 class SharedSettings(BaseModel):
     """Settings that the API, the courier and the workers must share."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # Of `inf` seconds no whole number of milliseconds can be made.
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     redis_url: str = Field("", description="Empty: the embedded broker under the data directory.")
     namespace: str = Field(DEFAULT_NAMESPACE, pattern=r"^\{[A-Za-z0-9_-]{1,64}\}$")
