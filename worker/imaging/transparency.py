@@ -6,6 +6,7 @@ from typing import Final
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from service.contract.geometry import Geometry
 from worker.imaging import AlphaArray, ImageArray, MaskArray
@@ -22,7 +23,14 @@ FAINT: Final = 128
 """Alpha below which a color is too coarse to go on from."""
 
 NEAR: Final = 2
-"""Pixels around a hole, or inside a border, in which what is visible counts as meeting it."""
+"""Pixels around a hole in which what is visible counts as meeting it."""
+
+UNSEEN: Final = 8
+"""Alpha up to which nothing is visible at a border: resampling leaves as much around a figure."""
+
+RIM: Final = 2
+"""A pixel at a border whose alpha is less than that of the next one inside, divided by this, is the
+rim of a figure that ends there."""
 
 LEEWAY: Final = 8
 """Pixels."""
@@ -138,17 +146,28 @@ def clear_margins(image: ImageArray, geometry: Geometry) -> tuple[ImageArray, Ma
         geometry: where the original lies.
     """
     box = geometry.original
+    inside = np.s_[box.top : box.bottom, box.left : box.right]
     mask = np.full(image.shape[:2], 255, np.uint8)
-    mask[box.top : box.bottom, box.left : box.right] = 0
-    side = 2 * NEAR + 1
-    at_border = (cv2.dilate(mask, np.ones((side, side), np.uint8)) != 0) & (mask == 0)
-    others = np.where(at_border & (image[..., 3] > 0), 0, 255).astype(np.uint8)
+    mask[inside] = 0
+    at_border = (cv2.dilate(mask, np.ones((3, 3), np.uint8)) != 0) & (mask == 0)
+    others = np.full_like(mask, 255)
+    others[inside][at_border[inside] & goes_on(image[inside][..., 3])] = 0
     if others.all():
         return _clear(image, mask, np.zeros_like(mask))
     away = cv2.distanceTransform(mask, cv2.DIST_L2, cv2.DIST_MASK_5)
     from_visible = cv2.distanceTransform(others, cv2.DIST_L2, cv2.DIST_MASK_5)
     is_clear = np.asarray(from_visible) > SPREAD * np.asarray(away) + LEEWAY
     return _clear(image, mask, np.where(is_clear, 0, mask).astype(np.uint8))
+
+
+def goes_on(alpha: AlphaArray) -> NDArray[np.bool_]:
+    """Return where something is visible that does not end right there, as a figure at its rim.
+
+    Args:
+        alpha: uint8 (H, W).
+    """
+    most = cv2.dilate(np.ascontiguousarray(alpha), np.ones((3, 3), np.uint8))
+    return np.asarray((alpha > UNSEEN) & (alpha >= np.asarray(most) // RIM))
 
 
 def _clear(image: ImageArray, mask: MaskArray, rest: MaskArray) -> tuple[ImageArray, MaskArray]:

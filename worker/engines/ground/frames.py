@@ -11,6 +11,7 @@ from service.contract.geometry import Margins
 from worker.engines.channels import largest_channel
 from worker.engines.ground.sides import SIDES, Side, seen_from
 from worker.imaging import ImageArray
+from worker.imaging.transparency import goes_on
 
 DEEPEST: Final = 50
 MOST: Final = 16
@@ -31,8 +32,10 @@ LEAST_SIDE: Final = 24
 def find_frame(image: ImageArray) -> Margins:
     """Return how many outermost lines of each side are no part of the picture.
 
+    Transparent lines are none: transparency goes on as transparency.
+
     Args:
-        image: uint8 (H, W, C), the original.
+        image: uint8 (H, W, 3), or premultiplied RGBA (H, W, 4), the original.
     """
     if min(image.shape[:2]) < LEAST_SIDE:
         return Margins(left=0, top=0, right=0, bottom=0)
@@ -46,7 +49,10 @@ def is_all_around(frame: Margins) -> bool:
 
 def _count_lines(image: ImageArray, side: Side) -> int:
     depth = min(max(min(image.shape[:2]) // DEEPEST, 3), MOST)
-    lines = seen_from(image, side)[: 4 * depth + 1].astype(np.int16)
+    seen = seen_from(image, side)[: 4 * depth + 1]
+    if seen.shape[2] == 4 and goes_on(seen[:2, :, 3])[0].mean() < 0.5:
+        return 0
+    lines = seen.astype(np.int16)
     steps = np.diff(lines, axis=0)
     # The corners of a picture belong to the frames of two sides.
     steps = steps[:, depth : steps.shape[1] - depth]

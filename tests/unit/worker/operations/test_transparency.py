@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from service.contract.geometry import Geometry, Margins, plan_margins
 from service.contract.jobs import Recipe
@@ -83,6 +83,29 @@ def outside(geometry: Geometry) -> NDArray[np.bool_]:
     box, area = geometry.original, np.ones((geometry.height, geometry.width), np.bool_)
     area[box.top : box.bottom, box.left : box.right] = False
     return area
+
+
+def make_icon(side: int, gap: float) -> Image.Image:
+    """Return a rounded box that ends so many pixels before the border, as drawing programs scale
+    it: with a rim that is half transparent, and faint rings around."""
+    large = Image.new("RGBA", (side * 8, side * 8))
+    corners = (gap * 8, gap * 8, side * 8 - 1 - gap * 8, side * 8 - 1 - gap * 8)
+    ImageDraw.Draw(large).rounded_rectangle(corners, side, fill=(40, 90, 200, 255))
+    return large.resize((side, side), Image.Resampling.LANCZOS)
+
+
+@pytest.mark.parametrize("method", ["pattern", "mirror"])
+@pytest.mark.parametrize(("side", "gap"), [(16, 0.9), (32, 1), (64, 2), (64, 3)])
+def test_paint_extends_an_icon_transparently_whose_border_is_narrow(
+    blobs: BlobStore, engines: EngineRegistry, method: str, side: int, gap: float
+) -> None:
+    geometry = plan_margins(side, side, Margins(left=9, top=9, right=9, bottom=9))
+    icon = encode(make_icon(side, gap))
+    claimed = outpaint_job(blobs, icon, geometry, OutpaintParams(seed=0), method=method)
+    result, codes = run(claimed, blobs, engines)
+    assert result.alpha is not None
+    assert not result.alpha[outside(geometry)].any()
+    assert "frame_not_extended" not in codes
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA"])
