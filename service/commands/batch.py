@@ -161,10 +161,13 @@ def _check_tasks(tasks: Sequence[Task], needs_mask: bool) -> None:
             f"no mask for {_shorten(bare)}; put {wanted} beside it, name a folder with --masks, or "
             "use --set mask_source=alpha"
         )
-    stems = [task.output.name for task in tasks]
-    twice = sorted({stem for stem in stems if stems.count(stem) > 1})
+    names = [task.output.name for task in tasks]
+    twice = [task for task in tasks if names.count(task.output.name) > 1]
     if twice:
-        raise typer.BadParameter(f"several pictures would become {_shorten(twice)}; rename them")
+        same = [task.image.name for task in twice if task.output.name == twice[0].output.name]
+        raise typer.BadParameter(
+            f"several pictures would become {twice[0].output.name}: {_shorten(same)}; rename them"
+        )
 
 
 def _find_mask(image: Path, masks: Path | None) -> Path | None:

@@ -55,7 +55,7 @@ def test_pictures_need_no_mask_where_the_request_says_it_otherwise(tmp_path: Pat
     [
         ((), {}, "has no pictures"),
         (("a.png",), {}, "no mask for a.png; put a-mask.png beside it"),
-        (("a.png", "a.jpg"), {"operation": "outpaint"}, "several pictures would become a.png"),
+        (("a.png", "a.jpg"), {"operation": "outpaint"}, "would become a.png: a.jpg, a.png"),
         (("a.png",), {"operation": "upscale"}, "inpaint or outpaint"),
         (("a.png",), {"output_format": "gif"}, "must be one of png"),
     ],
