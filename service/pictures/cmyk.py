@@ -9,7 +9,7 @@ from typing import Final
 from PIL import Image, ImageCms
 
 from service.contract.errors import InvalidField
-from service.pictures.profiles import read_kind
+from service.pictures.profiles import hide_float_tables, read_kind
 
 Converter = Callable[[Image.Image], Image.Image]
 
@@ -34,7 +34,7 @@ def make_converter(profile: bytes | None) -> Converter:
         return lambda image: image.convert("RGB")
     try:
         transform = ImageCms.buildTransform(
-            ImageCms.ImageCmsProfile(BytesIO(profile)),
+            ImageCms.ImageCmsProfile(BytesIO(hide_float_tables(profile))),
             ImageCms.createProfile("sRGB"),
             "CMYK",
             "RGB",

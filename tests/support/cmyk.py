@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import itertools
 import struct
+from collections.abc import Mapping
+from types import MappingProxyType
 
 
-def make_cmyk_profile() -> bytes:
+def make_cmyk_profile(more: Mapping[bytes, bytes] = MappingProxyType({})) -> bytes:
     """Return a profile by which inks darken the paper evenly, black alone to black, and tint it.
+
+    Args:
+        more: tags to be added.
 
     Source: ICC.1:2022, 7.2 and 10.10 (lut8Type).
     """
@@ -27,6 +32,7 @@ def make_cmyk_profile() -> bytes:
         b"cprt": b"text" + bytes(4) + b"CC0\0",
         b"wtpt": white,
         b"A2B0": table,
+        **more,
     }
     directory, body, start = b"", b"", 128 + 4 + 12 * len(tags)
     for name, data in tags.items():
@@ -35,6 +41,24 @@ def make_cmyk_profile() -> bytes:
     header = struct.pack(">8xI4s4s4s12x4s28x", 0x02400000, b"prtr", b"CMYK", b"Lab ", b"acsp")
     whole = (header + white[8:]).ljust(128, b"\0") + struct.pack(">I", len(tags)) + directory + body
     return struct.pack(">I", len(whole)) + whole[4:]
+
+
+def make_steps(count: int) -> bytes:
+    """Return a table of floating point that chains so many steps; all but the last do nothing.
+
+    Source: ICC.1:2022, 10.17 (multiProcessElementsType).
+    """
+    steps = [_make_matrix(4), _make_matrix(3)]
+    start, length = 16 + 8 * count, len(steps[0])
+    places = struct.pack(">II", start, length) * (count - 1)
+    places += struct.pack(">II", start + length, len(steps[1]))
+    return b"mpet" + bytes(4) + struct.pack(">HHI", 4, 3, count) + places + b"".join(steps)
+
+
+def _make_matrix(channels: int) -> bytes:
+    rows = [[float(row == column) for column in range(4)] for row in range(channels)]
+    numbers = [*itertools.chain(*rows), *[0.0] * channels]
+    return b"matf" + bytes(4) + struct.pack(f">HH{len(numbers)}f", 4, channels, *numbers)
 
 
 def _encode(lightness: float, a: float, b: float) -> bytes:

@@ -7,12 +7,15 @@ import struct
 import zlib
 
 import pytest
+from PIL import Image
 
 from service.contract.errors import ImageUndecodable
 from service.pictures.boxes import Items
+from service.pictures.cmyk import make_converter
 from service.pictures.headers import read_header
 from service.pictures.hevc import MAX_UNITS, check_hevc
 from service.pictures.tiff_fields import Field, write_file
+from tests.support.cmyk import make_cmyk_profile, make_steps
 from tests.support.heif import PLAIN, find_box, repeat_data
 
 SIZE = (96, 64)
@@ -64,3 +67,12 @@ def test_what_describes_an_item_is_collected_once() -> None:
     items = Items(1, properties={1: [(b"ispe", b"first"), (b"ispe", b"second")]})
     assert items.describe(1) == {b"ispe": b"first"}
     assert items.describe(1) is items.describe(1)
+
+
+def test_tables_of_floating_point_are_not_used() -> None:
+    plain, image = make_cmyk_profile(), Image.new("CMYK", (1, 1), (30, 60, 90, 20))
+    # Shorter tables would change the color.
+    for count in (2, 100_000):
+        chained = make_cmyk_profile({b"D2B0": make_steps(count), b"D2B1": make_steps(count)})
+        converted = make_converter(chained)(image)
+        assert converted.tobytes() == make_converter(plain)(image).tobytes()
