@@ -45,6 +45,11 @@ def test_key_of_an_odd_tenant_is_refused(broker_url: str) -> None:
     assert "tenant" in str(_run(broker_url, "keys", "create", "--tenant", "a:b").exception)
 
 
+def test_trial_without_a_key_names_the_command_that_makes_one(broker_url: str) -> None:
+    done = _run(broker_url, "test", "https://receiver.example/", "--tenant", "acme")
+    assert "`paintjob webhooks keys create --tenant acme`" in str(done.exception)
+
+
 def test_trial_sends_a_signed_job(broker_url: str) -> None:
     secret = _run(broker_url, "keys", "create").stdout.strip()
     with running_receiver() as receiver:

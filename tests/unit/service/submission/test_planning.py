@@ -64,6 +64,8 @@ def test_choose_names_the_setting_when_there_is_no_model() -> None:
     with pytest.raises(ModelRequired, match="PAINTJOB_MODELS_FILE") as caught:
         choose("inpaint", InpaintParams(prompt="x", strength=0.5), NONE)
     assert [fault.pointer for fault in caught.value.faults] == ["/prompt", "/strength"]
+    with pytest.raises(ModelRequired, match="The built-in model needs no weights"):
+        choose("inpaint", InpaintParams(method="generate"), NONE)
 
 
 def test_choose_lists_the_models_there_are() -> None:
