@@ -26,14 +26,18 @@ MARGIN: Final = 2 * SCALES[0]
 
 HALF_STEP: Final = DEEP_STEP // 2
 
-MAX_GRAIN: Final = 74
-"""Standard deviation of numbers spread evenly over a step: stronger grain is painted in 8 bits."""
-
 GRAIN_PIXELS: Final = 100_000
 """Pixels of which grain is measured."""
 
-DEVIATION: Final = 1.4826
-"""A normal distribution's standard deviation, in that of its median from the middle."""
+DEVIATION: Final = 1.4826 / 0.945
+"""A normal distribution's standard deviation, in its median distance from the middle; and the part
+of it that is left of white noise when its blur is taken off."""
+
+SPREAD: Final = 3**0.5 / np.pi
+"""Scale of a logistic distribution, in its standard deviation."""
+
+FARTHEST: Final = 15.0
+"""Scales from the middle beyond which a logistic distribution has nothing that floats can tell."""
 
 Surface = NDArray[np.float32]
 
@@ -70,8 +74,8 @@ def raise_to_16_bits(
         grain = _measure_grain(surface, mask)
         painted = source[at].astype(np.float32) * DEEP_STEP
         _smooth(surface, mask, inner, painted)
-        noise = rng.standard_normal(painted.shape, np.float32) * np.float32(grain)
-        raised[at] = np.rint(_keep_within(surface[inner] + noise, painted))
+        for rows in row_bands(len(painted)):
+            raised[rows][at] = np.rint(_draw_grain(surface[inner][rows], painted[rows], grain, rng))
     return raised
 
 
@@ -94,17 +98,44 @@ def _smooth(
 
 def _keep_within(values: Surface, painted: Surface) -> Surface:
     """Return values within half a step of what was painted, and in 16 bits."""
-    low, high = np.maximum(painted - HALF_STEP, 0), np.minimum(painted + HALF_STEP, 65_535)
+    low, high = _bounds(painted)
     return np.clip(values, low, high)
 
 
+def _bounds(painted: Surface) -> tuple[Surface, Surface]:
+    """Return the least and the largest numbers of 16 bits that are what was painted."""
+    return np.maximum(painted - HALF_STEP, 0), np.minimum(painted + HALF_STEP, 65_535)
+
+
+def _draw_grain(
+    middle: Surface, painted: Surface, grain: float, rng: np.random.Generator
+) -> Surface:
+    """Return numbers around a surface, spread by its grain as far as the painted steps allow.
+
+    They are drawn from the part of the distribution that lies in the step: noise that is cut off at
+    its ends would leave the grain weaker than around.
+    """
+    middle = _keep_within(middle, painted)
+    if grain == 0:
+        return middle
+    scale = np.float32(grain * SPREAD)
+    low, high = (_share_below((end - middle) / scale) for end in _bounds(painted))
+    share = low + rng.random(painted.shape, np.float32) * (high - low)
+    return _keep_within(middle + scale * np.log(share / (1 - share)), painted)
+
+
+def _share_below(distance: Surface) -> Surface:
+    """Return the part of a logistic distribution below a distance from its middle, in scales."""
+    return np.asarray(1 / (1 + np.exp(-np.clip(distance, -FARTHEST, FARTHEST))), np.float32)
+
+
 def _measure_grain(surface: Surface, mask: MaskArray) -> float:
-    """Return the standard deviation of the kept pixels' grain, as far as 8 bits do not show it."""
+    """Return the standard deviation of the kept pixels' grain."""
     fine = surface - np.asarray(cv2.GaussianBlur(surface, (0, 0), 1.5), np.float32)
     kept = np.abs(fine[mask == 0])
     # The median, because edges are no grain; of some, because many take long to sort.
     some = kept[:: len(kept) // GRAIN_PIXELS + 1]
-    return min(float(np.median(some)) * DEVIATION, MAX_GRAIN) if some.size else 0.0
+    return float(np.median(some)) * DEVIATION if some.size else 0.0
 
 
 def _uses_16_bits(values: DeepArray) -> bool:

@@ -43,6 +43,14 @@ def test_what_is_raised_has_the_grain_around_it() -> None:
     assert 0.6 < grains[0] / grains[1] < 1.4
 
 
+@pytest.mark.parametrize("grain", [20, 80, 200, 600])
+def test_what_was_painted_with_grain_keeps_all_of_it(grain: int) -> None:
+    deep = make_sky(grain=grain)
+    raised = raise_part(deep, round_to_8_bits(deep)[INNER])
+    grains = [np.diff(part.astype(int), axis=1).std() for part in (raised, deep[INNER])]
+    assert 0.9 < grains[0] / grains[1] < 1.1
+
+
 def test_what_is_raised_is_what_was_painted_when_rounded() -> None:
     rng = np.random.default_rng(0)
     deep = rng.integers(0, 2**16, (120, 160, 3)).astype(np.uint16)
