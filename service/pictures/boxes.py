@@ -189,8 +189,8 @@ class _Fields:
         return int.from_bytes(piece)
 
 
-def _iter_spans(data: bytes, box: Box, own: int | None) -> Iterator[tuple[int, Span]]:
-    """Yield item and place of each piece of data."""
+def _iter_spans(data: bytes, box: Box, own: int | None) -> Iterator[tuple[int, Span | None]]:
+    """Yield item and place of each piece of data; `None` for one that lies in another item."""
     version, fields = data[box.start], _Fields(data, box.start + 4)
     sizes = fields.take(2)
     offset_bytes, length_bytes, base_bytes = sizes >> 12, sizes >> 8 & 15, sizes >> 4 & 15
@@ -206,13 +206,19 @@ def _iter_spans(data: bytes, box: Box, own: int | None) -> Iterator[tuple[int, S
             if method == 1 and own is not None:
                 start += own
             elif method:
+                # Not skipped: a piece may take no byte, and only what is yielded is counted.
+                yield item, None
                 continue
             yield item, (start, start + length)
 
 
-def _collect_spans(found: Iterator[tuple[int, Span]], size: int) -> dict[int, tuple[Span, ...]]:
+def _collect_spans(
+    found: Iterator[tuple[int, Span | None]], size: int
+) -> dict[int, tuple[Span, ...]]:
     spans: defaultdict[int, list[Span]] = defaultdict(list)
     for item, span in _bound(found):
+        if span is None:
+            continue
         if span[1] > size:
             raise ImageUndecodable("the file is cut short")
         spans[item].append(span)

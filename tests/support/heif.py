@@ -115,6 +115,13 @@ def repeat_data(data: bytes, count: int) -> bytes:
     return data
 
 
+def replace_places(data: bytes, box: bytes) -> bytes:
+    """Return a HEIF file with another box that says where the data lies."""
+    start, length = find_box(data, b"iloc")
+    data = data[:start] + box + data[start + length :]
+    return _lengthen(data, b"meta", len(box) - length)
+
+
 def _iter_kinds(store: bytes) -> list[bytes]:
     kinds, place = [], 0
     while place < len(store):

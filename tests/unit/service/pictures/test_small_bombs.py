@@ -16,7 +16,7 @@ from service.pictures.headers import read_header
 from service.pictures.hevc import MAX_UNITS, check_hevc
 from service.pictures.tiff_fields import Field, write_file
 from tests.support.cmyk import make_cmyk_profile, make_steps
-from tests.support.heif import PLAIN, find_box, repeat_data
+from tests.support.heif import PLAIN, find_box, make_box, repeat_data, replace_places
 
 SIZE = (96, 64)
 
@@ -61,6 +61,14 @@ def test_units_of_an_hevc_configuration_are_bounded() -> None:
 def test_an_item_may_not_name_the_same_data_over_and_over() -> None:
     with pytest.raises(ImageUndecodable, match="longer than the file"):
         read_header(io.BytesIO(repeat_data(PLAIN, 8192)))
+
+
+def test_pieces_of_data_that_take_no_byte_are_counted() -> None:
+    # In another item: each has 65,535 pieces, whose place and length have no bytes.
+    items = struct.pack(">4H", 9, 2, 0, 65_535) * 16
+    places = make_box(b"iloc", struct.pack(">IHH", 1 << 24, 0, 16) + items)
+    with pytest.raises(ImageUndecodable, match="too long a list"):
+        read_header(io.BytesIO(replace_places(PLAIN, places)))
 
 
 def test_what_describes_an_item_is_collected_once() -> None:
