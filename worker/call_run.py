@@ -10,7 +10,7 @@ from typing import Any
 from service.contract.errors import DeadlineExceeded
 from service.contract.jobs import Progress
 from service.store import (
-    Claims,
+    ClaimCalls,
     Outcome,
     Report,
     ScriptCall,
@@ -119,7 +119,7 @@ class CallRun:
         requeued: jobs that went back to their queue.
     """
 
-    def __init__(self, claims: Claims, harness: Harness, jobs: Sequence[ClaimedJob]) -> None:
+    def __init__(self, claims: ClaimCalls, harness: Harness, jobs: Sequence[ClaimedJob]) -> None:
         self._claims = claims
         self._harness = harness
         accounts = [Account.open(job) for job in jobs]

@@ -14,7 +14,7 @@ from rq.job import Job
 from service.contract.errors import BrokerUnavailable, Internal
 from service.contract.jobs import JobSpec
 from service.contract.names import new_token
-from service.store import ClaimedSpec, Claims, ScriptCall, failure_of
+from service.store import ClaimCalls, ClaimedSpec, ScriptCall, failure_of
 from service.store.runner import Command
 from worker.harness import Harness
 from worker.reporting import ClaimedJob
@@ -42,7 +42,7 @@ class ClaimSource:
     """
 
     def __init__(
-        self, claims: Claims, harness: Harness, queue: Queue, worker: str, max_jobs: int
+        self, claims: ClaimCalls, harness: Harness, queue: Queue, worker: str, max_jobs: int
     ) -> None:
         self._claims = claims
         self._harness = harness
@@ -130,5 +130,5 @@ class ClaimSource:
             except ValidationError:
                 log.exception("spec_unreadable", job_id=job.job_id)
                 failure = failure_of(Internal("the job could not be read"))
-                self._claims.finish_failed(job.job_id, token, failure)
+                self._claims.make_all([self._claims.call_failed(job.job_id, token, failure)])
         return jobs

@@ -21,6 +21,7 @@ from service.store.broker import HEALTH_SECONDS, open_redis
 from service.store.broker_faults import BrokerLink
 from service.store.broker_memory import BrokerCheck, BrokerMemory
 from service.store.claims import (
+    ClaimCalls,
     ClaimedSpec,
     Claims,
     FinishVerdict,
@@ -72,6 +73,7 @@ __all__ = [
     "BrokerCheck",
     "BrokerLink",
     "BrokerMemory",
+    "ClaimCalls",
     "ClaimedSpec",
     "Claims",
     "DayOfKey",
@@ -135,7 +137,7 @@ class WorkerStore:
     redis: Redis
     link: BrokerLink
     namespace: str
-    claims: Claims
+    claims: ClaimCalls
     presence: Presence
     reaper: Reaper
 
@@ -191,7 +193,12 @@ class JobStore:
         """Return the parts that a worker needs, and no other."""
         link = self.scripts.link
         return WorkerStore(
-            self.redis, link, self.namespace, self.claims, self.presence, self.reaper
+            self.redis,
+            link,
+            self.namespace,
+            ClaimCalls(self.scripts),
+            self.presence,
+            self.reaper,
         )
 
 

@@ -82,11 +82,10 @@ def make_mask(number: int, mask: MaskEffective, path: str) -> Report:
     return Report(number, "mask", {"mask_effective": document, "mask_path": path}, document)
 
 
-class Claims(StorePart):
-    """The claims of workers on jobs.
+class ClaimCalls(StorePart):
+    """The claims of workers on jobs, as calls that `make_all` makes in one round trip.
 
-    What changes a claim comes twice: as a method that does it, and as a call, `call_...`, that
-    `make_all` makes with others.
+    They are all that a worker needs.
     """
 
     def make_all(
@@ -94,10 +93,6 @@ class Claims(StorePart):
     ) -> tuple[list[Any], list[Any]]:
         """See `ScriptRunner.make_all`."""
         return self._scripts.make_all(calls, commands)
-
-    def take(self, queue: str, *, worker: str, claim_id: str, **asked: Any) -> list[ClaimedSpec]:
-        """Take the next jobs of a queue; see `call_take`."""
-        return self._scripts.make(self.call_take(queue, worker=worker, claim_id=claim_id, **asked))
 
     def call_take(
         self,
@@ -149,42 +144,11 @@ class Claims(StorePart):
         )
         return [verdict.decode() for verdict in verdicts]
 
-    def report_started(self, job_id: str, token: str, number: int) -> None:
-        """Write that the painting has begun; from now on a death counts as a crash."""
-        self._scripts.make(self.call_report(job_id, token, [make_started(number)]))
-
-    def report_progress(self, job_id: str, token: str, number: int, progress: Progress) -> None:
-        """Write the progress of the painting."""
-        self._scripts.make(self.call_report(job_id, token, [make_progress(number, progress)]))
-
-    def report_mask(
-        self, job_id: str, token: str, number: int, mask: MaskEffective, path: str
-    ) -> None:
-        """Write the effective mask and where its picture lies."""
-        self._scripts.make(self.call_report(job_id, token, [make_mask(number, mask, path)]))
-
     def call_report(self, job_id: str, token: str, reports: Sequence[Report]) -> ScriptCall[None]:
         """Write what happened to a claimed job, in order; it decides nothing."""
         listed = [vars(report) for report in reports]
         arguments = {"job_id": job_id, "token": token, "reports": listed}
         return ScriptCall("report", arguments, lambda _: None)
-
-    def finish_succeeded(
-        self,
-        job_id: str,
-        token: str,
-        *,
-        outputs: Sequence[Output],
-        recipe: Recipe,
-        timings: Timings,
-        warnings: Sequence[JobWarning] = (),
-    ) -> FinishVerdict:
-        """Commit a result; return the job's status, or `stale` if the claim no longer holds it."""
-        return self._scripts.make(
-            self.call_succeeded(
-                job_id, token, outputs=outputs, recipe=recipe, timings=timings, warnings=warnings
-            )
-        )
 
     def call_succeeded(
         self,
@@ -207,19 +171,11 @@ class Claims(StorePart):
         written = sum(output.stored_bytes for output in outputs)
         return self._call_finish(job_id, token, "succeeded", fields, written)
 
-    def finish_failed(self, job_id: str, token: str, failure: JobFailure) -> FinishVerdict:
-        """Commit a failure; return as `finish_succeeded`."""
-        return self._scripts.make(self.call_failed(job_id, token, failure))
-
     def call_failed(
         self, job_id: str, token: str, failure: JobFailure
     ) -> ScriptCall[FinishVerdict]:
         """Commit a failure; answered as `finish_succeeded`."""
         return self._call_finish(job_id, token, "failed", {"error": failure.model_dump_json()})
-
-    def release(self, job_id: str, token: str, outcome: Outcome) -> ReleaseVerdict:
-        """Release a job that cannot be finished here; return its new status."""
-        return self._scripts.make(self.call_release(job_id, token, outcome))
 
     def call_release(self, job_id: str, token: str, outcome: Outcome) -> ScriptCall[ReleaseVerdict]:
         """Release a job; answered as `release`."""
@@ -244,6 +200,53 @@ class Claims(StorePart):
             "errors": ERRORS,
         }
         return ScriptCall("finish", arguments, _read_word)
+
+
+class Claims(ClaimCalls):
+    """The same, one call at a time."""
+
+    def take(self, queue: str, *, worker: str, claim_id: str, **asked: Any) -> list[ClaimedSpec]:
+        """Take the next jobs of a queue; see `call_take`."""
+        return self._scripts.make(self.call_take(queue, worker=worker, claim_id=claim_id, **asked))
+
+    def report_started(self, job_id: str, token: str, number: int) -> None:
+        """Write that the painting has begun; from now on a death counts as a crash."""
+        self._scripts.make(self.call_report(job_id, token, [make_started(number)]))
+
+    def report_progress(self, job_id: str, token: str, number: int, progress: Progress) -> None:
+        """Write the progress of the painting."""
+        self._scripts.make(self.call_report(job_id, token, [make_progress(number, progress)]))
+
+    def report_mask(
+        self, job_id: str, token: str, number: int, mask: MaskEffective, path: str
+    ) -> None:
+        """Write the effective mask and where its picture lies."""
+        self._scripts.make(self.call_report(job_id, token, [make_mask(number, mask, path)]))
+
+    def finish_succeeded(
+        self,
+        job_id: str,
+        token: str,
+        *,
+        outputs: Sequence[Output],
+        recipe: Recipe,
+        timings: Timings,
+        warnings: Sequence[JobWarning] = (),
+    ) -> FinishVerdict:
+        """Commit a result; return the job's status, or `stale` if the claim no longer holds it."""
+        return self._scripts.make(
+            self.call_succeeded(
+                job_id, token, outputs=outputs, recipe=recipe, timings=timings, warnings=warnings
+            )
+        )
+
+    def finish_failed(self, job_id: str, token: str, failure: JobFailure) -> FinishVerdict:
+        """Commit a failure; return as `finish_succeeded`."""
+        return self._scripts.make(self.call_failed(job_id, token, failure))
+
+    def release(self, job_id: str, token: str, outcome: Outcome) -> ReleaseVerdict:
+        """Release a job that cannot be finished here; return its new status."""
+        return self._scripts.make(self.call_release(job_id, token, outcome))
 
 
 def _read_claimed(answer: Sequence[tuple[bytes, bytes, int, int, bytes]]) -> list[ClaimedSpec]:
