@@ -31,6 +31,7 @@ from service.api.routes import (
     usage,
 )
 from service.config import ServiceSettings
+from service.contract.names import is_job_id
 from service.telemetry.families import HTTP_REQUESTS, HTTP_SECONDS
 
 log = structlog.get_logger()
@@ -122,7 +123,7 @@ def _end(response: Response) -> Response:
         address=_find_address(),
         received_bytes=request.content_length,
         sent_bytes=response.content_length,
-        job_id=(request.view_args or {}).get("job_id"),
+        job_id=_find_job_id(),
     )
     response.headers[REQUEST_ID_HEADER] = g.get("request_id", "")
     return response
@@ -133,6 +134,12 @@ def _measure(route: str, status: int, seconds: float | None) -> None:
     HTTP_REQUESTS.note(1, method, route, str(status))
     if seconds is not None:
         HTTP_SECONDS.note(seconds, method, route)
+
+
+def _find_job_id() -> str | None:
+    """Return the job that the path names; other text there is the caller's and is not logged."""
+    named = str((request.view_args or {}).get("job_id", ""))
+    return named if is_job_id(named) else None
 
 
 def _find_address() -> str | None:
