@@ -6,14 +6,22 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.stack import running_stack
+from service.contract.jobs import JobRecord
+from tests.support.stack import Stack, running_stack
 
 JOB_SECONDS = 0.3
 
 
+def count_started(stack: Stack, job_ids: list[str], late: JobRecord) -> int:
+    """Return how many of these jobs began while a later one waited."""
+    assert late.started_at is not None
+    began = [stack.record(job_id, "greedy").started_at for job_id in job_ids]
+    return sum(at is not None and late.created_at < at < late.started_at for at in began)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("workers", [1, 2])
-def test_single_job_starts_within_a_job_of_each_worker_and_a_second(
+def test_single_job_starts_after_a_job_or_two_of_each_worker(
     broker_url: str, tmp_path: Path, workers: int
 ) -> None:
     tag = f"zoo:slow:3:{JOB_SECONDS / 3}"
@@ -23,7 +31,7 @@ def test_single_job_starts_within_a_job_of_each_worker_and_a_second(
             stack.start_worker()
         for _ in range(3):
             record = stack.wait_ended(stack.submit(tag, tenant="late"), tenant="late")
-            assert record.started_at is not None
-            waited = (record.started_at - record.created_at).total_seconds()
-            assert waited <= JOB_SECONDS * workers + 1
+            between = count_started(stack, greedy, record)
+            # Of each worker the one that it paints, and one that it has claimed beside it.
+            assert between <= 2 * workers, between
         assert stack.record(greedy[-1], "greedy").status == "queued", "it did not wait for these"

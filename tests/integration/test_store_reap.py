@@ -255,7 +255,7 @@ def test_everything_goes_once_jobs_are_old(store: JobStore, clock: Clock) -> Non
     for member in store.wipes.take():
         store.wipes.end(member)
     kept = {"seq", "queues", "seen:paint-gpu:g", "reaped_at", "hold_until"}
-    assert _snapshot(store).kept == kept
+    assert {name for name in _snapshot(store).kept if not name.startswith("counts:")} == kept
 
 
 # Missing wake-ups ---------------------------------------------------------------------------------

@@ -195,10 +195,17 @@ def test_every_script_runs_in_a_cluster(cluster_url: str) -> None:
     _run_batch_and_webhooks(store)
     assert keep(store, make_upload()) == store.holdings.load("default")
     store.uploads.drop("upl_A", "default")
+    _read_figures(store)
     check_rules(take_snapshot(store.redis, store.namespace))
     assert len(store.redis.script_exists(*_digests(store))) == len(SCRIPTS)
     assert all(store.redis.script_exists(*_digests(store)))
     store.redis.close()
+
+
+def _read_figures(store: JobStore) -> None:
+    assert store.usage.load("default", 1)
+    store.batches.load_page("default", limit=1)
+    assert store.gauges.load()
 
 
 def _digests(store: JobStore) -> list[str]:

@@ -62,6 +62,7 @@ class Stack:
             **self.environ,
             **{f"PAINTJOB_{name.upper()}": value for name, value in settings.items()},
         }
+        self.directory.mkdir(parents=True, exist_ok=True)
         log = (self.directory / f"{module}-{len(self.processes)}.log").open("wb")
         process = subprocess.Popen(
             [sys.executable, "-m", module], env=environ, stdout=log, stderr=log, cwd=self.directory
