@@ -183,8 +183,13 @@ def span(
 def part(
     name: str, kind: Kind = "internal", attributes: Attributes | None = None
 ) -> AbstractContextManager[object]:
-    """Return a block that is a span within the current one; none where no span is current."""
-    if _Exporting.tracer is None or not _Exporting.get_current_span().is_recording():
+    """Return a block that is a span within the current one; none where no span is current.
+
+    The current one may have ended: a job's pictures are written after its call.
+    """
+    if _Exporting.tracer is None:
+        return _NOTHING
+    if not _Exporting.get_current_span().get_span_context().trace_flags.sampled:
         return _NOTHING
     return _hold(open_span(name, kind, attributes=attributes))
 
