@@ -335,7 +335,7 @@ def test_stopped_worker_that_wakes_up_late_commits_nothing(stack: Stack) -> None
 
 
 def test_worker_gives_up_when_no_horse_lives(stack: Stack) -> None:
-    worker = stack.start("worker", engines="tests.support.engines:no_such_factory")
+    worker = stack.start("worker", engines="tests.support.engines:build_deaths")
     assert worker.wait(PATIENCE_SECONDS) == 3, stack.logs()
     assert [presence.state for presence in stack.store.presence.load_workers()] == ["broken"]
 
