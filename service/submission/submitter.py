@@ -212,40 +212,30 @@ class Submitter:
         wakeup: PackedCommands,
         next_id: str,
     ) -> Submitted:
+        params, settings = spec.params, self._settings
         attributes = {"paintjob.job_id": spec.job_id, "messaging.destination.name": spec.queue}
         with traces.part("submit", "producer", attributes):
-            return self._write(spec, request, idempotency, wakeup, next_id)
-
-    def _write(
-        self,
-        spec: JobSpec,
-        request: JobRequest,
-        idempotency: Idempotency | None,
-        wakeup: PackedCommands,
-        next_id: str,
-    ) -> Submitted:
-        params, settings = spec.params, self._settings
-        return self._store.jobs.submit(
-            spec,
-            start_within_seconds=params.start_within_seconds,
-            finish_within_seconds=params.finish_within_seconds or 0,
-            finish_from_claim=not _has_deadline(request),
-            ttl_seconds=params.ttl_seconds or 0,
-            limits=SubmitLimits(
-                settings.queue_limit,
-                settings.tenant_job_limit,
-                settings.worker_absence_seconds,
-                request.sender.key_limits,
-                settings.stored_limits,
-            ),
-            idempotency=idempotency,
-            key_id=request.sender.key_id,
-            inputs=request.intake.count_bytes(),
-            wakeup=wakeup,
-            next_id=next_id,
-            is_recent=request.intake.age_seconds < RECENT_SECONDS,
-            trace=traces.get_context(),
-        )
+            return self._store.jobs.submit(
+                spec,
+                start_within_seconds=params.start_within_seconds,
+                finish_within_seconds=params.finish_within_seconds or 0,
+                finish_from_claim=not _has_deadline(request),
+                ttl_seconds=params.ttl_seconds or 0,
+                limits=SubmitLimits(
+                    settings.queue_limit,
+                    settings.tenant_job_limit,
+                    settings.worker_absence_seconds,
+                    request.sender.key_limits,
+                    settings.stored_limits,
+                ),
+                idempotency=idempotency,
+                key_id=request.sender.key_id,
+                inputs=request.intake.count_bytes(),
+                wakeup=wakeup,
+                next_id=next_id,
+                is_recent=request.intake.age_seconds < RECENT_SECONDS,
+                trace=traces.get_context(),
+            )
 
     def _idempotency(self, request: JobRequest) -> Idempotency | None:
         if request.idempotency_key is None:
