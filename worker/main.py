@@ -23,10 +23,9 @@ from service.contract.settings import describe_port_fault
 from service.contract.version import get_version
 from service.store import WorkerStore, connect, open_redis
 from service.telemetry import exports
-from service.telemetry.exposition import open_port, serve
-from service.telemetry.families import WORKER, families_of, show_version
+from service.telemetry.exposition import serve_process
+from service.telemetry.families import WORKER, show_version
 from service.telemetry.logs import configure_logging
-from service.telemetry.metrics import Metrics
 from worker.config import WorkerSettings
 from worker.harness import Harness
 from worker.kernels import kept_kernels
@@ -114,13 +113,8 @@ def serve_metrics(settings: WorkerSettings, worker: PaintWorker) -> None:
     Raises:
         OSError: the port is taken, or the address is not this machine's.
     """
-    if settings.metrics_port is None:
-        return
-    listener = open_port(settings.metrics_host, settings.metrics_port)
-    serve(
-        listener,
-        Metrics(families_of(WORKER), (worker.read_gauges, show_version(get_version()))).render,
-    )
+    readings = (worker.read_gauges, show_version(get_version()))
+    serve_process(settings.metrics_host, settings.metrics_port, WORKER, readings)
 
 
 def check_queue(queue: str, catalogue: Catalogue) -> None:

@@ -21,10 +21,9 @@ from service.store import BrokerCheck, JobStore, connect
 from service.store.blobs import BlobStore
 from service.store.wakeups import Wakeups
 from service.telemetry import exports
-from service.telemetry.exposition import open_port, serve
-from service.telemetry.families import COURIER, families_of, show_version
+from service.telemetry.exposition import serve_process
+from service.telemetry.families import COURIER, show_version
 from service.telemetry.logs import configure_logging
-from service.telemetry.metrics import Metrics
 
 log = structlog.get_logger()
 
@@ -84,11 +83,8 @@ def serve_metrics(settings: CourierSettings, store: JobStore) -> None:
     Raises:
         OSError: the port is taken, or the address is not this machine's.
     """
-    if settings.metrics_port is None:
-        return
-    listener = open_port(settings.metrics_host, settings.metrics_port)
     readings = (BrokerGauges(store).read, show_version(get_version()))
-    serve(listener, Metrics(families_of(COURIER), readings).render)
+    serve_process(settings.metrics_host, settings.metrics_port, COURIER, readings)
 
 
 def run(

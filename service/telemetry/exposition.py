@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import structlog
 
-from service.telemetry.metrics import CONTENT_TYPE
+from service.telemetry.families import families_of
+from service.telemetry.metrics import CONTENT_TYPE, Metrics, Reading
 
 PATH = "/metrics"
 CLIENT_SECONDS = 10.0
@@ -30,6 +31,22 @@ def open_port(host: str, port: int) -> socket.socket:
     """
     family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     return socket.create_server(address[:2], family=family)
+
+
+def serve_process(host: str, port: int | None, process: str, readings: Sequence[Reading]) -> None:
+    """Serve the metrics of a process, if it has a port for them.
+
+    Args:
+        host: as `open_port`.
+        port: likewise; None serves nothing.
+        process: whose families are served.
+        readings: further samples, read at each request.
+
+    Raises:
+        OSError: as `open_port`.
+    """
+    if port is not None:
+        serve(open_port(host, port), Metrics(families_of(process), readings).render)
 
 
 def serve(listener: socket.socket, render: Callable[[], bytes]) -> None:
