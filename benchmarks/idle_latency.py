@@ -1,4 +1,4 @@
-"""How long a caller waits at an idle service beyond the paint: from the submission to the bytes.
+"""Measures a caller's wait at an idle service beyond the paint: from submission to the bytes.
 
 Run from the repository's root: `python -m benchmarks.idle_latency [JOBS]`. It starts a deployment
 and sends a photo of 512 x 512 with a hole to `patch`, one request after the other, each answered

@@ -1,4 +1,4 @@
-"""What a job costs: every millisecond of CPU, by process and by stage.
+"""Measures the cost of a job: every millisecond of CPU, by process and by stage.
 
 Run from the repository's root: `python -m benchmarks.job_cost [JOBS] [--output FILE]`. It starts a
 deployment, sends a photo with a hole to `patch`, fetches every result, and divides the CPU time of
@@ -65,7 +65,7 @@ PARTS = (
 
 @dataclass(frozen=True)
 class Used:
-    """What was used so far.
+    """CPU used so far.
 
     Attributes:
         seconds: of CPU, by part.

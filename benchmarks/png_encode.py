@@ -1,4 +1,4 @@
-"""What PNG encoders and decoders cost: photo, graphics, noise, transparency, gray.
+"""Measures the cost of PNG encoders and decoders: photo, graphics, noise, transparency, gray.
 
 Run it from the root of the repository:
 

@@ -9,10 +9,10 @@ from typing import Final
 
 OTHER: Final = "other"
 SAMPLING: Final = "sampling"
-"""What the samples of a process cost it; see `sitecustomize`."""
+"""Places of the sampler itself; see `sitecustomize`."""
 
 PASSED: Final = ("worker/engines/patch/strips", "worker/engines/progress")
-"""What runs others' work is not where the time goes."""
+"""Functions that only call others: the time is not theirs."""
 
 Rules = tuple[tuple[str, str], ...]
 """Stage by what a function on the stack begins with, `file:function`; the innermost function that

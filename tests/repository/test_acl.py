@@ -42,7 +42,7 @@ DIRECT = {
 
 @dataclass(frozen=True)
 class Needs:
-    """What a script calls, and the families of keys that it names."""
+    """The commands of a script, and the families of keys that it names."""
 
     commands: set[str]
     keys: set[str]

@@ -40,7 +40,7 @@ class Program:
 
     @property
     def output(self) -> str:
-        """What it has written so far."""
+        """Return all that it has written so far."""
         return self.log.read_text()
 
     def wait(self) -> int:

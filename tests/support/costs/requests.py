@@ -223,7 +223,7 @@ _DATA_URLS: Mapping[str, Callable[[], str]] = {
     "spaces of base64": lambda: ";base64," + "YWJj " * 180_000,
     "hyphens of base64": lambda: ";base64," + "-" * 900_000,
 }
-"""What follows `data:` and could be expensive."""
+"""Texts behind `data:` that could be expensive."""
 
 
 def _iter_json() -> Iterator[tuple[str, Request]]:

@@ -1,4 +1,4 @@
-"""What `paintjob submit` prints."""
+"""Output of `paintjob submit`."""
 
 from __future__ import annotations
 

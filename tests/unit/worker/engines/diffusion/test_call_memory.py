@@ -31,7 +31,7 @@ def shape(pictures: int, pixels: int = 100, kind: Kind = PLAIN) -> Shape:
 
 
 def true_bytes(call: Shape) -> int:
-    """What a device with a fixed part, a part for the size and one for each picture would take."""
+    """Return the bytes of a device with a fixed part, one for the size and one for each picture."""
     return 500 + 3 * call.pixels + 20 * call.pictures * call.pixels
 
 
