@@ -267,6 +267,15 @@ class InpaintParams(Document):
         keep_metadata: `true`: the result keeps the EXIF data (without orientation, which is
         applied, and without the thumbnail, which would show what was painted over); `false` by
         default. Color profile and resolution are always kept.
+        mask_source: `alpha`: the picture's own transparency is the mask; transparent pixels count
+        as white. Instead of `mask` and `regions`.
+        regions: Boxes, polygons and run-lengths that together are the white of the mask. Instead of
+        `mask` and `mask_source`. Not returned: the mask drawn from them is at `links.mask`.
+        mask_polarity: Color of the mask that is repainted; `white_repaints` by default.
+        mask_threshold: Luminance (with `mask_source`: 255 less the alpha) from which a mask pixel
+        counts as white; 128 by default. Not with `regions`. If gray pixels are kept, a warning says
+        how many, and which threshold repaints them.
+        grow: Pixels to widen the mask by before painting; negative narrows; 0 by default.
         convert: `srgb`: a picture in CMYK is converted to sRGB, by its color profile if it has one,
         and the warning `converted_to_srgb` says so; kept pixels are those of the converted picture.
         Without it such a picture is refused. Others stay as they are.
@@ -290,15 +299,6 @@ class InpaintParams(Document):
         webhook_events: Events sent to `webhook_url`, each once: by default the three ends,
         `job.succeeded`, `job.failed` and `job.canceled`.
         method: `auto` by default: `generate` if a model is the default, else `patch`.
-        mask_source: `alpha`: the picture's own transparency is the mask; transparent pixels count
-        as white. Instead of `mask` and `regions`.
-        regions: Boxes, polygons and run-lengths that together are the white of the mask. Instead of
-        `mask` and `mask_source`. Not returned: the mask drawn from them is at `links.mask`.
-        mask_polarity: Color of the mask that is repainted; `white_repaints` by default.
-        mask_threshold: Luminance (with `mask_source`: 255 less the alpha) from which a mask pixel
-        counts as white; 128 by default. Not with `regions`. If gray pixels are kept, a warning says
-        how many, and which threshold repaints them.
-        grow: Pixels to widen the mask by before painting; negative narrows; 0 by default.
         feather: Pixels, from the edge of the mask inward, over which the painted content fades into
         the original; 0 by default. Kept pixels are never touched. Must be 0 with `mask_source`,
         where the original is transparent.
@@ -324,6 +324,11 @@ class InpaintParams(Document):
     output_width: int | None = None
     output_height: int | None = None
     keep_metadata: bool | None = None
+    mask_source: Literal["alpha"] | str | None = None
+    regions: tuple[Region, ...] | None = None
+    mask_polarity: Literal["white_repaints", "black_repaints"] | str | None = None
+    mask_threshold: int | None = None
+    grow: int | None = None
     convert: Literal["srgb"] | str | None = None
     priority: Literal["high", "normal", "low"] | str | None = None
     tags: tuple[str, ...] | None = None
@@ -335,11 +340,6 @@ class InpaintParams(Document):
     webhook_url: str | None = None
     webhook_events: tuple[Literal["job.running", "job.succeeded", "job.failed", "job.canceled"] | str, ...] | None = None
     method: Literal["auto", "patch", "generate"] | str | None = None
-    mask_source: Literal["alpha"] | str | None = None
-    regions: tuple[Region, ...] | None = None
-    mask_polarity: Literal["white_repaints", "black_repaints"] | str | None = None
-    mask_threshold: int | None = None
-    grow: int | None = None
     feather: int | None = None
 
 

@@ -51,10 +51,83 @@ Tag = Annotated[str, Field(min_length=1, max_length=64)]
 Side = Annotated[int | None, Field(ge=1, le=32_768)]
 
 
-class PaintParams(BaseModel):
-    """Parameters that both operations share."""
-
+class _Params(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class JobParams(_Params):
+    """Parameters that all operations share."""
+
+    convert: Conversion | None = Field(
+        None,
+        description="`srgb`: a picture in CMYK is converted to sRGB, by its color profile if it "
+        "has one, and the warning `converted_to_srgb` says so; kept pixels are those of the "
+        "converted picture. Without it such a picture is refused. Others stay as they are.",
+    )
+    priority: Priority | None = Field(
+        None, description="Order among the caller's own jobs; `normal` by default."
+    )
+    tags: list[Tag] | None = Field(
+        None,
+        max_length=MAX_TAGS,
+        description="Short texts that the job returns; `GET /jobs` filters by them.",
+    )
+    start_within_seconds: int | None = Field(
+        None, ge=1, le=86_400, description="Fail the job if no worker has claimed it by then."
+    )
+    finish_within_seconds: int | None = Field(
+        None,
+        ge=1,
+        le=86_400,
+        description="Fail the job if it has not ended so long after it was accepted. By default it "
+        "has 3600 seconds from its first claim by a worker, for which it waits a day at most.",
+    )
+    ttl_seconds: int | None = Field(
+        None,
+        ge=1,
+        le=604_800,
+        description="Seconds that the ended job and its pictures are kept; 86400 by default, 600 "
+        "with `no_store`, and then at most 3600.",
+    )
+    no_store: bool | None = Field(
+        None,
+        description="`true`: the job and its pictures are wiped as soon as the result has been "
+        "delivered to the first `GET` that reads all of it (no `Range`); `false` by default. Not "
+        "with `num_images` above 1.",
+    )
+    cancel_on_disconnect: bool | None = Field(
+        None,
+        description="`true`: the job is canceled when a client that waits for it (`Prefer: wait`) "
+        "or follows its events disconnects before it ends; `false` by default. Behind a proxy a "
+        "client has disconnected when the proxy closes its own connection.",
+    )
+    webhook_url: str | None = Field(
+        None,
+        min_length=1,
+        max_length=MAX_URL_CHARACTERS,
+        description="Receives the job's document, signed, at the events of `webhook_events`: an "
+        "https URL on a public address, without user and fragment. Tried for 24 hours, but no "
+        "longer than the job is kept.",
+    )
+    webhook_events: list[WebhookEvent] | None = Field(
+        None,
+        min_length=1,
+        max_length=4,
+        description="Events sent to `webhook_url`, each once: by default the three ends, "
+        "`job.succeeded`, `job.failed` and `job.canceled`.",
+        json_schema_extra={"uniqueItems": True},
+    )
+
+    @field_validator("webhook_events")
+    @classmethod
+    def _names_each_once(cls, value: list[WebhookEvent] | None) -> list[WebhookEvent] | None:
+        if value is not None and len(set(value)) < len(value):
+            raise ValueError("must name each event once")
+        return value
+
+
+class PaintParams(_Params):
+    """Parameters that both operations that paint share."""
 
     model: str | None = Field(
         None,
@@ -167,80 +240,11 @@ class PaintParams(BaseModel):
         "applied, and without the thumbnail, which would show what was painted over); `false` by "
         "default. Color profile and resolution are always kept.",
     )
-    convert: Conversion | None = Field(
-        None,
-        description="`srgb`: a picture in CMYK is converted to sRGB, by its color profile if it "
-        "has one, and the warning `converted_to_srgb` says so; kept pixels are those of the "
-        "converted picture. Without it such a picture is refused. Others stay as they are.",
-    )
-    priority: Priority | None = Field(
-        None, description="Order among the caller's own jobs; `normal` by default."
-    )
-    tags: list[Tag] | None = Field(
-        None,
-        max_length=MAX_TAGS,
-        description="Short texts that the job returns; `GET /jobs` filters by them.",
-    )
-    start_within_seconds: int | None = Field(
-        None, ge=1, le=86_400, description="Fail the job if no worker has claimed it by then."
-    )
-    finish_within_seconds: int | None = Field(
-        None,
-        ge=1,
-        le=86_400,
-        description="Fail the job if it has not ended so long after it was accepted. By default it "
-        "has 3600 seconds from its first claim by a worker, for which it waits a day at most.",
-    )
-    ttl_seconds: int | None = Field(
-        None,
-        ge=1,
-        le=604_800,
-        description="Seconds that the ended job and its pictures are kept; 86400 by default, 600 "
-        "with `no_store`, and then at most 3600.",
-    )
-    no_store: bool | None = Field(
-        None,
-        description="`true`: the job and its pictures are wiped as soon as the result has been "
-        "delivered to the first `GET` that reads all of it (no `Range`); `false` by default. Not "
-        "with `num_images` above 1.",
-    )
-    cancel_on_disconnect: bool | None = Field(
-        None,
-        description="`true`: the job is canceled when a client that waits for it (`Prefer: wait`) "
-        "or follows its events disconnects before it ends; `false` by default. Behind a proxy a "
-        "client has disconnected when the proxy closes its own connection.",
-    )
-    webhook_url: str | None = Field(
-        None,
-        min_length=1,
-        max_length=MAX_URL_CHARACTERS,
-        description="Receives the job's document, signed, at the events of `webhook_events`: an "
-        "https URL on a public address, without user and fragment. Tried for 24 hours, but no "
-        "longer than the job is kept.",
-    )
-    webhook_events: list[WebhookEvent] | None = Field(
-        None,
-        min_length=1,
-        max_length=4,
-        description="Events sent to `webhook_url`, each once: by default the three ends, "
-        "`job.succeeded`, `job.failed` and `job.canceled`.",
-        json_schema_extra={"uniqueItems": True},
-    )
-
-    @field_validator("webhook_events")
-    @classmethod
-    def _names_each_once(cls, value: list[WebhookEvent] | None) -> list[WebhookEvent] | None:
-        if value is not None and len(set(value)) < len(value):
-            raise ValueError("must name each event once")
-        return value
 
 
-class InpaintParams(PaintParams):
-    """Parameters of `POST /inpaint`, without the pictures."""
+class MaskFields(_Params):
+    """Parameters of operations that have a mask."""
 
-    method: Literal["auto", "patch", "generate"] | None = Field(
-        None, description="`auto` by default: `generate` if a model is the default, else `patch`."
-    )
     mask_source: MaskSource | None = Field(
         None,
         description="`alpha`: the picture's own transparency is the mask; transparent pixels "
@@ -270,6 +274,14 @@ class InpaintParams(PaintParams):
         ge=-MAX_GROW_PIXELS,
         le=MAX_GROW_PIXELS,
         description="Pixels to widen the mask by before painting; negative narrows; 0 by default.",
+    )
+
+
+class InpaintParams(JobParams, MaskFields, PaintParams):
+    """Parameters of `POST /inpaint`, without the pictures."""
+
+    method: Literal["auto", "patch", "generate"] | None = Field(
+        None, description="`auto` by default: `generate` if a model is the default, else `patch`."
     )
     feather: int | None = Field(
         None,
@@ -309,7 +321,7 @@ Percent = Annotated[float, Field(le=3_200), AfterValidator(_check_no_crop), _NOT
 Zoom = Annotated[float, Field(le=16), AfterValidator(_check_enlarges), _ABOVE_ONE] | None
 
 
-class OutpaintParams(PaintParams):
+class OutpaintParams(JobParams, PaintParams):
     """Parameters of `POST /outpaint`, without the picture; exactly one set of size parameters.
 
     The five sets: margins in pixels, margins in percent, aspect ratio, canvas, zoom-out.
