@@ -622,7 +622,9 @@ class Model(Document):
     """One model: served here, or known, so that the operator can add it.
 
     Attributes:
+        kind: What it is for.
         configured: Whether this deployment serves it.
+        is_pinned: Whether the SHA-256 of all its files is known, and checked at every load.
         commercial: Whether its licence allows commercial use.
         is_default: Whether `auto`, and `generate` without a model, mean it.
         memory_bytes: Accelerator memory that it needs, roughly.
@@ -636,9 +638,11 @@ class Model(Document):
 
     name: str
     family: str
+    kind: Literal["diffusion", "eraser", "finder"] | str
     description: str
     configured: bool
     revision: str | None = None
+    is_pinned: bool
     dtype: str
     licence: str
     commercial: bool

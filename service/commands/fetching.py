@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import hashlib
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from pathlib import Path
 
+from service.commands.models_file import add_hashes, append_model
 from service.contract.catalogue import Catalogue, ModelEntry, load_catalogue
 
 PATTERNS = ("*.json", "*.txt", "*.model", "*.jinja", "*.safetensors")
@@ -17,7 +20,7 @@ class Source:
     """One repository of a model.
 
     Attributes:
-        field: field of the model's table in the models file that gets its commit.
+        field: field of the model's table in the models file that gets its commit; empty if none.
         repository: id on the Hub.
         revision: branch, tag or commit.
         variant: variant of the weights' files.
@@ -29,6 +32,21 @@ class Source:
     revision: str
     variant: str | None = None
     file: str | None = None
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """The files fetched of one repository.
+
+    Attributes:
+        source: the repository.
+        commit: that was fetched.
+        sha256: of each fetched file, by its path in the repository.
+    """
+
+    source: Source
+    commit: str
+    sha256: dict[str, str]
 
 
 def find_entry(catalogue: Catalogue, name: str) -> ModelEntry:
@@ -49,7 +67,8 @@ def pull_model(
 ) -> list[str]:
     """Fetch a model's weights into the Hub's cache, and add it to the models file.
 
-    The present commit of its revision is written there, so that later jobs use the same weights.
+    The present commit of its revision is written there, and the SHA-256 of each file, which every
+    load checks, so that later jobs use the same weights.
     Progress is shown on standard error.
 
     Args:
@@ -78,15 +97,15 @@ def pull_model(
     sources = list(_find_sources(entry))
     if not sources:
         raise ValueError(f"{name} is in a local folder: there is nothing to fetch")
-    commits = {source.field: _fetch(source) for source in sources}
-    done = [f"fetched {source.repository} at {commits[source.field]}" for source in sources]
-    for lora in entry.loras:
-        if lora.revision is not None:
-            commit = _fetch(Source("", lora.source, lora.revision))
-            done.append(f"fetched {lora.source} at {commit}")
+    fetched = [_fetch(source) for source in sources]
+    commits = {one.source.field: one.commit for one in fetched if one.source.field}
+    done = [f"fetched {one.source.repository} at {one.commit}" for one in fetched]
+    hashes = _gather_hashes(fetched)
     if catalogue.find_model(name) is None:
-        _append(models_file, {"name": name, **commits}, default)
+        append_model(models_file, {"name": name, **commits}, hashes, default=default)
         done.append(f"{models_file} now serves {name}; restart API and workers")
+    else:
+        done += add_hashes(models_file, entry, hashes)
     return done
 
 
@@ -103,17 +122,22 @@ def _find_sources(entry: ModelEntry) -> Iterator[Source]:
         )
     if entry.preview_vae is not None and entry.preview_vae_revision is not None:
         yield Source("preview_vae_revision", entry.preview_vae, entry.preview_vae_revision)
+    for lora in entry.loras:
+        if lora.revision is not None:
+            yield Source("", lora.source, lora.revision, file=lora.weight_name)
 
 
-def _fetch(source: Source) -> str:
-    """Fetch a repository; return the commit that was fetched."""
+def _fetch(source: Source) -> Fetched:
+    """Fetch a repository at the present commit of its revision, and hash what was fetched."""
     try:
         from huggingface_hub import HfApi, snapshot_download
     except ImportError:
-        raise ValueError("install the extra `generate` to fetch models (see README.md)") from None
+        raise ValueError(
+            "install the extra `generate` or `erase` to fetch models (see README.md)"
+        ) from None
     try:
         commit = HfApi().model_info(source.repository, revision=source.revision).sha
-        snapshot_download(
+        folder = snapshot_download(
             source.repository, revision=commit, allow_patterns=_patterns(source), max_workers=4
         )
     except Exception as error:
@@ -121,7 +145,28 @@ def _fetch(source: Source) -> str:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         message = f"{source.repository} cannot be fetched: {reason}; check the network, HF_ENDPOINT"
         raise ValueError(f"{message} and, for a gated model, HF_TOKEN") from error
-    return str(commit)
+    return Fetched(source, str(commit), hash_files(Path(folder), _patterns(source)))
+
+
+def hash_files(folder: Path, patterns: Iterable[str]) -> dict[str, str]:
+    """Return the SHA-256 of each file of a folder that a pattern fits, by its path in it."""
+    # The folder may hold files of another variant that something else fetched.
+    files = (path for path in sorted(folder.rglob("*")) if path.is_file())
+    names = {path.relative_to(folder).as_posix(): path for path in files}
+    wanted = [name for name in names if any(fnmatch(name, pattern) for pattern in patterns)]
+    return {name: _hash_file(names[name]) for name in wanted}
+
+
+def _hash_file(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _gather_hashes(fetched: Iterable[Fetched]) -> dict[str, dict[str, str]]:
+    found: dict[str, dict[str, str]] = {}
+    for one in fetched:
+        found.setdefault(one.source.repository, {}).update(one.sha256)
+    return found
 
 
 def _patterns(source: Source) -> list[str]:
@@ -132,11 +177,3 @@ def _patterns(source: Source) -> list[str]:
     if source.variant is None:
         return list(PATTERNS)
     return [*others, f"*.{source.variant}.safetensors", f"*.{source.variant}-*.safetensors"]
-
-
-def _append(models_file: Path, table: dict[str, str], default: bool) -> None:
-    models_file.parent.mkdir(parents=True, exist_ok=True)
-    lines = "".join(f'{name} = "{value}"\n' for name, value in table.items())
-    lines += "default = true\n" if default else ""
-    with models_file.open("a", encoding="utf-8") as file:
-        file.write(f"\n[[models]]\n{lines}")

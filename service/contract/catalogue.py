@@ -9,15 +9,25 @@ import tomllib
 from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
-from service.contract.families import FAMILIES, Family
+from service.contract.families import FAMILIES, Family, Kind
 from service.contract.faults import reword
 from service.contract.names import CPU_QUEUE, gpu_queue
 from service.contract.setting_errors import SettingsError
 from service.contract.settings import SharedSettings
+
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
 
 class ModelDefaults(BaseModel):
@@ -66,6 +76,9 @@ class ModelEntry(BaseModel):
         preview_vae: directory or repository of a small autoencoder (`AutoencoderTiny`, such as
             TAESD) that decodes previews; without one a linear map does.
         preview_vae_revision: commit of that repository.
+        sha256: by source, as named in the fields above and in `loras`, the SHA-256 of its files by
+            their paths in it; `paintjob models pull` writes them, and every load checks them. A
+            source without any is used as it is.
         variant: file variant, such as `fp16`.
         dtype: `float32`, `bfloat16` or `float16`.
         quantization: arguments of diffusers' `PipelineQuantizationConfig`, passed through.
@@ -101,6 +114,7 @@ class ModelEntry(BaseModel):
     controlnet_config: dict[str, Any] | None = None
     preview_vae: str | None = None
     preview_vae_revision: str | None = None
+    sha256: dict[str, dict[str, Sha256]] = {}
     variant: str | None = None
     dtype: Literal["float32", "bfloat16", "float16"] = "float32"
     quantization: dict[str, Any] | None = None
@@ -128,6 +142,27 @@ class ModelEntry(BaseModel):
         return FAMILIES[self.family]
 
     @property
+    def kind(self) -> Kind:
+        """The purpose of the model."""
+        return self.traits.kind
+
+    @property
+    def revisions(self) -> dict[str, str | None]:
+        """Everything that its files come from, each with the commit that is used."""
+        parts: dict[str | None, str | None] = {
+            self.source: self.revision,
+            self.controlnet: self.controlnet_revision,
+            self.preview_vae: self.preview_vae_revision,
+            **{lora.source: lora.revision for lora in self.loras},
+        }
+        return {source: revision for source, revision in parts.items() if source}
+
+    @property
+    def is_pinned(self) -> bool:
+        """True if the hashes of all of its sources are known, so that every load checks them."""
+        return all(self.sha256.get(source) for source in self.revisions)
+
+    @property
     def size_multiple(self) -> int:
         """Sides are brought to a multiple of this, in pixels."""
         return self.traits.size_multiple
@@ -138,6 +173,13 @@ class ModelEntry(BaseModel):
         if value not in FAMILIES:
             raise ValueError(f"must be one of {', '.join(FAMILIES)}")
         return value
+
+    @model_validator(mode="after")
+    def _hashes_belong_to_sources(self) -> Self:
+        strange = sorted(set(self.sha256) - set(self.revisions))
+        if strange:
+            raise ValueError(f"sha256 has {', '.join(strange)}, which is no source of this model")
+        return self
 
 
 SELF_MODEL = ModelEntry(

@@ -10,6 +10,10 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+Kind = Literal["diffusion", "eraser", "finder"]
+"""The kinds of models. `diffusion`: paints what a prompt asks for, step by step; `eraser`: fills a
+hole in one go, without a prompt; `finder`: paints nothing, but finds what is to be masked."""
+
 Conditioning = Literal["channels", "blend", "control", "reference", "patches"]
 """Ways to mark for a model which pixels are kept. `channels`: mask and masked picture are inputs of
 the denoiser; `blend`: every step pastes the re-noised picture over what is kept; `control`: a
@@ -31,6 +35,7 @@ class Family(BaseModel):
 
     Attributes:
         name: as models name it in `family`.
+        kind: what its models are for.
         pipeline: diffusers' class; found by this name, never by the weights' own settings.
         conditioning: the way in which the model gets the kept pixels.
         guidance: the meaning of `guidance_scale`.
@@ -56,6 +61,7 @@ class Family(BaseModel):
     conditioning: Conditioning
     guidance: Guidance
     honors: frozenset[str]
+    kind: Kind = "diffusion"
     size_multiple: int = 16
     cell: int = 16
     sees_hole: bool = False

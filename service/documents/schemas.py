@@ -12,7 +12,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from service.contract.catalogue import ModelDefaults
-from service.contract.families import Conditioning, Guidance
+from service.contract.families import Conditioning, Guidance, Kind
 from service.contract.geometry import Geometry
 from service.contract.jobs import (
     Attempt,
@@ -337,9 +337,13 @@ class ModelAnswer(Answer):
 
     name: str
     family: str
+    kind: Kind = Field(description="What it is for.")
     description: str
     configured: bool = Field(description="Whether this deployment serves it.")
     revision: str | None
+    is_pinned: bool = Field(
+        description="Whether the SHA-256 of all its files is known, and checked at every load."
+    )
     dtype: str
     licence: str
     commercial: bool = Field(description="Whether its licence allows commercial use.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import subprocess
 import sys
@@ -52,8 +53,15 @@ def test_pull_fetches_what_is_served_and_names_the_commit(tmp_path: Path) -> Non
         again = _pull(tmp_path, hub.url, "sd15-inpaint", "--models-file", str(models_file))
         assert again.returncode == 0, again.stderr
     (table,) = tomllib.loads(models_file.read_text())["models"]
-    assert table == {"name": "sd15-inpaint", "revision": COMMIT, "default": True}
     wanted = {name for name in FILES if not name.endswith((".bin", "model.safetensors"))}
+    digests = {name: hashlib.sha256(FILES[name]).hexdigest() for name in wanted}
+    assert table == {
+        "name": "sd15-inpaint",
+        "revision": COMMIT,
+        "default": True,
+        "sha256": {REPOSITORY: digests},
+    }
+    assert "has the hashes of all of its files" in again.stdout
     assert set(hub.fetched) == wanted
     assert len(hub.fetched) == len(wanted)
 
@@ -71,6 +79,8 @@ def test_pull_fetches_of_a_controlnet_the_one_file_that_is_served(tmp_path: Path
         done = _pull(tmp_path, hub.url, "mine", "--models-file", str(models_file))
     assert done.returncode == 0, done.stderr
     assert sorted(hub.fetched) == ["config.json", "union-8steps.safetensors"]
+    (table,) = tomllib.loads(models_file.read_text())["models"]
+    assert list(table["sha256"][REPOSITORY]) == ["config.json", "union-8steps.safetensors"]
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ BUILD_SPECIFIC = re.compile(r"(nvidia|cuda|triton)(-|$)")
 NEEDS: dict[str, list[str]] = {
     "api": PROJECT["dependencies"],
     "weightfree": [*PROJECT["dependencies"], *EXTRAS["paint"]],
+    "erase": [*PROJECT["dependencies"], *EXTRAS["paint"], *EXTRAS["erase"]],
     "generate": [*PROJECT["dependencies"], *EXTRAS["paint"], *EXTRAS["generate"]],
     "dev": [*PROJECT["dependencies"], *(need for extra in EXTRAS.values() for need in extra)],
 }

@@ -66,6 +66,8 @@ def _describe_model(
         **{name: getattr(entry, name) for name in shared},
         configured=catalogue.find_model(entry.name) is entry and catalogue.allows(entry),
         is_default=entry is catalogue.fallback_model,
+        kind=entry.kind,
+        is_pinned=entry.is_pinned,
         conditioning=traits.conditioning,
         guidance=traits.guidance,
         sees_hole=traits.sees_hole,

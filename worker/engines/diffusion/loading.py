@@ -32,6 +32,7 @@ from worker.engines.diffusion.faults import (
 from worker.engines.diffusion.fitting import fit_pipeline
 from worker.engines.diffusion.layout import check_layout, components_with_weights
 from worker.engines.diffusion.quantizing import make_quantization
+from worker.engines.pinning import check_files
 
 _LIBRARY_LOGGING: Final[tuple[Any, ...]] = (diffusers_logging, transformers_logging)
 
@@ -80,8 +81,9 @@ def load_model(entry: ModelEntry, device: str) -> LoadedModel:
         device: torch's name of the device.
 
     Raises:
-        ModelUnavailable: the weights are missing, incomplete, not safetensors or of another family,
-            come from the Hub without a revision, or cannot be used as the entry asks.
+        ModelUnavailable: the weights are missing, incomplete, changed, not safetensors or of
+            another family, come from the Hub without a revision, or cannot be used as the entry
+            asks.
         OutOfMemory: the worker's memory does not hold them.
         GpuOutOfMemory: the accelerator's memory does not hold them.
         DeviceLost: the device is broken.
@@ -91,6 +93,7 @@ def load_model(entry: ModelEntry, device: str) -> LoadedModel:
         library_logging.set_verbosity_error()
         library_logging.disable_progress_bar()
     adapter = ADAPTERS[entry.family]
+    check_files(entry)
     # Weights are read into the worker's memory, unless they are quantized while read.
     reading_on = "cpu" if entry.quantization is None else device
     pipeline = _attempt(entry, reading_on, lambda: _read(entry, adapter))

@@ -41,6 +41,10 @@ def test_an_entry_of_a_new_name_must_be_complete(tmp_path: Path) -> None:
         ('[[models]]\nname = "sd15-inpaint"\n' * 2, "the same name"),
         ('[[model]]\nname = "sd15-inpaint"\n', "only \\[\\[models\\]\\] tables"),
         (
+            '[[models]]\nname = "sd15-inpaint"\n[models.sha256."a/b"]\nx = "' + "0" * 64 + '"\n',
+            "sha256 has a/b, which is no source of this model",
+        ),
+        (
             '[[models]]\nname = "sd15-inpaint"\ndefault = true\n'
             '[[models]]\nname = "sdxl-inpaint"\ndefault = true\n',
             "more than one model is the default",

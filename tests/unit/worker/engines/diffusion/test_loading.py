@@ -304,3 +304,9 @@ def test_load_model_refuses_a_quantization_that_there_is_not(tiny_entry: ModelEn
     quantization = {"quant_mapping": {"unet": {"class": "Magic"}}}
     with pytest.raises(ModelUnavailable):
         load_model(tiny_entry.model_copy(update={"quantization": quantization}), "cpu")
+
+
+def test_a_changed_file_is_refused_by_name(copied_entry: ModelEntry) -> None:
+    hashes = {copied_entry.source: {WEIGHTS: "0" * 64}}
+    with pytest.raises(ModelUnavailable, match=f"the file {WEIGHTS} of the model .* has changed"):
+        load_model(copied_entry.model_copy(update={"sha256": hashes}), "cpu")
