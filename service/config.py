@@ -100,6 +100,12 @@ class ServiceSettings(WebhookSettings):
     keepalive_seconds: int = Field(
         75, ge=1, description="A connection without a request is kept open for so long."
     )
+    http_drain_seconds: int = Field(
+        0,
+        ge=0,
+        le=600,
+        description="Seconds after SIGTERM for which requests are accepted, and readiness refused.",
+    )
     client_silence_seconds: float = Field(
         60.0, gt=0, description="A client that neither sends nor reads for so long is disconnected."
     )

@@ -5,6 +5,7 @@ At first use means after any fork, which connections do not survive.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from functools import cached_property
 from typing import cast
@@ -41,6 +42,7 @@ class Context:
 
     Attributes:
         metrics: those of all processes of the API, if they are counted; set at the entry.
+        is_stopping: returns whether this process stops; set at the entry.
 
     Raises:
         ValueError, OSError: the models file cannot be read, or breaks a rule.
@@ -56,6 +58,7 @@ class Context:
         self.streams = Streams(lambda: self.store, slots, self.slots_of_key)
         self.batch_reader = BatchReader(settings, self.reader)
         self.metrics: Metrics | None = None
+        self.is_stopping: Callable[[], bool] = lambda: False
 
     @cached_property
     def store(self) -> JobStore:

@@ -60,7 +60,7 @@ backlog = 2048
 # A worker without a heartbeat for this long is stuck; requests have limits of their own.
 timeout = 60
 # Waiting requests are answered with 202 at a stop, so this need not cover `Prefer: wait=60`.
-graceful_timeout = 30
+graceful_timeout = 30 + _settings.http_drain_seconds
 keepalive = _settings.keepalive_seconds
 
 limit_request_line = 4094
@@ -131,7 +131,8 @@ def post_worker_init(worker: Any) -> None:
     """
     # By name: importing the app's parts here would import rq before its key prefix is set.
     context = worker.wsgi.extensions["paintjob"]
-    context.streams.stop_when(lambda: not worker.alive)
+    context.streams.stop_when(lambda: worker.has_left)
+    context.is_stopping = lambda: not worker.alive
     context.metrics = worker.metrics
     shared_metrics.serve(worker.metrics)
     context.check_broker()

@@ -25,7 +25,7 @@ PaintjobError
 ├── Refused               try again later
 │   ├── RateLimited · TooManyJobs · TooMuchStored
 │   ├── QueueFull · NoWorker · BrokerUnavailable · BrokerFull · StoreUnavailable
-│   └── TooManyWaiters
+│   └── TooManyWaiters · ShuttingDown
 └── PaintingFailed        ends a job; stands in `job.error`, never an HTTP status of a document
     ├── WorkerLost · RequeuedTooOften · Hung · DeadlineExceeded
     ├── OutOfMemory · GpuOutOfMemory · ModelOutputInvalid · InputLost · Internal
@@ -432,6 +432,13 @@ class TooMuchWork(Refused):
 
     code = "too_much_work"
     title = "Too much work for one request"
+
+
+class ShuttingDown(Refused):
+    """This process of the API stops. It is the answer of readiness alone: requests are served."""
+
+    code = "shutting_down"
+    title = "This process is stopping"
 
 
 class TooManyWaiters(Refused):

@@ -52,6 +52,7 @@ STATUS: Mapping[type[PaintjobError], int] = {
     errors.TooManyJobs: 429,
     errors.TooMuchStored: 429,
     errors.QueueFull: 503,
+    errors.ShuttingDown: 503,
     errors.NoWorker: 503,
     errors.BrokerUnavailable: 503,
     errors.BrokerFull: 503,

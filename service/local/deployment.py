@@ -104,7 +104,8 @@ class Deployment:
             argv,
             lambda _: self._api_is_ready(),
             API_GRACE_SECONDS,
-            extra_env=lambda _: self._metrics_env(0),
+            # The socket is ours and stays open: nobody has to leave for another process.
+            extra_env=lambda _: {**self._metrics_env(0), f"{PREFIX}HTTP_DRAIN_SECONDS": "0"},
             pass_fds=(descriptor,),
         )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import select
 import socket
 import time
 from collections import Counter, deque
@@ -27,6 +28,9 @@ DROP_SECONDS = 10.0
 DROP_BYTES = 128 * 1024 * 1024
 IDLE_SECONDS = 2.0
 """Limits for a body that is still being sent after its response: total time, bytes, and silence."""
+
+FIRST_BYTE_SECONDS = 2.0
+"""Time that a stopping process leaves for the first byte of a connection that it has accepted."""
 
 _PASSING = (
     *(errno.EAGAIN, errno.EWOULDBLOCK, errno.ECONNABORTED),
@@ -54,6 +58,9 @@ class HttpWorker(ThreadWorker):  # type: ignore[misc]
     body never sees why it was refused.
     """
 
+    sockets: list[Any]
+    pending_conns: deque[Any]
+
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
         self._open: Counter[str] = Counter()
@@ -61,6 +68,7 @@ class HttpWorker(ThreadWorker):  # type: ignore[misc]
         self._running: Counter[str] = Counter()
         self._waiting: dict[str, deque[Connection]] = {}
         self._closing: set[Connection] = set()
+        self.has_left = False
 
     def init_process(self) -> None:
         """Read the settings, and run."""
@@ -73,6 +81,40 @@ class HttpWorker(ThreadWorker):  # type: ignore[misc]
         )
         self._share = count_share(self.cfg.threads)
         super().init_process()
+
+    def set_accept_enabled(self, enabled: bool) -> None:
+        """Accept connections or not; at a stop, only once the proxies had time to learn of it."""
+        if not enabled and not self.alive and not self.has_left:
+            self._drain()
+        super().set_accept_enabled(enabled)
+        if self.has_left:
+            self._close_listeners()
+
+    def _drain(self) -> None:
+        """Accept on for a while: each answer closes its connection, and readiness is refused."""
+        until = time.monotonic() + self._settings.http_drain_seconds
+        while time.monotonic() < until and self.is_parent_alive():
+            self.notify()
+            self.wait_for_and_dispatch_events(timeout=min(0.2, until - time.monotonic()))
+            self.murder_keepalived()
+            self.murder_pending()
+        self.has_left = True
+
+    def _close_listeners(self) -> None:
+        """Accept what the kernel has accepted already, and let it accept no more.
+
+        gunicorn keeps them open until its last connection is closed. Who connects meanwhile is
+        reset then, with the request that was sent.
+        """
+        for _ in range(self.cfg.backlog):
+            waiting, _, _ = select.select(self.sockets, [], [], 0)
+            if not waiting:
+                break
+            for listener in waiting:
+                self.accept(listener)
+        for listener in self.sockets:
+            listener.close()
+        self.sockets = []
 
     def accept(self, listener: socket.socket) -> None:
         """Accept a connection, unless its peer has too many.
@@ -148,13 +190,12 @@ class HttpWorker(ThreadWorker):  # type: ignore[misc]
 
     def murder_pending(self) -> None:
         """Close the connections whose time is over; called at least once a second."""
-        if not self.alive:
-            for conn in [conn for conn in self.pending_conns if not conn.head]:
-                conn.timeout = 0.0
-                self.pending_conns.remove(conn)
-                self.pending_conns.appendleft(conn)
-        super().murder_pending()
         now = time.monotonic()
+        if self.has_left:
+            for conn in [conn for conn in self.pending_conns if not conn.head]:
+                conn.timeout = min(conn.timeout, now + FIRST_BYTE_SECONDS)
+            self.pending_conns = deque(sorted(self.pending_conns, key=lambda conn: conn.timeout))
+        super().murder_pending()
         for conn in [conn for conn in self._closing if now >= min(conn.timeout, conn.ends_at)]:
             self._end_closing(conn)
 

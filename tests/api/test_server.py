@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import signal
 import socket
 import threading
 import time
@@ -227,3 +228,20 @@ def test_stream_of_openai_s_call_whose_client_leaves_cancels_its_job_if_asked(
         assert response.headers["Content-Type"].startswith("text/event-stream")
         url = server.url + response.headers["Location"]
     wait_for(lambda: httpx2.get(url).json()["status"] == "canceled", server.log.read_text)
+
+
+def test_stopping_server_serves_requests_and_refuses_readiness_while_it_drains(
+    broker_url: str, tmp_path: Path
+) -> None:
+    settings = {"PAINTJOB_HTTP_WORKERS": "1", "PAINTJOB_HTTP_DRAIN_SECONDS": "600"}
+    with running_server(broker_url, tmp_path, **settings) as server:
+        with httpx2.Client(base_url=server.url, timeout=PATIENCE_SECONDS) as client:
+            assert client.get("/health/ready").status_code == 200
+            server.process.terminate()
+            wait_for(lambda: client.get("/health/ready").status_code == 503)
+            refused, served = client.get("/health/ready"), client.get("/version")
+        assert refused.json()["code"] == "shutting_down"
+        assert (served.status_code, served.headers["Connection"]) == (200, "close")
+        # Who does not want to wait for the drain says so twice.
+        server.process.send_signal(signal.SIGINT)
+        server.process.wait(timeout=PATIENCE_SECONDS)

@@ -64,6 +64,7 @@ TITLES = {
     "queue_full": "The queue is full",
     "rate_limited": "Too many requests",
     "requeued_too_often": "The job was requeued too often",
+    "shutting_down": "This process is stopping",
     "signing_failed": "The result could not be signed",
     "store_unavailable": "The blob store does not answer",
     "too_many_jobs": "Too many unfinished jobs",

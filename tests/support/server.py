@@ -47,7 +47,7 @@ def running_server(broker_url: str, directory: Path, **settings: str) -> Iterato
         directory: for blobs and the log.
         settings: further environment.
     """
-    port = _find_free_port()
+    port = int(settings.get("PAINTJOB_PORT", "0")) or _find_free_port()
     environ = {
         **os.environ,
         "PAINTJOB_REDIS_URL": broker_url,

@@ -572,7 +572,13 @@ OPERATIONS: tuple[Operation, ...] = (
         *_at("get", "/health/ready", "getReadiness", "operations"),
         "Check that jobs can be accepted",
         {200: Reply("They can.", schemas.Readiness)},
-        errors=["broker_unavailable", "broker_full", "store_unavailable", "no_worker"],
+        errors=[
+            "broker_unavailable",
+            "broker_full",
+            "store_unavailable",
+            "no_worker",
+            "shutting_down",
+        ],
         needs_key=False,
     ),
     Operation(

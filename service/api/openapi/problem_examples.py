@@ -59,6 +59,7 @@ PROBLEMS: Mapping[str, str] = {
     "broker_full": "the broker's memory is nearly full; retry later",
     "store_unavailable": "the blob store does not answer, or is full",
     "too_many_waiters": "all wait slots are in use; retry, or poll the job",
+    "shutting_down": "this process of the API stops; another one takes requests",
     "too_much_work": "checking the items of this batch took longer than 20 s; send fewer at once",
     "worker_lost": "the worker died each of the 3 times it painted this job",
     "requeued_too_often": "the job was requeued too often; send it again",

@@ -6,6 +6,7 @@ from flask import Blueprint, Response
 
 from service.api.context import get_context
 from service.api.routes.rendering import render
+from service.contract.errors import ShuttingDown
 from service.contract.jobs import SCHEMA
 from service.contract.version import get_version
 from service.documents.schemas import Health, Readiness, VersionAnswer
@@ -29,8 +30,13 @@ def get_readiness() -> Response:
     """Return 200 if jobs can be accepted: broker and blob store answer, and have room.
 
     What is wrong with the broker's settings is a warning: it answers, and jobs can be painted.
+
+    Raises:
+        ShuttingDown: this process stops.
     """
     context = get_context()
+    if context.is_stopping():
+        raise ShuttingDown("this process of the API stops; another one takes requests")
     context.store.check_ready()
     context.admission.check_ready(context.catalogue.queues())
     # Logged here if the broker did not answer at the start.
