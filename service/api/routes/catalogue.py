@@ -13,7 +13,7 @@ from service.contract.errors import BrokerUnavailable, StoreUnavailable
 from service.contract.geometry import MAX_SIDE_PIXELS
 from service.contract.methods import BEST_WEIGHT_FREE, METHODS, MethodInfo
 from service.contract.names import CPU_QUEUE, gpu_queue
-from service.contract.params import PaintParams
+from service.contract.params import InpaintParams
 from service.documents.schemas import (
     LimitsAnswer,
     MethodAnswer,
@@ -176,7 +176,7 @@ def _describe(context: Context, method: MethodInfo, workers: list[OnlineWorker])
 
 def _upper_limit(field: str) -> int:
     """Return the upper limit of a parameter, from its model."""
-    for rule in PaintParams.model_fields[field].metadata:
+    for rule in InpaintParams.model_fields[field].metadata:
         if hasattr(rule, "le"):
             return int(rule.le)
     raise ValueError(f"{field} has no upper limit")
