@@ -228,10 +228,16 @@ class InpaintParams(Document):
     """Parameters of `POST /inpaint`, without the pictures.
 
     Attributes:
+        intent: What the caller wants: `remove` what the mask covers, `replace` it, or `modify` it;
+        in outpainting `extend`. Sets what each method and model needs for it (`intents` of `GET
+        /methods` and `GET /models`); parameters that are sent take precedence. Without it all
+        defaults are those of the model.
         model: Name of a configured model; `generate` only.
         prompt: What to paint; `generate` only. A warning says where a model reads only its
         beginning.
         negative_prompt: What not to paint; `generate` only.
+        prompt_template: Text around the prompt, which stands in place of `{prompt}`; set by some
+        intents. `{prompt}` alone sends the prompt as it is. `generate` only.
         strength: Share of noise added; 1 ignores what the hole held; `generate` only.
         guidance_scale: How closely the prompt is followed; `generate` only.
         num_inference_steps: Denoising steps; `generate` only.
@@ -304,9 +310,11 @@ class InpaintParams(Document):
         where the original is transparent.
     """
 
+    intent: Literal["remove", "replace", "modify", "extend"] | str | None = None
     model: str | None = None
     prompt: str | None = None
     negative_prompt: str | None = None
+    prompt_template: str | None = None
     strength: float | None = None
     guidance_scale: float | None = None
     num_inference_steps: int | None = None
@@ -341,6 +349,22 @@ class InpaintParams(Document):
     webhook_events: tuple[Literal["job.running", "job.succeeded", "job.failed", "job.canceled"] | str, ...] | None = None
     method: Literal["auto", "patch", "generate"] | str | None = None
     feather: int | None = None
+
+
+class IntentSettings(Document):
+    """Values that an intent sets, unless the request has its own; null leaves the default.
+
+    Attributes:
+        infill: Filling of the hole beforehand.
+        strength: Share of noise added.
+        grow: Pixels to widen the mask by.
+        prompt_template: Text around the prompt.
+    """
+
+    infill: Literal["auto", "none", "neutral", "blur", "edge", "patch", "original"] | str | None = None
+    strength: float | None = None
+    grow: int | None = None
+    prompt_template: str | None = None
 
 
 class Job(Ending):
@@ -597,6 +621,8 @@ class Method(Document):
         available: Whether this deployment is configured for it.
         is_default: Whether `auto` chooses it.
         variants: Whether `num_images` may be more than 1.
+        intents: The intents that it honors, each with what it sets unless the request does; for
+        `generate` those of any model here, which itself says what it sets.
         unsupported_fields: Parameters that are refused with it.
     """
 
@@ -608,6 +634,7 @@ class Method(Document):
     needs_model: bool
     variants: bool
     engine: str
+    intents: dict[str, Any]
     unsupported_fields: tuple[str, ...] = ()
     workers_online: int
 
@@ -634,6 +661,7 @@ class Model(Document):
         unsupported_fields: Parameters of `generate` that are refused with it.
         size_multiple: Sides are scaled to a multiple of this, in pixels.
         native_pixels: Area in pixels that the model paints best.
+        intents: The intents that it honors, each with what it sets unless the request does.
     """
 
     name: str
@@ -656,6 +684,7 @@ class Model(Document):
     native_pixels: int
     max_batch: int
     defaults: ModelDefaults
+    intents: dict[str, Any]
     workers_online: int
 
 
@@ -678,10 +707,16 @@ class OutpaintParams(Document):
     """Parameters of `POST /outpaint`, without the picture; exactly one set of size parameters.
 
     Attributes:
+        intent: What the caller wants: `remove` what the mask covers, `replace` it, or `modify` it;
+        in outpainting `extend`. Sets what each method and model needs for it (`intents` of `GET
+        /methods` and `GET /models`); parameters that are sent take precedence. Without it all
+        defaults are those of the model.
         model: Name of a configured model; `generate` only.
         prompt: What to paint; `generate` only. A warning says where a model reads only its
         beginning.
         negative_prompt: What not to paint; `generate` only.
+        prompt_template: Text around the prompt, which stands in place of `{prompt}`; set by some
+        intents. `{prompt}` alone sends the prompt as it is. `generate` only.
         strength: Share of noise added; 1 ignores what the hole held; `generate` only.
         guidance_scale: How closely the prompt is followed; `generate` only.
         num_inference_steps: Denoising steps; `generate` only.
@@ -764,9 +799,11 @@ class OutpaintParams(Document):
         visible axis; `exact`: the bare reflection.
     """
 
+    intent: Literal["remove", "replace", "modify", "extend"] | str | None = None
     model: str | None = None
     prompt: str | None = None
     negative_prompt: str | None = None
+    prompt_template: str | None = None
     strength: float | None = None
     guidance_scale: float | None = None
     num_inference_steps: int | None = None

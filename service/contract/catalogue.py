@@ -23,7 +23,9 @@ from pydantic import (
 
 from service.contract.families import FAMILIES, Family, Kind
 from service.contract.faults import reword
+from service.contract.intents import Intents, IntentSettings, complete_settings, intents_of_family
 from service.contract.names import CPU_QUEUE, gpu_queue
+from service.contract.params import Intent
 from service.contract.setting_errors import SettingsError
 from service.contract.settings import SharedSettings
 
@@ -99,6 +101,8 @@ class ModelEntry(BaseModel):
         native_pixels: area in pixels that the model paints best.
         max_batch: pictures that one call may hold.
         defaults: values used when the caller sends none.
+        intents: values that complete or replace those of the family for each `intent`; if there is
+            any, the model honors these alone.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -135,6 +139,23 @@ class ModelEntry(BaseModel):
     native_pixels: int = Field(512 * 512, ge=64 * 64)
     max_batch: int = Field(1, ge=1, le=64)
     defaults: ModelDefaults = ModelDefaults()
+    intents: dict[Intent, IntentSettings] = {}
+
+    @property
+    def honored_intents(self) -> Intents:
+        """The intents that it honors, each with what it sets."""
+        of_family = intents_of_family(self.family)
+        if not self.intents:
+            return of_family
+        return {
+            intent: complete_settings(of_family.get(intent, IntentSettings()), changes)
+            for intent, changes in self.intents.items()
+        }
+
+    @property
+    def unsupported_fields(self) -> frozenset[str]:
+        """Parameters of `generate` that are refused with it."""
+        return self.traits.unsupported_fields
 
     @property
     def traits(self) -> Family:
@@ -179,6 +200,14 @@ class ModelEntry(BaseModel):
         strange = sorted(set(self.sha256) - set(self.revisions))
         if strange:
             raise ValueError(f"sha256 has {', '.join(strange)}, which is no source of this model")
+        return self
+
+    @model_validator(mode="after")
+    def _intents_set_what_it_honors(self) -> Self:
+        for intent, settings in self.honored_intents.items():
+            refused = sorted(settings.to_values().keys() & self.unsupported_fields)
+            if refused:
+                raise ValueError(f"intents.{intent} sets {', '.join(refused)}, which it refuses")
         return self
 
 

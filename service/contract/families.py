@@ -73,7 +73,8 @@ class Family(BaseModel):
     @property
     def unsupported_fields(self) -> frozenset[str]:
         """Parameters of `generate` that are refused with models of this family."""
-        return (_HONORED - self.honors) | (frozenset() if self.crops else _OF_CROPS)
+        refused = (_HONORED - self.honors) | (frozenset() if self.crops else _OF_CROPS)
+        return refused | ({"prompt_template"} if "prompt" in refused else set())
 
 
 _FAMILIES = (

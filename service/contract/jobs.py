@@ -16,14 +16,15 @@ from typing import Any, Literal
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
 from service.contract.geometry import Geometry
+from service.contract.intents import SetBy
 from service.contract.params import InpaintParams, Operation, OutpaintParams, Priority
 from service.contract.times import Timestamp
 
-SCHEMA = 5
+SCHEMA = 6
 """Schema number that new jobs are written with. 4 renamed `batch_key` to `call_key`; 5 added
-`output_width` and `output_height`."""
+`output_width` and `output_height`; 6 added `intent` and what it sets."""
 
-KNOWN_SCHEMAS = (1, 2, 3, 4, 5)
+KNOWN_SCHEMAS = (1, 2, 3, 4, 5, 6)
 """Schema numbers that this release can read and claim."""
 
 MAX_CRASHES = 3
@@ -140,6 +141,10 @@ class JobSpec(_Frozen):
         "`None` in records of older schemas, where `cost` counts.",
     )
     params: InpaintParams | OutpaintParams
+    set_by: dict[str, SetBy] = Field(
+        {},
+        description="Who set each parameter that the intent could set; empty without an intent.",
+    )
     image: BlobRef
     mask: BlobRef | None = None
     source_mask: BlobRef | None = None

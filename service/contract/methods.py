@@ -12,6 +12,7 @@ GENERATE_FIELDS = frozenset(
     {
         "model",
         "prompt",
+        "prompt_template",
         "negative_prompt",
         "strength",
         "guidance_scale",

@@ -8,6 +8,7 @@ effective ones.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from fractions import Fraction
 from typing import Annotated, Literal
 
@@ -28,6 +29,16 @@ Conversion = Literal["srgb"]
 PaintRegion = Literal["auto", "box", "full"]
 WebhookEvent = Literal["job.running", "job.succeeded", "job.failed", "job.canceled"]
 Infill = Literal["auto", "none", "neutral", "blur", "edge", "patch", "original"]
+Intent = Literal["remove", "replace", "modify", "extend"]
+
+INTENTS: Mapping[Operation, tuple[Intent, ...]] = {
+    "inpaint": ("remove", "replace", "modify"),
+    "outpaint": ("extend",),
+}
+"""The intents that each operation can have."""
+
+PROMPT_PLACE = "{prompt}"
+"""Place of the caller's prompt in a `prompt_template`."""
 
 DEFAULT_WEBHOOK_EVENTS: tuple[WebhookEvent, ...] = (
     "job.succeeded",
@@ -129,6 +140,13 @@ class JobParams(_Params):
 class PaintParams(_Params):
     """Parameters that both operations that paint share."""
 
+    intent: Intent | None = Field(
+        None,
+        description="What the caller wants: `remove` what the mask covers, `replace` it, or "
+        "`modify` it; in outpainting `extend`. Sets what each method and model needs for it "
+        "(`intents` of `GET /methods` and `GET /models`); parameters that are sent take "
+        "precedence. Without it all defaults are those of the model.",
+    )
     model: str | None = Field(
         None,
         min_length=1,
@@ -144,6 +162,14 @@ class PaintParams(_Params):
     )
     negative_prompt: str | None = Field(
         None, max_length=4000, description="What not to paint; `generate` only."
+    )
+    prompt_template: str | None = Field(
+        None,
+        min_length=1,
+        max_length=4000,
+        description="Text around the prompt, which stands in place of `{prompt}`; set by some "
+        "intents. `{prompt}` alone sends the prompt as it is. `generate` only.",
+        examples=["Continue the background. {prompt}"],
     )
     strength: float | None = Field(
         None,
@@ -240,6 +266,15 @@ class PaintParams(_Params):
         "applied, and without the thumbnail, which would show what was painted over); `false` by "
         "default. Color profile and resolution are always kept.",
     )
+
+    @property
+    def painted_prompt(self) -> str:
+        """The prompt as the model is given it: within its template, if there is one."""
+        prompt = self.prompt or ""
+        if self.prompt_template is None:
+            return prompt
+        # Without a prompt no separator is left dangling.
+        return self.prompt_template.replace(PROMPT_PLACE, prompt).strip(" ,")
 
 
 class MaskFields(_Params):

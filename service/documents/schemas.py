@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from service.contract.catalogue import ModelDefaults
 from service.contract.families import Conditioning, Guidance, Kind
 from service.contract.geometry import Geometry
+from service.contract.intents import IntentSettings
 from service.contract.jobs import (
     Attempt,
     JobFailure,
@@ -26,6 +27,7 @@ from service.contract.jobs import (
 )
 from service.contract.params import (
     InpaintParams,
+    Intent,
     Operation,
     OutpaintParams,
     OutputFormat,
@@ -322,6 +324,10 @@ class MethodAnswer(Answer):
     needs_model: bool
     variants: bool = Field(description="Whether `num_images` may be more than 1.")
     engine: str
+    intents: dict[Intent, IntentSettings] = Field(
+        description="The intents that it honors, each with what it sets unless the request does; "
+        "for `generate` those of any model here, which itself says what it sets."
+    )
     unsupported_fields: list[str] = Field(description="Parameters that are refused with it.")
     workers_online: int
 
@@ -359,6 +365,9 @@ class ModelAnswer(Answer):
     native_pixels: int = Field(description="Area in pixels that the model paints best.")
     max_batch: int
     defaults: ModelDefaults
+    intents: dict[Intent, IntentSettings] = Field(
+        description="The intents that it honors, each with what it sets unless the request does."
+    )
     workers_online: int
 
 

@@ -56,6 +56,7 @@ from service.submission.planning import (
     Choice,
     check_painted_pixels,
     choose,
+    find_intent_faults,
     find_mask_faults,
     find_retention_faults,
     find_unsupported,
@@ -310,6 +311,7 @@ class Inspector:
         with found.at("/method"):
             found.choice = choose(operation, params, self._catalogue)
             found.faults += find_unsupported(params, found.choice)
+            found.faults += find_intent_faults(params, found.choice)
             if found.choice.model is not None:
                 found.faults += find_model_faults(params, found.choice.model)
         found.faults += find_format_faults(params)

@@ -42,7 +42,7 @@ def find_model_faults(params: _Params, model: ModelEntry) -> list[Fault]:
         params: as sent.
         model: the model that would paint.
     """
-    refused = model.traits.unsupported_fields
+    refused = model.unsupported_fields
     faults = []
     if "strength" not in refused:
         faults += _find_no_step(params, model)
@@ -62,13 +62,20 @@ def find_model_faults(params: _Params, model: ModelEntry) -> list[Fault]:
 def _find_no_step(params: _Params, model: ModelEntry) -> list[Fault]:
     """Check that `strength` leaves at least one step to run, and return the faults."""
     steps = params.num_inference_steps or model.defaults.num_inference_steps
-    strength = params.strength or model.defaults.strength
+    strength = params.strength or _default_strength(params, model)
     # As diffusers rounds it, in the same floats.
     if model.traits.runs_part_steps or int(steps * strength) >= 1:
         return []
     message = f"strength {strength:g} of {steps} steps is less than one step; raise one of them"
     field = "strength" if params.strength is not None else "num_inference_steps"
     return [Fault(f"/{field}", "conflicting_fields", message)]
+
+
+def _default_strength(params: _Params, model: ModelEntry) -> float:
+    """Return the strength where none is sent: of the intent, else the model's."""
+    set_by_intent = model.honored_intents.get(params.intent) if params.intent else None
+    found = set_by_intent.strength if set_by_intent else None
+    return found or model.defaults.strength
 
 
 def _find_unguided(params: _Params, model: ModelEntry) -> list[Fault]:

@@ -16,15 +16,19 @@ from service.contract.errors import (
     ModelRequired,
     ModelUnavailable,
     PaintjobError,
+    ParameterNotSupported,
 )
+from service.contract.intents import Intents, SetBy, intents_of_method
 from service.contract.methods import BEST_WEIGHT_FREE, GENERATE_FIELDS, MethodInfo, find_method
 from service.contract.names import CPU_QUEUE, gpu_queue
 from service.contract.params import (
     DEFAULT_WEBHOOK_EVENTS,
+    INTENTS,
     MARGIN_FIELDS,
     MAX_SEED,
     PERCENT_FIELDS,
     InpaintParams,
+    Intent,
     Operation,
     OutpaintParams,
 )
@@ -60,9 +64,19 @@ class Choice:
         return gpu_queue(self.model.group) if self.model else CPU_QUEUE
 
     @property
+    def intents(self) -> Intents:
+        """The intents that it honors in its operation, each with what it sets."""
+        honored = (
+            intents_of_method(self.method.name)
+            if self.model is None
+            else (self.model.honored_intents)
+        )
+        return {one: honored[one] for one in INTENTS[self.method.operation] if one in honored}
+
+    @property
     def unsupported_fields(self) -> frozenset[str]:
         """Parameters and pictures that are refused with it."""
-        of_model = self.model.traits.unsupported_fields if self.model else frozenset()
+        of_model = self.model.unsupported_fields if self.model else frozenset()
         return self.method.unsupported_fields | of_model
 
     def painter_of(self, field: str) -> str:
@@ -77,6 +91,8 @@ def choose(
 ) -> Choice:
     """Choose method and model. `auto` follows configuration, not which workers are online.
 
+    With an intent, `auto` and an absent `model` mean those that honor it, if there are any.
+
     Raises:
         MethodUnavailable: the operation has no such method.
         ModelRequired: the request needs a model, and none is configured or named.
@@ -88,13 +104,19 @@ def choose(
     method = find_method(operation, name)
     if method is None:
         raise MethodUnavailable(f"{operation} has no such method; GET /methods lists them")
-    return Choice(method, _choose_model(params.model, catalogue) if method.needs_model else None)
+    return Choice(method, _choose_model(params, catalogue) if method.needs_model else None)
 
 
 def _resolve_auto(
     operation: Operation, params: InpaintParams | OutpaintParams, catalogue: Catalogue
 ) -> str:
-    if catalogue.default_model is not None or (params.model and catalogue.models):
+    if params.model and catalogue.models:
+        return "generate"
+    if params.intent is not None:
+        found = _find_honoring(operation, params, catalogue)
+        if found is not None:
+            return found
+    if catalogue.default_model is not None:
         return "generate"
     asked = [name for name in sorted(GENERATE_FIELDS) if getattr(params, name) is not None]
     if not asked:
@@ -104,8 +126,38 @@ def _resolve_auto(
     raise ModelRequired(f"{', '.join(asked)}: {message}", faults=tuple(faults))
 
 
-def _choose_model(name: str | None, catalogue: Catalogue) -> ModelEntry:
-    found = _get_model(name, catalogue)
+def _find_honoring(
+    operation: Operation, params: InpaintParams | OutpaintParams, catalogue: Catalogue
+) -> str | None:
+    """Return the method of `auto` that honors an intent: the default's, else the first that does.
+
+    The weight-free method comes before models that are not the default.
+    """
+    intent = params.intent
+    default, weight_free = catalogue.default_model, BEST_WEIGHT_FREE[operation]
+    if default is not None and intent in default.honored_intents:
+        return "generate"
+    needs_model = any(getattr(params, name) is not None for name in GENERATE_FIELDS)
+    if not needs_model and intent in intents_of_method(weight_free):
+        return weight_free
+    return "generate" if _find_model_for(intent, catalogue) else None
+
+
+def _find_model_for(intent: Intent | None, catalogue: Catalogue) -> ModelEntry | None:
+    """Return the model that an absent `model` means with an intent, if any honors it.
+
+    That is the default, else the first of the file, else the built-in one where nothing else is.
+    """
+    served = [one for one in (catalogue.fallback_model, *catalogue.models) if one is not None]
+    allowed = (one for one in served if catalogue.allows(one))
+    return next((one for one in allowed if intent in one.honored_intents), None)
+
+
+def _choose_model(params: InpaintParams | OutpaintParams, catalogue: Catalogue) -> ModelEntry:
+    found = None
+    if params.model is None and params.intent is not None:
+        found = _find_model_for(params.intent, catalogue)
+    found = found or _get_model(params.model, catalogue)
     if not catalogue.allows(found):
         detail = (
             f"its licence, {found.licence}, forbids commercial use; the operator may allow such "
@@ -173,6 +225,35 @@ def find_unsupported(params: InpaintParams | OutpaintParams, choice: Choice) -> 
     return faults
 
 
+def find_intent_faults(params: InpaintParams | OutpaintParams, choice: Choice) -> list[Fault]:
+    """Return a fault if the intent is not one of the operation, the method or the model."""
+    intent, operation = params.intent, choice.method.operation
+    if intent is None or intent in choice.intents:
+        return []
+    if intent not in INTENTS[operation]:
+        other = next(name for name, intents in INTENTS.items() if intent in intents)
+        message = f"{intent} is for POST /{other}; POST /{operation} takes "
+        message += ", ".join(INTENTS[operation])
+    else:
+        honored = ", ".join(choice.intents) or "none"
+        message = f"{choice.painter_of('intent')} cannot honor {intent}, but {honored}; "
+        message += "GET /methods and GET /models list what can"
+    return [Fault("/intent", ParameterNotSupported.code, message, tuple(choice.intents))]
+
+
+def find_origins(params: InpaintParams | OutpaintParams, choice: Choice) -> dict[str, SetBy]:
+    """Return who set each parameter that the intent sets: the intent, or the request's own value.
+
+    Empty without an intent.
+    """
+    if params.intent is None:
+        return {}
+    return {
+        name: "intent" if getattr(params, name) is None else "request"
+        for name in sorted(choice.intents[params.intent].to_values())
+    }
+
+
 def find_mask_faults(params: InpaintParams) -> list[Fault]:
     """Return a fault for each mask parameter that has no effect with the mask's source."""
     found = []
@@ -222,6 +303,8 @@ def fill_defaults(
     if choice.model is not None:
         values |= _model_defaults(choice.model)
     values |= _operation_defaults(params)
+    if params.intent is not None:
+        values |= choice.intents[params.intent].to_values()
     asked = params.model_dump(exclude_none=True, exclude={"method", "regions"})
     if params.seed is None:
         values["seed"] = secrets.randbelow(MAX_SEED + 1)
@@ -237,7 +320,7 @@ def _model_defaults(model: ModelEntry) -> dict[str, Any]:
         "deterministic": False,
         **model.defaults.model_dump(),
     }
-    refused = model.traits.unsupported_fields
+    refused = model.unsupported_fields
     return {name: value for name, value in values.items() if name not in refused}
 
 

@@ -39,7 +39,7 @@ from service.store.wakeups import Wakeups
 from service.submission.admission import Admission
 from service.submission.inspection import Inspected, Inspector, Memo
 from service.submission.intake import Intake, PictureUpload
-from service.submission.planning import call_key, cost, fill_defaults
+from service.submission.planning import call_key, cost, fill_defaults, find_origins
 from service.submission.request import JobRequest
 from service.submission.work import estimate_work
 from service.telemetry import traces
@@ -298,6 +298,7 @@ def _build_spec(request: JobRequest, found: Inspected) -> JobSpec:
             _painted_pixels(found),
         ),
         params=params,
+        set_by=find_origins(found.params, found.choice),
         image=_describe_blob(pictures["image"], found.picture),
         mask=_find_blob(pictures, "mask", mask.info if mask else None),
         source_mask=_find_blob(pictures, "source_mask", found.source_mask),

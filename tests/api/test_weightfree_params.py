@@ -35,6 +35,31 @@ def test_methods_that_honor_ground_are_the_weight_free_ones(client: FlaskClient)
     assert refusing == {"generate"}
 
 
+def test_an_intent_travels_with_the_job_and_says_what_it_set(
+    app: Flask, client: FlaskClient
+) -> None:
+    job = post_inpaint(client, intent="remove").get_json()
+    assert (job["params"]["intent"], job["params"]["grow"]) == ("remove", 3)
+    spec = context_of(app).store.jobs.load(job["id"], "default").record.spec
+    assert spec.set_by == {"grow": "intent"}
+    methods = client.get("/methods").get_json()["methods"]
+    told = {(one["operation"], one["name"]): list(one["intents"]) for one in methods}
+    assert told == {
+        ("inpaint", "patch"): ["remove"],
+        ("inpaint", "generate"): [],
+        ("outpaint", "mirror"): ["extend"],
+        ("outpaint", "pattern"): ["extend"],
+        ("outpaint", "generate"): [],
+    }
+
+
+def test_an_intent_that_nothing_honors_is_refused(client: FlaskClient) -> None:
+    answer = post_inpaint(client, intent="replace").get_json()
+    [fault] = answer["errors"]
+    assert (fault["pointer"], fault["code"]) == ("/intent", "parameter_not_supported")
+    assert fault["allowed"] == ["remove"]
+
+
 def test_source_mask_travels_with_the_job(app: Flask, client: FlaskClient) -> None:
     source = (mask(box=SOURCE), "source.png", "image/png")
     response = post_inpaint(client, source_mask=source)

@@ -93,7 +93,8 @@ def test_wheel_asks_for_what_the_project_names(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         [name] = [name for name in archive.namelist() if name.endswith(".dist-info/METADATA")]
         metadata = Parser().parsestr(archive.read(name).decode())
-        assert "service/contract/models.toml" in archive.namelist()
+        data = {"service/contract/intents.toml", "service/contract/models.toml"}
+        assert data <= set(archive.namelist())
         assert any(name.endswith(".lua") for name in archive.namelist())
     assert set(metadata.get_all("Provides-Extra", [])) == set(PROJECT["optional-dependencies"])
     asked = {str(Requirement(text)) for text in metadata.get_all("Requires-Dist", [])}

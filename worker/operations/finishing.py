@@ -16,6 +16,7 @@ from service.contract.formats import (
     MEDIA_TYPES,
     is_lossless,
 )
+from service.contract.intents import SetBy
 from service.contract.jobs import JobWarning, Output, Proof, Recipe, ResizedOutput
 from service.contract.names import output_path, resized_path
 from service.contract.resizing import find_resized
@@ -193,7 +194,9 @@ def _particulars(prepared: Prepared, output_sha256: str | None) -> dict[str, int
     }
 
 
-def make_recipe(shared: Recipe, painted: Painted, call_size: int) -> Recipe:
+def make_recipe(
+    shared: Recipe, painted: Painted, call_size: int, set_by: Mapping[str, SetBy] | None = None
+) -> Recipe:
     """Return the recipe of one picture: the engine's, the picture's own details, how it is blended.
 
     `blend` is what the engine says, such as `membrane` where the drift along the rim was carried
@@ -203,8 +206,10 @@ def make_recipe(shared: Recipe, painted: Painted, call_size: int) -> Recipe:
         shared: of all that the engine paints.
         painted: the picture.
         call_size: canvases that were painted at once, where the engine does not say.
+        set_by: who set each parameter that the job's intent could set.
     """
     details = shared.details | {"blend": "none", **painted.details}
+    details |= {"set_by": dict(set_by)} if set_by else {}
     update = {"batch_size": painted.call_size or call_size, "details": details}
     return shared.model_copy(update=update)
 

@@ -196,7 +196,10 @@ class EngineCall:
     def _finish(self, painted: PaintedJob, recipe: Recipe, load_seconds: float) -> None:
         """Make a job's outputs and report them; an aborted job is dropped without a report."""
         prepared, job = painted.prepared, painted.prepared.job
-        recipes = [make_recipe(recipe, picture, painted.call_size) for picture in painted.pictures]
+        recipes = [
+            make_recipe(recipe, picture, painted.call_size, job.spec.set_by)
+            for picture in painted.pictures
+        ]
         warnings = [*prepared.warnings, *output_warnings(prepared, painted.pictures)]
         started = time.perf_counter()
         try:

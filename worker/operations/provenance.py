@@ -19,6 +19,7 @@ KEYWORD: Final = "paintjob"
 
 PAINTING_FIELDS: Final = frozenset(
     {
+        "intent",
         "strength",
         "guidance_scale",
         "num_inference_steps",

@@ -11,9 +11,10 @@ from service.api.routes.rendering import render
 from service.contract.catalogue import Catalogue, ModelEntry
 from service.contract.errors import BrokerUnavailable, StoreUnavailable
 from service.contract.geometry import MAX_SIDE_PIXELS
+from service.contract.intents import IntentSettings, intents_of_method
 from service.contract.methods import BEST_WEIGHT_FREE, METHODS, MethodInfo
 from service.contract.names import CPU_QUEUE, gpu_queue
-from service.contract.params import InpaintParams
+from service.contract.params import INTENTS, InpaintParams, Intent
 from service.documents.schemas import (
     LimitsAnswer,
     MethodAnswer,
@@ -61,7 +62,7 @@ def _describe_model(
     entry: ModelEntry, catalogue: Catalogue, workers: list[OnlineWorker]
 ) -> ModelAnswer:
     traits = entry.traits
-    shared = set(ModelAnswer.model_fields) & set(ModelEntry.model_fields)
+    shared = set(ModelAnswer.model_fields) & set(ModelEntry.model_fields) - {"intents"}
     return ModelAnswer(
         **{name: getattr(entry, name) for name in shared},
         configured=catalogue.find_model(entry.name) is entry and catalogue.allows(entry),
@@ -71,7 +72,8 @@ def _describe_model(
         conditioning=traits.conditioning,
         guidance=traits.guidance,
         sees_hole=traits.sees_hole,
-        unsupported_fields=sorted(traits.unsupported_fields),
+        intents=dict(entry.honored_intents),
+        unsupported_fields=sorted(entry.unsupported_fields),
         size_multiple=entry.size_multiple,
         workers_online=sum(worker.queue == gpu_queue(entry.group) for worker in workers),
     )
@@ -169,9 +171,18 @@ def _describe(context: Context, method: MethodInfo, workers: list[OnlineWorker])
         needs_model=method.needs_model,
         variants=method.variants,
         engine=method.engine,
+        intents=_find_intents(catalogue, method),
         unsupported_fields=sorted(method.unsupported_fields),
         workers_online=sum(worker.queue in serving for worker in workers),
     )
+
+
+def _find_intents(catalogue: Catalogue, method: MethodInfo) -> dict[Intent, IntentSettings]:
+    """Return the intents of a method: its own, or those that any model of this deployment has."""
+    honored = dict(intents_of_method(method.name))
+    for entry in catalogue.models if method.needs_model else ():
+        honored |= dict.fromkeys(entry.honored_intents, IntentSettings())
+    return {intent: honored[intent] for intent in INTENTS[method.operation] if intent in honored}
 
 
 def _upper_limit(field: str) -> int:

@@ -117,7 +117,7 @@ class Call:
         return CallInputs(
             images=[Image.fromarray(picture.frame.image) for picture in self.pictures],
             masks=[Image.fromarray(picture.frame.mask) for picture in self.pictures],
-            prompts=[one.prompt or "" for one in params],
+            prompts=[one.painted_prompt for one in params],
             negative_prompts=[_either(one.negative_prompt, default) for one in params],
             seeds=[picture.piece.whole.seed for picture in self.pictures],
             settings=self.settings,

@@ -90,7 +90,7 @@ class Sheet:
 
     def _find_cuts(self) -> tuple[JobWarning, ...]:
         model, params = self._model, self._canvas.params
-        texts = {"prompt": params.prompt, "negative_prompt": params.negative_prompt}
+        texts = {"prompt": params.painted_prompt, "negative_prompt": params.negative_prompt}
         length = find_sequence_length(model.entry, model.adapter)
         return find_cuts(model.adapter, model.pipeline, texts, length)
 

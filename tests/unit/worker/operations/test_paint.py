@@ -112,6 +112,14 @@ def test_paint_inpaints_every_mode(blobs: BlobStore, engines: EngineRegistry, mo
     assert done.timings.paint_seconds is not None
 
 
+def test_recipe_names_who_set_what_an_intent_sets(blobs: BlobStore) -> None:
+    job = job_of(blobs, intent="remove", grow=3)
+    spec = job.spec.model_copy(update={"set_by": {"grow": "intent"}})
+    for claimed, told in ((replace(job, spec=spec), {"grow": "intent"}), (job_of(blobs), None)):
+        done = only_done(run(claimed, blobs, serve(ScriptedEngine(paint_red))))
+        assert done.recipe.details.get("set_by") == told
+
+
 @pytest.mark.parametrize("method", ["mirror", "pattern"])
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA"])
 def test_paint_outpaints_every_mode(

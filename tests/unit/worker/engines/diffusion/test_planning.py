@@ -56,3 +56,10 @@ def test_call_halves_hold_all_pictures(tiny_engine: DiffusionEngine) -> None:
     [call] = calls_of([canvas_of(seed) for seed in range(3)], model_of(tiny_engine))
     first, second = call.halves()
     assert [one.index for one in (*first.pictures, *second.pictures)] == [0, 1, 2]
+
+
+def test_a_call_is_given_the_prompt_within_its_template(tiny_engine: DiffusionEngine) -> None:
+    model = model_of(tiny_engine)
+    canvas = canvas_of(0, prompt="sand", prompt_template="background, {prompt}")
+    [call] = calls_of([canvas], model)
+    assert call.to_inputs(model.entry).prompts == ["background, sand"]
