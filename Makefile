@@ -1,6 +1,6 @@
 # Everything a developer does, each as one word. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-generate test test-fast test-whole test-installed test-clients check audit sbom soak fuzz hash-pins pin-images format openapi cov bench bench-peers bench-seams bench-self bench-everyday bench-weightfree clean
+.PHONY: help demo demo-generate guide-pictures test test-fast test-whole test-installed test-clients check audit sbom soak fuzz hash-pins pin-images format openapi cov bench bench-peers bench-seams bench-self bench-everyday bench-weightfree clean
 
 # The first Python that is new enough; name another one with `make PYTHON=… demo`.
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
@@ -21,6 +21,9 @@ demo: .venv/weightfree.stamp ## start everything, paint real photos over HTTP, w
 
 demo-generate: .venv/generate.stamp ## the same with the built-in model of `generate` (installs torch)
 	@$(BIN)/python demo/demo.py --generate
+
+guide-pictures: .venv/generate.stamp ## paint the pictures of the guide and of the README again, into docs/images
+	@$(BIN)/python demo/guide_pictures.py
 
 test: .venv/dev.stamp .venv/gateway.stamp .venv/audit.stamp .venv/clients.stamp test-fast test-whole test-installed test-clients ## run all tests
 

@@ -95,6 +95,7 @@ class ServiceSettings(WebhookSettings):
     image_url_ca_file: Path | None = Field(
         None, description="PEM file of additional trusted certificates."
     )
+    guide: bool = Field(True, description="Serve the documents at /guide, and errors as pages.")
     http_workers: int = Field(2, ge=1, le=64)
     http_threads: int = Field(160, ge=1, le=1024)
     keepalive_seconds: int = Field(

@@ -19,6 +19,7 @@ from service.api.routes import (
     catalogue,
     deliveries,
     events,
+    guide,
     health,
     images_edits,
     jobs,
@@ -96,6 +97,8 @@ def create_app(settings: ServiceSettings) -> Flask:
     queries.install(app)
     for module in _ROUTES:
         app.register_blueprint(module.build_blueprint())
+    if settings.guide:
+        app.register_blueprint(guide.build_blueprint())
     return app
 
 

@@ -24,6 +24,7 @@ from service.contract.errors import (
 )
 from service.documents.problems import HTTP_ONLY, STATUS
 from service.documents.schemas import ErrorEntry, ErrorTable
+from service.guide.advice import find_advice
 
 JOB_ERRORS = frozenset(
     {
@@ -54,6 +55,7 @@ def build_error_table() -> ErrorTable:
             retryable=error.retryable,
             met_in=_met_in(error),
             description=inspect.getdoc(error) or error.title,
+            advice=find_advice(error.code),
         )
         for error in iter_error_classes()
     ]
@@ -65,6 +67,7 @@ def build_error_table() -> ErrorTable:
             retryable=False,
             met_in="answer",
             description=f"{title}: {detail}.",
+            advice=find_advice(code),
         )
         for status, (code, title, detail) in HTTP_ONLY.items()
     ]

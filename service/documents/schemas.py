@@ -305,6 +305,7 @@ class ErrorEntry(Answer):
         description="`answer`: it refuses a request; `job`: it is in `job.error`."
     )
     description: str
+    advice: str = Field(description="When it occurs, and what to do.")
 
 
 class ErrorTable(Answer):

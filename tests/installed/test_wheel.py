@@ -20,6 +20,7 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
 from service.contract.settings import PREFIX
+from service.guide.pages import load_pages
 from service.local.deployment import READY_LINE
 from tests.support.patience import PATIENCE_SECONDS
 
@@ -58,7 +59,9 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     source, folder = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel")
     for name in ("service", "worker"):
         ignored = shutil.ignore_patterns("__pycache__")
-        shutil.copytree(ROOT / name, source / name, ignore=ignored)
+        shutil.copytree(ROOT / name, source / name, symlinks=True, ignore=ignored)
+    # The package's pages are a link to it.
+    shutil.copytree(ROOT / "docs", source / "docs")
     for name in ("pyproject.toml", PROJECT["readme"], *PROJECT["license-files"]):
         shutil.copy(ROOT / name, source)
     _run(sys.executable, "-m", "pip", "wheel", "--no-deps", "-w", str(folder), str(source))
@@ -96,6 +99,11 @@ def test_wheel_asks_for_what_the_project_names(wheel: Path) -> None:
         data = {"service/contract/intents.toml", "service/contract/models.toml"}
         assert data <= set(archive.namelist())
         assert any(name.endswith(".lua") for name in archive.namelist())
+        packed = set(archive.namelist())
+    for page in load_pages():
+        assert f"service/guide/pages/{page}" in packed
+    shown = {picture.name for picture in (ROOT / "docs" / "images").iterdir()}
+    assert {f"service/guide/pages/images/{name}" for name in shown} <= packed
     assert set(metadata.get_all("Provides-Extra", [])) == set(PROJECT["optional-dependencies"])
     asked = {str(Requirement(text)) for text in metadata.get_all("Requires-Dist", [])}
     for extra, needs in PROJECT["optional-dependencies"].items():

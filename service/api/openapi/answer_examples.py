@@ -20,6 +20,7 @@ from service.contract.errors import Hung
 from service.contract.params import Operation
 from service.documents import schemas
 from service.documents.schemas import Answer
+from service.guide.advice import find_advice
 
 Examples = Mapping[str, Any]
 """Documents by their name in the reference."""
@@ -91,6 +92,7 @@ _ERROR = {
     "retryable": True,
     "met_in": "job",
     "description": "The painting made no progress.",
+    "advice": find_advice(Hung.code),
 }
 
 

@@ -20,6 +20,7 @@ PROBLEMS: Mapping[str, str] = {
     "misdirected_request": "without API keys only this machine's own names, such as localhost, and "
     "the host in PAINTJOB_PUBLIC_URL are accepted in Host",
     "forbidden": "the API key lacks the scope jobs:write",
+    "method_not_allowed": "this path takes GET and POST only",
     "not_acceptable": "this call responds with application/json; accept that media type",
     "not_found": "there is no such job",
     "job_expired": "the job and its pictures were deleted",

@@ -11,12 +11,23 @@ from werkzeug import Response as BaseResponse
 
 from service.api.context import get_context
 from service.api.openapi.document import build_document, render_document
+from service.api.openapi.problem_examples import build_problem_example
 from service.api.openapi.selection import BodyKind, select_bodies
+from service.api.routes.guide import HTML, prefers, send_html
 from service.api.routes.rendering import JSON, render
 from service.contract.errors import Fault, InvalidField, NotFound
 from service.documents.error_table import build_error_table
+from service.documents.schemas import ErrorEntry
+from service.guide.advice import load_advice
+from service.guide.site import ErrorFacts, build_error_page
 
 YAML = "application/yaml"
+
+_PLACES = {
+    "answer": "the answer to a request",
+    "job": "the error of a job",
+    "both": "the answer to a request, or the error of a job",
+}
 
 _Kind = Literal["yaml", "json"]
 
@@ -75,14 +86,33 @@ def _encode(kind: _Kind, public_url: str, body: BodyKind | None) -> bytes:
     return (render_document(document) if kind == "yaml" else json.dumps(document)).encode()
 
 
-def list_errors() -> Response:
-    """Return the table of errors."""
-    return render(build_error_table())
+def list_errors() -> BaseResponse:
+    """Return the table of errors; to a browser, its page of the guide."""
+    if _wants_page():
+        public_url = get_context().settings.public_url
+        return redirect(f"{public_url}/guide/errors" if public_url else "guide/errors", 302)
+    return _vary(render(build_error_table()))
 
 
 def get_error(code: str) -> Response:
-    """Return one error; the `type` of a problem document is its URL."""
+    """Return one error, as a page to browsers; the `type` of a problem document is its URL."""
     for entry in build_error_table().errors:
         if entry.code == code:
-            return render(entry)
+            return send_html(_encode_error(entry)) if _wants_page() else _vary(render(entry))
     raise NotFound("there is no such error code")
+
+
+def _wants_page() -> bool:
+    return get_context().settings.guide and prefers(JSON, HTML) == HTML
+
+
+def _vary(response: Response) -> Response:
+    response.vary.add("Accept")
+    return response
+
+
+def _encode_error(entry: ErrorEntry) -> bytes:
+    shown = entry.model_dump(exclude={"met_in"}) | {"advice": load_advice()[entry.code]}
+    example = json.dumps(build_problem_example(entry.code), indent=2, ensure_ascii=False)
+    facts = ErrorFacts(**shown, place=_PLACES[entry.met_in], example=example)
+    return build_error_page(facts).encode()
