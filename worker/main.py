@@ -26,10 +26,10 @@ from service.telemetry import exports
 from service.telemetry.exposition import serve_process
 from service.telemetry.families import WORKER, show_version
 from service.telemetry.logs import configure_logging
+from service.telemetry.pulse import Pulse
 from worker.config import WorkerSettings
 from worker.harness import Harness
 from worker.kernels import kept_kernels
-from worker.pulse import Pulse
 from worker.worker import LoggedRetry, PaintWorker, StoppableBackoff
 
 RQ_SOCKET_SECONDS = 10.0

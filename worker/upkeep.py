@@ -11,9 +11,9 @@ import structlog
 from service.contract.errors import BrokerUnavailable
 from service.store import BrokerCheck, WorkerStore
 from service.store.wakeups import Wakeups
+from service.telemetry.pulse import Pulse
 from worker.config import WorkerSettings
 from worker.harness import Harness
-from worker.pulse import Pulse
 
 REAP_SECONDS = 1.0
 

@@ -29,11 +29,11 @@ from service.store import BrokerLink, WorkerStore
 from service.store.wakeups import Wakeups
 from service.telemetry.families import MEMORY, MODELS_LOADED
 from service.telemetry.metrics import Sample, read_memory
+from service.telemetry.pulse import Pulse
 from worker.call_loop import POLL_SECONDS, CallLoop, Drain
 from worker.claiming import ClaimSource
 from worker.config import WorkerSettings
 from worker.harness import Harness, HorseBroken, HorseRefused
-from worker.pulse import Pulse
 from worker.reporting import ClaimedJob
 from worker.upkeep import Upkeep
 

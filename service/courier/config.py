@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
 from pydantic import Field
 
@@ -19,6 +20,7 @@ class CourierSettings(WebhookSettings):
         le=2,
         description="Seconds between rounds; a longer pause would be taken for an outage.",
     )
+    health_file: Path | None = Field(None, description="Touched before each round; empty: none.")
     webhook_retry_seconds: float = Field(
         5.0, gt=0, le=3600, description="Seconds until the second try; later waits grow threefold."
     )

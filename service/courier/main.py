@@ -24,6 +24,7 @@ from service.telemetry import exports
 from service.telemetry.exposition import serve_process
 from service.telemetry.families import COURIER, show_version
 from service.telemetry.logs import configure_logging
+from service.telemetry.pulse import Pulse
 
 log = structlog.get_logger()
 
@@ -67,9 +68,8 @@ def main() -> int:
     dispatcher = threading.Thread(target=Dispatcher(store, settings).run, args=(stop,))
     dispatcher.start()
     log.info("courier_ready")
-    run(
-        store, Wakeups(store.redis, store.namespace), blobs, stop, settings.courier_interval_seconds
-    )
+    wakeups, pulse = Wakeups(store.redis, store.namespace), Pulse(settings.health_file)
+    run(store, wakeups, blobs, stop, settings.courier_interval_seconds, pulse)
     log.info("courier_stopping", signal=stop.reason)
     dispatcher.join()
     log.info("courier_stopped")
@@ -88,11 +88,17 @@ def serve_metrics(settings: CourierSettings, store: JobStore) -> None:
 
 
 def run(
-    store: JobStore, wakeups: Wakeups, blobs: BlobStore, stop: threading.Event, interval: float
+    store: JobStore,
+    wakeups: Wakeups,
+    blobs: BlobStore,
+    stop: threading.Event,
+    interval: float,
+    pulse: Pulse,
 ) -> None:
     """Do a round every `interval` seconds until `stop` is set; repeat in the next what failed."""
     is_silent, check = False, BrokerCheck(store.scripts.link)
     while not stop.is_set():
+        pulse.beat()
         try:
             check.run()
             round_once(store, wakeups, blobs)

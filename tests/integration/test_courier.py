@@ -23,6 +23,7 @@ from service.courier.wiping import wipe_due
 from service.store import JobStore, connect
 from service.store.blobs import BlobStore
 from service.store.wakeups import Wakeups
+from service.telemetry.pulse import Pulse
 from tests.support.stack import Stack
 
 WIPE = f"{DEFAULT_NAMESPACE}:wipe"
@@ -85,8 +86,9 @@ def test_round_notifies_for_jobs_without_a_wakeup(
     stack.submit(notify=False)
     stop = threading.Event()
     store = stack.store
-    wakeups = Wakeups(store.redis, store.namespace)
-    courier = threading.Thread(target=run, args=(store, wakeups, stack.blobs, stop, 0.2))
+    wakeups, alive = Wakeups(store.redis, store.namespace), tmp_path / "alive"
+    arguments = (store, wakeups, stack.blobs, stop, 0.2, Pulse(alive))
+    courier = threading.Thread(target=run, args=arguments)
     courier.start()
     try:
         found = redis_client.blpop([rq_list(DEFAULT_NAMESPACE, CPU_QUEUE)], timeout=5)
@@ -94,6 +96,7 @@ def test_round_notifies_for_jobs_without_a_wakeup(
         stop.set()
         courier.join()
     assert found is not None
+    assert alive.exists()
 
 
 def test_round_goes_on_when_the_store_is_away(

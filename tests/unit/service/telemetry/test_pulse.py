@@ -6,9 +6,9 @@ import subprocess
 import time
 from pathlib import Path
 
-from worker.pulse import Pulse
+from service.telemetry.pulse import Pulse
 
-DOCKERFILE = Path(__file__).parents[3] / "deploy" / "Dockerfile.worker"
+DOCKERFILE = Path(__file__).parents[4] / "deploy" / "Dockerfile.worker"
 
 
 def _check(file: Path) -> int:
