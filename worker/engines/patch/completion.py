@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from worker.engines.base import StepCallback
 from worker.engines.patch.estimate import Evidence, estimate_quality
 from worker.engines.patch.fallback import fill_plainly
+from worker.engines.patch.guide import Guide, guide_plan
 from worker.engines.patch.levels import Solution, Start, solve
 from worker.engines.patch.plan import Plan, Quality, make_plan
 from worker.engines.patch.strips import Workers
@@ -96,6 +97,7 @@ def complete(
     avoided: MaskArray | None = None,
     structures: MaskArray | None = None,
     start: Start | None = None,
+    guide: Guide | None = None,
     on_step: StepCallback,
     threads: int | None = None,
 ) -> Completion:
@@ -119,6 +121,7 @@ def complete(
         structures: uint8 (H, W), 255 at lines and edges, which do not say how bright it is beside
             them.
         start: what to begin with instead of a guess from the hole's border.
+        guide: what the hole looks like from afar: it begins with that, and keeps to it; no `start`.
         on_step: called with rounds done and rounds in all, at least every 0.1 s or so of work;
             what it raises ends the work and passes through.
         threads: how many run at once; `None` for as many as the process may use.
@@ -132,7 +135,11 @@ def complete(
     if not mask.any():
         return Completion(image.copy(), 1.0, None, 0, 0)
     allowed = _Allowed(source_mask, strict, avoided, structures)
+    if guide is not None:
+        start = Start(guide.level, guide.picture)
     parts = _plan_parts(mask, quality, allowed, start)
+    if guide is not None:
+        parts = [replace(part, plan=part.plan and guide_plan(part.plan)) for part in parts]
     progress = Progress(on_step, sum(part.plan.rounds if part.plan else 1 for part in parts))
     progress.check()
     result, left = image.copy(), mask.copy()
@@ -142,7 +149,9 @@ def complete(
         for part in parts:
             window = np.ascontiguousarray(result[part.rows, part.columns])
             hole = np.ascontiguousarray(left[part.rows, part.columns])
-            solution = _complete_part(window, hole, part, seed, start, workers, progress.advance)
+            solution = _complete_part(
+                window, hole, part, seed, start, guide, workers, progress.advance
+            )
             own = part.own != 0
             np.copyto(result[part.rows, part.columns], solution.image, where=own[..., None])
             _note_origins(origins, solution, part)
@@ -228,13 +237,15 @@ def _complete_part(
     part: _Part,
     seed: int,
     start: Start | None,
+    guide: Guide | None,
     workers: Workers,
     advance: Callable[[], None],
 ) -> Solution:
     if window.shape[2] == 4 and is_opaque(window, hole):
         # As good and as fast as without alpha, and the same bytes.
         color = np.ascontiguousarray(window[..., :3])
-        done = _complete_part(color, hole, part, seed, _drop_alpha(start), workers, advance)
+        colors = _drop_alpha(start), guide and guide.drop_alpha()
+        done = _complete_part(color, hole, part, seed, *colors, workers, advance)
         return replace(done, image=np.dstack((done.image, np.full_like(hole, 255))))
     if part.plan is None:
         image, reason = fill_plainly(window, hole, part.forbidden)
@@ -250,6 +261,7 @@ def _complete_part(
         settles=part.settles,
         seed=seed,
         start=start,
+        guide=guide,
         workers=workers,
         advance=advance,
     )

@@ -20,6 +20,7 @@ from worker.engines.patch.grid import (
     make_ground,
     sum_colors,
 )
+from worker.engines.patch.guide import Guide
 from worker.engines.patch.peel import peel
 from worker.engines.patch.plan import MIN_SOURCES, Plan, count_sources
 from worker.engines.patch.pyramid import Scale, build_pyramid, fill_smoothly, halve_image
@@ -107,6 +108,11 @@ class Layer:
         """Make a new guess of what was found."""
         vote(self.ground, self.field, self.weights, self.hole, workers=workers)
 
+    def keep_to(self, guide: Guide, level: int) -> None:
+        """Make the present guess agree with a guide."""
+        color = self.planes[..., : guide.picture.shape[2]]
+        color[...] = guide.hold(np.ascontiguousarray(color), self.hole, level)
+
     def energy(self) -> float:
         """Return the mean cost of the patches."""
         return float(self.field.cost[self.ground.active != 0].mean())
@@ -123,6 +129,7 @@ def solve(
     settles: bool,
     seed: int,
     start: Start | None,
+    guide: Guide | None,
     workers: Workers,
     advance: Callable[[], None],
 ) -> Solution:
@@ -138,6 +145,7 @@ def solve(
         settles: whether the hole is to be as bright as what lies around it.
         seed: of all that is random.
         start: what to begin with, of the same size.
+        guide: what to keep to at every scale, of the same size.
         workers: run the kernels.
         advance: called after every round.
     """
@@ -146,13 +154,15 @@ def solve(
     workers.check()
     scales = _usable(build_pyramid(finest, plan.levels, workers.check), plan)
     level = len(scales) - 1
-    layer = _begin(scales[level], plan, level, seed, start, workers, advance)
+    layer = _begin(scales[level], plan, level, seed, start, guide, workers, advance)
     while level > 0:
         level -= 1
         layer = _refine(layer, scales[level], plan, level, workers)
-        _iterate(layer, plan, level, seed, workers, advance)
+        if guide is not None:
+            layer.keep_to(guide, level)
+        _iterate(layer, plan, level, seed, guide, workers, advance)
     voted = np.ascontiguousarray(layer.planes[..., : image.shape[2]])
-    if plan.levels > 0 and settles:
+    if plan.levels > 0 and settles and guide is None:
         voted = settle_tone(voted, finest, structures, plan.half_width, workers.check)
     picture, origins = blend(
         layer.ground,
@@ -163,6 +173,8 @@ def solve(
         larger=plan.larger,
         workers=workers,
     )
+    if guide is not None:
+        picture = guide.hold(picture, hole)
     advance()
     return Solution(picture, _evidence(layer, picture), _reason(plan), len(scales) - 1, origins)
 
@@ -184,6 +196,7 @@ def _begin(
     level: int,
     seed: int,
     start: Start | None,
+    guide: Guide | None,
     workers: Workers,
     advance: Callable[[], None],
 ) -> Layer:
@@ -192,7 +205,7 @@ def _begin(
     for attempt in range(plan.starts):
         own_seed = seed * 16 + attempt
         layer = _guess(scale, plan, level, own_seed, start, workers)
-        _iterate(layer, plan, level, own_seed, workers, advance)
+        _iterate(layer, plan, level, own_seed, guide, workers, advance)
         layers.append(layer)
     return min(layers, key=Layer.energy)
 
@@ -258,6 +271,7 @@ def _iterate(
     plan: Plan,
     level: int,
     seed: int,
+    guide: Guide | None,
     workers: Workers,
     advance: Callable[[], None],
 ) -> None:
@@ -266,6 +280,8 @@ def _iterate(
         workers.check()
         layer.search(plan.sweeps_at(level), (seed * 16 + level) * 32 + number, workers)
         layer.vote(workers)
+        if guide is not None:
+            layer.keep_to(guide, level)
         advance()
 
 

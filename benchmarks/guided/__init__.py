@@ -1,0 +1,1 @@
+"""A net's low frequencies with the picture's own detail: `python -m benchmarks.guided`."""
