@@ -18,6 +18,7 @@ from service.commands.batches import batches_app
 from service.commands.config import config_app
 from service.commands.jobs import jobs_app, usage
 from service.commands.keys import keys_app
+from service.commands.mcp_server import mcp
 from service.commands.models import models_app
 from service.commands.submit import submit_app
 from service.commands.webhooks import webhooks_app
@@ -49,6 +50,7 @@ app.add_typer(batches_app, name="batches")
 app.command()(batch)
 app.command()(usage)
 app.command()(verify)
+app.command()(mcp)
 app.command()(chaos)
 
 DataDir = Annotated[
