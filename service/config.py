@@ -101,6 +101,18 @@ class ServiceSettings(WebhookSettings):
     keepalive_seconds: int = Field(
         75, ge=1, description="A connection without a request is kept open for so long."
     )
+    signed_url_seconds: int = Field(
+        300,
+        ge=1,
+        le=3600,
+        description="Seconds for which a URL of the object store that a result redirects to is "
+        "valid.",
+    )
+    blob_signing_endpoint: str = Field(
+        "",
+        pattern=r"^(https?://[^/\s]+/?)?$",
+        description="Endpoint of S3 in such URLs; empty: the one that the service itself uses.",
+    )
     http_drain_seconds: int = Field(
         0,
         ge=0,
@@ -243,6 +255,11 @@ class ServiceSettings(WebhookSettings):
             self.check_reach(self.host)
         except ValueError as error:
             raise ValueError(f"PAINTJOB_HOST={self.host}: {error}") from None
+        if self.blob_signing_endpoint and not self.blob_url.startswith("s3://"):
+            raise ValueError(
+                "PAINTJOB_BLOB_SIGNING_ENDPOINT is for S3: set PAINTJOB_BLOB_URL to s3://bucket, "
+                "or leave it empty"
+            )
         if ANY_ORIGIN in self.cors_origin_list and not self.asks_for_keys:
             raise ValueError(
                 "PAINTJOB_CORS_ORIGINS=* needs PAINTJOB_AUTH=keys: without keys any page that is "

@@ -93,7 +93,8 @@ class Context:
             StoreUnavailable: the folder cannot be made.
         """
         try:
-            return BlobStore.open(self.settings.resolved_blob_url())
+            endpoint = self.settings.blob_signing_endpoint
+            return BlobStore.open(self.settings.resolved_blob_url(), endpoint)
         except ValueError as error:
             log.warning("store_unavailable", cause="not_opened", detail=str(error))
             raise StoreUnavailable("the blob store cannot be opened") from error

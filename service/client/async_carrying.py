@@ -12,7 +12,7 @@ import anyio.to_thread
 import httpx2
 
 from .calls import Calls, Pages
-from .connection import build_arguments, limit_time
+from .connection import build_arguments, build_request
 from .events import RECONNECT_SECONDS, Event, EventReader
 from .steps import Flow, Outcome, Patience, Pause, Send, Step
 
@@ -30,9 +30,10 @@ class AsyncCarrier:
         api_key: str | None = None,
         patience_seconds: float = 60.0,
         reach_seconds: float = 10.0,
+        redirects: bool = False,
     ) -> None:
         self._patience = Patience(timeout_seconds, patience_seconds, reach_seconds)
-        self._calls = Calls(self._patience)
+        self._calls = Calls(self._patience, redirects)
         self._http = httpx2.AsyncClient(**build_arguments(url, api_key))
 
     async def __aenter__(self) -> Self:
@@ -73,8 +74,7 @@ class AsyncCarrier:
             return error
 
     async def _send(self, step: Send) -> httpx2.Response:
-        limit = limit_time(step.timeout_seconds, self._patience.reach_seconds)
-        request = self._http.build_request(step.method, step.path, **step.arguments, timeout=limit)
+        request = build_request(self._http, step, self._patience.reach_seconds)
         answer = await self._http.send(request, stream=True)
         if not (step.stream and answer.is_success):
             await answer.aread()

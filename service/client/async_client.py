@@ -102,7 +102,7 @@ class AsyncPaintjobClient(AsyncCarrier):
 
     async def get_result(self, job_id: str, index: int = 0) -> bytes:
         """Return the bytes of a result."""
-        return await self._run(self._calls.load(f"/jobs/{job_id}/results/{index}"))
+        return await self._run(self._calls.load_result(job_id, index))
 
     async def get_mask(self, job_id: str) -> bytes:
         """Return the effective mask of an inpainting, a PNG."""

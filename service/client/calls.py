@@ -37,7 +37,7 @@ from .documents import (
 from .events import EventReader
 from .failures import PaintjobApiError, ResultDamaged, ServiceUnreachable
 from .forms import Arguments, Picture, build_batch, build_upload
-from .steps import Flow, Patience, send
+from .steps import REDIRECT, Flow, Patience, send
 from .waiting import Waiting
 
 Answer = TypeVar("Answer", bound=Document)
@@ -75,10 +75,12 @@ class Calls:
 
     Args:
         patience: how long they are tried.
+        redirects: whether results may come from the object store itself.
     """
 
-    def __init__(self, patience: Patience) -> None:
+    def __init__(self, patience: Patience, redirects: bool = False) -> None:
         self.patience = patience
+        self.redirects = redirects
 
     def send(self, method: str, path: str, **arguments: Any) -> Flow[httpx2.Response]:
         """Send a request; arguments as of `steps.send`."""
@@ -96,6 +98,16 @@ class Calls:
     def load(self, path: str) -> Flow[bytes]:
         """Return the bytes of a picture."""
         answer = yield from self.send("GET", path)
+        return answer.content
+
+    def load_result(self, job_id: str, index: int) -> Flow[bytes]:
+        """Return the bytes of a result, from the object store if the service redirects there."""
+        path = f"/jobs/{job_id}/results/{index}"
+        if not self.redirects:
+            return (yield from self.load(path))
+        answer = yield from self.send("GET", path, params={"redirect": "true"}, may_redirect=True)
+        if answer.status_code == REDIRECT:
+            answer = yield from self.send("GET", answer.headers["Location"], is_elsewhere=True)
         return answer.content
 
     def submit(self, operation: str, form: Arguments, key: str | None) -> Flow[Job]:
@@ -149,7 +161,7 @@ class Calls:
 
     def save(self, job: Job, path: Path, index: int) -> Flow[None]:
         """Fetch a result, check its SHA-256, and write it."""
-        data = yield from self.load(f"/jobs/{job.id}/results/{index}")
+        data = yield from self.load_result(job.id, index)
         wanted = {output.index: output.sha256 for output in job.outputs}.get(index)
         if hashlib.sha256(data).hexdigest() != wanted:
             message = f"{job.id}: result {index} does not match its SHA-256; fetch it again"

@@ -48,6 +48,8 @@ class PaintjobClient(Carrier):
         raised at once.
         reach_seconds: how long connecting may take, and how long a request is retried while the
         service has never answered.
+        redirects: whether results are fetched from the object store itself, by a URL that the
+        service makes for each, where it can; that host is sent no API key.
     """
 
     # Jobs
@@ -134,7 +136,7 @@ class PaintjobClient(Carrier):
 
     def get_result(self, job_id: str, index: int = 0) -> bytes:
         """Return the bytes of a result."""
-        return self._run(self._calls.load(f"/jobs/{job_id}/results/{index}"))
+        return self._run(self._calls.load_result(job_id, index))
 
     def get_mask(self, job_id: str) -> bytes:
         """Return the effective mask of an inpainting, a PNG."""

@@ -9,6 +9,8 @@ from typing import Any
 import certifi
 import httpx2
 
+from .steps import Send
+
 CHUNK_BYTES = 1 << 16
 
 
@@ -36,6 +38,17 @@ def build_arguments(url: str, api_key: str | None) -> dict[str, Any]:
 def limit_time(seconds: float, reach_seconds: float) -> httpx2.Timeout:
     """Return the limits of one request: connecting to a live service takes no long time."""
     return httpx2.Timeout(seconds, connect=min(seconds, max(2.0, reach_seconds)))
+
+
+def build_request(
+    http: httpx2.Client | httpx2.AsyncClient, step: Send, reach_seconds: float
+) -> httpx2.Request:
+    """Return the request of a step; one to another host is sent no API key."""
+    limit = limit_time(step.timeout_seconds, reach_seconds)
+    request = http.build_request(step.method, step.path, **step.arguments, timeout=limit)
+    if step.is_elsewhere:
+        request.headers.pop("Authorization", None)
+    return request
 
 
 def _load_trust() -> ssl.SSLContext:

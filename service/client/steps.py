@@ -13,7 +13,7 @@ from collections.abc import Generator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any, TypeVar
+from typing import Any, TypeGuard, TypeVar
 
 import httpx2
 
@@ -22,6 +22,8 @@ from .failures import ServiceUnreachable, read_problem
 FIRST_DELAY_SECONDS = 0.25
 MAX_DELAY_SECONDS = 30.0
 RETRIED_STATUSES = frozenset({429, 502, 503, 504})
+
+REDIRECT = 307
 
 _ANSWERED = (200, 201, 202, 204, 206, 304)
 
@@ -36,6 +38,7 @@ class Send:
         timeout_seconds: limit of the request.
         arguments: further arguments of `httpx2.Client.request`.
         stream: whether the body of a successful response is left to be read.
+        is_elsewhere: whether the path is a URL of another host, which gets no API key.
     """
 
     method: str
@@ -43,6 +46,7 @@ class Send:
     timeout_seconds: float
     arguments: dict[str, Any]
     stream: bool = False
+    is_elsewhere: bool = False
 
 
 @dataclass(frozen=True)
@@ -88,6 +92,8 @@ def send(
     patience_seconds: float | None = None,
     held_seconds: float = 0.0,
     stream: bool = False,
+    may_redirect: bool = False,
+    is_elsewhere: bool = False,
     **arguments: Any,
 ) -> Flow[httpx2.Response]:
     """Send a request, and retry it after temporary errors.
@@ -99,16 +105,21 @@ def send(
         patience_seconds: how long to retry, if not the default; 0 for no retry.
         held_seconds: how long the service may hold the request.
         stream: whether the body of a successful response is left to be read.
+        may_redirect: whether a redirect is an answer.
+        is_elsewhere: whether the path is a URL of another host, which gets no API key.
         arguments: arguments of `httpx2.Client.request`.
 
     Raises:
         PaintjobApiError: the service refused.
         ServiceUnreachable: it did not answer.
     """
-    step = Send(method, path, patience.timeout_seconds + held_seconds, arguments, stream)
+    seconds = patience.timeout_seconds + held_seconds
+    step = Send(method, path, seconds, arguments, stream, is_elsewhere)
     began, delay = time.monotonic(), FIRST_DELAY_SECONDS
     while True:
         outcome = yield step
+        if may_redirect and _is_redirect(outcome):
+            return outcome
         failure = _find_failure(patience, outcome)
         if failure is None:
             assert isinstance(outcome, httpx2.Response)  # noqa: S101 - `_find_failure` looked
@@ -123,6 +134,10 @@ def send(
             raise failure
         yield Pause(pause)
         delay = min(2 * delay, MAX_DELAY_SECONDS)
+
+
+def _is_redirect(outcome: Outcome) -> TypeGuard[httpx2.Response]:
+    return isinstance(outcome, httpx2.Response) and outcome.status_code == REDIRECT
 
 
 def _find_failure(patience: Patience, outcome: Outcome) -> Exception | None:

@@ -26,6 +26,7 @@ from service.commands.connecting import (
     DEFAULT_URL,
     REACH_SECONDS,
     ApiKey,
+    Redirect,
     ServiceUrl,
     open_client,
 )
@@ -93,6 +94,7 @@ def batch(
     ] = False,
     url: ServiceUrl = DEFAULT_URL,
     key: ApiKey = None,
+    redirect: Redirect = False,
 ) -> None:
     """Paint all pictures of FOLDER; run it again to go on where it stopped.
 
@@ -112,7 +114,7 @@ def batch(
     todo = [task for task in tasks if not task.output.exists()]
     if len(todo) < len(tasks):
         typer.echo(f"{len(tasks) - len(todo)} of {len(tasks)} results are there already", err=True)
-    run = _Run(operation, url, key, at_once, dry_run)
+    run = _Run(operation, url, key, at_once, dry_run, redirect)
     failures = anyio.run(run.work, todo)
     if dry_run:
         typer.echo(f"{len(todo) - failures} would cost {run.cost:.2f}, {failures} are refused")
@@ -202,6 +204,7 @@ class _Run:
     key: str | None
     at_once: int
     dry_run: bool
+    redirect: bool
     cost: float = field(default=0.0, init=False)
 
     async def work(self, tasks: Sequence[Task]) -> int:
@@ -221,6 +224,7 @@ class _Run:
             api_key=self.key,
             patience_seconds=PATIENCE_SECONDS,
             reach_seconds=REACH_SECONDS,
+            redirects=self.redirect,
         )
         failures: list[str] = []
         dead: list[ServiceUnreachable] = []

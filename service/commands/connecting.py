@@ -17,7 +17,12 @@ ApiKey = Annotated[
     str | None, typer.Option("--key", help="API key, if it requires one.", envvar="PAINTJOB_KEY")
 ]
 
+Redirect = Annotated[
+    bool,
+    typer.Option("--redirect", help="Fetch results from the object store itself, where it can be."),
+]
 
-def open_client(url: str, key: str | None) -> PaintjobClient:
+
+def open_client(url: str, key: str | None, redirect: bool = False) -> PaintjobClient:
     """Return a client that soon reports a service that is dead."""
-    return PaintjobClient(url, api_key=key, reach_seconds=REACH_SECONDS)
+    return PaintjobClient(url, api_key=key, reach_seconds=REACH_SECONDS, redirects=redirect)

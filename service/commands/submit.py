@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from service.client import Job, PaintjobClient
-from service.commands.connecting import DEFAULT_URL, ApiKey, ServiceUrl, open_client
+from service.commands.connecting import DEFAULT_URL, ApiKey, Redirect, ServiceUrl, open_client
 from service.commands.outputs import check_output, find_format, number_output
 
 submit_app = typer.Typer(help="Send a picture to a running service.", no_args_is_help=True)
@@ -69,7 +69,18 @@ CanvasSide = Annotated[int | None, typer.Option(help="Pixels of the canvas.")]
 Position = Annotated[int | None, typer.Option(help="Position of the original on the canvas.")]
 
 _NOT_FIELDS = frozenset(
-    {"image", "output", "url", "key", "dry_run", "mask", "source_mask", "regions", "tag"}
+    {
+        "image",
+        "output",
+        "url",
+        "key",
+        "redirect",
+        "dry_run",
+        "mask",
+        "source_mask",
+        "regions",
+        "tag",
+    }
 )
 """Options of a command that are not fields of the request."""
 
@@ -83,6 +94,7 @@ def inpaint(
     regions: RegionsFile = None,
     url: ServiceUrl = DEFAULT_URL,
     key: ApiKey = None,
+    redirect: Redirect = False,
     dry_run: DryRun = False,
     method: Method = None,
     model: Model = None,
@@ -114,7 +126,7 @@ def inpaint(
     pictures = {"image": image, "mask": mask, "source_mask": source_mask}
     params = _choose_fields(given)
     params["regions"] = _read_regions(regions) if regions is not None else None
-    _submit("inpaint", open_client(url, key), pictures, params, output, dry_run)
+    _submit("inpaint", open_client(url, key, redirect), pictures, params, output, dry_run)
 
 
 @submit_app.command()
@@ -123,6 +135,7 @@ def outpaint(
     output: OutputFile = None,
     url: ServiceUrl = DEFAULT_URL,
     key: ApiKey = None,
+    redirect: Redirect = False,
     dry_run: DryRun = False,
     method: Method = None,
     model: Model = None,
@@ -160,7 +173,7 @@ def outpaint(
     """Extend the picture past its borders: by margins, to an aspect ratio, a size, or a factor."""
     given = locals()
     params = _choose_fields(given)
-    client = open_client(url, key)
+    client = open_client(url, key, redirect)
     _submit("outpaint", client, {"image": image}, params, output, dry_run)
 
 

@@ -39,7 +39,7 @@ They are imported only where an environment has a name that is not the process's
 """
 
 BROKER_SCHEMES = ("redis", "rediss", "unix", "redis+sentinel", "rediss+sentinel")
-BLOB_SCHEMES = ("file", "s3", "memory")
+BLOB_SCHEMES = ("file", "s3", "gs", "az", "memory")
 
 CLIENT_FIELDS = frozenset({"key"})
 """Names that clients read from the same environment: `PAINTJOB_KEY`, the API key they send."""
@@ -98,8 +98,8 @@ class SharedSettings(BaseModel):
         if value.startswith("/"):
             raise ValueError(f"must be a URL; for a folder write file://{value}")
         if value and scheme not in BLOB_SCHEMES:
-            raise ValueError("must begin with file:///, s3:// or memory://")
-        if (scheme == "file" and host) or (scheme == "s3" and not host):
+            raise ValueError("must begin with file:///, s3://, gs://, az:// or memory://")
+        if (scheme == "file" and host) or (scheme in ("s3", "gs", "az") and not host):
             raise ValueError("must be file:///folder, with three slashes, or s3://bucket/prefix")
         return value
 

@@ -42,6 +42,22 @@ _NO_CREDENTIALS = BlobFault(
 
 # What the library's messages contain, in the order in which they are looked for.
 _BY_TEXT = (
+    (
+        re.compile(r"computeMetadata"),
+        BlobFault(
+            "no_credentials",
+            "there are no credentials; set GOOGLE_APPLICATION_CREDENTIALS, or run where a service "
+            "account grants access",
+        ),
+    ),
+    (
+        re.compile(r"metadata/identity"),
+        BlobFault(
+            "no_credentials",
+            "there are no credentials; set AZURE_STORAGE_ACCOUNT_NAME and "
+            "AZURE_STORAGE_ACCOUNT_KEY, or run where an identity grants access",
+        ),
+    ),
     (re.compile(r"latest/api/token|security-credentials"), _NO_CREDENTIALS),
     (
         re.compile(r"NoSuchBucket"),

@@ -1,7 +1,7 @@
-"""The blob store: pictures in, pictures out, one interface over a directory, S3 and memory.
+"""The blob store: pictures in, pictures out, one interface over folders, object stores, memory.
 
-Type, size and SHA-256 of a blob are kept in the job record, never in the store's attributes, which
-a directory does not have.
+Type, size and SHA-256 of a blob are kept in the job record. The store's attributes, which a
+directory does not have, serve those alone who read a blob by a signed URL.
 """
 
 from __future__ import annotations
@@ -14,16 +14,25 @@ from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Literal, Self
 from urllib.parse import unquote, urlsplit
 
 import obstore
 import structlog
 from obstore.exceptions import BaseError, NotFoundError
-from obstore.store import LocalStore, MemoryStore, ObjectStore, from_url
+from obstore.store import (
+    AzureStore,
+    GCSStore,
+    LocalStore,
+    MemoryStore,
+    ObjectStore,
+    S3Store,
+    from_url,
+)
 
 from service.contract.errors import InputLost, StoreUnavailable
-from service.contract.names import new_token
+from service.contract.formats import EXTENSIONS, MEDIA_TYPES
+from service.contract.names import new_token, owner_of
 from service.contract.private_files import make_private_folder
 from service.contract.setting_errors import SettingsError
 from service.store.blob_faults import find_blob_fault
@@ -31,7 +40,7 @@ from service.telemetry import traces
 from service.telemetry.families import BLOB_FAILURES, BLOB_SECONDS
 
 if TYPE_CHECKING:
-    from obstore import Bytes
+    from obstore import Attributes, Bytes
     from obstore.store import ClientConfig, RetryConfig
 
 LOG_AGAIN_SECONDS = 30.0
@@ -46,8 +55,11 @@ WINDOW_BYTES = 4 * PIECE_BYTES
 
 # obstore's own defaults go on for three minutes, far longer than any client waits.
 # Plain HTTP is the endpoint's to choose: its URL says so.
-_S3_CLIENT: ClientConfig = {"connect_timeout": "2s", "timeout": "30s", "allow_http": True}
-_S3_RETRY: RetryConfig = {"max_retries": 3, "retry_timeout": timedelta(seconds=10)}
+_CLIENT: ClientConfig = {"connect_timeout": "2s", "timeout": "30s", "allow_http": True}
+_RETRY: RetryConfig = {"max_retries": 3, "retry_timeout": timedelta(seconds=10)}
+
+_OBJECT_STORES = ("s3", "gs", "az")
+_TYPES = {EXTENSIONS[name]: media_type for name, media_type in MEDIA_TYPES.items()}
 
 log = structlog.get_logger()
 
@@ -68,19 +80,27 @@ class BlobStore:
         store: the object store.
         directory: root of a directory store; its files are synced to disk before a write returns,
             because obstore renames atomically but never syncs.
+        signer: the same store by the address under which callers reach it; None: as `store`.
     """
 
-    def __init__(self, store: ObjectStore, directory: Path | None = None) -> None:
+    def __init__(
+        self, store: ObjectStore, directory: Path | None = None, signer: ObjectStore | None = None
+    ) -> None:
         self._store = store
         self._directory = directory
+        self._signer = signer or store
         self._logged_at: dict[str, float] = {}
 
     @classmethod
-    def open(cls, url: str) -> Self:
-        """Open a store by URL: `file:///dir`, `s3://bucket/prefix` or `memory://`.
+    def open(cls, url: str, signing_endpoint: str = "") -> Self:
+        """Open a store by URL: `file:///dir`, `s3://`, `gs://`, `az://bucket/prefix`, `memory://`.
 
-        A directory is made if absent; only its owner can read it. S3 takes its credentials and
-        endpoint from the usual `AWS_*` variables.
+        A directory is made if absent; only its owner can read it. The others take credentials and
+        endpoint from the usual variables: `AWS_*`, `GOOGLE_*`, `AZURE_*`.
+
+        Args:
+            url: of the store.
+            signing_endpoint: endpoint of S3 in signed URLs; empty: the store's own.
 
         Raises:
             SettingsError: the URL names no store that is known, or the folder cannot be made.
@@ -92,13 +112,10 @@ class BlobStore:
             return cls(LocalStore(directory), directory)
         if parts.scheme == "memory":
             return cls(MemoryStore())
-        if parts.scheme == "s3":
-            try:
-                return cls(from_url(url, client_options=_S3_CLIENT, retry_config=_S3_RETRY))
-            except (BaseError, TypeError, ValueError) as error:
-                reason = str(error).split("\n")[0]
-                raise SettingsError(f"PAINTJOB_BLOB_URL={url}: {reason}") from None
-        raise SettingsError(f"PAINTJOB_BLOB_URL={url}: must begin with file, s3 or memory")
+        if parts.scheme in _OBJECT_STORES:
+            signer = _open_object_store(url, signing_endpoint) if signing_endpoint else None
+            return cls(_open_object_store(url), signer=signer)
+        raise SettingsError(f"PAINTJOB_BLOB_URL={url}: must begin with file, s3, gs, az or memory")
 
     def fail(self, error: BaseException) -> StoreUnavailable:
         """Return an error as the one that callers see; log its cause every half minute at most."""
@@ -138,6 +155,23 @@ class BlobStore:
         """True if a linked blob needs no bytes of its own."""
         return self._directory is not None
 
+    @property
+    def signs(self) -> bool:
+        """True if the store can make URLs by which anyone may read a blob for a while."""
+        return isinstance(self._signer, S3Store | GCSStore | AzureStore)
+
+    def sign(self, method: str, path: str, seconds: float) -> str | None:
+        """Return a URL that allows one method on one blob for a while; None if none can be made.
+
+        Raises:
+            StoreUnavailable: there are no credentials to sign with.
+        """
+        if not isinstance(self._signer, S3Store | GCSStore | AzureStore):
+            return None
+        with self.calling("sign"):
+            verb: Literal["HEAD", "GET"] = "HEAD" if method == "HEAD" else "GET"
+            return obstore.sign(self._signer, verb, path, timedelta(seconds=seconds))
+
     def put(self, path: str, data: bytes) -> StoredBlob:
         """Write a blob whole, durably.
 
@@ -155,7 +189,7 @@ class BlobStore:
         """
         with self.calling("put"):
             for path, data in blobs.items():
-                obstore.put(self._store, path, data)
+                obstore.put(self._store, path, data, attributes=self._describe(path))
             self._sync(*blobs)
 
     def link(self, source: str, path: str) -> None:
@@ -291,6 +325,18 @@ class BlobStore:
         except (BaseError, OSError) as error:
             raise self.fail(error) from error
 
+    def _describe(self, path: str) -> Attributes | None:
+        """Return how a store that callers may read themselves is to send a blob."""
+        media_type = _TYPES.get(path.rpartition(".")[2])
+        if media_type is None or self._directory is not None:
+            return None
+        name = f"{owner_of(path)}-{path.rpartition('/')[2]}"
+        return {
+            "Content-Type": media_type,
+            "Content-Disposition": f'inline; filename="{name}"',
+            "Cache-Control": "private",
+        }
+
     def _sync(self, *paths: str) -> None:
         """Bring files, and then their names, to disk; other stores do it themselves.
 
@@ -348,7 +394,17 @@ class BlobWriter:
         return len(data)
 
     def abandon(self) -> None:
-        """Drop what was written, and the buffer with it; nothing becomes visible."""
+        """Drop what was written, and the buffer with it.
+
+        Parts that an object store has already would stay, and cost, where no listing shows them.
+        Only the writer knows them, and it can end them in one way: the blob is completed, and
+        deleted. What fails here was aborted by the writer, or is a blob that the wiping finds.
+        """
+        if self._blobs._directory is None and self.bytes >= WRITE_BUFFER_BYTES:
+            with suppress(StoreUnavailable):
+                with self._blobs.calling("close"):
+                    self._writer.close()
+                self._blobs.delete(self._path)
         del self._writer
 
     def close(self) -> StoredBlob:
@@ -361,6 +417,21 @@ class BlobWriter:
             self._writer.close()
             self._blobs._sync(self._path)
         return StoredBlob(self._path, self.bytes, self._digest.hexdigest())
+
+
+def _open_object_store(url: str, endpoint: str = "") -> ObjectStore:
+    """Open a store elsewhere, at its own endpoint or at another.
+
+    Raises:
+        SettingsError: its library refuses the URL, or a variable.
+    """
+    try:
+        if endpoint:
+            return from_url(url, config={"endpoint": endpoint}, client_options=_CLIENT)
+        return from_url(url, client_options=_CLIENT, retry_config=_RETRY)
+    except (BaseError, TypeError, ValueError) as error:
+        reason = str(error).split("\n")[0]
+        raise SettingsError(f"PAINTJOB_BLOB_URL={url}: {reason}") from None
 
 
 def _cut(chunks: Iterable[Bytes | bytes]) -> Iterator[bytes]:

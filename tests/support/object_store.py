@@ -122,7 +122,9 @@ class _Forwarder(BaseHTTPRequestHandler):
         for name, value in headers:
             if name.lower() not in _HOP_BY_HOP:
                 self.send_header(name, value)
-        self.send_header("Content-Length", str(len(content)))
+        lengths = [value for name, value in headers if name.lower() == "content-length"]
+        is_head = self.command == "HEAD" and lengths
+        self.send_header("Content-Length", lengths[0] if is_head else str(len(content)))
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(content)

@@ -14,7 +14,9 @@ def _text(description: str, **schema: Any) -> Schema:
 
 HEADERS: Mapping[str, Schema] = {
     "X-Request-ID": _text("The request's own id if it was well-formed, else a generated one."),
-    "Location": _text("URL of what was created.", format="uri-reference"),
+    "Location": _text(
+        "URL of what was created, or of what is to be fetched.", format="uri-reference"
+    ),
     "ETag": _text("Identifies exactly this content."),
     "Retry-After": {
         "description": "Seconds to wait before the next request.",

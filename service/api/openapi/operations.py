@@ -177,7 +177,7 @@ def _picture(path: str, operation_id: str, summary: str, *parameters: str) -> Op
         id=operation_id,
         tag="jobs",
         summary=summary,
-        parameters=("job_id", *parameters, "If-None-Match", "Range"),
+        parameters=("job_id", *parameters, "redirect", "If-None-Match", "Range"),
         replies={
             200: Reply("The picture.", media_types=(*PICTURE_TYPES, _OCTETS), headers=headers),
             206: Reply(
@@ -186,10 +186,14 @@ def _picture(path: str, operation_id: str, summary: str, *parameters: str) -> Op
                 headers=(*headers, "Content-Range"),
             ),
             304: Reply("The caller has it already.", headers=("ETag",)),
+            307: Reply(
+                "With `redirect=true`: the picture is at `Location`, which is sent no API key.",
+                headers=("Location",),
+            ),
         },
         errors=[
             *_JOB_ERRORS,
-            *_codes("not_finished no_result range_not_satisfiable store_unavailable"),
+            *_codes("invalid_field not_finished no_result range_not_satisfiable store_unavailable"),
         ],
     )
 

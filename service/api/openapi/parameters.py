@@ -105,6 +105,14 @@ PARAMETERS: Mapping[str, Schema] = {
         type="boolean",
         default=False,
     ),
+    "redirect": _query(
+        "redirect",
+        "`true`: the response may be a redirect to the picture in the object store, by a URL that "
+        "is valid for some minutes. The picture itself is sent where the service keeps its "
+        "pictures in a folder, and of jobs with `no_store`.",
+        type="boolean",
+        default=False,
+    ),
     "Idempotency-Key": describe_header(
         "Idempotency-Key",
         "Chosen by the client. The same key with the same request (fields and pictures, not the "

@@ -7,11 +7,18 @@ from flask import Blueprint, Response, request
 from service.api.access.auth import get_caller
 from service.api.context import get_context
 from service.api.routes.clients import JSON, admit, check_accepts, follow, read_preferences
-from service.api.routes.pictures import hand_out, send_mask, send_output, send_preview
+from service.api.routes.pictures import (
+    hand_out,
+    redirect_to_output,
+    send_mask,
+    send_output,
+    send_preview,
+)
+from service.api.routes.queries import read_flag
 from service.api.routes.rendering import RETRY_AFTER_SECONDS, add_applied, render_job
 from service.contract.errors import NoResult, NotFinished, NotFound
 from service.contract.faults import raise_faults
-from service.contract.jobs import JobRecord, JobStatus, Output
+from service.contract.jobs import JobRecord, JobStatus, Output, ResizedOutput
 from service.store import JobView
 from service.store.wiping import wipe_job
 from service.waiting.waiting import is_ended, wait_for
@@ -86,17 +93,38 @@ def get_result(job_id: str) -> Response:
 
 def get_output(job_id: str, index: int) -> Response:
     """Send one of a job's pictures."""
-    record = _load(job_id).record
-    return hand_out(send_output(job_id, _find_output(record, index), str(index)), record)
+    may_redirect, record = _read_redirect(), _load(job_id).record
+    return _send(record, _find_output(record, index), str(index), may_redirect)
 
 
 def get_resized(job_id: str, index: int) -> Response:
     """Send the resized copy of one of a job's pictures."""
-    record = _load(job_id).record
+    may_redirect, record = _read_redirect(), _load(job_id).record
     copy = _find_output(record, index).resized
     if copy is None:
         raise NoResult("no other size was asked for; send output_width or output_height")
-    return hand_out(send_output(job_id, copy, f"{index}-resized"), record)
+    return _send(record, copy, f"{index}-resized", may_redirect)
+
+
+def _read_redirect() -> bool:
+    """Return whether the caller follows a redirect to the object store."""
+    may_redirect, faults = read_flag("redirect")
+    raise_faults(faults)
+    return may_redirect
+
+
+def _send(
+    record: JobRecord, file: Output | ResizedOutput, name: str, may_redirect: bool
+) -> Response:
+    """Send a result, or a redirect to it where that is possible.
+
+    What is not to be stored is sent here: only so is it known when it has arrived.
+    """
+    if may_redirect and not record.spec.params.no_store:
+        redirected = redirect_to_output(file)
+        if redirected is not None:
+            return redirected
+    return hand_out(send_output(record.job_id, file, name), record)
 
 
 def get_mask(job_id: str) -> Response:

@@ -42,6 +42,22 @@ def send_output(job_id: str, output: Output | ResizedOutput, name: str) -> Respo
     return response
 
 
+def redirect_to_output(output: Output | ResizedOutput) -> Response | None:
+    """Return a redirect to a result in the object store; None where the store makes no URLs.
+
+    Anyone who has the URL may read the result for a while, also after the job was deleted from the
+    caller's view until its blobs are.
+    """
+    context = get_context()
+    url = context.blobs.sign(request.method, output.path, context.settings.signed_url_seconds)
+    if url is None:
+        return None
+    response = Response(status=307)
+    response.headers["Location"] = url
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
 def send_painted(job_id: str, output: Output) -> Response:
     """Send a result as the response to its submission; always whole, without ranges.
 

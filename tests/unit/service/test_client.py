@@ -349,6 +349,23 @@ def test_client_saves_a_result_that_is_what_the_job_says(tmp_path: Path) -> None
     assert (tmp_path / "out.png").read_bytes() == b"PNG"
 
 
+def test_client_follows_a_redirect_to_the_store_without_its_key(tmp_path: Path) -> None:
+    job = Job.model_validate({**DONE, "outputs": [_output(b"PNG")]})
+    service, store = Script([]), Script([(200, {}, b"PNG")])
+    options = {"api_key": "pj_secret", "redirects": True}
+    with _server(store), _server(service, **options) as client:
+        service.answers.append((307, {"Location": f"{store.url}/bucket/0.png?signed=1"}, b""))
+        client.save(job, tmp_path / "out.png")
+    ((_, path, headers, _),) = service.asked
+    assert (path, headers["authorization"]) == (
+        "/jobs/job_1/results/0?redirect=true",
+        "Bearer pj_secret",
+    )
+    ((_, path, headers, _),) = store.asked
+    assert (path, headers.get("authorization")) == ("/bucket/0.png?signed=1", None)
+    assert (tmp_path / "out.png").read_bytes() == b"PNG"
+
+
 def test_client_takes_a_job_for_deleted_that_is_wiped_already() -> None:
     script = Script([(0, {}, {}), (404, {}, {"code": "job_expired"}), (404, {}, {})])
     with _server(script) as client:
