@@ -1,6 +1,6 @@
 # Everything a developer does, each as one word. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-generate guide-pictures test test-fast test-whole test-installed test-clients check audit sbom soak fuzz hash-pins pin-images manifests format openapi cov bench bench-peers bench-seams bench-guided bench-self bench-everyday bench-weightfree clean
+.PHONY: help demo demo-generate guide-pictures test test-fast test-whole test-installed test-clients check audit sbom soak fuzz hash-pins pin-images platforms image-size manifests format openapi cov bench bench-peers bench-seams bench-guided bench-self bench-everyday bench-weightfree clean
 
 # The first Python that is new enough; name another one with `make PYTHON=… demo`.
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
@@ -63,6 +63,12 @@ hash-pins: .venv/audit.stamp ## write the hashes of all released files beside th
 
 pin-images: ## write deploy/images.env, the base images by digest (asks their registry)
 	@sh deploy/pin_images.sh
+
+platforms: .venv/audit.stamp ## check that every pin of the images has a wheel for amd64 and arm64
+	@.venv/audit/bin/python deploy/check_platforms.py
+
+image-size: .venv/audit.stamp ## measure the API's image, without a container engine; fails above 250 MB
+	@PATH="$(CURDIR)/.venv/audit/bin:$$PATH" python deploy/measure_image.py Dockerfile.api
 
 manifests: .venv/kubernetes.stamp ## write the plain manifests of Kubernetes from the chart, after a change of it
 	@for name in small production gpu; do \

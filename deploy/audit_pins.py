@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 FOLDER = Path(__file__).parent / "requirements"
-AUDITED = ("api", "weightfree", "generate")
+AUDITED = ("api", "extras", "weightfree", "provenance", "erase", "generate")
 
 
 def audit(pip_audit: str, file: Path) -> tuple[int, str]:

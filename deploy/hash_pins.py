@@ -17,6 +17,8 @@ from piptools.repositories import PyPIRepository
 FOLDER = Path(__file__).parent / "requirements"
 HASHED = (
     "api",
+    "extras",
+    "provenance",
     "weightfree",
     "erase",
     "benchmarks",

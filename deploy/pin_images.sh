@@ -1,8 +1,7 @@
 #!/bin/sh
-# Write deploy/images.env: the base images of the Dockerfiles and of compose.yaml, by digest.
+# Write deploy/images.env: the base images of the Dockerfiles and the images of compose.yaml, by digest.
 set -eu
 cd "$(dirname "$0")"
-: "${PYTHON_IMAGE:=python:3.11-slim}" "${VALKEY_IMAGE:=valkey/valkey:9.1}"
 
 resolve() {
     digest=$(docker buildx imagetools inspect --format '{{.Manifest.Digest}}' "$1") || {
@@ -12,7 +11,12 @@ resolve() {
     echo "$1@$digest"
 }
 
-python=$(resolve "$PYTHON_IMAGE")
-valkey=$(resolve "$VALKEY_IMAGE")
-printf 'PYTHON_IMAGE=%s\nVALKEY_IMAGE=%s\n' "$python" "$valkey" >images.env
-cat images.env
+pinned=
+for default in $(grep -oE '[A-Z0-9]+_IMAGE:-[^}]+' compose.yaml | sort -u); do
+    name=${default%%:-*}
+    # What the environment names goes before the default.
+    image=$(resolve "$(eval "echo \"\${$name:-${default#*:-}}\"")")
+    pinned="$pinned$name=$image
+"
+done
+printf '%s' "$pinned" | tee images.env

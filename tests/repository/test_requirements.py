@@ -17,11 +17,15 @@ ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "deploy" / "requirements"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRAS = PROJECT["optional-dependencies"]
+# What the images have whatever they are for.
+IMAGES = [*EXTRAS["otel"], *EXTRAS["sentry"], *EXTRAS["heic"]]
 # Which accelerator's libraries torch asks for is a matter of its build, not of its version.
 BUILD_SPECIFIC = re.compile(r"(nvidia|cuda|triton)(-|$)")
 NEEDS: dict[str, list[str]] = {
     "api": PROJECT["dependencies"],
     "weightfree": [*PROJECT["dependencies"], *EXTRAS["paint"]],
+    "extras": [*PROJECT["dependencies"], *IMAGES],
+    "provenance": [*PROJECT["dependencies"], *IMAGES, *EXTRAS["provenance"]],
     "erase": [*PROJECT["dependencies"], *EXTRAS["paint"], *EXTRAS["erase"]],
     "generate": [*PROJECT["dependencies"], *EXTRAS["paint"], *EXTRAS["generate"]],
     "dev": [*PROJECT["dependencies"], *(need for extra in EXTRAS.values() for need in extra)],
