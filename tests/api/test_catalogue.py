@@ -77,12 +77,6 @@ def test_errors_explain_themselves(client: FlaskClient) -> None:
     assert client.get("/errors/nothing").status_code == 404
 
 
-def test_start_leads_to_the_reference(client: FlaskClient) -> None:
-    response = client.get("/")
-    # Relative: below the prefix of a proxy too, and by the scheme that the caller used.
-    assert (response.status_code, response.headers["Location"]) == (302, "docs/")
-
-
 def test_reference_names_its_own_files_only(client: FlaskClient) -> None:
     page = client.get("/docs/")
     assert page.status_code == 200

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import os
+import re
 import stat
 from pathlib import Path
 from typing import Any
@@ -121,7 +122,7 @@ def test_reference_runs_its_own_scripts_alone(client: FlaskClient) -> None:
 def test_redirects_are_not_built_from_a_foreign_host(
     broker_url: str, tmp_path: Path, path: str
 ) -> None:
-    client = _client(broker_url, tmp_path, auth="open-to-everyone")
+    client = _client(broker_url, tmp_path, auth="open-to-everyone", playground=False)
     answer = client.get(path, headers={"Host": EVIL})
     assert (answer.status_code // 100, answer.headers["Location"]) == (3, "docs/")
 
@@ -174,3 +175,27 @@ def test_files_are_private_whatever_the_umask(broker_url: str, tmp_path: Path) -
     assert any(path.is_file() for path in kept)
     modes = {stat.S_IMODE(path.stat().st_mode) & 0o077 for path in kept}
     assert modes == {0}
+
+
+def test_playground_runs_its_own_scripts_alone_and_is_kept_by_browsers(client: FlaskClient) -> None:
+    page = client.get("/")
+    policy = page.headers["Content-Security-Policy"]
+    assert policy.startswith("default-src 'none'")
+    assert policy.endswith("style-src 'self'; script-src 'self'")
+    assert "unsafe" not in policy
+    assert page.headers["Cache-Control"] == "no-cache"
+    tag = {"If-None-Match": page.headers["ETag"]}
+    assert client.get("/", headers=tag).status_code == 304
+    sources = re.findall(r'(?:src|href)="\./([^"]+)"', page.text)
+    assert len(sources) >= 2
+    for source in sources:
+        with client.get(f"/{source}") as file:
+            assert file.status_code == 200
+            assert file.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+    assert client.get("/playground/nothing.js").get_json()["code"] == "not_found"
+
+
+def test_start_leads_to_the_reference_without_playground(broker_url: str, tmp_path: Path) -> None:
+    answer = _client(broker_url, tmp_path, playground=False).get("/")
+    # Relative: below the prefix of a proxy too, and by the scheme that the caller used.
+    assert (answer.status_code, answer.headers["Location"]) == (302, "docs/")

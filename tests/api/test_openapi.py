@@ -32,6 +32,7 @@ ROOT = Path(__file__).parents[2]
 UNDESCRIBED = {"/", "/openapi.yaml", "/openapi.json", "/docs", "/docs/", "/docs/{name}"} | {
     *("/guide", "/guide/", "/guide/{address}", "/guide/assets/{name}", "/guide/search.json"),
     *("/llms.txt", "/llms-full.txt"),
+    "/playground/{name}",
 }
 """Pages for people; a generated client has no use for them."""
 

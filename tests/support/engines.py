@@ -224,6 +224,25 @@ def build_echoes(settings: WorkerSettings, catalogue: Catalogue) -> ZooRegistry:
     return ZooRegistry(Echo())
 
 
+class Patient(Zoo):
+    """Paints step after step until a file is there, whatever the tags say.
+
+    Args:
+        released: that file.
+    """
+
+    def __init__(self, released: Path) -> None:
+        self._released = released
+
+    def _paint(self, canvas: Canvas, on_step: StepCallback) -> ImageArray:
+        return _until(canvas, on_step, str(self._released))
+
+
+def build_patients(settings: WorkerSettings, catalogue: Catalogue) -> ZooRegistry:
+    """Build engines that wait for `Stack.release()`."""
+    return ZooRegistry(Patient(settings.data_dir / "released"))
+
+
 def build_deaths(settings: WorkerSettings, catalogue: Catalogue) -> ZooRegistry:
     """Build engines whose driver ends the process that loads them."""
     os._exit(7)

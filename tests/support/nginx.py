@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import httpx2
-import pytest
 
 from tests.support.brokers import find_free_port
 from tests.support.patience import PATIENCE_SECONDS, wait_for
+from tests.support.required import find_required
 
 SETTINGS = Path(__file__).parents[2] / "deploy" / "nginx" / "paintjob.conf"
 
@@ -42,20 +41,10 @@ http {{
 """
 
 
-def find_nginx() -> str:
-    """Return the path of nginx; skip the test without it, except where it must be there."""
-    found = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
-    if found is None and "nginx" in os.environ.get("TESTS_REQUIRE", ""):
-        pytest.fail("nginx is not installed")
-    if found is None:
-        pytest.skip("nginx is not installed: apt-get install nginx")
-    return found
-
-
 @contextmanager
 def running_nginx(folder: Path, ports: Sequence[int]) -> Iterator[str]:
     """Run nginx before APIs on these ports until the block ends; yields its URL."""
-    binary, port = find_nginx(), find_free_port()
+    binary, port = find_required("nginx"), find_free_port()
     folder.mkdir()
     settings = SETTINGS.read_text()
     assert settings.count("listen 8000;") == 1

@@ -31,8 +31,8 @@ from service.contract.names import DEFAULT_TENANT
 from service.store import try_twice
 from service.telemetry.logs import hash_tenant
 
-OPEN_BLUEPRINTS = frozenset({"health", "reference", "docs", "guide"})
-"""Blueprints that need no key: health, version, the reference and the guide."""
+OPEN_BLUEPRINTS = frozenset({"health", "reference", "docs", "guide", "playground"})
+"""Blueprints that need no key: health, version, the reference, the guide and the playground."""
 
 TAKES_TOKENS: Mapping[str, str] = {
     "events.get_events": "job_id",

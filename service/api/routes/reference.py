@@ -35,9 +35,8 @@ _Kind = Literal["yaml", "json"]
 def build_blueprint() -> Blueprint:
     """Build the routes of the reference."""
     routes = Blueprint("reference", __name__)
-    # Both by our own redirect: that of the routing is built from whatever is in Host.
-    for path in ("/", "/docs"):
-        routes.add_url_rule(path, view_func=show_start, methods=["GET"])
+    # By our own redirect: that of the routing is built from whatever is in Host.
+    routes.add_url_rule("/docs", view_func=show_start, methods=["GET"])
     routes.add_url_rule("/openapi.yaml", view_func=get_openapi, methods=["GET"])
     routes.add_url_rule("/openapi.json", view_func=get_openapi_json, methods=["GET"])
     routes.add_url_rule("/errors", view_func=list_errors, methods=["GET"])

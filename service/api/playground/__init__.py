@@ -1,0 +1,1 @@
+"""The page `/`: the playground, as it was built from `service/playground`."""

@@ -1,0 +1,353 @@
+/** What a user can do: each changes the state, and calls the service where that is needed. */
+
+import { batch } from "@preact/signals";
+import * as api from "./api";
+import { ProblemError } from "./api";
+import type { Job, JobEvent, Operation } from "./documents";
+import { isHorizontal, NO_MARGINS, SIDES } from "./extending";
+import { remember, type Entry } from "./history";
+import { Mask, PAINT } from "./mask";
+import { fitsOperation, PARAMETERS } from "./parameters";
+import { decode, halve, makeThumbnail, openPicture, tint } from "./picture";
+import { extensionOf, maskNameOf } from "./snippets";
+import * as state from "./state";
+
+let source: EventSource | null = null;
+
+/** Load what the service offers, once it is known who asks. */
+export async function loadCatalog(): Promise<void> {
+  try {
+    const [methods, models, limits] = await api.loadCatalog();
+    batch(() => {
+      state.methods.value = methods;
+      state.models.value = models;
+      state.limits.value = limits;
+      state.catalogProblem.value = null;
+    });
+  } catch (error) {
+    if (error instanceof ProblemError) state.catalogProblem.value = error.problem;
+    else throw error;
+  }
+}
+
+/** Show a failure in words, and each fault at its field. */
+export function report(error: unknown): void {
+  const problem = error instanceof ProblemError ? error.problem : null;
+  batch(() => {
+    state.faults.value = problem?.errors ?? [];
+    state.message.value = error instanceof Error ? error.message : String(error);
+  });
+  if (problem?.errors.length) requestAnimationFrame(focusFault);
+}
+
+function focusFault(): void {
+  const field = document.querySelector<HTMLElement>('[aria-invalid="true"]');
+  field?.closest("details")?.setAttribute("open", "");
+  field?.focus();
+}
+
+export function clearMessage(): void {
+  batch(() => {
+    state.faults.value = [];
+    state.message.value = "";
+  });
+}
+
+export async function choosePicture(file: File): Promise<void> {
+  clearMessage();
+  try {
+    const most = state.limits.value?.max_part_bytes;
+    if (most && file.size > most) {
+      throw new Error(`The file has ${formatBytes(file.size)}; this service takes ${formatBytes(most)}.`);
+    }
+    const picture = await openPicture(file);
+    batch(() => {
+      state.picture.value = picture;
+      state.mask.value = new Mask(picture.width, picture.height);
+      state.maskVersion.value++;
+      state.margins.value = NO_MARGINS;
+      state.brush.value = Math.max(8, Math.round(Math.max(picture.width, picture.height) / 22));
+      state.shown.value = null;
+      state.job.value = null;
+      state.announcement.value = `${file.name}, ${picture.width} by ${picture.height} pixels`;
+    });
+  } catch (error) {
+    report(error);
+  }
+}
+
+export async function loadMask(file: File): Promise<void> {
+  const { mask } = state;
+  if (!mask.value) return;
+  clearMessage();
+  try {
+    const bitmap = await decode(file);
+    const { width, height } = mask.value;
+    if (bitmap.width !== width || bitmap.height !== height) {
+      throw new Error(
+        `The mask has ${bitmap.width} × ${bitmap.height} pixels; the picture has ${width} × ${height}.`,
+      );
+    }
+    mask.value.load(bitmap);
+    state.maskVersion.value++;
+  } catch (error) {
+    report(error);
+  }
+}
+
+export function chooseOperation(operation: Operation): void {
+  batch(() => {
+    state.operation.value = operation;
+    // A method of the other operation would be refused.
+    const { method: _, ...others } = state.fields.value;
+    state.fields.value = others;
+    clearMessage();
+  });
+}
+
+export function setField(name: string, value: string): void {
+  const { [name]: _, ...others } = state.fields.value;
+  batch(() => {
+    state.fields.value = value === "" ? others : { ...others, [name]: value };
+    state.faults.value = state.faults.value.filter((each) => each.pointer !== `/${name}`);
+  });
+}
+
+/** Return the fields that the chosen method honors, as they are sent. */
+export function listFields(): Record<string, string> {
+  const { fields, method, model } = state;
+  const sent: Record<string, string> = {};
+  if (fields.value.method) sent.method = fields.value.method;
+  if (fields.value.model && model.value) sent.model = fields.value.model;
+  for (const parameter of PARAMETERS) {
+    const value = fields.value[parameter.name];
+    const isLone = parameter.name === "num_images" && !method.value?.variants;
+    if (value && fitsOperation(parameter) && state.honors(parameter.name) && !isLone) {
+      sent[parameter.name] = value;
+    }
+  }
+  return state.isExtending.value ? { ...sent, ...listMargins() } : sent;
+}
+
+function listMargins(): Record<string, string> {
+  const { margins, picture, unit } = state;
+  const found: Record<string, string> = {};
+  for (const side of SIDES) {
+    const pixels = margins.value[side];
+    if (!pixels) continue;
+    const whole = isHorizontal(side) ? picture.value!.width : picture.value!.height;
+    if (unit.value === "px") found[side] = String(pixels);
+    else found[`${side}_percent`] = String(+((100 * pixels) / whole).toFixed(4));
+  }
+  return found;
+}
+
+/** Send the job, and follow it to its end. */
+export async function paint(): Promise<void> {
+  const { picture, mask, operation, isRunning } = state;
+  if (!picture.value || isRunning.value) return;
+  clearMessage();
+  const fields = listFields();
+  const sent = { picture: picture.value, mask: operation.value === "inpaint" ? mask.value : null, fields };
+  batch(() => {
+    state.isSending.value = true;
+    state.shown.value = null;
+    state.job.value = null;
+    state.announcement.value = "Sending the picture";
+  });
+  try {
+    const form = new FormData();
+    form.set("image", picture.value.file);
+    if (sent.mask) form.set("mask", await sent.mask.toPng(), "mask.png");
+    for (const [name, value] of Object.entries(fields)) form.set(name, value);
+    const job = await api.submitJob(operation.value, form);
+    batch(() => {
+      state.job.value = job;
+      state.isSending.value = false;
+    });
+    await show(await follow(job), sent);
+  } catch (error) {
+    state.job.value = null;
+    report(error);
+  } finally {
+    state.isSending.value = false;
+    state.preview.value = null;
+  }
+}
+
+/** Follow a job by its events; where they do not come, ask again and again. */
+async function follow(job: Job): Promise<Job> {
+  for (let tries = 0; ; tries++) {
+    try {
+      const ended = await listen(job.id, await api.openEvents(job.id));
+      if (ended) return ended;
+    } catch (error) {
+      if (!(error instanceof ProblemError) || tries > 4 || !error.problem.retryable) throw error;
+    }
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+    const now = await api.getJob(job.id);
+    state.job.value = now;
+    if (isEnded(now)) return now;
+  }
+}
+
+const isEnded = (job: Job): boolean => !["queued", "running"].includes(job.status);
+
+function listen(id: string, url: URL): Promise<Job | null> {
+  return new Promise((resolve) => {
+    source = new EventSource(url);
+    const stop = (ended: Job | null) => {
+      source?.close();
+      source = null;
+      resolve(ended);
+    };
+    const hear = (message: MessageEvent<string>) => {
+      const event = JSON.parse(message.data) as JobEvent;
+      if (event.job) {
+        state.job.value = event.job;
+        stop(event.job);
+      } else take(id, event);
+    };
+    for (const type of ["status", "painting", "progress", "preview", "mask", "cancel_requested"]) {
+      source.addEventListener(type, hear);
+    }
+    source.addEventListener("wiped", () => stop(null));
+    source.onerror = () => {
+      if (source?.readyState === EventSource.CLOSED) stop(null);
+    };
+  });
+}
+
+function take(id: string, event: JobEvent): void {
+  const now = state.job.value;
+  if (!now || now.id !== id) return;
+  state.job.value = {
+    ...now,
+    status: event.status ?? now.status,
+    progress: event.progress ?? now.progress,
+  };
+  if (event.type === "preview") void showPreview(id);
+}
+
+async function showPreview(id: string): Promise<void> {
+  try {
+    const bitmap = await createImageBitmap(await api.fetchPart(id, "preview"));
+    if (state.job.value?.id === id && state.isRunning.value) state.preview.value = bitmap;
+  } catch {
+    // It was replaced or wiped meanwhile; another one comes.
+  }
+}
+
+export async function cancel(): Promise<void> {
+  const { job } = state;
+  if (!job.value) return;
+  try {
+    await api.cancelJob(job.value.id);
+  } catch (error) {
+    report(error);
+  }
+}
+
+type Sent = Pick<state.Shown, "picture" | "mask" | "fields">;
+
+async function show(job: Job, sent: Sent): Promise<void> {
+  if (job.status !== "succeeded") {
+    state.job.value = null;
+    state.message.value = describeEnd(job);
+    state.announcement.value = state.message.value;
+    return;
+  }
+  const parts = job.outputs.map((output) => api.fetchPart(job.id, `results/${output.index}`));
+  const effective = job.links.mask ? await api.fetchPart(job.id, "mask") : null;
+  const results = await Promise.all(parts);
+  await present(job, sent, results, effective);
+  const maskBlob = (await sent.mask?.toPng()) ?? null;
+  const thumbnail = await makeThumbnail(state.shown.value!.results[0]!.levels.at(-1)!);
+  await remember({
+    ...{ id: job.id, at: Date.now(), job, fields: sent.fields, file: sent.picture.file },
+    ...{ mask: maskBlob, effective, results, thumbnail },
+  });
+}
+
+async function present(job: Job, sent: Sent, blobs: Blob[], effective: Blob | null): Promise<void> {
+  const results = await Promise.all(
+    blobs.map(async (blob) => ({ blob, levels: await halve(await decode(blob)) })),
+  );
+  const tinted = effective && (await tint(effective, PAINT));
+  batch(() => {
+    state.job.value = job;
+    state.chosen.value = 0;
+    state.wipe.value = 0.5;
+    state.showsEffective.value = false;
+    state.isSideBySide.value = results.length > 1;
+    state.shown.value = { job, ...sent, results, effective: tinted };
+    state.announcement.value = `Done. ${results.length === 1 ? "The result is" : `${results.length} results are`} shown.`;
+  });
+}
+
+function describeEnd(job: Job): string {
+  if (job.status === "canceled") return "Canceled.";
+  return job.error?.detail ?? job.error?.title ?? "The job has failed.";
+}
+
+/** Go back to the picture that was sent, with its mask. */
+export function edit(): void {
+  batch(() => {
+    state.shown.value = null;
+    state.job.value = null;
+  });
+}
+
+/** Take the chosen result as the picture to go on with. */
+export async function goOn(): Promise<void> {
+  const { shown, chosen } = state;
+  const result = shown.value?.results[chosen.value];
+  if (!shown.value || !result) return;
+  const stem = shown.value.picture.file.name.replace(/(-painted)?\.[^.]*$/, "");
+  const name = `${stem}-painted.${extensionOf(shown.value.job)}`;
+  await choosePicture(new File([result.blob], name, { type: result.blob.type }));
+}
+
+/** Open a job of the history as it was: picture, mask, parameters and results. */
+export async function reopen(entry: Entry): Promise<void> {
+  clearMessage();
+  try {
+    const picture = await openPicture(entry.file);
+    const mask = new Mask(picture.width, picture.height);
+    if (entry.mask) mask.load(await decode(entry.mask));
+    batch(() => {
+      state.operation.value = entry.job.operation;
+      state.picture.value = picture;
+      state.mask.value = mask;
+      state.maskVersion.value++;
+      state.margins.value = entry.job.geometry?.margins ?? NO_MARGINS;
+      state.fields.value = takeFields(entry.fields);
+    });
+    const sent = { picture, mask: entry.mask ? mask : null, fields: entry.fields };
+    await present(entry.job, sent, entry.results, entry.effective);
+  } catch (error) {
+    report(error);
+  }
+}
+
+function takeFields(sent: Record<string, string>): Record<string, string> {
+  const known = new Set(["method", "model", ...PARAMETERS.map((each) => each.name)]);
+  return Object.fromEntries(Object.entries(sent).filter(([name]) => known.has(name)));
+}
+
+export function save(blob: Blob, name: string): void {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(blob);
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+}
+
+export function formatBytes(bytes: number): string {
+  return bytes < 1e6 ? `${Math.round(bytes / 1e3)} kB` : `${(bytes / 1e6).toFixed(1)} MB`;
+}
+
+export async function saveMask(): Promise<void> {
+  const { mask, picture } = state;
+  if (mask.value && picture.value) save(await mask.value.toPng(), maskNameOf(picture.value.file.name));
+}
