@@ -21,6 +21,7 @@ from service.commands.keys import keys_app
 from service.commands.mcp_server import mcp
 from service.commands.models import models_app
 from service.commands.submit import submit_app
+from service.commands.top import top
 from service.commands.webhooks import webhooks_app
 from service.config import ServiceSettings
 from service.contract.errors import BrokerUnavailable, PaintjobError
@@ -51,6 +52,7 @@ app.command()(batch)
 app.command()(usage)
 app.command()(verify)
 app.command()(mcp)
+app.command()(top)
 app.command()(chaos)
 
 DataDir = Annotated[

@@ -2,33 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from pydantic import ValidationError
 
 from service import store
+from service.commands.operating import DEFAULTS, DataDir, Namespace, RedisUrl, open_store
 from service.contract.faults import reword
 from service.contract.keys import CALLER_SCOPES, SCOPES, ApiKey, KeyLimits, Scope, draw_key
-from service.contract.settings import SharedSettings
 
 keys_app = typer.Typer(help="The API keys of a deployment.", no_args_is_help=True)
 
-RedisUrl = Annotated[
-    str,
-    typer.Option(help="The broker; default: the embedded one.", envvar="PAINTJOB_REDIS_URL"),
-]
-Namespace = Annotated[
-    str, typer.Option(help="Prefix of the keys in it.", envvar="PAINTJOB_NAMESPACE")
-]
-DataDir = Annotated[
-    Path, typer.Option(help="Folder of the embedded broker.", envvar="PAINTJOB_DATA_DIR")
-]
-
-_DEFAULTS = SharedSettings()
 _LIMITS = ", ".join(KeyLimits.model_fields)
 
 
@@ -41,14 +26,14 @@ def create(
     limits: Annotated[
         str, typer.Option(help=f"name=number, separated by commas, of {_LIMITS}.")
     ] = "",
-    redis_url: RedisUrl = _DEFAULTS.redis_url,
-    namespace: Namespace = _DEFAULTS.namespace,
-    data_dir: DataDir = _DEFAULTS.data_dir,
+    redis_url: RedisUrl = DEFAULTS.redis_url,
+    namespace: Namespace = DEFAULTS.namespace,
+    data_dir: DataDir = DEFAULTS.data_dir,
 ) -> None:
     """Create a key and print it: only now, because only a digest of it is stored."""
     parsed_scopes, parsed_limits = parse_scopes(scopes), parse_limits(limits)
     key = draw_key()
-    with _open_store(redis_url, namespace, data_dir) as jobs:
+    with open_store(redis_url, namespace, data_dir) as jobs:
         kept = store.try_twice(lambda: jobs.keys.add(key, tenant, parsed_scopes, parsed_limits))
     typer.echo(f"Key {kept.id} of {tenant}. It is shown only now:", err=True)
     typer.echo(key)
@@ -56,12 +41,12 @@ def create(
 
 @keys_app.command("list")
 def list_keys(
-    redis_url: RedisUrl = _DEFAULTS.redis_url,
-    namespace: Namespace = _DEFAULTS.namespace,
-    data_dir: DataDir = _DEFAULTS.data_dir,
+    redis_url: RedisUrl = DEFAULTS.redis_url,
+    namespace: Namespace = DEFAULTS.namespace,
+    data_dir: DataDir = DEFAULTS.data_dir,
 ) -> None:
     """List all keys, without their secrets."""
-    with _open_store(redis_url, namespace, data_dir) as jobs:
+    with open_store(redis_url, namespace, data_dir) as jobs:
         for key in jobs.keys.load_all():
             typer.echo(_describe(key))
 
@@ -69,12 +54,12 @@ def list_keys(
 @keys_app.command()
 def revoke(
     key_id: Annotated[str, typer.Argument(help="Its id: the part between pj_ and the next _.")],
-    redis_url: RedisUrl = _DEFAULTS.redis_url,
-    namespace: Namespace = _DEFAULTS.namespace,
-    data_dir: DataDir = _DEFAULTS.data_dir,
+    redis_url: RedisUrl = DEFAULTS.redis_url,
+    namespace: Namespace = DEFAULTS.namespace,
+    data_dir: DataDir = DEFAULTS.data_dir,
 ) -> None:
     """Revoke a key: it stops working at once. Its jobs stay with the tenant."""
-    with _open_store(redis_url, namespace, data_dir) as jobs:
+    with open_store(redis_url, namespace, data_dir) as jobs:
         if not store.try_twice(lambda: jobs.keys.revoke(key_id)):
             raise ValueError("no key has this id; `paintjob keys list` shows all keys")
     typer.echo(f"Key {key_id} is revoked")
@@ -110,17 +95,6 @@ def parse_limits(text: str) -> KeyLimits:
         raise ValueError(
             f"limits: {fault['loc'][0]}: {reword(fault['msg'])}; the limits are {_LIMITS}"
         ) from None
-
-
-@contextmanager
-def _open_store(redis_url: str, namespace: str, data_dir: Path) -> Iterator[store.JobStore]:
-    settings = SharedSettings(redis_url=redis_url, namespace=namespace, data_dir=data_dir)
-    url = settings.resolved_redis_url()
-    jobs = store.connect(url, namespace=settings.namespace, logs=False)
-    try:
-        yield jobs
-    finally:
-        jobs.redis.close()
 
 
 def _describe(key: ApiKey) -> str:

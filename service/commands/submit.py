@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,6 +14,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from service.client import Job, PaintjobClient
 from service.commands.connecting import DEFAULT_URL, ApiKey, Redirect, ServiceUrl, open_client
 from service.commands.outputs import check_output, find_format, number_output
+from service.commands.showing import show_picture
 
 submit_app = typer.Typer(help="Send a picture to a running service.", no_args_is_help=True)
 
@@ -33,6 +35,7 @@ Tags = Annotated[list[str] | None, typer.Option("--tag", help="Text to find it b
 NoStore = Annotated[
     bool | None, typer.Option("--no-store", help="Wipe it at the service once it is fetched.")
 ]
+Show = Annotated[bool, typer.Option("--show", help="Show the results in the terminal.")]
 Quality = Annotated[str | None, typer.Option(help="fast, balanced or best; weight-free methods.")]
 OutputQuality = Annotated[int | None, typer.Option(help="1 to 100; jpeg, webp and avif.")]
 OutputLossless = Annotated[
@@ -76,6 +79,7 @@ _NOT_FIELDS = frozenset(
         "key",
         "redirect",
         "dry_run",
+        "show",
         "mask",
         "source_mask",
         "regions",
@@ -83,6 +87,21 @@ _NOT_FIELDS = frozenset(
     }
 )
 """Options of a command that are not fields of the request."""
+
+
+@dataclass(frozen=True)
+class Goal:
+    """What becomes of the answer.
+
+    Attributes:
+        output: file for the result.
+        dry_run: whether only the plan is asked for.
+        show: whether the results are shown in the terminal.
+    """
+
+    output: Path | None
+    dry_run: bool
+    show: bool
 
 
 @submit_app.command()
@@ -96,6 +115,7 @@ def inpaint(
     key: ApiKey = None,
     redirect: Redirect = False,
     dry_run: DryRun = False,
+    show: Show = False,
     method: Method = None,
     model: Model = None,
     prompt: Prompt = None,
@@ -126,7 +146,8 @@ def inpaint(
     pictures = {"image": image, "mask": mask, "source_mask": source_mask}
     params = _choose_fields(given)
     params["regions"] = _read_regions(regions) if regions is not None else None
-    _submit("inpaint", open_client(url, key, redirect), pictures, params, output, dry_run)
+    goal = Goal(output, dry_run, show)
+    _submit("inpaint", open_client(url, key, redirect), pictures, params, goal)
 
 
 @submit_app.command()
@@ -137,6 +158,7 @@ def outpaint(
     key: ApiKey = None,
     redirect: Redirect = False,
     dry_run: DryRun = False,
+    show: Show = False,
     method: Method = None,
     model: Model = None,
     prompt: Prompt = None,
@@ -174,7 +196,7 @@ def outpaint(
     given = locals()
     params = _choose_fields(given)
     client = open_client(url, key, redirect)
-    _submit("outpaint", client, {"image": image}, params, output, dry_run)
+    _submit("outpaint", client, {"image": image}, params, Goal(output, dry_run, show))
 
 
 def _choose_fields(given: Mapping[str, Any]) -> dict[str, object]:
@@ -200,14 +222,14 @@ def _submit(
     client: PaintjobClient,
     pictures: Mapping[str, Path | None],
     params: Mapping[str, object],
-    output: Path | None,
-    dry_run: bool,
+    goal: Goal,
 ) -> None:
+    output = goal.output
     asked = {**params, "output_format": None if output is None else find_format(output)}
     read = {name: path for name, path in pictures.items() if path is not None}
     image, mask, source_mask = read["image"], read.get("mask"), read.get("source_mask")
     with client:
-        if dry_run:
+        if goal.dry_run:
             plan = client.plan(operation, image, mask, asked, source_mask=source_mask)
             typer.echo(plan.model_dump_json(indent=2))
         elif output is None:
@@ -215,10 +237,10 @@ def _submit(
         else:
             check_output(output)
             job = client.submit(operation, image, mask, asked, source_mask=source_mask)
-            _paint(client, job, output)
+            _paint(client, job, output, show=goal.show)
 
 
-def _paint(client: PaintjobClient, job: Job, output: Path) -> None:
+def _paint(client: PaintjobClient, job: Job, output: Path, *, show: bool) -> None:
     """Wait for a job, save its results, and print a summary."""
     job = _watch(client, job)
     for warning in job.warnings:
@@ -228,6 +250,8 @@ def _paint(client: PaintjobClient, job: Job, output: Path) -> None:
         file = number_output(output, one.index, len(job.outputs))
         client.save(job, file, one.index)
         typer.echo(f"{file}: {describe_proof(job, one.index)}")
+        if show:
+            show_picture(file)
 
 
 def check_succeeded(job: Job) -> None:
@@ -253,12 +277,12 @@ def _watch(client: PaintjobClient, job: Job) -> Job:
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(job.status, total=1.0)
 
-        def show(now: Job) -> None:
+        def tell(now: Job) -> None:
             stage = now.progress.stage if now.progress and not now.is_finished else now.status
             fraction = now.progress.fraction if now.progress else 0.0
             bar.update(task, description=stage, completed=1.0 if now.is_finished else fraction)
 
-        return client.wait(job.id, show)
+        return client.wait(job.id, tell)
 
 
 def _read_regions(path: Path) -> str:

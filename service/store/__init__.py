@@ -43,7 +43,7 @@ from service.store.events import (
     Tails,
     make_wiped,
 )
-from service.store.gauges import GaugeReader, Gauges
+from service.store.gauges import GaugeReader, Gauges, HeldJob
 from service.store.job_records import (
     Idempotency,
     JobRecords,
@@ -84,6 +84,7 @@ __all__ = [
     "FinishVerdict",
     "Found",
     "Gauges",
+    "HeldJob",
     "Idempotency",
     "InputBytes",
     "JobPage",

@@ -7,7 +7,29 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from service.contract.jobs import Progress
 from service.store.runner import StorePart
+
+
+@dataclass(frozen=True)
+class HeldJob:
+    """A job that a worker holds.
+
+    Attributes:
+        worker: its name.
+        seconds: since its first claim.
+        operation: `inpaint`, `outpaint` or another.
+        model: none for methods without one.
+        progress: none before the first report.
+    """
+
+    job_id: str
+    worker: str
+    seconds: float
+    operation: str
+    method: str
+    model: str | None
+    progress: Progress | None
 
 
 @dataclass(frozen=True)
@@ -21,6 +43,7 @@ class Gauges:
         late_seconds: for how long the webhook that is due longest has waited.
         ended: jobs that have ended, by queue, status and code.
         attempts: claims that have ended, by outcome.
+        jobs: those that workers hold, as many as were asked for, the longest first.
     """
 
     queues: dict[str, tuple[int, float]]
@@ -29,18 +52,22 @@ class Gauges:
     late_seconds: float
     ended: dict[tuple[str, str, str], int]
     attempts: dict[str, int]
+    jobs: list[HeldJob]
 
 
 class GaugeReader(StorePart):
     """Reads what metrics show."""
 
-    def load(self) -> Gauges:
+    def load(self, jobs: int = 0) -> Gauges:
         """Return the state of now.
+
+        Args:
+            jobs: how many of the jobs that workers hold are named.
 
         Raises:
             BrokerUnavailable: Redis does not answer.
         """
-        found: dict[str, Any] = json.loads(self._scripts.run("gauges"))
+        found: dict[str, Any] = json.loads(self._scripts.run("gauges", jobs=jobs))
         queues = found["queues"]
         ended = _read_counts(found["ended"])
         return Gauges(
@@ -50,7 +77,19 @@ class GaugeReader(StorePart):
             found["late_ms"] / 1000,
             {_split(name): number for name, number in ended.items()},
             _read_counts(found["attempts"]),
+            sorted(map(_read_job, found["jobs"]), key=lambda job: -job.seconds),
         )
+
+
+def _read_job(entry: Sequence[Any]) -> HeldJob:
+    job_id, worker, ms, text, progress = entry
+    # A newer release may have written the spec: no more is read of it than is shown.
+    spec = json.loads(text)
+    told = Progress.model_validate_json(progress) if progress else None
+    seconds = ms / 1000
+    return HeldJob(
+        job_id, worker, seconds, spec["operation"], spec["method"], spec.get("model"), told
+    )
 
 
 def _read_counts(flat: Sequence[str]) -> dict[str, int]:

@@ -16,7 +16,7 @@ FOLDER = ROOT / "service" / "store" / "scripts"
 _OTHERS = {
     "worker": {"claim", "renew", "report", "finish", "release", "presence", "reap"},
     "courier": {"reap", "take_wipes", "take_webhooks", "end_webhook", "gauges"},
-    "operator": {"add_key", "revoke_key", "add_webhook_key", "queue", "usage"},
+    "operator": {"add_key", "revoke_key", "add_webhook_key", "gauges", "queue", "usage"},
 }
 ROLES = {
     **_OTHERS,

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
 import shutil
+import subprocess
 import sys
+import termios
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from service import cli
 from service.client import PaintjobClient
+from service.commands.operating import DEFAULTS, open_store
+from service.commands.top import draw, look
 from tests.support.deployment import ROOT, RunningUp, running_up
-from tests.support.patience import wait_for
+from tests.support.patience import PATIENCE_SECONDS, wait_for
 from tests.support.pictures import mask, picture
 
 pytestmark = pytest.mark.slow
@@ -135,3 +142,53 @@ def test_batches_are_listed_waited_for_and_deleted(
     assert json.loads(paintjob("batches", "get", batch_id)[1])["status"] == "ended"
     assert paintjob("batches", "delete", batch_id)[0] == 0
     assert paintjob("batches", "cancel", batch_id)[0] == 1
+
+
+def test_top_shows_queues_workers_and_what_has_ended(
+    running: RunningUp, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with open_store("", DEFAULTS.namespace, running.data_dir) as store:
+        before = look(store)
+        with PaintjobClient(running.url) as client:
+            params = {"method": "mirror", "left": 8}
+            client.wait(client.submit("outpaint", PICTURES / "cat.png", None, params).id)
+        wait_for(lambda: not look(store).gauges.running)
+        now = look(store)
+    Console().print(draw(before, now))
+    told = capsys.readouterr().out
+    [columns] = (line.split() for line in told.splitlines() if line.startswith("paint-cpu "))
+    _, waiting, oldest, workers, busy, done, failed = columns
+    assert (waiting, oldest, failed) == ("0", "-", "0.0")
+    assert int(workers) >= 1 and int(busy) <= int(workers)
+    assert float(done) > 0
+
+
+def test_result_is_shown_in_the_terminal(running: RunningUp, tmp_path: Path) -> None:
+    ours, theirs = pty.openpty()
+    termios.tcsetwinsize(theirs, (24, 80))
+    words = [
+        "submit",
+        "outpaint",
+        PICTURES / "cat.png",
+        "--method",
+        "mirror",
+        "--left",
+        8,
+        "--show",
+    ]
+    command = [sys.executable, "-m", "service.cli", *map(str, words), "-o", str(tmp_path / "o.png")]
+    done = subprocess.Popen(
+        [*command, "--url", running.url], stdin=theirs, stdout=theirs, stderr=subprocess.DEVNULL
+    )
+    os.close(theirs)
+    told = b""
+    try:
+        while chunk := os.read(ours, 65536):
+            told += chunk
+    except OSError:
+        pass  # Linux: nobody writes to it any more.
+    finally:
+        os.close(ours)
+    assert done.wait(PATIENCE_SECONDS) == 0
+    # A terminal that answers no question gets colored blocks.
+    assert told.count("▄".encode()) + told.count("▀".encode()) > 500
