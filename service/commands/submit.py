@@ -91,7 +91,7 @@ _NOT_FIELDS = frozenset(
 
 @dataclass(frozen=True)
 class Goal:
-    """What becomes of the answer.
+    """Choices about the answer.
 
     Attributes:
         output: file for the result.

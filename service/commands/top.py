@@ -27,7 +27,7 @@ WAITS_LONG_SECONDS = 60.0
 
 @dataclass(frozen=True)
 class Sight:
-    """What was seen of a deployment at one moment.
+    """State of a deployment at one moment.
 
     Attributes:
         at: monotonic time in seconds.
