@@ -49,7 +49,7 @@ def draw_scratches() -> Image.Image:
     """Return the photo of the coffee with the scratch of its mask in it, as on an old print."""
     photo = Image.open(PICTURES / "coffee.jpg").convert("RGB")
     scratch = Image.open(PICTURES / "coffee-mask.png").convert("L")
-    return Image.composite(Image.new("RGB", photo.size, (250, 246, 236)), photo, scratch)
+    return Image.composite(Image.new("RGB", photo.size, (200, 230, 250)), photo, scratch)
 
 
 def write_inputs() -> None:

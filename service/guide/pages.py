@@ -62,7 +62,7 @@ def load_pages() -> dict[str, Page]:
     """
     found = {CONTENTS: _read(CONTENTS)}
     for page in _list():
-        found[page.name] = page
+        found.setdefault(page.name, page)
     for folder in [Path(name).parent for name in found if name.endswith(f"/{CONTENTS}")]:
         for file in sorted((_FOLDER / folder).glob("*.md")):
             name = str(folder / file.name)

@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
+import yaml
 
 from service import cli
+from service.guide.pages import list_contents
+from service.guide.rendering import iter_sections
+from tests.support.documents import DOCUMENTS, RUNNABLE, read_steps
 
 ROOT = Path(__file__).parents[2]
 PAPERS = sorted(
     [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("demo/**/*.md")],
 )
-LINK = re.compile(r"\[[^\]]*\]\((?!https?://|#)([^)#]+)[^)]*\)")
+LINK = re.compile(r"\[[^\]]*\]\((?!https?://)([^)#]*)(?:#([^)]+))?\)")
+ELSEWHERE = re.compile(r"\]\((https?:[^)]*)\)|<(https?:[^>]*)>")
 
 
 DECISIONS = sorted((ROOT / "docs" / "adr").glob("[0-9]*.md"))
-MAPS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "docs" / "architecture.md"]
+MAPS = [ROOT / "CONTRIBUTING.md", ROOT / "docs" / "architecture.md"]
 """Papers that say where things lie."""
 
 PATH = re.compile(r"`((?:service|worker|tests|demo|benchmarks|deploy|docs)/[\w./-]*)`")
@@ -33,8 +40,68 @@ def _name(path: Path) -> str:
 
 @pytest.mark.parametrize("paper", PAPERS, ids=_name)
 def test_links_lead_somewhere(paper: Path) -> None:
-    for target in LINK.findall(paper.read_text()):
-        assert (paper.parent / target).exists(), target
+    for target, anchor in LINK.findall(_read_prose(paper)):
+        reached = paper.parent / target if target else paper
+        assert reached.exists(), target
+        if anchor and reached.suffix == ".md":
+            assert anchor in _read_anchors(reached), f"{target}#{anchor}"
+
+
+@pytest.mark.parametrize("paper", PAPERS, ids=_name)
+def test_links_to_other_sites_are_whole(paper: Path) -> None:
+    for found in ELSEWHERE.findall(_read_prose(paper)):
+        url = urlsplit("".join(found))
+        assert url.scheme == "https" or _is_of_readers_machine(url.hostname), url.geturl()
+        assert re.fullmatch(r"[\w.-]+", url.hostname or ""), url.geturl()
+
+
+def _is_of_readers_machine(host: str | None) -> bool:
+    return host in ("127.0.0.1", "localhost")
+
+
+def _read_prose(paper: Path) -> str:
+    """Return a document without its code, in which brackets mean other things."""
+    return re.sub(
+        r"^ *```.*?^ *```$|`[^`\n]*`", "", paper.read_text(), flags=re.DOTALL | re.MULTILINE
+    )
+
+
+def _read_anchors(paper: Path) -> set[str]:
+    return {heading.anchor for heading, _ in iter_sections(paper.read_text())}
+
+
+@pytest.mark.parametrize("paper", DOCUMENTS, ids=_name)
+def test_code_is_run_or_says_why_not(paper: Path) -> None:
+    for step in read_steps(paper):
+        where = f"{_name(paper)}:{step.line}"
+        if step.language in RUNNABLE:
+            assert step.kind, f"{where}: mark it as tests/support/documents.py describes"
+        if step.kind == "run by":
+            assert (ROOT / step.argument).exists(), f"{where}: {step.argument}"
+        if step.language == "json":
+            json.loads(step.code)
+        if step.language == "yaml":
+            yaml.safe_load(step.code)
+
+
+def test_every_warning_is_explained() -> None:
+    text = "\n".join(file.read_text() for file in _sources())
+    given = set(re.findall(r"Warning\(\s*code=\"(\w+)\"|_UNUSED: Final = \"(\w+)\"", text))
+    codes = {code for pair in given for code in pair if code}
+    assert _read_anchors(ROOT / "docs" / "warnings.md") >= codes
+    assert {"low_confidence", "no_worker_online", "prompt_unused", "simpler_fill"} <= codes
+
+
+def _sources() -> Iterator[Path]:
+    for package in ("service", "worker"):
+        yield from (ROOT / package).rglob("*.py")
+
+
+def test_guide_lists_every_document() -> None:
+    listed = {page.name for _, pages in list_contents() for page in pages}
+    folder = ROOT / "docs"
+    expected = [*folder.glob("*.md"), *folder.glob("recipes/*.md")]
+    assert {str(path.relative_to(folder)) for path in expected} - {"README.md"} <= listed
 
 
 @pytest.mark.parametrize("paper", PAPERS, ids=_name)
