@@ -125,7 +125,7 @@ class ClaimSource:
         jobs = []
         for job in claimed:
             try:
-                spec = JobSpec.model_validate_json(job.spec)
+                spec = JobSpec.read(job.spec)
                 jobs.append(ClaimedJob(spec, token, job.attempt, job.waited_seconds, job.trace))
             except ValidationError:
                 log.exception("spec_unreadable", job_id=job.job_id)

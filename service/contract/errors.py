@@ -25,7 +25,7 @@ PaintjobError
 ├── Refused               try again later
 │   ├── RateLimited · TooManyJobs · TooMuchStored
 │   ├── QueueFull · NoWorker · BrokerUnavailable · BrokerFull · StoreUnavailable
-│   └── TooManyWaiters · ShuttingDown
+│   └── TooManyWaiters · ShuttingDown · JobTooNew
 └── PaintingFailed        ends a job; stands in `job.error`, never an HTTP status of a document
     ├── WorkerLost · RequeuedTooOften · Hung · DeadlineExceeded
     ├── OutOfMemory · GpuOutOfMemory · ModelOutputInvalid · InputLost · Internal
@@ -432,6 +432,13 @@ class TooMuchWork(Refused):
 
     code = "too_much_work"
     title = "Too much work for one request"
+
+
+class JobTooNew(Refused):
+    """A later release accepted the job, in a form that this process cannot read."""
+
+    code = "job_too_new"
+    title = "The job is of a later release"
 
 
 class ShuttingDown(Refused):

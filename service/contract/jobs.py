@@ -11,10 +11,11 @@ import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 
+from service.contract.errors import JobTooNew
 from service.contract.geometry import Geometry
 from service.contract.intents import SetBy
 from service.contract.params import InpaintParams, Operation, OutpaintParams, Priority
@@ -153,6 +154,15 @@ class JobSpec(_Frozen):
     warnings: list[JobWarning] = []
     request_id: str = ""
     batch: BatchPlace | None = None
+
+    @classmethod
+    def read(cls, text: str) -> Self:
+        """Read a spec as the store keeps it; fields of a later release are ignored.
+
+        Raises:
+            pydantic.ValidationError: it is not a spec.
+        """
+        return cls.model_validate_json(text, extra="ignore")
 
 
 class Proof(_Frozen):
@@ -316,18 +326,31 @@ class JobRecord(_Frozen):
 
     @classmethod
     def from_hash(cls, fields: Mapping[str, str], spec: JobSpec | None = None) -> JobRecord:
-        """Read a record from its Redis hash.
+        """Read a record from its Redis hash; fields of a later release are ignored.
 
         Args:
             fields: the hash.
             spec: the value of its field `spec`, if the caller knows it already.
 
         Raises:
-            pydantic.ValidationError: the hash is not a record of a known schema.
+            JobTooNew: a later release wrote it, in a schema that this one cannot read.
+            pydantic.ValidationError: it is not a record.
         """
+        try:
+            return cls._read(fields, spec)
+        except ValidationError:
+            if int(fields.get("schema", SCHEMA)) in KNOWN_SCHEMAS:
+                raise
+            raise JobTooNew(
+                "a later release accepted this job, and this process cannot read it; retry, or "
+                "upgrade the API"
+            ) from None
+
+    @classmethod
+    def _read(cls, fields: Mapping[str, str], spec: JobSpec | None) -> JobRecord:
         return cls.model_validate(
             {
-                "spec": spec or JobSpec.model_validate_json(fields["spec"]),
+                "spec": spec or JobSpec.read(fields["spec"]),
                 "status": fields["status"],
                 "version": int(fields["version"]),
                 **{name: parse_time(fields.get(name)) for name in _TIMES},
@@ -341,7 +364,8 @@ class JobRecord(_Frozen):
                     name: json.loads(fields[name]) if fields.get(name) else None
                     for name in _OBJECTS
                 },
-            }
+            },
+            extra="ignore",
         )
 
 

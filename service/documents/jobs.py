@@ -103,7 +103,7 @@ def describe_event(
     """
     kind, progress = event.kind, None
     if kind == "progress":
-        progress = Progress.model_validate_json(event.data)
+        progress = Progress.model_validate_json(event.data, extra="ignore")
         if progress.preview_path not in (None, preview_path):
             kind = "preview"
     return JobEvent(
@@ -112,7 +112,9 @@ def describe_event(
         at=event.at,
         status=JobStatus(event.data) if kind == "status" else None,
         progress=_describe_progress(progress, f"{base_url}/jobs/{job_id}"),
-        mask=MaskEffective.model_validate_json(event.data) if kind == "mask" else None,
+        mask=MaskEffective.model_validate_json(event.data, extra="ignore")
+        if kind == "mask"
+        else None,
         job=describe_job(view, base_url) if view else None,
     )
 

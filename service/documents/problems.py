@@ -53,6 +53,7 @@ STATUS: Mapping[type[PaintjobError], int] = {
     errors.TooMuchStored: 429,
     errors.QueueFull: 503,
     errors.ShuttingDown: 503,
+    errors.JobTooNew: 503,
     errors.NoWorker: 503,
     errors.BrokerUnavailable: 503,
     errors.BrokerFull: 503,

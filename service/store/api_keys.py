@@ -82,7 +82,7 @@ def _parse_key(key_id: str, fields: Mapping[bytes, bytes]) -> ApiKey:
         tenant=texts["tenant"],
         digest=texts["digest"],
         scopes=scopes,
-        limits=KeyLimits.model_validate_json(texts["limits"]),
+        limits=KeyLimits.model_validate_json(texts["limits"], extra="ignore"),
         created_at=_parse_time(texts["created_at"]),
         revoked_at=_parse_time(texts["revoked_at"]) if texts["revoked_at"] else None,
     )

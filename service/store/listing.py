@@ -64,6 +64,6 @@ def parse_listed(entry: Sequence[bytes]) -> ListedJob:
         finished_at=finished,
         expires_at=expires,
         cancel_requested_at=cancel_requested,
-        progress=Progress.model_validate_json(progress) if progress else None,
-        error=JobFailure.model_validate_json(error) if error else None,
+        progress=Progress.model_validate_json(progress, extra="ignore") if progress else None,
+        error=JobFailure.model_validate_json(error, extra="ignore") if error else None,
     )

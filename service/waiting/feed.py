@@ -95,7 +95,11 @@ class Feed:
         self._past = store.events.load_after(job_id, self._last.id)
         before = store.events.load_before(job_id, self._last.id, _LOOK_BACK) if last.version else []
         shown = [event for event in before if event.kind == "progress"]
-        self._preview = Progress.model_validate_json(shown[0].data).preview_path if shown else None
+        self._preview = (
+            Progress.model_validate_json(shown[0].data, extra="ignore").preview_path
+            if shown
+            else None
+        )
         return bool(self._past) or not is_ended(view)
 
     def stream(self) -> Iterator[bytes]:
@@ -164,7 +168,7 @@ class Feed:
         view = self._load_ended() if event.is_end and event.kind == "status" else None
         shown = describe_event(event, self._job.job_id, self._base_url, view, self._preview)
         if event.kind == "progress":
-            self._preview = Progress.model_validate_json(event.data).preview_path
+            self._preview = Progress.model_validate_json(event.data, extra="ignore").preview_path
         if event.kind == "wiped":
             return _write(shown.model_copy(update={"version": self._last.version}), None)
         self._last = Mark(event.id, event.version)

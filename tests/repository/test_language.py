@@ -38,6 +38,7 @@ TITLES = {
     "internal": "Internal error",
     "invalid_field": "A field breaks its rule",
     "job_expired": "The job has been wiped",
+    "job_too_new": "The job is of a later release",
     "kept_pixels_changed": "Kept pixels would have changed",
     "length_required": "Content-Length is required",
     "licence_refused": "The license of the model is refused by policy",

@@ -53,7 +53,7 @@ _ANY_ERRORS = ["misdirected_request"]
 """Errors of every call; a service without keys refuses foreign names in `Host`."""
 
 _BATCH_ERRORS = ["not_found", "broker_unavailable"]
-_JOB_ERRORS = ["not_found", "job_expired", "broker_unavailable"]
+_JOB_ERRORS = ["not_found", "job_expired", "job_too_new", "broker_unavailable"]
 
 
 @dataclass(frozen=True)

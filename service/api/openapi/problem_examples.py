@@ -60,6 +60,8 @@ PROBLEMS: Mapping[str, str] = {
     "broker_full": "the broker's memory is nearly full; retry later",
     "store_unavailable": "the blob store does not answer, or is full",
     "too_many_waiters": "all wait slots are in use; retry, or poll the job",
+    "job_too_new": "a later release accepted this job, and this process cannot read it; retry, or "
+    "upgrade the API",
     "shutting_down": "this process of the API stops; another one takes requests",
     "too_much_work": "checking the items of this batch took longer than 20 s; send fewer at once",
     "worker_lost": "the worker died each of the 3 times it painted this job",

@@ -1,0 +1,4 @@
+"""A worker of a release after this one: it knows one schema more.
+
+`python -m tests.support.next_release`
+"""
