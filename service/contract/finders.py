@@ -44,7 +44,7 @@ _FAMILIES = (
     FinderFamily(
         name="grabcut",
         finds=frozenset({"subject", "background", "box"}),
-        min_score=0.0,
+        min_score=0.25,
         is_weight_free=True,
     ),
     FinderFamily(

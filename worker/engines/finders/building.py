@@ -9,7 +9,9 @@ from typing import cast
 from service.contract.finders import FinderEntry
 from worker.engines.finders.base import Finder
 
-ADAPTERS: Mapping[str, str] = {}
+ADAPTERS: Mapping[str, str] = {
+    "grabcut": "worker.engines.finders.grabcut.finder:GrabCutFinder",
+}
 """The adapter of each family as `module:class`, by the family's name. Imported when it is built: a
 worker runs without the libraries of those that it does not serve. The class takes the entry and
 the threads that it may use, 0 for as many as there are cores."""
