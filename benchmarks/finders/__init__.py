@@ -1,0 +1,1 @@
+"""How well finders find, measured on pictures whose answer is known."""
