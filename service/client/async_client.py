@@ -60,10 +60,11 @@ class AsyncPaintjobClient(AsyncCarrier):
         params: Mapping[str, object] | None = None,
         *,
         source_mask: Picture | None = None,
+        reference_image: Picture | None = None,
         idempotency_key: str | None = None,
     ) -> Job:
         """Submit a picture."""
-        form = build_form(image, mask, source_mask, params)
+        form = build_form(image, mask, source_mask, reference_image, params)
         return await self._run(self._calls.submit(operation, form, idempotency_key))
 
     async def plan(
@@ -74,9 +75,10 @@ class AsyncPaintjobClient(AsyncCarrier):
         params: Mapping[str, object] | None = None,
         *,
         source_mask: Picture | None = None,
+        reference_image: Picture | None = None,
     ) -> Plan:
         """Return the plan of a request without submitting it; arguments as in `submit`."""
-        form = build_form(image, mask, source_mask, params)
+        form = build_form(image, mask, source_mask, reference_image, params)
         return await self._run(self._calls.plan(operation, form))
 
     async def get_job(self, job_id: str) -> Job:

@@ -62,6 +62,7 @@ class PaintjobClient(Carrier):
         params: Mapping[str, object] | None = None,
         *,
         source_mask: Picture | None = None,
+        reference_image: Picture | None = None,
         idempotency_key: str | None = None,
     ) -> Job:
         """Submit a picture.
@@ -72,10 +73,11 @@ class PaintjobClient(Carrier):
             mask: the part to repaint, for `inpaint`; absent if `params` has it in another form.
             params: the other fields; None counts as absent, lists and objects are sent as JSON.
             source_mask: the part that `patch` may copy from.
+            reference_image: a picture that the model looks at, such as the product to put in.
             idempotency_key: identifies this submission, so that a restarted program may repeat it;
             generated when absent.
         """
-        form = build_form(image, mask, source_mask, params)
+        form = build_form(image, mask, source_mask, reference_image, params)
         return self._run(self._calls.submit(operation, form, idempotency_key))
 
     def plan(
@@ -86,9 +88,10 @@ class PaintjobClient(Carrier):
         params: Mapping[str, object] | None = None,
         *,
         source_mask: Picture | None = None,
+        reference_image: Picture | None = None,
     ) -> Plan:
         """Return the plan of a request without submitting it; arguments as in `submit`."""
-        form = build_form(image, mask, source_mask, params)
+        form = build_form(image, mask, source_mask, reference_image, params)
         return self._run(self._calls.plan(operation, form))
 
     def get_job(self, job_id: str) -> Job:

@@ -233,6 +233,14 @@ class InpaintParams(Document):
         /methods` and `GET /models`); parameters that are sent take precedence. Without it all
         defaults are those of the model.
         model: Name of a configured model; `generate` only.
+        preset: Name of a preset of the model (`presets` of `GET /models`): values that belong
+        together, such as a LoRA and its prompt. Takes precedence over the values of `intent`, and
+        parameters that are sent over both; `generate` only.
+        loras: LoRAs that the model offers (`loras` of `GET /models`), each once, with their scales;
+        an empty list for none. `generate` only.
+        reference: Second picture that the model sees beside the one it paints: the `original` with
+        what the hole holds, the `mask`, white on black, or `none` (default). Not with
+        `reference_image`. `generate` only, with models that take one.
         prompt: What to paint; `generate` only. A warning says where a model reads only its
         beginning.
         negative_prompt: What not to paint; `generate` only.
@@ -247,8 +255,8 @@ class InpaintParams(Document):
         as the model needs to see the context. Fewer than 32 count as 32, which blending needs.
         `generate` only.
         infill: Filling of the hole before the model runs: `neutral` gray, `blur`, the nearest
-        `edge`, a `patch` fill, the `original`, or `none`; `auto` (default) depends on what the
-        model reads. `generate` only.
+        `edge`, a `patch` fill, the `original`, pure `green`, which some LoRAs were trained on, or
+        `none`; `auto` (default) depends on what the model reads. `generate` only.
         deterministic: `true`: the result does not depend on other jobs, because this one shares no
         call with them; `false` by default. `generate` only.
         seed: Drawn by the service when absent; always returned.
@@ -312,6 +320,9 @@ class InpaintParams(Document):
 
     intent: Literal["remove", "replace", "modify", "extend"] | str | None = None
     model: str | None = None
+    preset: str | None = None
+    loras: tuple[LoraUse, ...] | None = None
+    reference: Literal["none", "original", "mask"] | str | None = None
     prompt: str | None = None
     negative_prompt: str | None = None
     prompt_template: str | None = None
@@ -320,7 +331,7 @@ class InpaintParams(Document):
     num_inference_steps: int | None = None
     region: Literal["auto", "box", "full"] | str | None = None
     padding: int | None = None
-    infill: Literal["auto", "none", "neutral", "blur", "edge", "patch", "original"] | str | None = None
+    infill: Literal["auto", "none", "neutral", "blur", "edge", "patch", "original", "green"] | str | None = None
     deterministic: bool | None = None
     seed: int | None = None
     num_images: int | None = None
@@ -352,19 +363,27 @@ class InpaintParams(Document):
 
 
 class IntentSettings(Document):
-    """Values that an intent sets, unless the request has its own; null leaves the default.
+    """Values that an intent sets: those of its preset, if it has one, come before its own.
 
     Attributes:
         infill: Filling of the hole beforehand.
         strength: Share of noise added.
         grow: Pixels to widen the mask by.
         prompt_template: Text around the prompt.
+        reference: Second picture that the model sees.
+        loras: LoRAs of the model, and their scales.
+        description: One sentence for people.
+        preset: Preset of the model.
     """
 
-    infill: Literal["auto", "none", "neutral", "blur", "edge", "patch", "original"] | str | None = None
+    infill: Literal["auto", "none", "neutral", "blur", "edge", "patch", "original", "green"] | str | None = None
     strength: float | None = None
     grow: int | None = None
     prompt_template: str | None = None
+    reference: Literal["none", "original", "mask"] | str | None = None
+    loras: tuple[LoraUse, ...] | None = None
+    description: str
+    preset: str | None = None
 
 
 class Job(Ending):
@@ -575,6 +594,32 @@ class ListedLinks(Document):
     result: str | None = None
 
 
+class Lora(Document):
+    """One LoRA that a request may name.
+
+    Attributes:
+        scale: How strongly it counts unless the request says.
+        withheld: Why it is not offered here; empty if it is.
+    """
+
+    description: str
+    licence: str
+    scale: float
+    withheld: str
+
+
+class LoraUse(Document):
+    """A LoRA that a request asks for.
+
+    Attributes:
+        name: Name in `loras` of the model.
+        scale: How strongly it counts; by default as the model says.
+    """
+
+    name: str
+    scale: float | None = None
+
+
 class Margins(Document):
     """Pixels added on each side, each >= 0."""
 
@@ -662,6 +707,8 @@ class Model(Document):
         size_multiple: Sides are scaled to a multiple of this, in pixels.
         native_pixels: Area in pixels that the model paints best.
         intents: The intents that it honors, each with what it sets unless the request does.
+        presets: Values of `preset`, and what each sets; those alone whose LoRAs are offered.
+        loras: LoRAs that `loras` may name.
     """
 
     name: str
@@ -685,6 +732,8 @@ class Model(Document):
     max_batch: int
     defaults: ModelDefaults
     intents: dict[str, Any]
+    presets: dict[str, Any]
+    loras: dict[str, Any]
     workers_online: int
 
 
@@ -712,6 +761,14 @@ class OutpaintParams(Document):
         /methods` and `GET /models`); parameters that are sent take precedence. Without it all
         defaults are those of the model.
         model: Name of a configured model; `generate` only.
+        preset: Name of a preset of the model (`presets` of `GET /models`): values that belong
+        together, such as a LoRA and its prompt. Takes precedence over the values of `intent`, and
+        parameters that are sent over both; `generate` only.
+        loras: LoRAs that the model offers (`loras` of `GET /models`), each once, with their scales;
+        an empty list for none. `generate` only.
+        reference: Second picture that the model sees beside the one it paints: the `original` with
+        what the hole holds, the `mask`, white on black, or `none` (default). Not with
+        `reference_image`. `generate` only, with models that take one.
         prompt: What to paint; `generate` only. A warning says where a model reads only its
         beginning.
         negative_prompt: What not to paint; `generate` only.
@@ -726,8 +783,8 @@ class OutpaintParams(Document):
         as the model needs to see the context. Fewer than 32 count as 32, which blending needs.
         `generate` only.
         infill: Filling of the hole before the model runs: `neutral` gray, `blur`, the nearest
-        `edge`, a `patch` fill, the `original`, or `none`; `auto` (default) depends on what the
-        model reads. `generate` only.
+        `edge`, a `patch` fill, the `original`, pure `green`, which some LoRAs were trained on, or
+        `none`; `auto` (default) depends on what the model reads. `generate` only.
         deterministic: `true`: the result does not depend on other jobs, because this one shares no
         call with them; `false` by default. `generate` only.
         seed: Drawn by the service when absent; always returned.
@@ -801,6 +858,9 @@ class OutpaintParams(Document):
 
     intent: Literal["remove", "replace", "modify", "extend"] | str | None = None
     model: str | None = None
+    preset: str | None = None
+    loras: tuple[LoraUse, ...] | None = None
+    reference: Literal["none", "original", "mask"] | str | None = None
     prompt: str | None = None
     negative_prompt: str | None = None
     prompt_template: str | None = None
@@ -809,7 +869,7 @@ class OutpaintParams(Document):
     num_inference_steps: int | None = None
     region: Literal["auto", "box", "full"] | str | None = None
     padding: int | None = None
-    infill: Literal["auto", "none", "neutral", "blur", "edge", "patch", "original"] | str | None = None
+    infill: Literal["auto", "none", "neutral", "blur", "edge", "patch", "original", "green"] | str | None = None
     deterministic: bool | None = None
     seed: int | None = None
     num_images: int | None = None
@@ -925,6 +985,28 @@ class PlannedItem(Document):
     index: int
     plan: Plan | None = None
     problem: Problem | None = None
+
+
+class Preset(Document):
+    """Values that belong together, such as a LoRA and the prompt that it was trained on.
+
+    Attributes:
+        infill: Filling of the hole beforehand.
+        strength: Share of noise added.
+        grow: Pixels to widen the mask by.
+        prompt_template: Text around the prompt.
+        reference: Second picture that the model sees.
+        loras: LoRAs of the model, and their scales.
+        description: One sentence for people.
+    """
+
+    infill: Literal["auto", "none", "neutral", "blur", "edge", "patch", "original", "green"] | str | None = None
+    strength: float | None = None
+    grow: int | None = None
+    prompt_template: str | None = None
+    reference: Literal["none", "original", "mask"] | str | None = None
+    loras: tuple[LoraUse, ...] | None = None
+    description: str
 
 
 class Pressure(Document):

@@ -18,10 +18,16 @@ def build_form(
     image: Picture,
     mask: Picture | None,
     source_mask: Picture | None,
+    reference_image: Picture | None,
     params: Mapping[str, object] | None,
 ) -> Arguments:
     """Build the form of a request."""
-    pictures = {"image": image, "mask": mask, "source_mask": source_mask}
+    pictures = {
+        "image": image,
+        "mask": mask,
+        "source_mask": source_mask,
+        "reference_image": reference_image,
+    }
     given = {name: value for name, value in (params or {}).items() if value is not None}
     data = {name: _write_field(value) for name, value in given.items()}
     return {"files": _read_files(pictures), "data": data}

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from service.commands.models_file import add_hashes, append_model
 from service.contract.catalogue import Catalogue, ModelEntry, load_catalogue
+from service.contract.loras import find_licence_refusal
 
 PATTERNS = ("*.json", "*.txt", "*.model", "*.jinja", "*.safetensors")
 """Files that are fetched: settings, vocabularies, and weights in the one safe format."""
@@ -25,6 +26,7 @@ class Source:
         revision: branch, tag or commit.
         variant: variant of the weights' files.
         file: the only weights that are used; `None` for all.
+        lora: optional LoRA of the model whose table gets its commit; empty if none.
     """
 
     field: str
@@ -32,6 +34,7 @@ class Source:
     revision: str
     variant: str | None = None
     file: str | None = None
+    lora: str = ""
 
 
 @dataclass(frozen=True)
@@ -68,7 +71,8 @@ def pull_model(
     """Fetch a model's weights into the Hub's cache, and add it to the models file.
 
     The present commit of its revision is written there, and the SHA-256 of each file, which every
-    load checks, so that later jobs use the same weights.
+    load checks, so that later jobs use the same weights. So are the optional LoRAs, except those
+    whose license is refused; the model offers them from then on.
     Progress is shown on standard error.
 
     Args:
@@ -94,22 +98,23 @@ def pull_model(
         )
     if default and catalogue.default_model is not None:
         raise ValueError(f"{catalogue.default_model.name} is already the default in {models_file}")
-    sources = list(_find_sources(entry))
+    sources = list(_find_sources(entry, allow_non_commercial=allow_non_commercial))
     if not sources:
         raise ValueError(f"{name} is in a local folder: there is nothing to fetch")
     fetched = [_fetch(source) for source in sources]
     commits = {one.source.field: one.commit for one in fetched if one.source.field}
+    loras = {one.source.lora: one.commit for one in fetched if one.source.lora}
     done = [f"fetched {one.source.repository} at {one.commit}" for one in fetched]
     hashes = _gather_hashes(fetched)
     if catalogue.find_model(name) is None:
-        append_model(models_file, {"name": name, **commits}, hashes, default=default)
+        append_model(models_file, {"name": name, **commits}, hashes, default=default, loras=loras)
         done.append(f"{models_file} now serves {name}; restart API and workers")
     else:
-        done += add_hashes(models_file, entry, hashes)
+        done += add_hashes(models_file, entry, hashes, loras)
     return done
 
 
-def _find_sources(entry: ModelEntry) -> Iterator[Source]:
+def _find_sources(entry: ModelEntry, *, allow_non_commercial: bool) -> Iterator[Source]:
     if entry.revision is not None and not Path(entry.source).exists():
         yield Source("revision", entry.source, entry.revision, variant=entry.variant)
     # Parts with their own repository have no variant.
@@ -125,6 +130,12 @@ def _find_sources(entry: ModelEntry) -> Iterator[Source]:
     for lora in entry.loras:
         if lora.revision is not None:
             yield Source("", lora.source, lora.revision, file=lora.weight_name)
+    for name, optional in entry.optional_loras.items():
+        refusal = find_licence_refusal(optional, allow_non_commercial=allow_non_commercial)
+        if optional.revision is not None and not refusal:
+            yield Source(
+                "", optional.source, optional.revision, file=optional.weight_name, lora=name
+            )
 
 
 def _fetch(source: Source) -> Fetched:

@@ -18,7 +18,12 @@ Hashes = Mapping[str, Mapping[str, str]]
 
 
 def append_model(
-    models_file: Path, table: Mapping[str, str], sha256: Hashes, *, default: bool
+    models_file: Path,
+    table: Mapping[str, str],
+    sha256: Hashes,
+    *,
+    default: bool,
+    loras: Mapping[str, str] | None = None,
 ) -> None:
     """Add a model to the end of the models file, which is created if missing.
 
@@ -29,11 +34,15 @@ def append_model(
     lines = "".join(f"{name} = {_quote(value)}\n" for name, value in table.items())
     lines += "default = true\n" if default else ""
     with models_file.open("a", encoding="utf-8") as file:
-        file.write(f"\n[[models]]\n{lines}{_format_hashes(sha256)}")
+        file.write(f"\n[[models]]\n{lines}{_format_loras(loras or {})}{_format_hashes(sha256)}")
 
 
-def add_hashes(models_file: Path, entry: ModelEntry, sha256: Hashes) -> list[str]:
+def add_hashes(
+    models_file: Path, entry: ModelEntry, sha256: Hashes, loras: Mapping[str, str] | None = None
+) -> list[str]:
     """Add the hashes of the sources that have none to the table of a model in the file.
+
+    The commits of optional LoRAs that have none are added too.
 
     Returns:
         Lines for people.
@@ -44,12 +53,17 @@ def add_hashes(models_file: Path, entry: ModelEntry, sha256: Hashes) -> list[str
     """
     _check_same(entry, sha256, models_file)
     missing = {source: files for source, files in sha256.items() if not entry.sha256.get(source)}
-    if not missing:
+    commits = {
+        name: commit
+        for name, commit in (loras or {}).items()
+        if not entry.optional_loras[name].is_pinned
+    }
+    if not missing and not commits:
         return [f"{models_file} has the hashes of all of its files"]
-    addition = _format_hashes(missing)
+    addition = _format_loras(commits) + _format_hashes(missing)
     text = models_file.read_text(encoding="utf-8")
     changed = _insert(text, entry.name, addition)
-    if not _differs_in_hashes_alone(text, changed):
+    if not _differs_in_pins_alone(text, changed):
         return [f"add this to the table of {entry.name} in {models_file}:\n{addition}"]
     models_file.write_text(changed, encoding="utf-8")
     return [f"{models_file} now has the hashes of {entry.name}; restart its workers"]
@@ -82,7 +96,7 @@ def _read_tables(text: str) -> list[str]:
         return []
 
 
-def _differs_in_hashes_alone(old: str, new: str) -> bool:
+def _differs_in_pins_alone(old: str, new: str) -> bool:
     """Return whether an edit did what it was made for, whatever the style of the file."""
     if old == new:
         return False
@@ -90,8 +104,16 @@ def _differs_in_hashes_alone(old: str, new: str) -> bool:
         tables = [tomllib.loads(text)["models"] for text in (old, new)]
     except tomllib.TOMLDecodeError:
         return False
-    bare = [[{**table, "sha256": None} for table in document] for document in tables]
+    pins = {"sha256": None, "optional_loras": None}
+    bare = [[{**table, **pins} for table in document] for document in tables]
     return bare[0] == bare[1]
+
+
+def _format_loras(commits: Mapping[str, str]) -> str:
+    return "".join(
+        f"\n[models.optional_loras.{name}]\nrevision = {_quote(commit)}\n"
+        for name, commit in commits.items()
+    )
 
 
 def _format_hashes(sha256: Hashes) -> str:

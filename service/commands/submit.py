@@ -64,6 +64,20 @@ SourceMaskFile = Annotated[
     Path | None,
     typer.Option(help="White: may be copied from; patch only.", exists=True, dir_okay=False),
 ]
+ReferenceFile = Annotated[
+    Path | None,
+    typer.Option(
+        help="A picture that the model looks at; models that take one.", exists=True, dir_okay=False
+    ),
+]
+Intent = Annotated[
+    str | None, typer.Option(help="remove, replace or modify; extend with outpaint.")
+]
+Preset = Annotated[str | None, typer.Option(help="Name of a preset of the model.")]
+Loras = Annotated[
+    list[str] | None,
+    typer.Option("--lora", help="LoRA of the model: NAME or NAME:SCALE; repeatable."),
+]
 Ground = Annotated[str | None, typer.Option(help="auto or ignore; weight-free methods only.")]
 Margin = Annotated[int | None, typer.Option(help="Pixels to add on this side.")]
 # As text: the service uses the decimal number, not the nearest binary one.
@@ -82,8 +96,10 @@ _NOT_FIELDS = frozenset(
         "show",
         "mask",
         "source_mask",
+        "reference_image",
         "regions",
         "tag",
+        "lora",
     }
 )
 """Options of a command that are not fields of the request."""
@@ -116,9 +132,13 @@ def inpaint(
     redirect: Redirect = False,
     dry_run: DryRun = False,
     show: Show = False,
+    intent: Intent = None,
     method: Method = None,
     model: Model = None,
+    preset: Preset = None,
+    lora: Loras = None,
     prompt: Prompt = None,
+    reference_image: ReferenceFile = None,
     seed: Seed = None,
     quality: Quality = None,
     ground: Ground = None,
@@ -143,7 +163,12 @@ def inpaint(
 ) -> None:
     """Repaint the masked part; the mask is a picture, the image's transparency, or regions."""
     given = locals()
-    pictures = {"image": image, "mask": mask, "source_mask": source_mask}
+    pictures = {
+        "image": image,
+        "mask": mask,
+        "source_mask": source_mask,
+        "reference_image": reference_image,
+    }
     params = _choose_fields(given)
     params["regions"] = _read_regions(regions) if regions is not None else None
     goal = Goal(output, dry_run, show)
@@ -159,9 +184,13 @@ def outpaint(
     redirect: Redirect = False,
     dry_run: DryRun = False,
     show: Show = False,
+    intent: Intent = None,
     method: Method = None,
     model: Model = None,
+    preset: Preset = None,
+    lora: Loras = None,
     prompt: Prompt = None,
+    reference_image: ReferenceFile = None,
     seed: Seed = None,
     left: Margin = None,
     top: Margin = None,
@@ -195,14 +224,27 @@ def outpaint(
     """Extend the picture past its borders: by margins, to an aspect ratio, a size, or a factor."""
     given = locals()
     params = _choose_fields(given)
-    client = open_client(url, key, redirect)
-    _submit("outpaint", client, {"image": image}, params, Goal(output, dry_run, show))
+    pictures = {"image": image, "reference_image": reference_image}
+    goal = Goal(output, dry_run, show)
+    _submit("outpaint", open_client(url, key, redirect), pictures, params, goal)
 
 
 def _choose_fields(given: Mapping[str, Any]) -> dict[str, object]:
     """Return the fields of the request among a command's options."""
     fields = {name: value for name, value in given.items() if name not in _NOT_FIELDS}
-    return {**fields, "tags": given["tag"]}
+    loras = [_parse_lora(text) for text in given["lora"] or ()]
+    return {**fields, "tags": given["tag"], "loras": loras or None}
+
+
+def _parse_lora(text: str) -> dict[str, object]:
+    """Parse `NAME` or `NAME:SCALE`."""
+    name, colon, scale = text.partition(":")
+    if not colon:
+        return {"name": name}
+    try:
+        return {"name": name, "scale": float(scale)}
+    except ValueError:
+        raise typer.BadParameter("must be NAME or NAME:SCALE", param_hint="--lora") from None
 
 
 def describe_proof(job: Job, index: int = 0) -> str:
@@ -227,16 +269,17 @@ def _submit(
     output = goal.output
     asked = {**params, "output_format": None if output is None else find_format(output)}
     read = {name: path for name, path in pictures.items() if path is not None}
-    image, mask, source_mask = read["image"], read.get("mask"), read.get("source_mask")
+    image, mask = read["image"], read.get("mask")
+    others: Any = {name: read.get(name) for name in ("source_mask", "reference_image")}
     with client:
         if goal.dry_run:
-            plan = client.plan(operation, image, mask, asked, source_mask=source_mask)
+            plan = client.plan(operation, image, mask, asked, **others)
             typer.echo(plan.model_dump_json(indent=2))
         elif output is None:
             raise typer.BadParameter("name the file for the result with --output")
         else:
             check_output(output)
-            job = client.submit(operation, image, mask, asked, source_mask=source_mask)
+            job = client.submit(operation, image, mask, asked, **others)
             _paint(client, job, output, show=goal.show)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -23,11 +24,21 @@ from pydantic import (
 
 from service.contract.families import FAMILIES, Family, Kind
 from service.contract.faults import reword
-from service.contract.intents import Intents, IntentSettings, complete_settings, intents_of_family
+from service.contract.intents import (
+    Intents,
+    IntentSettings,
+    Preset,
+    complete_settings,
+    intents_of_family,
+)
+from service.contract.loras import LoraEntry, OptionalLora, withhold
 from service.contract.names import CPU_QUEUE, gpu_queue
 from service.contract.params import Intent
 from service.contract.setting_errors import SettingsError
 from service.contract.settings import SharedSettings
+
+LoraName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
+"""Name of an optional LoRA or a preset."""
 
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
@@ -41,24 +52,6 @@ class ModelDefaults(BaseModel):
     guidance_scale: float = Field(7.5, ge=0, le=50)
     num_inference_steps: int = Field(25, ge=1, le=200)
     negative_prompt: str = ""
-
-
-class LoraEntry(BaseModel):
-    """A low-rank adapter that is loaded with a model.
-
-    Attributes:
-        source: a local file or directory, or a repository id on the Hub.
-        revision: commit of the repository; required for the Hub.
-        weight_name: file within the source.
-        scale: how strongly it counts.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    source: str = Field(min_length=1)
-    revision: str | None = None
-    weight_name: str | None = None
-    scale: float = Field(1.0, ge=-4, le=4)
 
 
 class ModelEntry(BaseModel):
@@ -103,6 +96,8 @@ class ModelEntry(BaseModel):
         defaults: values used when the caller sends none.
         intents: values that complete or replace those of the family for each `intent`; if there is
             any, the model honors these alone.
+        optional_loras: adapters that a request may name, by name; loaded once, and switched.
+        presets: values that belong together, by name.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -140,22 +135,44 @@ class ModelEntry(BaseModel):
     max_batch: int = Field(1, ge=1, le=64)
     defaults: ModelDefaults = ModelDefaults()
     intents: dict[Intent, IntentSettings] = {}
+    optional_loras: dict[LoraName, OptionalLora] = {}
+    presets: dict[LoraName, Preset] = {}
+
+    @property
+    def offered_loras(self) -> dict[str, OptionalLora]:
+        """The adapters that a request may name."""
+        return {name: one for name, one in self.optional_loras.items() if not one.withheld}
+
+    @property
+    def offered_presets(self) -> dict[str, Preset]:
+        """The presets whose adapters are all offered."""
+        offered = self.offered_loras.keys()
+        return {
+            name: preset
+            for name, preset in self.presets.items()
+            if offered >= {one.name for one in preset.loras or ()}
+        }
 
     @property
     def honored_intents(self) -> Intents:
-        """The intents that it honors, each with what it sets."""
+        """The intents that it honors, each with what it sets; without presets not offered."""
         of_family = intents_of_family(self.family)
-        if not self.intents:
-            return of_family
-        return {
+        completed = {
             intent: complete_settings(of_family.get(intent, IntentSettings()), changes)
             for intent, changes in self.intents.items()
+        }
+        offered = self.offered_presets
+        return {
+            intent: one if one.preset in offered else one.model_copy(update={"preset": None})
+            for intent, one in (completed or of_family).items()
         }
 
     @property
     def unsupported_fields(self) -> frozenset[str]:
         """Parameters of `generate` that are refused with it."""
-        return self.traits.unsupported_fields
+        refused = self.traits.unsupported_fields
+        refused |= frozenset() if self.optional_loras else {"loras"}
+        return refused | (frozenset() if self.presets else {"preset"})
 
     @property
     def traits(self) -> Family:
@@ -175,6 +192,7 @@ class ModelEntry(BaseModel):
             self.controlnet: self.controlnet_revision,
             self.preview_vae: self.preview_vae_revision,
             **{lora.source: lora.revision for lora in self.loras},
+            **{lora.source: lora.revision for lora in self.offered_loras.values()},
         }
         return {source: revision for source, revision in parts.items() if source}
 
@@ -197,17 +215,26 @@ class ModelEntry(BaseModel):
 
     @model_validator(mode="after")
     def _hashes_belong_to_sources(self) -> Self:
-        strange = sorted(set(self.sha256) - set(self.revisions))
+        optional = {lora.source for lora in self.optional_loras.values()}
+        strange = sorted(set(self.sha256) - set(self.revisions) - optional)
         if strange:
             raise ValueError(f"sha256 has {', '.join(strange)}, which is no source of this model")
         return self
 
     @model_validator(mode="after")
-    def _intents_set_what_it_honors(self) -> Self:
-        for intent, settings in self.honored_intents.items():
+    def _settings_fit_the_model(self) -> Self:
+        of_intents = {f"intents.{name}": one for name, one in self.intents.items()}
+        of_presets = {f"presets.{name}": one for name, one in self.presets.items()}
+        for place, settings in (of_intents | of_presets).items():
             refused = sorted(settings.to_values().keys() & self.unsupported_fields)
             if refused:
-                raise ValueError(f"intents.{intent} sets {', '.join(refused)}, which it refuses")
+                raise ValueError(f"{place} sets {', '.join(refused)}, which it refuses")
+            strange = {one.name for one in settings.loras or ()} - self.optional_loras.keys()
+            if strange:
+                raise ValueError(f"{place} names {', '.join(sorted(strange))}, no optional LoRA")
+        for name, intent in self.intents.items():
+            if intent.preset is not None and intent.preset not in self.presets:
+                raise ValueError(f"intents.{name} names {intent.preset}, which is no preset")
         return self
 
 
@@ -286,7 +313,8 @@ def load_catalogue(
     """
     known = read_known_models()
     tables = _read_tables(path) if path is not None else []
-    served = [_complete(table, known) for table in tables]
+    policy = partial(_apply_policy, allow_non_commercial=allow_non_commercial)
+    served = [policy(_complete(table, known), served=True) for table in tables]
     names = [entry.name for entry in served]
     if len(set(names)) < len(names):
         raise ValueError(f"{path}: two models have the same name")
@@ -294,7 +322,8 @@ def load_catalogue(
         raise ValueError(f"{path}: more than one model is the default")
     if self_model and SELF_MODEL.name not in names:
         served.append(SELF_MODEL)
-    left = tuple(ModelEntry.model_validate(known[name]) for name in known if name not in names)
+    others = [ModelEntry.model_validate(known[name]) for name in known if name not in names]
+    left = tuple(policy(entry, served=False) for entry in others)
     return Catalogue(models=tuple(served), known=left, allow_non_commercial=allow_non_commercial)
 
 
@@ -337,10 +366,32 @@ def _read_tables(path: Path) -> list[dict[str, Any]]:
     return tables
 
 
+def _merge(known: Mapping[str, Any], table: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a known table with the values of another, which may complete single LoRAs too."""
+    merged = {**known, **table}
+    loras = known.get("optional_loras")
+    if isinstance(loras, Mapping) and isinstance(table.get("optional_loras"), Mapping):
+        changes = table["optional_loras"]
+        merged["optional_loras"] = {
+            name: {**loras.get(name, {}), **changes.get(name, {})} for name in {**loras, **changes}
+        }
+    return merged
+
+
+def _apply_policy(entry: ModelEntry, *, allow_non_commercial: bool, served: bool) -> ModelEntry:
+    """Return an entry that offers only those optional LoRAs that the policy allows."""
+    name = entry.name if served else None
+    loras = {
+        key: withhold(lora, allow_non_commercial=allow_non_commercial, model=name)
+        for key, lora in entry.optional_loras.items()
+    }
+    return entry.model_copy(update={"optional_loras": loras})
+
+
 def _complete(table: dict[str, Any], known: Mapping[str, dict[str, Any]]) -> ModelEntry:
     name = str(table.get("name", ""))
     try:
-        return ModelEntry.model_validate({**known.get(name, {}), **table})
+        return ModelEntry.model_validate(_merge(known.get(name, {}), table))
     except ValidationError as error:
         faults = [
             f"{'.'.join(map(str, fault['loc'])) or 'it'}: {reword(fault['msg'])}"

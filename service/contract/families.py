@@ -28,6 +28,7 @@ no guidance."""
 
 _HONORED = frozenset({"prompt", "negative_prompt", "strength", "guidance_scale"})
 _OF_CROPS = frozenset({"region", "padding", "infill"})
+_OF_REFERENCES = frozenset({"reference", "reference_image"})
 
 
 class Family(BaseModel):
@@ -52,6 +53,7 @@ class Family(BaseModel):
         shares_calls: whether one call may hold different pictures, prompts and seeds.
         crops: whether it sees a crop around the hole, brought to a size of its own, so that
             `region`, `padding` and `infill` have a meaning.
+        takes_reference: whether it takes a second picture that it only looks at.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -69,12 +71,14 @@ class Family(BaseModel):
     runs_part_steps: bool = True
     shares_calls: bool = True
     crops: bool = True
+    takes_reference: bool = False
 
     @property
     def unsupported_fields(self) -> frozenset[str]:
         """Parameters of `generate` that are refused with models of this family."""
         refused = (_HONORED - self.honors) | (frozenset() if self.crops else _OF_CROPS)
-        return refused | ({"prompt_template"} if "prompt" in refused else set())
+        refused |= {"prompt_template"} if "prompt" in refused else frozenset()
+        return refused | (frozenset() if self.takes_reference else _OF_REFERENCES)
 
 
 _FAMILIES = (
@@ -129,6 +133,7 @@ _FAMILIES = (
         guidance="none",
         honors=frozenset({"prompt", "strength"}),
         sees_hole=True,
+        takes_reference=True,
     ),
     Family(
         name="z-image",

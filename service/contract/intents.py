@@ -13,14 +13,17 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from service.contract.params import MAX_GROW_PIXELS, Infill, Intent
+from service.contract.params import MAX_GROW_PIXELS, Infill, Intent, LoraUse, Reference
 
-SetBy = Literal["request", "intent"]
+SetBy = Literal["request", "preset", "intent"]
 """Who set a parameter."""
 
 
-class IntentSettings(BaseModel):
-    """Values that an intent sets, unless the request has its own; null leaves the default."""
+class Preset(BaseModel):
+    """Values that belong together, such as a LoRA and the prompt that it was trained on.
+
+    A request's own values take precedence; null leaves the default.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -32,10 +35,21 @@ class IntentSettings(BaseModel):
     prompt_template: str | None = Field(
         None, min_length=1, max_length=4000, description="Text around the prompt."
     )
+    reference: Reference | None = Field(None, description="Second picture that the model sees.")
+    loras: list[LoraUse] | None = Field(None, description="LoRAs of the model, and their scales.")
+    description: str = Field("", description="One sentence for people.")
 
     def to_values(self) -> dict[str, Any]:
         """Return what is set, by the parameter's name."""
-        return self.model_dump(exclude_none=True)
+        names = set(type(self).model_fields) - {"description"}
+        found = {name: getattr(self, name) for name in names}
+        return {name: value for name, value in found.items() if value is not None}
+
+
+class IntentSettings(Preset):
+    """Values that an intent sets: those of its preset, if it has one, come before its own."""
+
+    preset: str | None = Field(None, description="Preset of the model.")
 
 
 Intents = Mapping[Intent, IntentSettings]

@@ -149,6 +149,7 @@ class JobSpec(_Frozen):
     image: BlobRef
     mask: BlobRef | None = None
     source_mask: BlobRef | None = None
+    reference_image: BlobRef | None = None
     mask_asked: MaskAsked | None = None
     geometry: Geometry | None = None
     warnings: list[JobWarning] = []

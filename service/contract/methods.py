@@ -13,6 +13,9 @@ GENERATE_FIELDS = frozenset(
         "model",
         "prompt",
         "prompt_template",
+        "preset",
+        "loras",
+        "reference",
         "negative_prompt",
         "strength",
         "guidance_scale",
@@ -25,7 +28,14 @@ GENERATE_FIELDS = frozenset(
 )
 """Parameters that only `generate` can honor."""
 
-METHOD_FIELDS = GENERATE_FIELDS | {"quality", "ground", "mirror_style", "source_mask", "overlap"}
+METHOD_FIELDS = GENERATE_FIELDS | {
+    "quality",
+    "ground",
+    "mirror_style",
+    "source_mask",
+    "overlap",
+    "reference_image",
+}
 """Parameters and pictures that some methods can honor and others cannot."""
 
 
@@ -74,7 +84,7 @@ METHODS: tuple[MethodInfo, ...] = (
         needs_model=True,
         variants=True,
         engine="diffusers",
-        honors=GENERATE_FIELDS,
+        honors=GENERATE_FIELDS | {"reference_image"},
     ),
     MethodInfo(
         name="mirror",
@@ -99,7 +109,7 @@ METHODS: tuple[MethodInfo, ...] = (
         needs_model=True,
         variants=True,
         engine="diffusers",
-        honors=GENERATE_FIELDS | {"overlap"},
+        honors=GENERATE_FIELDS | {"overlap", "reference_image"},
     ),
 )
 

@@ -28,7 +28,8 @@ MaskSource = Literal["alpha"]
 Conversion = Literal["srgb"]
 PaintRegion = Literal["auto", "box", "full"]
 WebhookEvent = Literal["job.running", "job.succeeded", "job.failed", "job.canceled"]
-Infill = Literal["auto", "none", "neutral", "blur", "edge", "patch", "original"]
+Infill = Literal["auto", "none", "neutral", "blur", "edge", "patch", "original", "green"]
+Reference = Literal["none", "original", "mask"]
 Intent = Literal["remove", "replace", "modify", "extend"]
 
 INTENTS: Mapping[Operation, tuple[Intent, ...]] = {
@@ -48,6 +49,7 @@ DEFAULT_WEBHOOK_EVENTS: tuple[WebhookEvent, ...] = (
 
 MAX_SEED = 2**32 - 1
 MAX_TAGS = 16
+MAX_LORAS = 4
 MAX_GROW_PIXELS = 256
 MAX_FEATHER_PIXELS = 256
 MAX_OVERLAP_PIXELS = 256
@@ -60,6 +62,17 @@ _ASPECT_RATIO = re.compile(rf"(?P<width>{_NUMBER})(?:\s*:\s*(?P<height>{_NUMBER}
 
 Tag = Annotated[str, Field(min_length=1, max_length=64)]
 Side = Annotated[int | None, Field(ge=1, le=32_768)]
+
+
+class LoraUse(BaseModel):
+    """A LoRA that a request asks for."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    name: str = Field(min_length=1, max_length=64, description="Name in `loras` of the model.")
+    scale: float | None = Field(
+        None, ge=-4, le=4, description="How strongly it counts; by default as the model says."
+    )
 
 
 class _Params(BaseModel):
@@ -153,6 +166,26 @@ class PaintParams(_Params):
         max_length=128,
         description="Name of a configured model; `generate` only.",
     )
+    preset: str | None = Field(
+        None,
+        min_length=1,
+        max_length=64,
+        description="Name of a preset of the model (`presets` of `GET /models`): values that "
+        "belong together, such as a LoRA and its prompt. Takes precedence over the values of "
+        "`intent`, and parameters that are sent over both; `generate` only.",
+    )
+    loras: list[LoraUse] | None = Field(
+        None,
+        max_length=MAX_LORAS,
+        description="LoRAs that the model offers (`loras` of `GET /models`), each once, with "
+        "their scales; an empty list for none. `generate` only.",
+    )
+    reference: Reference | None = Field(
+        None,
+        description="Second picture that the model sees beside the one it paints: the `original` "
+        "with what the hole holds, the `mask`, white on black, or `none` (default). Not with "
+        "`reference_image`. `generate` only, with models that take one.",
+    )
     prompt: str | None = Field(
         None,
         max_length=MAX_PROMPT_CHARACTERS,
@@ -200,8 +233,8 @@ class PaintParams(_Params):
     infill: Infill | None = Field(
         None,
         description="Filling of the hole before the model runs: `neutral` gray, `blur`, the "
-        "nearest `edge`, a `patch` fill, the `original`, or `none`; `auto` (default) depends on "
-        "what the model reads. `generate` only.",
+        "nearest `edge`, a `patch` fill, the `original`, pure `green`, which some LoRAs were "
+        "trained on, or `none`; `auto` (default) depends on what the model reads. `generate` only.",
     )
     deterministic: bool | None = Field(
         None,
@@ -266,6 +299,13 @@ class PaintParams(_Params):
         "applied, and without the thumbnail, which would show what was painted over); `false` by "
         "default. Color profile and resolution are always kept.",
     )
+
+    @field_validator("loras")
+    @classmethod
+    def _names_each_lora_once(cls, value: list[LoraUse] | None) -> list[LoraUse] | None:
+        if value is not None and len({one.name for one in value}) < len(value):
+            raise ValueError("must name each LoRA once")
+        return value
 
     @property
     def painted_prompt(self) -> str:

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from service.contract.catalogue import ModelDefaults
 from service.contract.families import Conditioning, Guidance, Kind
 from service.contract.geometry import Geometry
-from service.contract.intents import IntentSettings
+from service.contract.intents import IntentSettings, Preset
 from service.contract.jobs import (
     Attempt,
     JobFailure,
@@ -339,6 +339,15 @@ class MethodList(Answer):
     methods: list[MethodAnswer]
 
 
+class LoraAnswer(Answer):
+    """One LoRA that a request may name."""
+
+    description: str
+    licence: str
+    scale: float = Field(description="How strongly it counts unless the request says.")
+    withheld: str = Field(description="Why it is not offered here; empty if it is.")
+
+
 class ModelAnswer(Answer):
     """One model: served here, or known, so that the operator can add it."""
 
@@ -369,6 +378,10 @@ class ModelAnswer(Answer):
     intents: dict[Intent, IntentSettings] = Field(
         description="The intents that it honors, each with what it sets unless the request does."
     )
+    presets: dict[str, Preset] = Field(
+        description="Values of `preset`, and what each sets; those alone whose LoRAs are offered."
+    )
+    loras: dict[str, LoraAnswer] = Field(description="LoRAs that `loras` may name.")
     workers_online: int
 
 

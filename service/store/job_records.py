@@ -326,7 +326,8 @@ def _read_usage(used: Sequence[Any]) -> Usage:
 
 
 def _count_bytes(spec: JobSpec) -> int:
-    return sum(blob.bytes for blob in (spec.image, spec.mask, spec.source_mask) if blob)
+    pictures = (spec.image, spec.mask, spec.source_mask, spec.reference_image)
+    return sum(blob.bytes for blob in pictures if blob)
 
 
 def _webhook_arguments(spec: JobSpec) -> dict[str, str]:

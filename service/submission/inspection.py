@@ -16,6 +16,7 @@ from typing import Any, TypeVar, cast
 from service.config import ServiceSettings
 from service.contract.catalogue import Catalogue
 from service.contract.errors import (
+    ConflictingFields,
     Fault,
     MaskEmpty,
     MaskFull,
@@ -43,6 +44,7 @@ from service.submission.canvas import (
     find_vocabulary_faults,
     plan_geometry,
 )
+from service.submission.choice import Choice, find_intent_faults
 from service.submission.intake import Intake, PictureUpload
 from service.submission.model_rules import check_shape, find_model_faults
 from service.submission.output import (
@@ -53,10 +55,8 @@ from service.submission.output import (
     find_resized_pointer,
 )
 from service.submission.planning import (
-    Choice,
     check_painted_pixels,
     choose,
-    find_intent_faults,
     find_mask_faults,
     find_retention_faults,
     find_unsupported,
@@ -72,6 +72,8 @@ PICTURE_WAIT_SECONDS = 20.0
 REGION_BYTES_PER_PIXEL = 3
 
 MAX_KEY_CHARACTERS = 255
+REFERENCE = "reference_image"
+"""Field of the picture that a model only looks at."""
 
 Value = TypeVar("Value")
 
@@ -86,6 +88,7 @@ class Inspected:
         picture: file of the picture.
         mask: the pixels to repaint; `None` in outpainting.
         source_mask: file of the source mask, white where pixels may be copied from.
+        reference: file of the picture that the model only looks at.
         geometry: the canvas; `None` in inpainting.
         warnings: likely mistakes in the masks, and that results are resized.
     """
@@ -95,6 +98,7 @@ class Inspected:
     picture: PictureInfo
     mask: MaskFindings | None
     source_mask: PictureInfo | None
+    reference: PictureInfo | None
     geometry: Geometry | None
     warnings: tuple[JobWarning, ...] = ()
 
@@ -115,6 +119,7 @@ class _Findings:
     picture: PictureInfo | None = None
     mask: MaskFindings | None = None
     source_mask: PictureInfo | None = None
+    reference: PictureInfo | None = None
     source_warnings: list[JobWarning] = field(default_factory=list)
     output_warnings: list[JobWarning] = field(default_factory=list)
     geometry: Geometry | None = None
@@ -190,6 +195,7 @@ class Inspector:
         if request.params is not None:
             self._check_params(request.params, request.operation, found)
             found.faults += _find_unsupported_pictures(request.intake, found.choice)
+            found.faults += _find_two_references(request.params, request.intake)
         raise_faults(found.faults)
         if request.params is None or found.choice is None or found.picture is None:
             raise ValueError("a request without faults has parameters, a method and a picture")
@@ -201,6 +207,7 @@ class Inspector:
             picture=found.picture,
             mask=found.mask,
             source_mask=found.source_mask,
+            reference=found.reference,
             geometry=found.geometry,
             warnings=(
                 *find_conversion_warnings(found.picture),
@@ -240,6 +247,11 @@ class Inspector:
                 check = partial(check_picture, takes_cmyk=takes_cmyk)
                 rule = ("image", takes_cmyk)
                 found.picture = _look(pictures["image"], memo, rule, check, limit)
+        if REFERENCE in pictures:
+            with found.at(f"/{REFERENCE}"):
+                found.reference = _look(
+                    pictures[REFERENCE], memo, (REFERENCE,), check_picture, limit
+                )
         if found.picture is None or request.operation == "outpaint":
             return
         size = found.picture.upright_size
@@ -409,6 +421,14 @@ def _find_unsupported_pictures(intake: Intake, choice: Choice | None) -> list[Fa
         )
         for name in names
     ]
+
+
+def _find_two_references(params: InpaintParams | OutpaintParams, intake: Intake) -> list[Fault]:
+    """Return a fault if a picture and a parameter each name what the model is to look at."""
+    if params.reference is None or REFERENCE not in intake.pictures:
+        return []
+    message = f"excludes {REFERENCE}, which is the reference; send one of them"
+    return [Fault("/reference", ConflictingFields.code, message)]
 
 
 def find_conversion_warnings(picture: PictureInfo) -> list[JobWarning]:

@@ -48,6 +48,8 @@ def find_model_faults(params: _Params, model: ModelEntry) -> list[Fault]:
         faults += _find_no_step(params, model)
     if "negative_prompt" not in refused:
         faults += _find_unguided(params, model)
+    faults += _find_loras_not_offered(params, model)
+    faults += _find_preset_not_offered(params, model)
     if "region" not in refused and params.region == "full" and params.padding is not None:
         message = (
             "has no effect with region full, where the model sees the whole picture; leave it out"
@@ -72,10 +74,36 @@ def _find_no_step(params: _Params, model: ModelEntry) -> list[Fault]:
 
 
 def _default_strength(params: _Params, model: ModelEntry) -> float:
-    """Return the strength where none is sent: of the intent, else the model's."""
-    set_by_intent = model.honored_intents.get(params.intent) if params.intent else None
-    found = set_by_intent.strength if set_by_intent else None
-    return found or model.defaults.strength
+    """Return the strength where none is sent: of the preset, else the intent, else the model's."""
+    intent = model.honored_intents.get(params.intent) if params.intent else None
+    name = params.preset or (intent.preset if intent else None)
+    preset = model.offered_presets.get(name) if name else None
+    found = (one.strength for one in (preset, intent) if one is not None)
+    return next((one for one in found if one is not None), model.defaults.strength)
+
+
+def _find_loras_not_offered(params: _Params, model: ModelEntry) -> list[Fault]:
+    offered, faults = tuple(model.offered_loras), []
+    for place, asked in enumerate(params.loras or ()):
+        if asked.name in offered or not model.optional_loras:
+            continue
+        known = model.optional_loras.get(asked.name)
+        reason = f"{asked.name}: {known.withheld}" if known else f"{model.name} has no such LoRA"
+        faults.append(Fault(f"/loras/{place}/name", "invalid_field", reason, offered))
+    return faults
+
+
+def _find_preset_not_offered(params: _Params, model: ModelEntry) -> list[Fault]:
+    name, offered = params.preset, tuple(model.offered_presets)
+    if name is None or name in offered or not model.presets:
+        return []
+    reason = f"model {model.name} has no preset {name}"
+    if name in model.presets:
+        used = [one.name for one in model.presets[name].loras or ()]
+        loras = [model.optional_loras[lora] for lora in used]
+        held = [f"{lora}: {one.withheld}" for lora, one in zip(used, loras, strict=True)]
+        reason = f"it uses what is not offered here; {'; '.join(held)}"
+    return [Fault("/preset", "invalid_field", reason, offered)]
 
 
 def _find_unguided(params: _Params, model: ModelEntry) -> list[Fault]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from service.contract.catalogue import SELF_MODEL, Catalogue, ModelEntry
@@ -16,24 +15,25 @@ from service.contract.errors import (
     ModelRequired,
     ModelUnavailable,
     PaintjobError,
-    ParameterNotSupported,
 )
-from service.contract.intents import Intents, SetBy, intents_of_method
-from service.contract.methods import BEST_WEIGHT_FREE, GENERATE_FIELDS, MethodInfo, find_method
-from service.contract.names import CPU_QUEUE, gpu_queue
+from service.contract.intents import intents_of_method
+from service.contract.methods import BEST_WEIGHT_FREE, GENERATE_FIELDS, find_method
 from service.contract.params import (
     DEFAULT_WEBHOOK_EVENTS,
-    INTENTS,
     MARGIN_FIELDS,
     MAX_SEED,
     PERCENT_FIELDS,
     InpaintParams,
     Intent,
+    LoraUse,
     Operation,
     OutpaintParams,
 )
 from service.pictures.masks import DEFAULT_THRESHOLD
+from service.submission.choice import Choice, find_settings
 from service.submission.output import MAX_PAINTED_PIXELS, format_defaults
+
+_Params = InpaintParams | OutpaintParams
 
 MIN_COST = 0.1
 DEFAULT_FINISH_SECONDS = 3600
@@ -49,41 +49,6 @@ DEFAULTS: Mapping[str, str | int] = {
     "overlap": 0,
 }
 """Defaults of methods that support the parameter."""
-
-
-@dataclass(frozen=True)
-class Choice:
-    """The method that paints, and its model if it needs one."""
-
-    method: MethodInfo
-    model: ModelEntry | None
-
-    @property
-    def queue(self) -> str:
-        """Queue of the workers that serve it."""
-        return gpu_queue(self.model.group) if self.model else CPU_QUEUE
-
-    @property
-    def intents(self) -> Intents:
-        """The intents that it honors in its operation, each with what it sets."""
-        honored = (
-            intents_of_method(self.method.name)
-            if self.model is None
-            else (self.model.honored_intents)
-        )
-        return {one: honored[one] for one in INTENTS[self.method.operation] if one in honored}
-
-    @property
-    def unsupported_fields(self) -> frozenset[str]:
-        """Parameters and pictures that are refused with it."""
-        of_model = self.model.unsupported_fields if self.model else frozenset()
-        return self.method.unsupported_fields | of_model
-
-    def painter_of(self, field: str) -> str:
-        """Name what does not support a parameter: the method, or only this model."""
-        if self.model is None or field in self.method.unsupported_fields:
-            return f"method {self.method.name}"
-        return f"model {self.model.name}"
 
 
 def choose(
@@ -225,35 +190,6 @@ def find_unsupported(params: InpaintParams | OutpaintParams, choice: Choice) -> 
     return faults
 
 
-def find_intent_faults(params: InpaintParams | OutpaintParams, choice: Choice) -> list[Fault]:
-    """Return a fault if the intent is not one of the operation, the method or the model."""
-    intent, operation = params.intent, choice.method.operation
-    if intent is None or intent in choice.intents:
-        return []
-    if intent not in INTENTS[operation]:
-        other = next(name for name, intents in INTENTS.items() if intent in intents)
-        message = f"{intent} is for POST /{other}; POST /{operation} takes "
-        message += ", ".join(INTENTS[operation])
-    else:
-        honored = ", ".join(choice.intents) or "none"
-        message = f"{choice.painter_of('intent')} cannot honor {intent}, but {honored}; "
-        message += "GET /methods and GET /models list what can"
-    return [Fault("/intent", ParameterNotSupported.code, message, tuple(choice.intents))]
-
-
-def find_origins(params: InpaintParams | OutpaintParams, choice: Choice) -> dict[str, SetBy]:
-    """Return who set each parameter that the intent sets: the intent, or the request's own value.
-
-    Empty without an intent.
-    """
-    if params.intent is None:
-        return {}
-    return {
-        name: "intent" if getattr(params, name) is None else "request"
-        for name in sorted(choice.intents[params.intent].to_values())
-    }
-
-
 def find_mask_faults(params: InpaintParams) -> list[Fault]:
     """Return a fault for each mask parameter that has no effect with the mask's source."""
     found = []
@@ -280,9 +216,7 @@ def find_retention_faults(params: InpaintParams | OutpaintParams) -> list[Fault]
     return found
 
 
-def fill_defaults(
-    params: InpaintParams | OutpaintParams, choice: Choice
-) -> InpaintParams | OutpaintParams:
+def fill_defaults(params: _Params, choice: Choice) -> _Params:
     """Return the effective parameters: with defaults and a seed, null where not supported."""
     values: dict[str, Any] = {
         "method": choice.method.name,
@@ -303,13 +237,32 @@ def fill_defaults(
     if choice.model is not None:
         values |= _model_defaults(choice.model)
     values |= _operation_defaults(params)
-    if params.intent is not None:
-        values |= choice.intents[params.intent].to_values()
-    asked = params.model_dump(exclude_none=True, exclude={"method", "regions"})
+    values |= {name: value for name, (value, _) in find_settings(params, choice).items()}
+    asked = {
+        name: getattr(params, name)
+        for name in params.model_fields_set - {"method", "regions"}
+        if getattr(params, name) is not None
+    }
     if params.seed is None:
         values["seed"] = secrets.randbelow(MAX_SEED + 1)
     model = {"model": choice.model.name} if choice.model else {}
-    return params.model_copy(update=values | asked | model)
+    filled = params.model_copy(update=values | asked | model)
+    return _scale_loras(filled, choice.model)
+
+
+def _scale_loras(params: _Params, model: ModelEntry | None) -> _Params:
+    """Return parameters in which every LoRA has a scale."""
+    if not params.loras or model is None:
+        return params
+    loras = [
+        one if one.scale is not None else one.model_copy(update={"scale": _scale_of(one, model)})
+        for one in params.loras
+    ]
+    return params.model_copy(update={"loras": loras})
+
+
+def _scale_of(lora: LoraUse, model: ModelEntry) -> float:
+    return model.offered_loras[lora.name].scale
 
 
 def _model_defaults(model: ModelEntry) -> dict[str, Any]:
@@ -317,6 +270,7 @@ def _model_defaults(model: ModelEntry) -> dict[str, Any]:
         "prompt": "",
         "region": "auto",
         "infill": "auto",
+        "reference": "none",
         "deterministic": False,
         **model.defaults.model_dump(),
     }
@@ -364,6 +318,7 @@ def call_key(
         params.guidance_scale,
         f"{canvas[0]}x{canvas[1]}",
         operation,
+        *((one.name, one.scale) for one in params.loras or ()),
     )
     return "|".join(str(part) for part in parts)
 

@@ -37,9 +37,10 @@ from service.store.job_records import UPLOAD_SECONDS
 from service.store.runner import PackedCommands
 from service.store.wakeups import Wakeups
 from service.submission.admission import Admission
-from service.submission.inspection import Inspected, Inspector, Memo
+from service.submission.choice import find_origins
+from service.submission.inspection import REFERENCE, Inspected, Inspector, Memo
 from service.submission.intake import Intake, PictureUpload
-from service.submission.planning import call_key, cost, fill_defaults, find_origins
+from service.submission.planning import call_key, cost, fill_defaults
 from service.submission.request import JobRequest
 from service.submission.work import estimate_work
 from service.telemetry import traces
@@ -279,7 +280,11 @@ def fingerprint(request: JobRequest) -> str:
 def _build_spec(request: JobRequest, found: Inspected) -> JobSpec:
     """Build the specification of a job."""
     params, mask = fill_defaults(found.params, found.choice), found.mask
+    set_by = find_origins(found.params, found.choice)
     pictures = request.intake.everything()
+    if REFERENCE in pictures:
+        params = params.model_copy(update={"reference": None})
+        set_by.pop("reference", None)
     resized = find_resized(params, found.canvas)
     return JobSpec(
         job_id=request.intake.owner_id,
@@ -298,10 +303,11 @@ def _build_spec(request: JobRequest, found: Inspected) -> JobSpec:
             _painted_pixels(found),
         ),
         params=params,
-        set_by=find_origins(found.params, found.choice),
+        set_by=set_by,
         image=_describe_blob(pictures["image"], found.picture),
         mask=_find_blob(pictures, "mask", mask.info if mask else None),
         source_mask=_find_blob(pictures, "source_mask", found.source_mask),
+        reference_image=_find_blob(pictures, REFERENCE, found.reference),
         mask_asked=mask.asked if mask else None,
         geometry=found.geometry,
         warnings=[*found.warnings],

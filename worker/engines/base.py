@@ -39,6 +39,8 @@ class Canvas:
         geometry: where the original lies, in outpainting.
         source_mask: uint8 (H, W); 255 may be copied from, not one pixel of 0 may; `None` for
             everywhere.
+        reference: RGB uint8 (H, W, 3) of any size, a picture that a model only looks at; `None`
+            for none.
     """
 
     image: ImageArray
@@ -47,6 +49,7 @@ class Canvas:
     seed: int
     geometry: Geometry | None = None
     source_mask: MaskArray | None = None
+    reference: ImageArray | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -33,7 +33,7 @@ from worker.operations.mask_warnings import (
     find_soft_edge_warnings,
     find_transparency_warnings,
 )
-from worker.operations.preparation import Prepared, read_input
+from worker.operations.preparation import Prepared, read_input, read_reference
 from worker.reporting import ClaimedJob, Reporter
 
 
@@ -71,6 +71,7 @@ def prepare_inpaint(
             *find_transparency_warnings(job.spec, picture, mask),
         ),
         source_mask=read_source_mask(job.spec, blobs, picture, max_image_pixels),
+        reference=read_reference(job.spec, blobs, max_image_pixels),
         weight=weight,
         mask_sha256=posted.sha256,
     )

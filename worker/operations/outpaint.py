@@ -13,7 +13,7 @@ from worker.imaging.decoding import decode_picture
 from worker.imaging.feathering import weigh_outward
 from worker.imaging.geometry import shrink_original
 from worker.operations.mask_warnings import find_transparency_warnings
-from worker.operations.preparation import Prepared, read_input
+from worker.operations.preparation import Prepared, read_input, read_reference
 from worker.reporting import ClaimedJob
 
 
@@ -38,7 +38,8 @@ def prepare_outpaint(job: ClaimedJob, blobs: BlobStore, max_image_pixels: int) -
         raise ImageUndecodable("the picture's data has another size than its header declares")
     canvas, mask = place_on_canvas(picture, geometry)
     warnings = tuple(find_transparency_warnings(job.spec, canvas, mask))
-    prepared = Prepared(job, canvas, mask, warnings, geometry=geometry)
+    reference = read_reference(job.spec, blobs, max_image_pixels)
+    prepared = Prepared(job, canvas, mask, warnings, reference=reference, geometry=geometry)
     overlap = params.overlap if isinstance(params, OutpaintParams) else None
     return _with_band(prepared, geometry, overlap) if overlap else prepared
 

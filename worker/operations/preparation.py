@@ -11,6 +11,7 @@ from service.contract.params import MAX_SEED, InpaintParams, OutputFormat
 from service.store.blobs import BlobStore
 from worker.engines.base import Canvas
 from worker.imaging import ImageArray, MaskArray
+from worker.imaging.decoding import decode_picture
 from worker.imaging.feathering import WeightArray
 from worker.imaging.picture import Picture
 from worker.imaging.transparency import (
@@ -32,6 +33,7 @@ class Prepared:
         mask: uint8 (H, W) of the same size, 255 repaint, a band of overlap included.
         warnings: what the caller should know.
         source_mask: uint8 (H, W), 255 where may be copied from; `None` for everywhere.
+        reference: RGB uint8 (H, W, 3), a picture that the model only looks at; `None` for none.
         geometry: in outpainting, where lies what is kept of the original.
         weight: uint8 (H, W), share of what is painted; `None` for all of it.
         band_pixels: pixels of the original that the mask covers.
@@ -43,6 +45,7 @@ class Prepared:
     mask: MaskArray
     warnings: tuple[JobWarning, ...] = ()
     source_mask: MaskArray | None = None
+    reference: ImageArray | None = None
     geometry: Geometry | None = None
     weight: WeightArray | None = None
     band_pixels: int = 0
@@ -84,7 +87,7 @@ class Prepared:
         image.flags.writeable = mask.flags.writeable = False
         params = self.job.spec.params
         return [
-            Canvas(image, mask, params, seed, self.geometry, self.source_mask)
+            Canvas(image, mask, params, seed, self.geometry, self.source_mask, self.reference)
             for seed in self.seeds
         ]
 
@@ -97,6 +100,20 @@ class Prepared:
         if paints_transparency(self.job.spec):
             return show_opaque_part(self.picture, self.mask)
         return lay_on_white(self.picture).rgb(), self.mask
+
+
+def read_reference(spec: JobSpec, blobs: BlobStore, max_image_pixels: int) -> ImageArray | None:
+    """Return the picture that the model only looks at: RGB uint8 (H, W, 3); `None` for none.
+
+    Raises:
+        PaintjobError: it is lost or broken.
+    """
+    if spec.reference_image is None:
+        return None
+    picture = decode_picture(read_input(blobs, spec.reference_image), max_image_pixels)
+    image = lay_on_white(picture).rgb() if has_transparency(picture) else picture.rgb()
+    image.flags.writeable = False
+    return image
 
 
 def paints_transparency(spec: JobSpec) -> bool:

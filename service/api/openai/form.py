@@ -8,14 +8,16 @@ Source: OpenAI's API reference, Images, Create image edit.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
 
 from service.api.requests.fields import Fields, parse_fields
+from service.api.requests.json_text import JsonRefused, parse_json
 from service.contract.catalogue import Catalogue
 from service.contract.errors import Fault, PaintjobError
 from service.contract.params import MAX_PROMPT_CHARACTERS, InpaintParams, OutputFormat
@@ -63,6 +65,9 @@ _THEIRS_FOR: Final = {
 }
 
 _NOT_OURS: Final = "is not accepted here; other fields of this call set it"
+
+LORA: Final = "lora"
+"""Another name of `loras`."""
 
 MAX_COMPRESSION: Final = 100
 """The value that OpenAI's clients send by default; it changes nothing in a lossless result."""
@@ -183,6 +188,7 @@ def read_edits(
         aliases: further names of values of `model`.
         mask: the mask that was sent.
     """
+    fields = _rename_lora(fields)
     theirs = {k: v for k, v in fields.document.items() if k in EditsForm.model_fields}
     rest = {k: v for k, v in fields.document.items() if k not in EditsForm.model_fields}
     form, faults = parse_fields(EditsForm, Fields(theirs, fields.is_text))
@@ -211,6 +217,28 @@ def their_name(pointer: str) -> str | None:
     """
     name = pointer.removeprefix("/").partition("/")[0]
     return _THEIRS_FOR.get(name, name) or None
+
+
+def _rename_lora(fields: Fields) -> Fields:
+    """Rename `lora`, one or a list of names or objects, as self-hosted servers have it."""
+    if LORA not in fields.document:
+        return fields
+    document = dict(fields.document)
+    asked = document.pop(LORA)
+    if "loras" in document:
+        message = "excludes loras; send one of them"
+        fault = Fault(f"/{LORA}", "conflicting_fields", message)
+        return replace(fields, document=document, faults=(*fields.faults, fault))
+    if isinstance(asked, str) and asked[:1] in ("{", "["):
+        try:
+            asked = parse_json(asked)
+        except JsonRefused as refusal:
+            fault = Fault(f"/{LORA}", "invalid_field", f"must be a name or JSON; it {refusal}")
+            return replace(fields, document=document, faults=(*fields.faults, fault))
+    listed = asked if isinstance(asked, list) else [asked]
+    loras = [{"name": one} if isinstance(one, str) else one for one in listed]
+    document["loras"] = json.dumps(loras) if fields.is_text else loras
+    return replace(fields, document=document)
 
 
 def _as_sent(values: Mapping[str, Any], is_text: bool) -> dict[str, Any]:

@@ -23,7 +23,9 @@ from service.submission.intake import Intake
 WHITE_MASK: Final = "mask_image"
 """A mask that is repainted where it is white, as self-hosted servers name it."""
 
-PICTURES: Final = ("image", "mask", WHITE_MASK)
+REFERENCE: Final = "reference_image"
+
+PICTURES: Final = ("image", "mask", WHITE_MASK, REFERENCE)
 
 _IMAGES: Final = ("images", "image", "url")
 """Members of JSON that may have the image."""
@@ -84,7 +86,7 @@ def _arrange(document: dict[str, Any]) -> list[Fault]:
     for name in [name for name, value in document.items() if value is None]:
         del document[name]
     faults = _arrange_image(document)
-    for name in ("mask", WHITE_MASK):
+    for name in ("mask", WHITE_MASK, REFERENCE):
         if name in document:
             faults += _put_picture(document, name, document.pop(name), name)
     return faults

@@ -27,7 +27,13 @@ _EDITS_NOTES = {
     "mask": "Has the size of the image; its fully transparent part is repainted, whatever its "
     "colors. Without it, the transparent part of the image.",
     "mask_image": "Instead of `mask`: white is repainted, as self-hosted servers have it.",
+    "reference_image": "A picture that the model looks at, as in `POST /inpaint`.",
 }
+
+_LORA_NOTE = (
+    "Another name of `loras`, as self-hosted servers have it: the name of a LoRA, or an object "
+    "with `name` and `scale`, or a list of these."
+)
 
 _URL_NOTE = (
     "Instead of `image`, as self-hosted servers have it: a data URL, or a URL as in `image` of "
@@ -40,7 +46,14 @@ _PICTURE_NOTES = {
     "by luminance (of 16 bits the high byte), not by transparency, which causes the warning "
     "`mask_has_transparency`. Or `mask_source`, or `regions`.",
     "source_mask": "Has the size of the image; `patch` copies no pixel where it is not white.",
+    "reference_image": "A picture that the model looks at while it paints, such as the product to "
+    "put in, of any size; formats as for `image`. Only with models that take one (not among their "
+    "`unsupported_fields`).",
 }
+
+
+_SAMPLE_OF = {"reference_image": "image"}
+"""Pictures whose example is that of another."""
 
 
 def component_name(operation: Operation, kind: str) -> str:
@@ -185,6 +198,7 @@ def _build_edits_form() -> Schema:
         **{name: _describe_file(note) for name, note in _EDITS_NOTES.items()},
         **{name: _without_null(prop) for name, prop in properties.items()},
         "url": {"type": "string", "description": f"{_URL_NOTE}`POST /inpaint`."},
+        "lora": {"type": "string", "description": f"{_LORA_NOTE} All but a name as JSON text."},
     }
     schema.pop("title", None)
     schema["description"] = "The form of `POST /v1/images/edits`."
@@ -212,7 +226,11 @@ def _build_edits_json() -> Schema:
         # A choice between one and a list would be no valid code in Java.
         "image": {**one, "description": "The image; a list of one is taken too."},
         "url": {**one, "description": "The image; a list of one is taken too."},
-        **{name: {**one, "description": _EDITS_NOTES[name]} for name in ("mask", "mask_image")},
+        **{
+            name: {**one, "description": _EDITS_NOTES[name]}
+            for name in ("mask", "mask_image", "reference_image")
+        },
+        "lora": {"type": "string", "description": "Another name of `loras`: the name of a LoRA."},
     }
     optional = {**properties, **pictures}
     schema["properties"] = {
@@ -253,7 +271,7 @@ _MASK_TYPES = ("image/png", "image/jpeg", "image/webp")
 
 def _list_types(name: str) -> str:
     """Return the media types of a part as a form's encoding lists them."""
-    return ", ".join(INPUT_MEDIA_TYPES.values() if name == "image" else _MASK_TYPES)
+    return ", ".join(_MASK_TYPES if "mask" in name else INPUT_MEDIA_TYPES.values())
 
 
 def _build_form(operation: Operation) -> Schema:
@@ -302,7 +320,7 @@ def _build_json(operation: Operation) -> Schema:
             ],
             "description": _PICTURE_NOTES[name]
             + " As base64, as a data URL, or by reference to an upload or a URL.",
-            "examples": [get_samples()[name]],
+            "examples": [get_samples()[_SAMPLE_OF.get(name, name)]],
         }
         for name in PICTURES[operation]
     }

@@ -32,8 +32,8 @@ from service.contract.faults import raise_faults
 from service.contract.params import MAX_TAGS, MAX_URL_CHARACTERS, Tag
 
 MAX_ITEMS = 1000
-MAX_BATCH_PARTS = 3 * MAX_ITEMS + 1
-"""An item has up to three pictures: image, mask and source_mask."""
+MAX_BATCH_PARTS = 4 * MAX_ITEMS + 1
+"""An item has up to four pictures: image, mask, source_mask and reference_image."""
 
 BATCH_PART = "batch"
 CHUNK_BYTES = 64 * 1024

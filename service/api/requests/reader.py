@@ -36,8 +36,8 @@ REQUIRED_PICTURES: dict[Operation, tuple[str, ...]] = {
     "outpaint": ("image",),
 }
 PICTURES: dict[Operation, tuple[str, ...]] = {
-    "inpaint": ("image", "mask", "source_mask"),
-    "outpaint": ("image",),
+    "inpaint": ("image", "mask", "source_mask", "reference_image"),
+    "outpaint": ("image", "reference_image"),
 }
 """Fields that contain pictures."""
 

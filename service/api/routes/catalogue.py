@@ -12,11 +12,13 @@ from service.contract.catalogue import Catalogue, ModelEntry
 from service.contract.errors import BrokerUnavailable, StoreUnavailable
 from service.contract.geometry import MAX_SIDE_PIXELS
 from service.contract.intents import IntentSettings, intents_of_method
+from service.contract.loras import OptionalLora
 from service.contract.methods import BEST_WEIGHT_FREE, METHODS, MethodInfo
 from service.contract.names import CPU_QUEUE, gpu_queue
 from service.contract.params import INTENTS, InpaintParams, Intent
 from service.documents.schemas import (
     LimitsAnswer,
+    LoraAnswer,
     MethodAnswer,
     MethodList,
     ModelAnswer,
@@ -30,6 +32,9 @@ from service.store import OnlineWorker
 from service.submission.model_rules import MAX_ASPECT, MIN_SIDE_PIXELS
 from service.submission.output import MAX_PAINTED_PIXELS, list_output_formats
 from service.waiting.streams import count_slots
+
+_DERIVED = frozenset({"intents", "presets", "loras"})
+"""Fields of a model's answer that are not those of its entry."""
 
 
 def build_blueprint() -> Blueprint:
@@ -62,7 +67,7 @@ def _describe_model(
     entry: ModelEntry, catalogue: Catalogue, workers: list[OnlineWorker]
 ) -> ModelAnswer:
     traits = entry.traits
-    shared = set(ModelAnswer.model_fields) & set(ModelEntry.model_fields) - {"intents"}
+    shared = set(ModelAnswer.model_fields) & set(ModelEntry.model_fields) - _DERIVED
     return ModelAnswer(
         **{name: getattr(entry, name) for name in shared},
         configured=catalogue.find_model(entry.name) is entry and catalogue.allows(entry),
@@ -73,9 +78,20 @@ def _describe_model(
         guidance=traits.guidance,
         sees_hole=traits.sees_hole,
         intents=dict(entry.honored_intents),
+        presets=entry.offered_presets,
+        loras={name: _describe_lora(lora) for name, lora in entry.optional_loras.items()},
         unsupported_fields=sorted(entry.unsupported_fields),
         size_multiple=entry.size_multiple,
         workers_online=sum(worker.queue == gpu_queue(entry.group) for worker in workers),
+    )
+
+
+def _describe_lora(lora: OptionalLora) -> LoraAnswer:
+    return LoraAnswer(
+        description=lora.description,
+        licence=lora.licence,
+        scale=lora.scale,
+        withheld=lora.withheld,
     )
 
 

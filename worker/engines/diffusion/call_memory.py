@@ -53,7 +53,7 @@ class Shape:
     Attributes:
         kind: comparable calls have the same one.
         pictures: at least 1.
-        pixels: of each picture, at the model's size.
+        pixels: of each picture, at the model's size, and of what it looks at beside it.
     """
 
     kind: Kind
@@ -180,7 +180,9 @@ def make_shape(model: LoadedModel, settings: Settings, pictures: int, *, tiles: 
     """Return the shape of a call of the model in its present precision."""
     is_guided = model.adapter.is_guided(model.pipeline, settings)
     kind = Kind(is_guided, tiles, str(model.pipeline.dtype))
-    return Shape(kind, pictures, settings.width * settings.height)
+    looked_at = settings.reference or (0, 0)
+    pixels = settings.width * settings.height + looked_at[0] * looked_at[1]
+    return Shape(kind, pictures, pixels)
 
 
 def describe_memory(model: LoadedModel) -> MemoryModel:

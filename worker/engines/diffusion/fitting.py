@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import diffusers
 import structlog
 import torch
-from huggingface_hub import constants as hub_constants
 
-from service.contract.catalogue import LoraEntry, ModelEntry
+from service.contract.catalogue import ModelEntry
 from service.contract.errors import ModelUnavailable
 from worker.engines.diffusion.families.base import Adapter
+from worker.engines.diffusion.loras import load_loras
 
 log = structlog.get_logger()
 
@@ -31,7 +30,7 @@ def fit_pipeline(pipeline: Any, entry: ModelEntry, adapter: Adapter, device: str
     """
     pipeline.set_progress_bar_config(disable=True)
     _set_scheduler(pipeline, entry)
-    _load_loras(pipeline, entry)
+    load_loras(pipeline, entry)
     _place(pipeline, entry, device)
     denoiser = getattr(pipeline, adapter.denoiser)
     _order_memory(denoiser)
@@ -57,31 +56,6 @@ def _set_scheduler(pipeline: Any, entry: ModelEntry) -> None:
         return
     scheduler, settings = _named_class(entry, "scheduler", entry.scheduler)
     pipeline.scheduler = scheduler.from_config(pipeline.scheduler.config, **settings)
-
-
-def _load_loras(pipeline: Any, entry: ModelEntry) -> None:
-    if not entry.loras:
-        return
-    if not hasattr(pipeline, "load_lora_weights"):
-        raise ModelUnavailable(f"models of family {entry.family} do not take LoRAs")
-    names = [f"lora{index}" for index in range(len(entry.loras))]
-    for name, lora in zip(names, entry.loras, strict=True):
-        pipeline.load_lora_weights(
-            lora.source,
-            adapter_name=name,
-            weight_name=lora.weight_name,
-            use_safetensors=True,
-            **_origin(entry, lora),
-        )
-    pipeline.set_adapters(names, [lora.scale for lora in entry.loras])
-
-
-def _origin(entry: ModelEntry, lora: LoraEntry) -> dict[str, Any]:
-    is_local = Path(lora.source).exists()
-    if not is_local and lora.revision is None:
-        raise ModelUnavailable(f"a LoRA of {entry.name} is not a local file and has no revision")
-    offline = is_local or hub_constants.HF_HUB_OFFLINE
-    return {"revision": lora.revision, "local_files_only": offline}
 
 
 def _place(pipeline: Any, entry: ModelEntry, device: str) -> None:

@@ -20,10 +20,12 @@ class Frame:
     Attributes:
         image: RGB uint8 (H, W, 3).
         mask: uint8 (H, W), 255 repaint; covers the requested mask in whole cells.
+        reference: RGB uint8 (H, W, 3), of a size of its own; `None` for none.
     """
 
     image: ImageArray
     mask: MaskArray
+    reference: ImageArray | None = None
 
     @property
     def size(self) -> tuple[int, int]:

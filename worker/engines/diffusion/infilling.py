@@ -26,6 +26,8 @@ from worker.imaging.masks import bounding_box
 from worker.imaging.picture import to_uint8
 
 NEUTRAL: Final = 128
+GREEN: Final = (0, 255, 0)
+"""The color that LoRAs for filling and extending were trained to replace."""
 
 UNTOUCHED: Final = frozenset({"none", "original"})
 """Infills that leave the hole as it is, for models that do not look there."""
@@ -73,6 +75,8 @@ def fill_hole(
         return image
     if infill == "neutral":
         fill = np.full_like(image, NEUTRAL)
+    elif infill == "green":
+        fill = np.full_like(image, GREEN)
     elif infill == "edge":
         fill = _nearest(image, hole)
     elif infill == "patch":

@@ -19,11 +19,13 @@ from service.contract.params import Infill
 from worker.engines.base import Canvas
 from worker.engines.diffusion.cropping import Cropper, find_regions
 from worker.engines.diffusion.families.base import Adapter, CallInputs, Settings
-from worker.engines.diffusion.framing import Frame, fit_frame
+from worker.engines.diffusion.framing import Frame, cut_size, fit_frame
 from worker.engines.diffusion.infilling import choose_infill
 from worker.engines.diffusion.loading import LoadedModel
+from worker.engines.diffusion.loras import LoraSet
 from worker.engines.diffusion.passes import Pass, inside, plan_passes
 from worker.imaging import MaskArray
+from worker.imaging.geometry import fit_size
 
 _Value = TypeVar("_Value")
 
@@ -121,6 +123,11 @@ class Call:
             negative_prompts=[_either(one.negative_prompt, default) for one in params],
             seeds=[picture.piece.whole.seed for picture in self.pictures],
             settings=self.settings,
+            references=[
+                Image.fromarray(picture.frame.reference)
+                for picture in self.pictures
+                if picture.frame.reference is not None
+            ],
         )
 
 
@@ -233,7 +240,34 @@ def make_settings(piece: Piece, entry: ModelEntry, adapter: Adapter) -> Settings
         strength=find_strength(piece.canvas, entry, adapter),
         guidance_scale=_either(params.guidance_scale, defaults.guidance_scale),
         max_sequence_length=find_sequence_length(entry, adapter),
+        loras=find_loras(piece.canvas),
+        reference=find_reference_size(piece, entry, adapter),
     )
+
+
+def find_loras(canvas: Canvas) -> LoraSet:
+    """Return the optional LoRAs that a canvas is painted with, in an order of their own."""
+    asked = canvas.params.loras or ()
+    return tuple(sorted((one.name, 1.0 if one.scale is None else one.scale) for one in asked))
+
+
+def find_reference_size(
+    piece: Piece, entry: ModelEntry, adapter: Adapter
+) -> tuple[int, int] | None:
+    """Return width and height of the picture that is only looked at; `None` for none.
+
+    The pictures of a call must have references of one size. The caller's is never enlarged, but
+    rounded to what the pipeline takes.
+    """
+    own, asked = piece.canvas.reference, piece.canvas.params.reference
+    if adapter.reference is None or (own is None and asked in (None, "none")):
+        return None
+    if own is None:
+        return piece.size
+    height, width = own.shape[:2]
+    pixels = min(height * width, adapter.max_pixels or entry.native_pixels)
+    size = fit_size(width, height, pixels, entry.size_multiple)
+    return cut_size(*size, max(pixels, entry.size_multiple**2), entry.size_multiple)
 
 
 def find_sequence_length(entry: ModelEntry, adapter: Adapter) -> int | None:

@@ -10,6 +10,9 @@ import torch
 
 from service.contract.jobs import JobWarning
 from worker.engines.diffusion.families.base import Adapter, Embedding
+from worker.engines.diffusion.loras import LoraSet
+
+_Key = tuple[str, int | None, torch.dtype, LoraSet]
 
 MAX_BYTES: Final = 256 * 2**20
 """Bytes of embeddings kept for one model; in main memory, because a copy costs little."""
@@ -27,11 +30,16 @@ class PromptCache:
     def __init__(self, max_bytes: int = MAX_BYTES) -> None:
         self._max_bytes = max_bytes
         self._bytes = 0
-        self._kept: OrderedDict[tuple[str, int | None, torch.dtype], Embedding] = OrderedDict()
+        self._kept: OrderedDict[_Key, Embedding] = OrderedDict()
         self._device: Any = None
 
     def embed(
-        self, adapter: Adapter, pipeline: Any, text: str, max_sequence_length: int | None
+        self,
+        adapter: Adapter,
+        pipeline: Any,
+        text: str,
+        max_sequence_length: int | None,
+        loras: LoraSet = (),
     ) -> Embedding:
         """Return the embedding of a text, on the pipeline's device.
 
@@ -40,9 +48,10 @@ class PromptCache:
             pipeline: always the same one.
             text: any.
             max_sequence_length: length in tokens that the text is padded or cut to.
+            loras: that are on; they may change the text encoder too.
         """
         # With the dtype: a run repeated in higher precision encodes the text again.
-        key = (text, max_sequence_length, pipeline.dtype)
+        key = (text, max_sequence_length, pipeline.dtype, loras)
         if key not in self._kept:
             with torch.no_grad():
                 self._keep(key, adapter.encode(pipeline, text, max_sequence_length))
@@ -54,7 +63,7 @@ class PromptCache:
             self._device = pipeline._execution_device
         return _moved(found, self._device)
 
-    def _keep(self, key: tuple[str, int | None, torch.dtype], embedding: Embedding) -> None:
+    def _keep(self, key: _Key, embedding: Embedding) -> None:
         self._kept[key] = _moved(embedding, "cpu")
         self._bytes += _size(embedding)
 

@@ -45,8 +45,19 @@ def describe_picture(run: PaintedPicture, seed: int, model: LoadedModel) -> dict
         details["guidance_scale"] = settings.guidance_scale
     if settings.max_sequence_length is not None:
         details["max_sequence_length"] = settings.max_sequence_length
+    if settings.loras:
+        details["optional_loras"] = [
+            {"name": name, "revision": _revision_of(name, model.entry), "scale": scale}
+            for name, scale in settings.loras
+        ]
+    if settings.reference is not None:
+        details["reference_size"] = list(settings.reference)
     marks = {"tiled": run.tiled, "painted_in_float32": run.raised}
     return details | {name: True for name, value in marks.items() if value}
+
+
+def _revision_of(lora: str, entry: ModelEntry) -> str | None:
+    return entry.offered_loras[lora].revision
 
 
 def _special(entry: ModelEntry) -> dict[str, Any]:

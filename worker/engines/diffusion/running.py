@@ -23,6 +23,7 @@ from worker.engines.diffusion.faults import (
 )
 from worker.engines.diffusion.fitting import set_tiling
 from worker.engines.diffusion.loading import LoadedModel
+from worker.engines.diffusion.loras import use_loras
 from worker.engines.diffusion.outputs import find_picture
 from worker.engines.diffusion.planning import Call
 from worker.engines.diffusion.precision import can_be_raised, in_float32
@@ -189,7 +190,14 @@ class Runner:
         model, first = self._model, self._progress.done
         adapter, inputs = model.adapter, call.to_inputs(model.entry)
         length = call.settings.max_sequence_length
-        embed = partial(self._prompts.embed, adapter, model.pipeline, max_sequence_length=length)
+        use_loras(model.pipeline, model.entry, call.settings.loras)
+        embed = partial(
+            self._prompts.embed,
+            adapter,
+            model.pipeline,
+            max_sequence_length=length,
+            loras=call.settings.loras,
+        )
         set_tiling(model.autoencoder, tiles=tiles)
         with self._caching():
             output = model.pipeline(

@@ -20,6 +20,7 @@ from worker.engines.diffusion.planning import (
 )
 from worker.engines.diffusion.prompts import find_cuts
 from worker.engines.diffusion.recipe import describe_picture
+from worker.engines.diffusion.references import make_reference
 from worker.engines.diffusion.running import PaintedPicture
 from worker.engines.diffusion.stitching import stitch
 from worker.imaging import ImageArray
@@ -53,11 +54,12 @@ class Sheet:
         """
         cell = self._model.entry.traits.cell
         frame = make_frame(self._crop(piece), piece.hole, piece.size, cell)
+        reference = make_reference(piece, frame, self._model)
         if piece.infill in UNTOUCHED:
-            return frame
+            return Frame(frame.image, frame.mask, reference)
         unseen = shrink_hole(piece.unseen, piece.size)
         image = fill_hole(frame.image, unseen, piece.infill, piece.whole.seed, check)
-        return Frame(image, frame.mask)
+        return Frame(image, frame.mask, reference)
 
     def put(self, picture: CallPicture, run: PaintedPicture) -> None:
         """Paste a painted picture in its place."""

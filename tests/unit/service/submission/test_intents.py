@@ -12,13 +12,9 @@ from service.contract.families import FAMILIES
 from service.contract.intents import IntentSettings, intents_of_family, intents_of_method
 from service.contract.methods import METHODS
 from service.contract.params import INTENTS, InpaintParams, OutpaintParams
+from service.submission.choice import find_intent_faults, find_origins
 from service.submission.model_rules import find_model_faults
-from service.submission.planning import (
-    choose,
-    fill_defaults,
-    find_intent_faults,
-    find_origins,
-)
+from service.submission.planning import choose, fill_defaults
 
 NONE = Catalogue()
 KLEIN = ModelEntry(name="klein", family="flux2-klein", source="/x")

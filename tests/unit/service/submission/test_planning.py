@@ -20,8 +20,8 @@ from service.contract.methods import MethodInfo, find_method
 from service.contract.params import InpaintParams, OutpaintParams
 from service.contract.regions import Region
 from service.submission.canvas import FIELDS
+from service.submission.choice import Choice
 from service.submission.planning import (
-    Choice,
     call_key,
     check_painted_pixels,
     choose,

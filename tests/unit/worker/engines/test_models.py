@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from service.contract.catalogue import Catalogue, LoraEntry, ModelEntry
+from service.contract.catalogue import Catalogue, ModelEntry
 from service.contract.errors import ModelUnavailable
 from service.contract.jobs import Recipe
+from service.contract.loras import LoraEntry
 from worker.config import WorkerSettings
 from worker.engines.base import Canvas, Painted, StepCallback, UnloadableEngine
 from worker.engines.models import GroupModel, ModelEngines, count_memory

@@ -31,6 +31,8 @@ class Settings:
         strength: share of noise, (0, 1].
         guidance_scale: how closely the prompt is followed.
         max_sequence_length: length of prompts in tokens; `None` if it is fixed.
+        loras: optional LoRAs that are on, by name, and their scales.
+        reference: width and height of the picture that is only looked at; `None` for none.
     """
 
     width: int
@@ -39,6 +41,8 @@ class Settings:
     strength: float
     guidance_scale: float
     max_sequence_length: int | None = None
+    loras: tuple[tuple[str, float], ...] = ()
+    reference: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,6 +56,7 @@ class CallInputs:
         negative_prompts: likewise.
         seeds: one for each picture.
         settings: that they share.
+        references: RGB, of the settings' size of references; empty where they have none.
     """
 
     images: Sequence[Image.Image]
@@ -60,6 +65,7 @@ class CallInputs:
     negative_prompts: Sequence[str]
     seeds: Sequence[int]
     settings: Settings
+    references: Sequence[Image.Image] = ()
 
 
 class Adapter:
@@ -72,6 +78,7 @@ class Adapter:
         image: argument that takes the pictures.
         mask: argument that takes the masks.
         guidance: argument that takes `guidance_scale`; `None` if there is none.
+        reference: argument that takes pictures that are only looked at; `None` if there is none.
         takes_strength: whether there is a `strength`.
         takes_size: whether there are `width` and `height`; otherwise the picture's size counts.
         sequence_length: default of `max_sequence_length`; `None` if there is no such argument.
@@ -88,6 +95,7 @@ class Adapter:
     image: ClassVar[str] = "image"
     mask: ClassVar[str] = "mask_image"
     guidance: ClassVar[str | None] = "guidance_scale"
+    reference: ClassVar[str | None] = None
     takes_strength: ClassVar[bool] = True
     takes_size: ClassVar[bool] = True
     sequence_length: ClassVar[int | None] = 512
@@ -117,6 +125,7 @@ class Adapter:
             "output_type": "np",
             **self._settings(pipeline, inputs.settings),
             **self._prompts(pipeline, inputs, embed),
+            **self._references(inputs),
         }
 
     def callbacks(self, on_step_end: StepEnd) -> dict[str, Any]:
@@ -191,6 +200,11 @@ class Adapter:
         if settings.max_sequence_length is not None:
             given["max_sequence_length"] = settings.max_sequence_length
         return given
+
+    def _references(self, inputs: CallInputs) -> dict[str, Any]:
+        if self.reference is None or not inputs.references:
+            return {}
+        return {self.reference: list(inputs.references)}
 
     def _prompts(self, pipeline: Any, inputs: CallInputs, embed: Embed) -> dict[str, Any]:
         given = self.join([embed(text) for text in inputs.prompts])

@@ -17,6 +17,7 @@ class Flux2Klein(Adapter):
     take no guidance; base weights take the model's default, with "" as negative prompt.
     """
 
+    reference = "image_reference"
     takes_size = False
     max_pixels = 1024 * 1024
     opens_cache = True

@@ -68,8 +68,8 @@ def test_make_pointer_escapes_and_cuts() -> None:
 
 
 def test_list_fields_finds_lists() -> None:
-    assert list_fields(InpaintParams) == {"tags", "regions", "webhook_events"}
-    assert list_fields(OutpaintParams) == {"tags", "webhook_events"}
+    assert list_fields(InpaintParams) == {"tags", "regions", "loras", "webhook_events"}
+    assert list_fields(OutpaintParams) == {"tags", "loras", "webhook_events"}
 
 
 def test_make_pointer_keeps_the_names_that_it_is_told() -> None:

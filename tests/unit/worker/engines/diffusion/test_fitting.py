@@ -10,10 +10,17 @@ import structlog
 import torch
 from peft import LoraConfig
 from peft.utils import get_peft_model_state_dict
+from safetensors.torch import load_file, save_file
 
-from service.contract.catalogue import LoraEntry, ModelEntry
+from service.contract.catalogue import ModelEntry
 from service.contract.errors import ModelUnavailable
-from tests.unit.worker.engines.diffusion.painting import LIBRARY_WARNINGS, canvas_of, paint
+from service.contract.loras import LoraEntry, OptionalLora
+from tests.unit.worker.engines.diffusion.painting import (
+    LIBRARY_WARNINGS,
+    canvas_of,
+    ignore,
+    paint,
+)
 from worker.engines.diffusion.engine import DiffusionEngine
 from worker.engines.diffusion.families import ADAPTERS
 from worker.engines.diffusion.fitting import fit_pipeline
@@ -70,7 +77,6 @@ def lora(tiny_entry: ModelEntry, tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.mark.filterwarnings("ignore:Already found a `peft_config` attribute:UserWarning")
 def test_fit_pipeline_loads_loras_with_their_scales(tiny_entry: ModelEntry, lora: Path) -> None:
     file = lora / "pytorch_lora_weights.safetensors"
     canvas = canvas_of(1)
@@ -89,6 +95,70 @@ def test_fit_pipeline_loads_loras_with_their_scales(tiny_entry: ModelEntry, lora
 def with_loras(entry: ModelEntry, file: Path, scales: tuple[float, ...]) -> ModelEntry:
     loras = tuple(LoraEntry(source=str(file), scale=scale) for scale in scales)
     return entry.model_copy(update={"loras": loras})
+
+
+def without(file: Path, *, of: str, renamed: str = "", marks: int = 1) -> Path:
+    """Write a copy in which keys with a text are renamed, or left out."""
+    tensors, changed, left = load_file(file), {}, marks
+    for key, tensor in tensors.items():
+        if of in key and left:
+            left -= 1
+            if renamed:
+                changed[key.replace(of, renamed)] = tensor
+        else:
+            changed[key] = tensor
+    target = file.with_name("changed.safetensors")
+    save_file(changed, target)
+    return target
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        (
+            {"of": "attn1.to_q", "renamed": "attn9.to_q", "marks": 99},
+            "place for unet\\.\\S*attn9",
+        ),
+        ({"of": "unet.", "renamed": "unknown.", "marks": 2}, r"no place for unknown\.down_blocks"),
+        ({"of": "lora_B"}, r"no place for unet\.\S*lora_A"),
+        ({"of": "attn2.to_v.lora_A", "renamed": "attn2.to_v.lora_X"}, "no place for|does not fit"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["loras", "optional_loras"])
+def test_a_lora_that_fits_only_in_part_fails_the_load_by_its_keys(
+    tiny_entry: ModelEntry, lora: Path, change: dict[str, Any], text: str, kind: str
+) -> None:
+    file = without(lora / "pytorch_lora_weights.safetensors", **change)
+    loras: Any = (LoraEntry(source=str(file)),)
+    if kind == "optional_loras":
+        loras = {"mine": OptionalLora(source=str(file), licence="MIT")}
+    with pytest.raises(ModelUnavailable, match=text):
+        load_model(tiny_entry.model_copy(update={kind: loras}), "cpu")
+
+
+def test_optional_loras_are_switched_and_never_share_a_call(
+    tiny_entry: ModelEntry, lora: Path
+) -> None:
+    file = str(lora / "pytorch_lora_weights.safetensors")
+    optional = {name: OptionalLora(source=file, licence="MIT") for name in ("one", "two")}
+    engine = DiffusionEngine(tiny_entry.model_copy(update={"optional_loras": optional}), threads=1)
+    canvases = [
+        canvas_of(1, loras=loras)
+        for loras in (None, [{"name": "one", "scale": 1}], [{"name": "one", "scale": -1}], [])
+    ]
+    together = engine.paint(canvases, ignore)
+    assert [painted.details["rows"] for painted in together] == [2, 1, 1, 2]
+    assert [one.details.get("optional_loras") for one in together][1] == [
+        {"name": "one", "revision": None, "scale": 1.0}
+    ]
+    plain, on, negative, off = (painted.image for painted in together)
+    assert not np.array_equal(plain, on) and not np.array_equal(on, negative)
+    [bare] = paint(DiffusionEngine(tiny_entry, threads=1), canvases[:1])
+    assert np.array_equal(plain, off) and np.abs(plain.astype(int) - bare).max() <= 1
+    [fixed] = paint(DiffusionEngine(with_loras(tiny_entry, Path(file), (1.0,)), 1), canvases[:1])
+    assert np.abs(fixed.astype(int) - on).max() <= 1
+    with pytest.raises(ModelUnavailable, match="has no LoRA three"):
+        paint(engine, [canvas_of(1, loras=[{"name": "three", "scale": 1}])])
 
 
 def test_fit_pipeline_refuses_a_lora_that_is_not_there(
@@ -142,9 +212,8 @@ def test_fit_pipeline_goes_on_without_an_attention_backend_that_is_not_there(
     with structlog.testing.capture_logs() as logs:
         engine = DiffusionEngine(tiny_entry.model_copy(update={"attention": backend}), threads=1)
         [image] = paint(engine, [canvas_of(0)])
-    assert [(one["event"], one["backend"]) for one in logs] == [
-        ("attention_backend_unavailable", backend)
-    ]
+    found = [one["backend"] for one in logs if one["event"] == "attention_backend_unavailable"]
+    assert found == [backend]
     assert np.array_equal(image, paint(tiny_engine, [canvas_of(0)])[0])
 
 
