@@ -3,12 +3,11 @@
 # `make manifests` writes those in manifests/.
 set -eu
 folder=$(dirname "$0")
-case ${1:?small, production or gpu} in
-    gpu) names="production gpu" ;;
-    *) names=$1 ;;
-esac
+chart=$folder/chart
+name=${1:?small, production or gpu}
 shift
-for name in $names; do
-    set -- "$@" --values "$folder/chart/values/$name.yaml"
-done
-exec "${HELM:-helm}" template paintjob "$folder/chart" --namespace paintjob "$@"
+case $name in
+    gpu) set -- --values "$chart/values/production.yaml" --values "$chart/values/gpu.yaml" "$@" ;;
+    *) set -- --values "$chart/values/$name.yaml" "$@" ;;
+esac
+exec "${HELM:-helm}" template paintjob "$chart" --namespace paintjob "$@"

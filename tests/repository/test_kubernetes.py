@@ -20,6 +20,7 @@ from tests.support.manifests import (
     CHART,
     DEPLOYMENTS,
     KUBERNETES,
+    OPTIONS,
     OWN_SCHEMAS,
     ROOT,
     Document,
@@ -48,6 +49,7 @@ UNITS = {"Mi": 2**20, "Gi": 2**30}
 SECRET_FIELD = re.compile(r"password|secret|token|_key$|redis_url|dsn")
 
 deployments = pytest.mark.parametrize("name", DEPLOYMENTS)
+with_options = pytest.mark.parametrize("name", [*DEPLOYMENTS, OPTIONS])
 
 
 def _bytes(quantity: str) -> int:
@@ -109,7 +111,7 @@ def test_kustomize_takes_the_plain_manifests(name: str) -> None:
     assert found == {name_of(document): document for document in load(name)}
 
 
-@deployments
+@with_options
 def test_every_document_is_valid(name: str) -> None:
     faults = {name_of(document): find_faults(document) for document in load(name)}
     assert {each: found for each, found in faults.items() if found} == {}
@@ -138,7 +140,7 @@ def test_chart_refuses_values_that_do_not_do(arguments: list[str], reason: str) 
 # Policies -----------------------------------------------------------------------------------------
 
 
-@deployments
+@with_options
 def test_pods_have_no_privileges(name: str) -> None:
     for each, pod, container in iter_containers(load(name)):
         context = pod["securityContext"]
@@ -154,7 +156,7 @@ def test_pods_have_no_privileges(name: str) -> None:
         }, each
 
 
-@deployments
+@with_options
 def test_containers_are_bounded_and_watched(name: str) -> None:
     for each, _, container in iter_containers(load(name)):
         for bound in ("requests", "limits"):
@@ -164,7 +166,7 @@ def test_containers_are_bounded_and_watched(name: str) -> None:
         assert tag and "/" not in tag and tag != "latest", container["image"]
 
 
-@deployments
+@with_options
 def test_pods_may_write_where_the_processes_do(name: str) -> None:
     for _, pod, container in _ours(name):
         mounts = {mount["mountPath"]: mount["name"] for mount in container["volumeMounts"]}
@@ -174,7 +176,7 @@ def test_pods_may_write_where_the_processes_do(name: str) -> None:
         assert all("sizeLimit" in volume for volume in emptied)
 
 
-@deployments
+@with_options
 def test_what_has_several_pods_is_spread_and_has_a_budget(name: str) -> None:
     documents = load(name)
     budgets = of_kind(documents, "PodDisruptionBudget")
@@ -186,7 +188,7 @@ def test_what_has_several_pods_is_spread_and_has_a_budget(name: str) -> None:
             assert matches(spread["labelSelector"], labels), name_of(document)
 
 
-@deployments
+@with_options
 def test_selectors_select_pods_of_one_component_alone(name: str) -> None:
     for document, template in iter_pods(load(name)):
         selected = [
@@ -198,7 +200,7 @@ def test_selectors_select_pods_of_one_component_alone(name: str) -> None:
         assert template["metadata"]["labels"].items() >= document["metadata"]["labels"].items()
 
 
-@deployments
+@with_options
 def test_network_policies_close_every_pod(name: str) -> None:
     policies = [each["spec"] for each in of_kind(load(name), "NetworkPolicy")]
     for document, template in iter_pods(load(name)):
@@ -234,7 +236,7 @@ def test_no_secret_lies_in_the_open(name: str) -> None:
 # Fit ----------------------------------------------------------------------------------------------
 
 
-@deployments
+@with_options
 def test_processes_take_their_settings(name: str, tmp_path: Path) -> None:
     seen = set()
     for role, _, container in _ours(name):
@@ -254,7 +256,7 @@ def test_processes_take_their_settings(name: str, tmp_path: Path) -> None:
     assert seen == set(catalogue.queues()), "each queue has workers"
 
 
-@deployments
+@with_options
 def test_jobs_are_accepted_for_queues_that_scale_to_zero(name: str) -> None:
     scaled = of_kind(load(name), "ScaledObject")
     to_zero = any(each["spec"]["minReplicaCount"] == 0 for each in scaled)
@@ -263,7 +265,7 @@ def test_jobs_are_accepted_for_queues_that_scale_to_zero(name: str) -> None:
     assert (settings.worker_absence_seconds == 0) is to_zero
 
 
-@deployments
+@with_options
 def test_pods_get_the_time_that_a_drain_takes(name: str) -> None:
     for role, pod, container in _ours(name):
         environ, granted = _environment(name, container), pod["terminationGracePeriodSeconds"]
@@ -276,7 +278,7 @@ def test_pods_get_the_time_that_a_drain_takes(name: str) -> None:
             assert granted >= WorkerSettings.from_env(environ).drain_seconds + 15
 
 
-@deployments
+@with_options
 def test_painting_ends_before_the_kernel_kills_the_container(name: str) -> None:
     for role, _, container in _ours(name):
         if role == "worker":
@@ -285,7 +287,7 @@ def test_painting_ends_before_the_kernel_kills_the_container(name: str) -> None:
             assert (settings.find_child_memory_limit() or 0) < 0.9 * limit
 
 
-@deployments
+@with_options
 def test_probes_ask_what_the_processes_answer(name: str) -> None:
     for role, _, container in _ours(name):
         ports = {port["name"]: port["containerPort"] for port in container["ports"]}
@@ -300,7 +302,7 @@ def test_probes_ask_what_the_processes_answer(name: str) -> None:
             assert environ["PAINTJOB_HEALTH_FILE"].startswith("/tmp/")  # noqa: S108 - likewise
 
 
-@deployments
+@with_options
 def test_monitors_reach_every_process_once(name: str) -> None:
     documents = load(name)
     monitors = of_kind(documents, "ServiceMonitor", "PodMonitor")

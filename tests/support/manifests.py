@@ -23,6 +23,8 @@ TOOLS = ROOT / ".venv" / "kubernetes"
 OWN_SCHEMAS = ROOT / "tests" / "repository" / "schemas"
 CORE_SCHEMAS = TOOLS / "kubernetes_validate" / "kubernetes-json-schema" / "v1.37.0-local-strict"
 DEPLOYMENTS = ("small", "production", "gpu")
+OPTIONS = "options"
+"""The other way of each choice, which no deployment is for."""
 
 Document = dict[str, Any]
 
@@ -43,8 +45,11 @@ def run_tool(name: str, *arguments: str) -> str:
 def render(name: str) -> str:
     """Return the manifests of a deployment, as the chart renders them."""
     run_tool("helm", "version")
+    further = (
+        [] if name != OPTIONS else ["--values", str(OWN_SCHEMAS.parent / "kubernetes_options.yaml")]
+    )
     done = subprocess.run(
-        ["/bin/sh", KUBERNETES / "render.sh", name],
+        ["/bin/sh", KUBERNETES / "render.sh", "production" if further else name, *further],
         env={**os.environ, "HELM": str(TOOLS / "bin" / "helm")},
         capture_output=True,
         text=True,
