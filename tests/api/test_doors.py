@@ -199,3 +199,8 @@ def test_start_leads_to_the_reference_without_playground(broker_url: str, tmp_pa
     answer = _client(broker_url, tmp_path, playground=False).get("/")
     # Relative: below the prefix of a proxy too, and by the scheme that the caller used.
     assert (answer.status_code, answer.headers["Location"]) == (302, "docs/")
+
+
+def test_playground_links_no_guide_where_there_is_none(broker_url: str, tmp_path: Path) -> None:
+    assert "guide/" in _client(broker_url, tmp_path).get("/").text
+    assert "guide/" not in _client(broker_url, tmp_path, guide=False).get("/").text

@@ -32,9 +32,13 @@ def build_blueprint() -> Blueprint:
 
 def show_page() -> BaseResponse:
     """Return the page, or redirect to the reference where the operator wants no playground."""
-    if not get_context().settings.playground:
+    settings = get_context().settings
+    if not settings.playground:
         return show_start()
-    page = Response(_BUILT.joinpath("index.html").read_bytes(), mimetype="text/html")
+    text = _BUILT.joinpath("index.html").read_text()
+    if not settings.guide:
+        text = text.replace('data-guide="guide/"', "")
+    page = Response(text, mimetype="text/html")
     page.headers[POLICY] = _OWN_FILES
     page.cache_control.no_cache = True
     page.add_etag()

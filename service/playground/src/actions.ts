@@ -3,16 +3,15 @@
 import { batch } from "@preact/signals";
 import * as api from "./api";
 import { ProblemError } from "./api";
-import type { Job, JobEvent, Operation } from "./documents";
+import type { Job, Operation } from "./documents";
 import { isHorizontal, NO_MARGINS, SIDES } from "./extending";
+import { clearMessage, follow, report } from "./following";
 import { remember, type Entry } from "./history";
 import { Mask, PAINT } from "./mask";
-import { fitsOperation, PARAMETERS } from "./parameters";
+import { fitsOperation, hasChoice, PARAMETERS } from "./parameters";
 import { decode, halve, makeThumbnail, openPicture, tint } from "./picture";
 import { extensionOf, maskNameOf } from "./snippets";
 import * as state from "./state";
-
-let source: EventSource | null = null;
 
 /** Load what the service offers, once it is known who asks. */
 export async function loadCatalog(): Promise<void> {
@@ -30,29 +29,6 @@ export async function loadCatalog(): Promise<void> {
   }
 }
 
-/** Show a failure in words, and each fault at its field. */
-export function report(error: unknown): void {
-  const problem = error instanceof ProblemError ? error.problem : null;
-  batch(() => {
-    state.faults.value = problem?.errors ?? [];
-    state.message.value = error instanceof Error ? error.message : String(error);
-  });
-  if (problem?.errors.length) requestAnimationFrame(focusFault);
-}
-
-function focusFault(): void {
-  const field = document.querySelector<HTMLElement>('[aria-invalid="true"]');
-  field?.closest("details")?.setAttribute("open", "");
-  field?.focus();
-}
-
-export function clearMessage(): void {
-  batch(() => {
-    state.faults.value = [];
-    state.message.value = "";
-  });
-}
-
 export async function choosePicture(file: File): Promise<void> {
   clearMessage();
   try {
@@ -65,6 +41,7 @@ export async function choosePicture(file: File): Promise<void> {
       state.picture.value = picture;
       state.mask.value = new Mask(picture.width, picture.height);
       state.maskVersion.value++;
+      state.points.value = [];
       state.margins.value = NO_MARGINS;
       state.brush.value = Math.max(8, Math.round(Math.max(picture.width, picture.height) / 22));
       state.shown.value = null;
@@ -88,7 +65,7 @@ export async function loadMask(file: File): Promise<void> {
         `The mask has ${bitmap.width} × ${bitmap.height} pixels; the picture has ${width} × ${height}.`,
       );
     }
-    mask.value.load(bitmap);
+    mask.value.take(bitmap, false);
     state.maskVersion.value++;
   } catch (error) {
     report(error);
@@ -98,8 +75,8 @@ export async function loadMask(file: File): Promise<void> {
 export function chooseOperation(operation: Operation): void {
   batch(() => {
     state.operation.value = operation;
-    // A method of the other operation would be refused.
-    const { method: _, ...others } = state.fields.value;
+    // A method or an intent of the other operation would be refused.
+    const { method: _, intent: __, ...others } = state.fields.value;
     state.fields.value = others;
     clearMessage();
   });
@@ -122,7 +99,7 @@ export function listFields(): Record<string, string> {
   for (const parameter of PARAMETERS) {
     const value = fields.value[parameter.name];
     const isLone = parameter.name === "num_images" && !method.value?.variants;
-    if (value && fitsOperation(parameter) && state.honors(parameter.name) && !isLone) {
+    if (value && fitsOperation(parameter) && hasChoice(parameter) && state.honors(parameter.name) && !isLone) {
       sent[parameter.name] = value;
     }
   }
@@ -172,79 +149,6 @@ export async function paint(): Promise<void> {
   } finally {
     state.isSending.value = false;
     state.preview.value = null;
-  }
-}
-
-/** Follow a job by its events; where they do not come, ask again and again. */
-async function follow(job: Job): Promise<Job> {
-  for (let tries = 0; ; tries++) {
-    try {
-      const ended = await listen(job.id, await api.openEvents(job.id));
-      if (ended) return ended;
-    } catch (error) {
-      if (!(error instanceof ProblemError) || tries > 4 || !error.problem.retryable) throw error;
-    }
-    await new Promise((resolve) => setTimeout(resolve, 1000));
-    const now = await api.getJob(job.id);
-    state.job.value = now;
-    if (isEnded(now)) return now;
-  }
-}
-
-const isEnded = (job: Job): boolean => !["queued", "running"].includes(job.status);
-
-function listen(id: string, url: URL): Promise<Job | null> {
-  return new Promise((resolve) => {
-    source = new EventSource(url);
-    const stop = (ended: Job | null) => {
-      source?.close();
-      source = null;
-      resolve(ended);
-    };
-    const hear = (message: MessageEvent<string>) => {
-      const event = JSON.parse(message.data) as JobEvent;
-      if (event.job) {
-        state.job.value = event.job;
-        stop(event.job);
-      } else take(id, event);
-    };
-    for (const type of ["status", "painting", "progress", "preview", "mask", "cancel_requested"]) {
-      source.addEventListener(type, hear);
-    }
-    source.addEventListener("wiped", () => stop(null));
-    source.onerror = () => {
-      if (source?.readyState === EventSource.CLOSED) stop(null);
-    };
-  });
-}
-
-function take(id: string, event: JobEvent): void {
-  const now = state.job.value;
-  if (!now || now.id !== id) return;
-  state.job.value = {
-    ...now,
-    status: event.status ?? now.status,
-    progress: event.progress ?? now.progress,
-  };
-  if (event.type === "preview") void showPreview(id);
-}
-
-async function showPreview(id: string): Promise<void> {
-  try {
-    const bitmap = await createImageBitmap(await api.fetchPart(id, "preview"));
-    if (state.job.value?.id === id && state.isRunning.value) state.preview.value = bitmap;
-  } catch {
-    // It was replaced or wiped meanwhile; another one comes.
-  }
-}
-
-export async function cancel(): Promise<void> {
-  const { job } = state;
-  if (!job.value) return;
-  try {
-    await api.cancelJob(job.value.id);
-  } catch (error) {
-    report(error);
   }
 }
 
@@ -314,7 +218,7 @@ export async function reopen(entry: Entry): Promise<void> {
   try {
     const picture = await openPicture(entry.file);
     const mask = new Mask(picture.width, picture.height);
-    if (entry.mask) mask.load(await decode(entry.mask));
+    if (entry.mask) mask.take(await decode(entry.mask), false);
     batch(() => {
       state.operation.value = entry.job.operation;
       state.picture.value = picture;

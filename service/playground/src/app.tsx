@@ -5,6 +5,7 @@ import { useEffect } from "preact/hooks";
 import * as actions from "./actions";
 import { asksForKey, key } from "./api";
 import { KeyDialog, ShortcutsDialog } from "./dialogs";
+import { report } from "./following";
 import { loadHistory } from "./history";
 import { Icon } from "./icons";
 import { Panel } from "./panel";
@@ -38,13 +39,18 @@ export function App() {
           </a>
         </h1>
         <nav aria-label="Documents">
-          <a href="docs/">API reference</a>
+          {/* Empty where the operator serves no guide. */}
+          {document.body.dataset.guide && <a href={document.body.dataset.guide}>Guide</a>}
+          <a href="docs/">
+            <span class="wide-only">API </span>reference
+          </a>
         </nav>
         <button type="button" class="quiet wide-only" onClick={() => (showsShortcuts.value = true)}>
           <Icon name="keyboard" /> Shortcuts
         </button>
         <button type="button" class="quiet" onClick={() => (asksForKey.value = true)}>
-          <Icon name="key" /> {key.value ? "Key set" : "API key"}
+          <Icon name="key" />
+          <span class="key-label">{key.value ? "Key set" : "API key"}</span>
         </button>
       </header>
       <main class="work">
@@ -107,5 +113,5 @@ function listenForPictures(onDrag: (is: boolean) => void): () => void {
 
 function take(file: File | undefined, data: DataTransfer | null): void {
   if (file) void actions.choosePicture(file);
-  else if (data?.files.length) actions.report(new Error("This file is no picture."));
+  else if (data?.files.length) report(new Error("This file is no picture."));
 }

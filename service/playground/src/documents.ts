@@ -11,6 +11,7 @@ export interface Method {
   is_default: boolean;
   needs_model: boolean;
   variants: boolean;
+  intents: Record<string, Record<string, unknown>>;
   unsupported_fields: string[];
   workers_online: number;
 }
@@ -20,6 +21,10 @@ export interface Model {
   description: string;
   configured: boolean;
   is_default: boolean;
+  kind: string;
+  /** What a finder finds. */
+  finds?: string[];
+  intents: Record<string, Record<string, unknown>>;
   unsupported_fields: string[];
   workers_online: number;
 }

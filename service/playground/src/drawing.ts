@@ -4,7 +4,7 @@ import type { Margins, Size } from "./extending";
 import type { Area, Mask } from "./mask";
 import { PAINT } from "./mask";
 import { chooseLevel } from "./picture";
-import type { Viewport } from "./viewport";
+import type { Point, Viewport } from "./viewport";
 
 type Context = CanvasRenderingContext2D | OffscreenCanvasRenderingContext2D;
 
@@ -30,9 +30,9 @@ export function drawPicture(
 }
 
 /** Draw the squares that stand for nothing: below transparent pixels, and where paint will be. */
-export function drawSquares(context: Context, view: Viewport, size: Size, colors: string[]): void {
-  const start = view.toStage({ x: 0, y: 0 });
-  const end = view.toStage({ x: size.width, y: size.height });
+export function drawSquares(context: Context, view: Viewport, area: Area, colors: string[]): void {
+  const start = view.toStage({ x: area.left, y: area.top });
+  const end = view.toStage({ x: area.right, y: area.bottom });
   context.save();
   context.beginPath();
   context.rect(start.x, start.y, end.x - start.x, end.y - start.y);
@@ -41,16 +41,27 @@ export function drawSquares(context: Context, view: Viewport, size: Size, colors
   context.fillRect(start.x, start.y, end.x - start.x, end.y - start.y);
   context.fillStyle = colors[1]!;
   const side = 10;
-  const first = { x: Math.max(0, start.x), y: Math.max(0, start.y) };
-  const last = { x: Math.min(view.width, end.x), y: Math.min(view.height, end.y) };
-  for (let row = Math.floor((first.y - start.y) / side); start.y + row * side < last.y; row++) {
-    const from = Math.floor((first.x - start.x) / side);
-    for (let column = from; start.x + column * side < last.x; column++) {
+  const first = (from: number) => Math.max(0, Math.floor(-from / side));
+  const bottom = Math.min(view.height, end.y);
+  const right = Math.min(view.width, end.x);
+  for (let row = first(start.y); start.y + row * side < bottom; row++) {
+    for (let column = first(start.x); start.x + column * side < right; column++) {
       if ((row + column) % 2) continue;
       context.fillRect(start.x + column * side, start.y + row * side, side, side);
     }
   }
   context.restore();
+}
+
+/** Draw a point by which something was found. */
+export function drawPoint(context: Context, { x, y }: Point, belongs: boolean): void {
+  context.beginPath();
+  context.arc(x, y, 6, 0, 2 * Math.PI);
+  context.fillStyle = belongs ? "#0b8f5a" : "#b3142b";
+  context.fill();
+  context.lineWidth = 2;
+  context.strokeStyle = "#fff";
+  context.stroke();
 }
 
 /** Draw the tiles of a mask that lie within an area; their edges meet on whole device pixels. */
@@ -131,7 +142,7 @@ export function drawBrush(context: Context, x: number, y: number, radius: number
 }
 
 /** Draw the outline of a box or lasso while it is made. */
-export function drawOutline(context: Context, view: Viewport, points: { x: number; y: number }[]): void {
+export function drawOutline(context: Context, view: Viewport, points: Point[]): void {
   context.beginPath();
   points.forEach((point, index) => {
     const at = view.toStage(point);

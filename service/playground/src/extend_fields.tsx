@@ -1,7 +1,7 @@
 /** How far a picture is extended: margins in pixels or percent, aspect ratios, factors. */
 
-import { clearMessage } from "./actions";
 import { fitRatio, isHorizontal, nameRatio, NO_MARGINS, RATIOS, SIDES, zoomOut, type Margins, type Side } from "./extending";
+import { clearMessage } from "./following";
 import { Faults } from "./panel";
 import * as state from "./state";
 

@@ -1,13 +1,13 @@
 /** Fields of the parameters, each shown where the chosen method and model honor it. */
 
 import { setField } from "./actions";
-import { choicesOf, fitsOperation, mostOf, PARAMETERS, type Parameter } from "./parameters";
+import { choicesOf, fitsOperation, hasChoice, mostOf, PARAMETERS, type Parameter } from "./parameters";
 import * as state from "./state";
 
 export function MethodFields() {
   const own = state.methods.value.filter((each) => each.operation === state.operation.value);
   const fallback = own.find((each) => each.is_default);
-  const served = state.models.value.filter((each) => each.configured);
+  const served = state.painters.value;
   const summary = state.method.value?.summary;
   return (
     <div class="group">
@@ -59,6 +59,7 @@ export function FieldList({ more }: { more: boolean }) {
     (each) =>
       Boolean(each.more) === more &&
       fitsOperation(each) &&
+      hasChoice(each) &&
       state.honors(each.name) &&
       (each.name !== "num_images" || state.method.value?.variants),
   );
@@ -81,7 +82,7 @@ function ParameterField({ parameter }: { parameter: Parameter }) {
     "aria-describedby": described || undefined,
   };
   return (
-    <div class={kind === "lines" || kind === "switch" ? "field span" : "field"}>
+    <div class={parameter.wide ? "field span" : "field"}>
       {kind !== "switch" && <label for={`field-${name}`}>{label}</label>}
       <Control parameter={parameter} shared={shared} />
       {hint && (

@@ -132,23 +132,29 @@ export class Mask {
     this.end();
   }
 
-  /** Replace the mask by a picture of its size: light pixels are repainted. */
-  load(bitmap: ImageBitmap): void {
+  /**
+   * Take a picture of the mask's size, of which light pixels are repainted.
+   *
+   * @param adds whether what is repainted already stays so.
+   */
+  take(bitmap: ImageBitmap, adds: boolean): void {
     this.begin();
+    const scratch = new OffscreenCanvas(TILE, TILE).getContext("2d", { willReadFrequently: true })!;
+    scratch.globalCompositeOperation = "copy";
     for (const index of this.listTiles(this.whole)) {
+      const [left, top] = this.findCorner(index);
+      scratch.drawImage(bitmap, -left, -top, this.width, this.height);
       this.keep(index);
       const context = this.tiles.get(index) ?? this.makeTile(index);
-      const [left, top] = this.findCorner(index);
-      context.globalCompositeOperation = "copy";
-      context.drawImage(bitmap, -left, -top, this.width, this.height);
-      context.globalCompositeOperation = "source-over";
-      const read = context.getImageData(0, 0, context.canvas.width, context.canvas.height);
-      const { data } = read;
+      const { width, height } = context.canvas;
+      const { data } = scratch.getImageData(0, 0, width, height);
+      const image = context.getImageData(0, 0, width, height);
       for (let at = 0; at < data.length; at += 4) {
         const light = 0.299 * data[at]! + 0.587 * data[at + 1]! + 0.114 * data[at + 2]!;
-        ink(data, at, light * data[at + 3]! >= 128 * 255 ? 255 : 0);
+        const isLight = light * data[at + 3]! >= 128 * 255;
+        ink(image.data, at, isLight ? 255 : adds ? image.data[at + 3]! : 0);
       }
-      context.putImageData(read, 0, 0);
+      context.putImageData(image, 0, 0);
     }
     this.end();
   }

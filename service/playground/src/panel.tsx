@@ -4,6 +4,7 @@ import * as actions from "./actions";
 import { asksForKey, key } from "./api";
 import { ExtendFields } from "./extend_fields";
 import { FieldList, MethodFields } from "./fields";
+import { FindFields } from "./find_fields";
 import { HistoryList } from "./history_list";
 import { Icon } from "./icons";
 import { ResultPanel } from "./result_panel";
@@ -100,6 +101,7 @@ function MaskFields() {
           ? `${describePercent(state.coverage.value)} of the picture will be repainted.`
           : "Paint over what should go: with the brush, a box or the lasso."}
       </p>
+      <FindFields />
       <Faults names={["mask", "regions", "mask_source"]} />
     </div>
   );

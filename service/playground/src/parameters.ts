@@ -1,5 +1,6 @@
 /** The parameters that the page offers beside method and model, in the order in which they stand. */
 
+import * as state from "./state";
 import { limits, operation } from "./state";
 
 export interface Parameter {
@@ -15,6 +16,8 @@ export interface Parameter {
   only?: "inpaint" | "outpaint";
   /** Stands under "More options". */
   more?: boolean;
+  /** Takes a line of its own. */
+  wide?: boolean;
 }
 
 const QUALITIES: [string, string][] = [
@@ -24,10 +27,12 @@ const QUALITIES: [string, string][] = [
 ];
 
 export const PARAMETERS: Parameter[] = [
+  { name: "intent", label: "Intent", kind: "choice", wide: true },
   {
     name: "prompt",
     label: "Prompt",
     kind: "lines",
+    wide: true,
     placeholder: "What to paint",
   },
   { name: "quality", label: "Quality", kind: "segments", choices: QUALITIES },
@@ -50,6 +55,7 @@ export const PARAMETERS: Parameter[] = [
     name: "negative_prompt",
     label: "Negative prompt",
     kind: "lines",
+    wide: true,
     placeholder: "What not to paint",
     more: true,
   },
@@ -140,12 +146,14 @@ export const PARAMETERS: Parameter[] = [
     name: "keep_metadata",
     label: "Keep the picture's EXIF data",
     kind: "switch",
+    wide: true,
     more: true,
   },
   {
     name: "convert",
     label: "Convert CMYK to sRGB",
     kind: "switch",
+    wide: true,
     more: true,
   },
 ];
@@ -157,8 +165,29 @@ const FORMATS: Record<string, string> = {
   avif: "AVIF",
 };
 
+const INTENTS: [string, string][] = [
+  ["remove", "Remove what is there"],
+  ["replace", "Put something else there"],
+  ["modify", "Change what is there"],
+  ["extend", "Continue the picture"],
+];
+
+/** Return the intents that the chosen method honors, or any that `auto` may choose. */
+function listIntents(): [string, string][] {
+  const { fields, methods, model } = state;
+  const own = methods.value.filter((each) => each.operation === operation.value && each.available);
+  const wanted = fields.value.method;
+  const able = own.filter((each) => !wanted || each.name === wanted).map((each) => each.intents);
+  const honored = fields.value.model && model.value ? [model.value.intents] : able;
+  return INTENTS.filter(([name]) => honored.some((each) => setsAnything(each[name])));
+}
+
+const setsAnything = (settings: Record<string, unknown> | undefined): boolean =>
+  Object.values(settings ?? {}).some((value) => value !== null);
+
 /** Return the choices of a parameter; an empty value is not sent. */
 export function choicesOf(parameter: Parameter): [string, string][] {
+  if (parameter.name === "intent") return [["", "Not said"], ...listIntents()];
   if (parameter.name !== "output_format") return parameter.choices ?? [];
   return (limits.value?.output_formats ?? ["png"]).map((name) => [
     name === "png" ? "" : name,
@@ -169,6 +198,10 @@ export function choicesOf(parameter: Parameter): [string, string][] {
 export function mostOf(parameter: Parameter): number | undefined {
   return parameter.name === "num_images" ? limits.value?.max_num_images : parameter.most;
 }
+
+/** Return whether a parameter has anything to choose from. */
+export const hasChoice = (parameter: Parameter): boolean =>
+  parameter.name !== "intent" || listIntents().length > 0;
 
 export const fitsOperation = (parameter: Parameter): boolean =>
   !parameter.only || parameter.only === operation.value;

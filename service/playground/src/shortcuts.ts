@@ -1,6 +1,7 @@
 /** The keyboard: what each key does, in one table that the page shows too. */
 
 import * as actions from "./actions";
+import { cancel } from "./following";
 import * as state from "./state";
 import type { Tool } from "./state";
 
@@ -10,7 +11,7 @@ export interface Shortcut {
 }
 
 export const SHORTCUTS: Shortcut[] = [
-  { keys: "B · E · R · L · H", does: "Brush, eraser, box, lasso, hand" },
+  { keys: "B · E · R · L · P · H", does: "Brush, eraser, box, lasso, click on a thing, hand" },
   { keys: "[ and ]", does: "Smaller or larger brush" },
   { keys: "Ctrl Z · Ctrl Shift Z", does: "Undo, redo" },
   { keys: "I · Delete", does: "Invert the mask, clear it" },
@@ -18,6 +19,7 @@ export const SHORTCUTS: Shortcut[] = [
   { keys: "Space and drag, wheel, two fingers", does: "Pan and zoom" },
   { keys: "Arrows on the picture", does: "Move the brush; with Shift by single pixels, with Alt pan" },
   { keys: "Space on the picture", does: "Press the brush down, and lift it" },
+  { keys: "Shift or Alt and click on a thing", does: "One more point of it, or one that is not" },
   { keys: "Alt and drag a border", does: "Extend both sides; with Shift without snapping" },
   { keys: "Ctrl Enter", does: "Paint" },
   { keys: "Escape", does: "Cancel the running job" },
@@ -26,7 +28,14 @@ export const SHORTCUTS: Shortcut[] = [
   { keys: "?", does: "This list" },
 ];
 
-const TOOLS: Record<string, Tool> = { b: "brush", e: "eraser", r: "box", l: "lasso", h: "hand" };
+const TOOLS: Record<string, Tool> = {
+  b: "brush",
+  e: "eraser",
+  r: "box",
+  l: "lasso",
+  p: "point",
+  h: "hand",
+};
 
 /** What the stage does with a key, set while there is one. */
 export const stageKeys: { zoomBy?: (factor: number) => void; fit?: () => void; actual?: () => void } =
@@ -72,7 +81,7 @@ const isMasking = (): boolean =>
 
 function handleKey(event: KeyboardEvent, showList: () => void): boolean {
   if (event.key === "?") showList();
-  else if (event.key === "Escape" && state.job.value && state.isRunning.value) void actions.cancel();
+  else if (event.key === "Escape" && state.job.value && state.isRunning.value) void cancel();
   else if (event.key === "+" || event.key === "=") stageKeys.zoomBy?.(1.25);
   else if (event.key === "-") stageKeys.zoomBy?.(0.8);
   else if (event.key === "0") stageKeys.fit?.();
@@ -90,6 +99,7 @@ function handleResultKey(event: KeyboardEvent): boolean {
 
 function handleMaskKey(event: KeyboardEvent): boolean {
   const tool = TOOLS[event.key.toLowerCase()];
+  if (tool === "point" && !state.findable.value.has("points")) return false;
   if (tool) state.tool.value = tool;
   else if (event.key === "[") resizeBrush(0.8);
   else if (event.key === "]") resizeBrush(1.25);

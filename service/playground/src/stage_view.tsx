@@ -4,6 +4,7 @@ import { useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import sample from "./rocket.jpg";
 import * as actions from "./actions";
+import { cancel } from "./following";
 import { Icon, type IconName } from "./icons";
 import { SideBySide } from "./side_by_side";
 import { changeMask, stageKeys } from "./shortcuts";
@@ -16,6 +17,7 @@ const TOOLS: [Tool, IconName, string][] = [
   ["eraser", "eraser", "Eraser (E)"],
   ["box", "box", "Box (R)"],
   ["lasso", "lasso", "Lasso (L)"],
+  ["point", "target", "Click on a thing (P)"],
   ["hand", "hand", "Hand (H)"],
 ];
 
@@ -118,7 +120,7 @@ function MaskTools() {
   const off = state.isRunning.value;
   return (
     <div class="tools" role="toolbar" aria-label="Mask">
-      {TOOLS.map(([tool, icon, label]) => (
+      {TOOLS.filter(([tool]) => tool !== "point" || state.findable.value.has("points")).map(([tool, icon, label]) => (
         <button
           type="button"
           class="tool"
@@ -246,10 +248,11 @@ function Running() {
   const now = job.value;
   const fraction = now?.progress?.fraction ?? 0;
   const position = now?.queue.position;
+  const { isFinding } = state;
   let text = "Sending the picture";
   if (!isSending.value && now) {
     if (now.status === "queued") text = position ? `Waiting: ${position} ahead` : "Waiting for a worker";
-    else text = STAGES[now.progress?.stage ?? ""] ?? "Starting";
+    else text = STAGES[now.progress?.stage ?? ""] ?? (isFinding.value ? "Finding" : "Starting");
   }
   return (
     <div class="running">
@@ -259,7 +262,7 @@ function Running() {
       </div>
       <progress max="1" value={now?.status === "running" ? fraction : undefined} aria-label={text} />
       {now && (
-        <button type="button" class="button small" onClick={() => void actions.cancel()}>
+        <button type="button" class="button small" onClick={() => void cancel()}>
           Cancel
         </button>
       )}

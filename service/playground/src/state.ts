@@ -6,7 +6,14 @@ import { canvasOf, NO_MARGINS, type Margins, type Unit } from "./extending";
 import type { Mask } from "./mask";
 import type { Picture } from "./picture";
 
-export type Tool = "brush" | "eraser" | "box" | "lasso" | "hand";
+export type Tool = "brush" | "eraser" | "box" | "lasso" | "point" | "hand";
+
+/** A point of the picture, and whether it belongs to the thing that is to be found. */
+export interface Spot {
+  x: number;
+  y: number;
+  belongs: boolean;
+}
 
 export interface Shown {
   job: Job;
@@ -33,12 +40,18 @@ export const maskVersion = signal(0);
 export const tool = signal<Tool>("brush");
 /** Diameter of brush and eraser in pixels of the picture. */
 export const brush = signal(40);
+/** The points that the thing found last was found by. */
+export const points = signal<Spot[]>([]);
+/** Whether the box tool marks the thing in the box alone. */
+export const findsInBox = signal(false);
 export const margins = signal<Margins>(NO_MARGINS);
 export const unit = signal<Unit>("px");
 export const fields = signal<Record<string, string>>({});
 
 export const job = signal<Job | null>(null);
 export const isSending = signal(false);
+/** Whether what runs looks for a mask, and paints nothing. */
+export const isFinding = signal(false);
 export const preview = signal<ImageBitmap | null>(null);
 export const shown = signal<Shown | null>(null);
 /** Which result is looked at. */
@@ -72,16 +85,33 @@ export const coverage = computed(() => {
 /** The method that `auto` means here, or the chosen one. */
 export const method = computed(() => {
   const own = methods.value.filter((each) => each.operation === operation.value);
-  const wanted = fields.value.method ?? "auto";
-  return own.find((each) => (wanted === "auto" ? each.is_default : each.name === wanted)) ?? null;
+  const { method: wanted, intent } = fields.value;
+  if (wanted) return own.find((each) => each.name === wanted) ?? null;
+  const fallback = own.find((each) => each.is_default) ?? null;
+  if (!intent || !fallback || intent in fallback.intents) return fallback;
+  // Source: docs/intent.md: without a model if one honors it so, else by the first that does.
+  const able = own.filter((each) => each.available && intent in each.intents);
+  return able.find((each) => !each.needs_model) ?? able[0] ?? fallback;
 });
+/** The models that paint here. */
+export const painters = computed(() =>
+  models.value.filter((each) => each.configured && each.kind !== "finder"),
+);
 export const model = computed(() => {
   if (!method.value?.needs_model) return null;
-  const wanted = fields.value.model;
-  return (
-    models.value.find((each) => (wanted ? each.name === wanted : each.is_default)) ?? null
-  );
+  const { model: wanted, intent } = fields.value;
+  if (wanted) return painters.value.find((each) => each.name === wanted) ?? null;
+  const fallback = painters.value.find((each) => each.is_default) ?? null;
+  if (!intent || !fallback || intent in fallback.intents) return fallback;
+  return painters.value.find((each) => intent in each.intents) ?? fallback;
 });
+/** What can be found here: `text`, `subject`, `background`, `words`, `points`, `box`. */
+export const findable = computed(
+  () =>
+    new Set(
+      models.value.flatMap((each) => (each.kind === "finder" && each.configured && each.finds) || []),
+    ),
+);
 
 /** Return whether the chosen method, and its model, honor a parameter. */
 export function honors(field: string): boolean {
