@@ -1,6 +1,6 @@
 # Everything a developer does, each as one word. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-generate guide-pictures test test-fast test-whole test-installed test-clients test-browser playground check audit sbom soak fuzz hash-pins pin-images platforms image-size manifests format openapi cov bench bench-peers bench-seams bench-guided bench-self bench-everyday bench-weightfree clean
+.PHONY: help demo demo-generate guide-pictures test test-fast test-whole test-installed test-clients test-browser playground check audit sbom soak fuzz hash-pins pin-images platforms image-size manifests format openapi cov bench bench-peers bench-seams bench-guided gallery bench-self bench-everyday bench-weightfree clean
 
 # The first Python that is new enough; name another one with `make PYTHON=… demo`.
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
@@ -106,6 +106,9 @@ bench-peers: .venv/dev.stamp .venv-peers/iopaint.stamp ## compare requests a sec
 
 bench-seams: .venv/benchmarks.stamp ## compare ways to blend what was painted into the picture
 	OMP_WAIT_POLICY=passive $(BIN)/python -m benchmarks.seams --output docs/benchmarks/seams.md
+
+gallery: .venv/benchmarks.stamp ## paint the gallery by each weight-free method and its peers
+	OMP_WAIT_POLICY=passive $(BIN)/python -m benchmarks.gallery
 
 bench-guided: .venv/benchmarks.stamp ## measure how detail is found for a net that paints a smaller copy
 	OMP_WAIT_POLICY=passive $(BIN)/python -m benchmarks.guided --output docs/benchmarks/guided.md
