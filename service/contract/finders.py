@@ -8,14 +8,16 @@ family name finds.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
 
 FinderQuery = Literal["text", "subject", "background", "words", "points", "box"]
 """What a region asks a finder for. `text`: written text; `subject`: what stands in front;
 `background`: all but that; `words`: what a few words name; `points`: the thing at points; `box`:
 the thing in a box."""
+
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
 
 class FinderFamily(BaseModel):
@@ -87,6 +89,7 @@ class FinderEntry(BaseModel):
         files: names of the weight files in the source, for families that load single files.
         segmenter: source of the model that turns boxes into masks, for families that find boxes.
         segmenter_revision: commit of that repository.
+        sha256: of every file, by source and by path in it; `models pull` writes them.
         dtype: `float32`, `bfloat16` or `float16`.
         licence: SPDX id or name, shown to callers.
         commercial: whether the license allows commercial use of the weights.
@@ -106,12 +109,24 @@ class FinderEntry(BaseModel):
     files: tuple[str, ...] = ()
     segmenter: str | None = None
     segmenter_revision: str | None = None
+    sha256: Mapping[str, Mapping[str, Sha256]] = {}
     dtype: Literal["float32", "bfloat16", "float16"] = "float32"
     licence: str = "unknown"
     commercial: bool = True
     memory_bytes: int | None = Field(None, ge=0)
     description: str = ""
     group: str | None = Field("default", pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")
+
+    @property
+    def revisions(self) -> dict[str, str | None]:
+        """Everything that its files come from, each with the commit that is used."""
+        parts = {self.source: self.revision, self.segmenter or "": self.segmenter_revision}
+        return {source: revision for source, revision in parts.items() if source}
+
+    @property
+    def is_pinned(self) -> bool:
+        """True if the hashes of all of its sources are known, so that every load checks them."""
+        return all(self.sha256.get(source) for source in self.revisions)
 
     @property
     def traits(self) -> FinderFamily:

@@ -10,13 +10,14 @@ import structlog
 
 from service.contract.catalogue import ModelEntry
 from service.contract.errors import ModelUnavailable
+from service.contract.finders import FinderEntry
 
 _WEIGHTS = frozenset({".safetensors", ".onnx"})
 
 log = structlog.get_logger()
 
 
-def check_files(entry: ModelEntry) -> None:
+def check_files(entry: ModelEntry | FinderEntry) -> None:
     """Check every file of a model whose hash the models file has, before anything reads it.
 
     Files of the Hub that are not here yet are fetched first, unless `HF_HUB_OFFLINE` is set.

@@ -14,6 +14,7 @@ from huggingface_hub import hf_hub_download
 
 from service.contract.catalogue import ModelEntry
 from service.contract.errors import ModelUnavailable
+from service.contract.finders import FinderEntry
 from worker.engines.diffusion.families.base import Adapter
 
 DTYPES: Final = {
@@ -25,7 +26,9 @@ DTYPES: Final = {
 CONFIG: Final = "config.json"
 
 
-def find_origin(entry: ModelEntry, source: str, revision: str | None) -> dict[str, Any]:
+def find_origin(
+    entry: ModelEntry | FinderEntry, source: str, revision: str | None
+) -> dict[str, Any]:
     """Return where a library may look for a directory or repository; on the Hub only at a revision.
 
     Raises:
