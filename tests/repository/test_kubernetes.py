@@ -305,12 +305,25 @@ def test_probes_ask_what_the_processes_answer(name: str) -> None:
 @with_options
 def test_monitors_reach_every_process_once(name: str) -> None:
     documents = load(name)
-    monitors = of_kind(documents, "ServiceMonitor", "PodMonitor")
+    of_pods = [each["spec"]["selector"] for each in of_kind(documents, "PodMonitor")]
+    for monitor in of_kind(documents, "ServiceMonitor"):
+        of_pods += [
+            {"matchLabels": service["spec"]["selector"]}
+            for service in of_kind(documents, "Service")
+            if matches(monitor["spec"]["selector"], service["metadata"]["labels"])
+        ]
     for document, template in iter_pods(documents):
         labels = template["metadata"]["labels"]
-        found = [each for each in monitors if matches(each["spec"]["selector"], labels)]
+        found = [selector for selector in of_pods if matches(selector, labels)]
         ours = _component(document) in SETTINGS
-        assert len(found) == int(bool(monitors) and ours), name_of(document)
+        assert len(found) == int(bool(of_pods) and ours), name_of(document)
+
+
+@with_options
+def test_services_that_callers_reach_serve_nothing_else(name: str) -> None:
+    for service in of_kind(load(name), "Service"):
+        if service["spec"].get("clusterIP") != "None":
+            assert [port["targetPort"] for port in service["spec"]["ports"]] == ["http"]
 
 
 def test_alerts_are_those_of_the_rules_file() -> None:

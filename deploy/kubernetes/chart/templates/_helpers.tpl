@@ -24,6 +24,11 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- if $image.digest }}{{ $name }}@{{ $image.digest }}{{ else }}{{ $name }}:{{ $image.tag | default $root.Chart.AppVersion }}{{ end -}}
 {{- end }}
 
+{{/* A value as text. Helm reads whole numbers as floating-point ones, and would write 5e+10. */}}
+{{- define "paintjob.text" -}}
+{{- if and (kindIs "float64" .) (eq . (floor .)) -}}{{ int64 . }}{{ else }}{{ toString . }}{{ end -}}
+{{- end }}
+
 {{/* The workers with their defaults, as a JSON list: a template returns text. */}}
 {{- define "paintjob.workers" -}}
 {{- $found := list -}}
@@ -153,7 +158,7 @@ env:
   {{- end }}
   {{- range $name, $value := $own.env }}
   - name: {{ $name }}
-    value: {{ $value | toString | quote }}
+    value: {{ include "paintjob.text" $value | quote }}
   {{- end }}
 volumeMounts:
   - name: tmp
