@@ -43,6 +43,22 @@ def test_painted_mask_is_repainted_and_every_other_pixel_kept(playground: Playgr
     assert not np.array_equal(before[mask], after[mask])
 
 
+def test_pictures_are_dropped_and_pasted(playground: Playground) -> None:
+    for kind, name in (("drop", "DragEvent"), ("paste", "ClipboardEvent")):
+        playground.page.evaluate(
+            """async ([kind, name, bytes]) => {
+              const data = new DataTransfer();
+              const file = new File([new Uint8Array(bytes)], `${kind}.png`, { type: "image/png" });
+              data.items.add(file);
+              const init = { dataTransfer: data, clipboardData: data, bubbles: true };
+              document.body.dispatchEvent(new window[name](kind, init));
+            }""",
+            [kind, name, list(_make_picture(32, 24))],
+        )
+        other = playground.page.get_by_label(f"Choose another picture than {kind}.png")
+        expect(other).to_be_attached()
+
+
 def test_mask_tools_add_erase_invert_undo_and_load(playground: Playground) -> None:
     playground.choose(_make_picture(320, 240))
     playground.use("Box")
@@ -112,6 +128,7 @@ def test_borders_are_dragged_and_snap_to_ratios(playground: Playground) -> None:
     expect(playground.page.get_by_label("Top")).to_have_value("20")
     playground.paint()
     expect(playground.badge).to_contain_text("60,000 pixels kept, 0 changed")
+    playground.page.get_by_label("Show what was repainted").check()
     after = read_pixels(playground.download())
     assert after.shape == (220, 356, 3)
     assert np.array_equal(after[20:, :300], read_pixels(sent))
@@ -186,6 +203,7 @@ def test_refusals_stand_at_their_fields_in_words(playground: Playground) -> None
     expect(seed).to_be_focused()
     expect(page.locator("#seed-fault")).to_contain_text("greater than or equal to 0")
     expect(page.locator("#grow-fault")).to_contain_text("less than or equal to 256")
+    expect(page.get_by_role("alert")).to_contain_text("See what is marked above.")
     seed.fill("1")
     expect(seed).to_have_attribute("aria-invalid", "false")
     # The browser itself notes each answer that is an error.

@@ -9,17 +9,18 @@ import { clearMessage, follow, report } from "./following";
 import { remember, type Entry } from "./history";
 import { Mask, PAINT } from "./mask";
 import { fitsOperation, hasChoice, PARAMETERS } from "./parameters";
-import { decode, halve, makeThumbnail, openPicture, tint } from "./picture";
+import { decode, drawFrame, halve, makeThumbnail, openPicture, tint } from "./picture";
 import { extensionOf, maskNameOf } from "./snippets";
 import * as state from "./state";
 
 /** Load what the service offers, once it is known who asks. */
 export async function loadCatalog(): Promise<void> {
   try {
-    const [methods, models, limits] = await api.loadCatalog();
+    const { methods, models, finders, limits } = await api.loadCatalog();
     batch(() => {
       state.methods.value = methods;
       state.models.value = models;
+      state.finders.value = finders;
       state.limits.value = limits;
       state.catalogProblem.value = null;
     });
@@ -103,7 +104,18 @@ export function listFields(): Record<string, string> {
       sent[parameter.name] = value;
     }
   }
+  if (state.honors("loras")) Object.assign(sent, listLoras());
   return state.isExtending.value ? { ...sent, ...listMargins() } : sent;
+}
+
+function listLoras(): Record<string, string> {
+  const { loras, offeredLoras } = state;
+  const used = offeredLoras.value.map(([name]) => name).filter((name) => name in loras.value);
+  const list = used.map((name) => {
+    const scale = loras.value[name];
+    return scale ? { name, scale: Number(scale) } : { name };
+  });
+  return list.length ? { loras: JSON.stringify(list) } : {};
 }
 
 function listMargins(): Record<string, string> {
@@ -125,7 +137,12 @@ export async function paint(): Promise<void> {
   if (!picture.value || isRunning.value) return;
   clearMessage();
   const fields = listFields();
-  const sent = { picture: picture.value, mask: operation.value === "inpaint" ? mask.value : null, fields };
+  const sent: Sent = {
+    picture: picture.value,
+    mask: operation.value === "inpaint" ? mask.value : null,
+    reference: state.honors("reference_image") ? state.reference.value : null,
+    fields,
+  };
   batch(() => {
     state.isSending.value = true;
     state.shown.value = null;
@@ -136,6 +153,7 @@ export async function paint(): Promise<void> {
     const form = new FormData();
     form.set("image", picture.value.file);
     if (sent.mask) form.set("mask", await sent.mask.toPng(), "mask.png");
+    if (sent.reference) form.set("reference_image", sent.reference);
     for (const [name, value] of Object.entries(fields)) form.set(name, value);
     const job = await api.submitJob(operation.value, form);
     batch(() => {
@@ -152,7 +170,7 @@ export async function paint(): Promise<void> {
   }
 }
 
-type Sent = Pick<state.Shown, "picture" | "mask" | "fields">;
+type Sent = Pick<state.Shown, "picture" | "mask" | "reference" | "fields">;
 
 async function show(job: Job, sent: Sent): Promise<void> {
   if (job.status !== "succeeded") {
@@ -169,7 +187,7 @@ async function show(job: Job, sent: Sent): Promise<void> {
   const thumbnail = await makeThumbnail(state.shown.value!.results[0]!.levels.at(-1)!);
   await remember({
     ...{ id: job.id, at: Date.now(), job, fields: sent.fields, file: sent.picture.file },
-    ...{ mask: maskBlob, effective, results, thumbnail },
+    ...{ mask: maskBlob, reference: sent.reference, effective, results, thumbnail },
   });
 }
 
@@ -177,7 +195,9 @@ async function present(job: Job, sent: Sent, blobs: Blob[], effective: Blob | nu
   const results = await Promise.all(
     blobs.map(async (blob) => ({ blob, levels: await halve(await decode(blob)) })),
   );
-  const tinted = effective && (await tint(effective, PAINT));
+  const { geometry } = job;
+  const frame = geometry && drawFrame(geometry, geometry.original, PAINT);
+  const tinted = effective ? await tint(effective, PAINT) : frame;
   batch(() => {
     state.job.value = job;
     state.chosen.value = 0;
@@ -226,8 +246,10 @@ export async function reopen(entry: Entry): Promise<void> {
       state.maskVersion.value++;
       state.margins.value = entry.job.geometry?.margins ?? NO_MARGINS;
       state.fields.value = takeFields(entry.fields);
+      state.reference.value = entry.reference;
     });
-    const sent = { picture, mask: entry.mask ? mask : null, fields: entry.fields };
+    const { reference, fields } = entry;
+    const sent = { picture, mask: entry.mask ? mask : null, reference, fields };
     await present(entry.job, sent, entry.results, entry.effective);
   } catch (error) {
     report(error);

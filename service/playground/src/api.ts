@@ -1,7 +1,7 @@
 /** Calls of the API, which lies where this page lies. */
 
 import { signal } from "@preact/signals";
-import type { Job, Limits, Method, Model, Problem } from "./documents";
+import type { Finder, Job, Limits, Method, Model, Problem } from "./documents";
 
 /** The service, below whatever prefix a proxy adds. */
 export const service = new URL(".", document.baseURI);
@@ -83,13 +83,20 @@ async function read<T>(path: string, init?: RequestInit): Promise<T> {
   return (await (await call(path, init)).json()) as T;
 }
 
-export async function loadCatalog(): Promise<[Method[], Model[], Limits]> {
-  const [methods, models, limits] = await Promise.all([
+export interface Catalog {
+  methods: Method[];
+  models: Model[];
+  finders: Finder[];
+  limits: Limits;
+}
+
+export async function loadCatalog(): Promise<Catalog> {
+  const [{ methods }, { models, finders = [] }, limits] = await Promise.all([
     read<{ methods: Method[] }>("methods"),
-    read<{ models: Model[] }>("models"),
+    read<{ models: Model[]; finders?: Finder[] }>("models"),
     read<Limits>("limits"),
   ]);
-  return [methods.methods, models.models, limits];
+  return { methods, models, finders, limits };
 }
 
 export const submitJob = (operation: string, form: FormData): Promise<Job> =>

@@ -21,12 +21,18 @@ export interface Model {
   description: string;
   configured: boolean;
   is_default: boolean;
-  kind: string;
-  /** What a finder finds. */
-  finds?: string[];
   intents: Record<string, Record<string, unknown>>;
+  presets: Record<string, unknown>;
+  loras: Record<string, { description: string; scale: number; withheld: string }>;
   unsupported_fields: string[];
   workers_online: number;
+}
+
+export interface Finder {
+  name: string;
+  /** `text`, `subject`, `background`, `words`, `points`, `box`. */
+  finds: string[];
+  configured: boolean;
 }
 
 export interface Limits {

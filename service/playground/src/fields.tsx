@@ -54,6 +54,82 @@ export function MethodFields() {
   );
 }
 
+/** A second picture, and LoRAs, where the chosen model takes any. */
+export function ModelExtras() {
+  const takesReference = state.method.value?.needs_model && state.honors("reference_image");
+  const offered = state.honors("loras") ? state.offeredLoras.value : [];
+  return (
+    <>
+      {takesReference && <ReferenceField />}
+      {offered.length > 0 && (
+        <fieldset class="field">
+          <legend>LoRAs</legend>
+          {offered.map(([name, { description, scale }]) => (
+            <LoraField name={name} description={description} scale={scale} key={name} />
+          ))}
+          <Fault name="loras" />
+        </fieldset>
+      )}
+    </>
+  );
+}
+
+function ReferenceField() {
+  const { reference } = state;
+  return (
+    <div class="field">
+      <span>Reference picture</span>
+      <div class="row">
+        <label class="button small">
+          {reference.value ? reference.value.name : "Choose what the model looks at"}
+          <input
+            type="file"
+            class="unseen"
+            accept="image/*"
+            onChange={(event) => (reference.value = event.currentTarget.files?.[0] ?? null)}
+          />
+        </label>
+        {reference.value && (
+          <button type="button" class="button small" onClick={() => (reference.value = null)}>
+            Remove it
+          </button>
+        )}
+      </div>
+      <Fault name="reference_image" />
+    </div>
+  );
+}
+
+function LoraField({ name, description, scale }: { name: string; description: string; scale: number }) {
+  const { loras } = state;
+  const isUsed = name in loras.value;
+  const set = (used: boolean, text: string) => {
+    const { [name]: _, ...others } = loras.value;
+    loras.value = used ? { ...others, [name]: text } : others;
+  };
+  return (
+    <div class="lora">
+      <label class="switch" title={description}>
+        <input
+          type="checkbox"
+          checked={isUsed}
+          onChange={(event) => set(event.currentTarget.checked, loras.value[name] ?? "")}
+        />
+        <span>{name}</span>
+      </label>
+      <input
+        type="number"
+        aria-label={`Scale of ${name}`}
+        step="0.1"
+        placeholder={String(scale)}
+        disabled={!isUsed}
+        value={loras.value[name] ?? ""}
+        onInput={(event) => set(true, event.currentTarget.value)}
+      />
+    </div>
+  );
+}
+
 export function FieldList({ more }: { more: boolean }) {
   const offered = PARAMETERS.filter(
     (each) =>
@@ -91,7 +167,7 @@ function ParameterField({ parameter }: { parameter: Parameter }) {
         </p>
       )}
       {fault && (
-        <p class="fault" id={`${name}-fault`}>
+        <p class="fault" id={`${name}-fault`} data-fault={name}>
           {fault}
         </p>
       )}
@@ -169,5 +245,9 @@ function Control({ parameter, shared }: { parameter: Parameter; shared: Record<s
 
 export function Fault({ name }: { name: string }) {
   const fault = state.faultOf(name);
-  return fault ? <p class="fault">{fault}</p> : null;
+  return fault ? (
+    <p class="fault" data-fault={name}>
+      {fault}
+    </p>
+  ) : null;
 }

@@ -3,7 +3,7 @@
 import { batch } from "@preact/signals";
 import * as api from "./api";
 import { ProblemError } from "./api";
-import type { Job, JobEvent } from "./documents";
+import type { Fault, Job, JobEvent } from "./documents";
 import * as state from "./state";
 
 const EVENTS = ["status", "painting", "progress", "preview", "mask", "cancel_requested"];
@@ -82,17 +82,24 @@ export async function cancel(): Promise<void> {
 /** Show a failure in words, and each fault at its field. */
 export function report(error: unknown): void {
   const problem = error instanceof ProblemError ? error.problem : null;
+  const text = error instanceof Error ? error.message : String(error);
   batch(() => {
     state.faults.value = problem?.errors ?? [];
-    state.message.value = error instanceof Error ? error.message : String(error);
+    state.message.value = text.charAt(0).toUpperCase() + text.slice(1);
   });
-  if (problem?.errors.length) requestAnimationFrame(focusFault);
+  if (problem?.errors.length) requestAnimationFrame(() => pointOut(problem.errors));
 }
 
-function focusFault(): void {
-  const field = document.querySelector<HTMLElement>('[aria-invalid="true"]');
-  field?.closest("details")?.setAttribute("open", "");
-  field?.focus();
+/** Lead to the first fault that stands at a field; say here what stands at none. */
+function pointOut(faults: Fault[]): void {
+  const shown = [...document.querySelectorAll<HTMLElement>("[data-fault]")];
+  const names = new Set(shown.flatMap((each) => each.dataset.fault!.split(" ")));
+  const others = faults.filter(({ pointer }) => !names.has(pointer.split("/")[1] ?? ""));
+  const words = others.map(({ message }) => message.charAt(0).toUpperCase() + message.slice(1));
+  if (!others.length) words.push("See what is marked above.");
+  state.message.value = words.map((each) => each.replace(/\.?$/, ".")).join(" ");
+  shown[0]?.closest("details")?.setAttribute("open", "");
+  document.querySelector<HTMLElement>('[aria-invalid="true"]')?.focus();
 }
 
 export function clearMessage(): void {

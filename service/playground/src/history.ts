@@ -10,6 +10,7 @@ export interface Entry {
   fields: Record<string, string>;
   file: File;
   mask: Blob | null;
+  reference: File | null;
   effective: Blob | null;
   results: Blob[];
   thumbnail: Blob;

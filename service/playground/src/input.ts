@@ -165,7 +165,9 @@ export class Input {
     const way = WAYS[event.key];
     const { trace } = this.stage;
     if (!state.picture.value || event.ctrlKey || event.metaKey) return;
-    if (way && (event.altKey || state.shown.value || state.isExtending.value)) {
+    if (way?.x && state.shown.value && !event.altKey) {
+      state.wipe.value = Math.min(1, Math.max(0, state.wipe.value + 0.02 * way.x));
+    } else if (way && (event.altKey || state.shown.value || state.isExtending.value)) {
       this.stage.panBy({ x: -way.x * 48, y: -way.y * 48 });
     } else if (way) this.moveCaret(way, event);
     else if (event.code === "Space" && trace.caret) this.pressCaret(event);

@@ -3,7 +3,7 @@
 import * as actions from "./actions";
 import { asksForKey, key } from "./api";
 import { ExtendFields } from "./extend_fields";
-import { FieldList, MethodFields } from "./fields";
+import { FieldList, MethodFields, ModelExtras } from "./fields";
 import { FindFields } from "./find_fields";
 import { HistoryList } from "./history_list";
 import { Icon } from "./icons";
@@ -39,6 +39,7 @@ function JobForm() {
       {state.isExtending.value ? <ExtendFields /> : <MaskFields />}
       <MethodFields />
       <FieldList more={false} />
+      <ModelExtras />
       <details class="more">
         <summary>More options</summary>
         <FieldList more />
@@ -108,8 +109,12 @@ function MaskFields() {
 }
 
 export function Faults({ names }: { names: string[] }) {
-  const found = names.map(state.faultOf).filter(Boolean);
-  return found.length ? <p class="fault">{found.join("; ")}</p> : null;
+  const found = names.filter(state.faultOf);
+  return found.length ? (
+    <p class="fault" data-fault={found.join(" ")}>
+      {found.map(state.faultOf).join("; ")}
+    </p>
+  ) : null;
 }
 
 function Submit() {
@@ -129,7 +134,6 @@ function Submit() {
           <span>{message}</span>
         </p>
       )}
-      <Faults names={["image", ""]} />
       <button type="submit" form="job" class="button primary big" disabled={Boolean(needs) || isRunning.value}>
         {isRunning.value ? "Painting …" : "Paint"}
       </button>

@@ -28,6 +28,7 @@ const QUALITIES: [string, string][] = [
 
 export const PARAMETERS: Parameter[] = [
   { name: "intent", label: "Intent", kind: "choice", wide: true },
+  { name: "preset", label: "Preset", kind: "choice", wide: true },
   {
     name: "prompt",
     label: "Prompt",
@@ -188,6 +189,7 @@ const setsAnything = (settings: Record<string, unknown> | undefined): boolean =>
 /** Return the choices of a parameter; an empty value is not sent. */
 export function choicesOf(parameter: Parameter): [string, string][] {
   if (parameter.name === "intent") return [["", "Not said"], ...listIntents()];
+  if (parameter.name === "preset") return [["", "None"], ...listPresets()];
   if (parameter.name !== "output_format") return parameter.choices ?? [];
   return (limits.value?.output_formats ?? ["png"]).map((name) => [
     name === "png" ? "" : name,
@@ -199,9 +201,15 @@ export function mostOf(parameter: Parameter): number | undefined {
   return parameter.name === "num_images" ? limits.value?.max_num_images : parameter.most;
 }
 
+function listPresets(): [string, string][] {
+  return Object.keys(state.model.value?.presets ?? {}).map((name) => [name, name]);
+}
+
 /** Return whether a parameter has anything to choose from. */
-export const hasChoice = (parameter: Parameter): boolean =>
-  parameter.name !== "intent" || listIntents().length > 0;
+export function hasChoice(parameter: Parameter): boolean {
+  if (parameter.name === "intent") return listIntents().length > 0;
+  return parameter.name !== "preset" || listPresets().length > 0;
+}
 
 export const fitsOperation = (parameter: Parameter): boolean =>
   !parameter.only || parameter.only === operation.value;

@@ -1,5 +1,6 @@
 /** A picture as it was chosen: the file that is sent, and copies to look at. */
 
+import type { Box } from "./documents";
 import type { Size } from "./extending";
 
 export interface Picture extends Size {
@@ -9,6 +10,8 @@ export interface Picture extends Size {
 }
 
 const SMALLEST_LEVEL = 1200;
+/** Longest side of a picture that only colors what is below it. */
+const MAX_TINT_SIDE = 2048;
 
 /**
  * Decode a picture.
@@ -65,10 +68,24 @@ export async function makeThumbnail(bitmap: ImageBitmap, side = 144): Promise<Bl
   return canvas.convertToBlob({ type: "image/webp", quality: 0.8 });
 }
 
+/** Return what was painted around a picture, in a color: the canvas without the original. */
+export function drawFrame(canvas: Size, original: Box, color: string): ImageBitmap {
+  const scale = Math.min(1, MAX_TINT_SIDE / Math.max(canvas.width, canvas.height));
+  const context = new OffscreenCanvas(
+    Math.max(1, Math.round(canvas.width * scale)),
+    Math.max(1, Math.round(canvas.height * scale)),
+  ).getContext("2d")!;
+  context.fillStyle = color;
+  context.fillRect(0, 0, context.canvas.width, context.canvas.height);
+  const { left, top, right, bottom } = original;
+  context.clearRect(left * scale, top * scale, (right - left) * scale, (bottom - top) * scale);
+  return context.canvas.transferToImageBitmap();
+}
+
 /** Return a copy of a mask's picture in the color of paint: opaque where it is white. */
 export async function tint(mask: Blob, color: string): Promise<ImageBitmap> {
   const full = await createImageBitmap(mask);
-  const scale = Math.min(1, 2048 / Math.max(full.width, full.height));
+  const scale = Math.min(1, MAX_TINT_SIDE / Math.max(full.width, full.height));
   const canvas = new OffscreenCanvas(
     Math.max(1, Math.round(full.width * scale)),
     Math.max(1, Math.round(full.height * scale)),

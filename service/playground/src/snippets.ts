@@ -12,9 +12,8 @@ const LONGEST_ARGUMENT = 100_000;
 
 interface Call {
   url: string;
-  image: string;
-  /** The name of the mask's file, where the mask is too long to be part of the call. */
-  maskFile: string;
+  /** Names of fields and of the files that they are read from. */
+  files: [string, string][];
   fields: [string, string][];
   extension: string;
   isSingle: boolean;
@@ -32,20 +31,21 @@ export function write(language: Language, shown: Shown): string {
   return { curl: writeCurl, Python: writePython, JavaScript: writeJavaScript }[language](call);
 }
 
-function describe({ job, picture, mask, fields }: Shown): Call {
+function describe({ job, picture, mask, reference, fields }: Shown): Call {
   const pairs = Object.entries({ ...fields, method: job.method, seed: String(job.params.seed) });
-  let maskFile = "";
+  const files: [string, string][] = [["image", picture.file.name]];
   if (mask) {
     const { width, height } = mask;
     const rle = { size: [height, width], counts: mask.toRunLengths() };
     const regions = JSON.stringify([{ rle }]);
     if (regions.length <= LONGEST_ARGUMENT) pairs.push(["regions", regions]);
-    else maskFile = maskNameOf(picture.file.name);
+    // Too long to be part of the call.
+    else files.push(["mask", maskNameOf(picture.file.name)]);
   }
+  if (reference) files.push(["reference_image", reference.name]);
   return {
     url: new URL(job.operation, service).href,
-    image: picture.file.name,
-    maskFile,
+    files,
     fields: pairs,
     extension: extensionOf(job),
     isSingle: job.outputs.length === 1,
@@ -62,8 +62,7 @@ function writeCurl(call: Call): string {
     "-H 'Prefer: wait=60'",
     ...(call.isSingle ? [`-H 'Accept: image/${media}'`] : []),
     ...(call.withKey ? ['-H "Authorization: Bearer $PAINTJOB_API_KEY"'] : []),
-    `-F ${quote(`image=@"${call.image}"`)}`,
-    ...(call.maskFile ? [`-F ${quote(`mask=@"${call.maskFile}"`)}`] : []),
+    ...call.files.map(([name, file]) => `-F ${quote(`${name}=@"${file}"`)}`),
     ...call.fields.map(([name, value]) => `--form-string ${quote(`${name}=${value}`)}`),
     call.isSingle ? `-o result.${call.extension}` : "-o job.json",
   ];
@@ -72,7 +71,6 @@ function writeCurl(call: Call): string {
 }
 
 function writePython(call: Call): string {
-  const files = [["image", call.image], ...(call.maskFile ? [["mask", call.maskFile]] : [])];
   return [
     ...(call.withKey ? ["import os", ""] : []),
     "import requests",
@@ -84,7 +82,7 @@ function writePython(call: Call): string {
     `    ${JSON.stringify(call.url)},`,
     '    headers={**headers, "Prefer": "wait=60"},',
     "    files={",
-    ...files.map(([name, file]) => `        "${name}": open(${JSON.stringify(file)}, "rb"),`),
+    ...call.files.map(([name, file]) => `        "${name}": open(${JSON.stringify(file)}, "rb"),`),
     "    },",
     "    data={",
     ...call.fields.map(([name, value]) => `        "${name}": ${JSON.stringify(value)},`),
@@ -111,8 +109,7 @@ function writeJavaScript(call: Call): string {
       ? ["const headers = { Authorization: `Bearer ${process.env.PAINTJOB_API_KEY}` };"]
       : ["const headers = {};"]),
     "const form = new FormData();",
-    attach("image", call.image),
-    ...(call.maskFile ? [attach("mask", call.maskFile)] : []),
+    ...call.files.map(([name, file]) => attach(name, file)),
     ...call.fields.map(([name, value]) => `form.set("${name}", ${JSON.stringify(value)});`),
     `const response = await fetch(${JSON.stringify(call.url)}, {`,
     '  method: "POST",',

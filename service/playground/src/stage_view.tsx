@@ -260,6 +260,11 @@ function Running() {
         <span>{text}</span>
         <span>{now?.status === "running" ? `${Math.round(fraction * 100)} %` : ""}</span>
       </div>
+      {now?.warnings.map((each) => (
+        <p class="hint" key={each.code}>
+          {each.detail}
+        </p>
+      ))}
       <progress max="1" value={now?.status === "running" ? fraction : undefined} aria-label={text} />
       {now && (
         <button type="button" class="button small" onClick={() => void cancel()}>

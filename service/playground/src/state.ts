@@ -1,7 +1,7 @@
 /** What the page knows: one signal a thing, read by the components and changed by `actions`. */
 
 import { computed, signal } from "@preact/signals";
-import type { Fault, Job, Limits, Method, Model, Operation, Problem } from "./documents";
+import type { Fault, Finder, Job, Limits, Method, Model, Operation, Problem } from "./documents";
 import { canvasOf, NO_MARGINS, type Margins, type Unit } from "./extending";
 import type { Mask } from "./mask";
 import type { Picture } from "./picture";
@@ -20,6 +20,7 @@ export interface Shown {
   /** The picture that was sent, and the form's other parts: what the call is made of again. */
   picture: Picture;
   mask: Mask | null;
+  reference: File | null;
   fields: Record<string, string>;
   /** What came out, each with copies to look at. */
   results: { blob: Blob; levels: ImageBitmap[] }[];
@@ -29,6 +30,7 @@ export interface Shown {
 
 export const methods = signal<Method[]>([]);
 export const models = signal<Model[]>([]);
+export const finders = signal<Finder[]>([]);
 export const limits = signal<Limits | null>(null);
 export const catalogProblem = signal<Problem | null>(null);
 
@@ -47,6 +49,10 @@ export const findsInBox = signal(false);
 export const margins = signal<Margins>(NO_MARGINS);
 export const unit = signal<Unit>("px");
 export const fields = signal<Record<string, string>>({});
+/** A second picture that a model looks at. */
+export const reference = signal<File | null>(null);
+/** LoRAs that are asked for, with the scale that was typed in. */
+export const loras = signal<Record<string, string>>({});
 
 export const job = signal<Job | null>(null);
 export const isSending = signal(false);
@@ -94,9 +100,7 @@ export const method = computed(() => {
   return able.find((each) => !each.needs_model) ?? able[0] ?? fallback;
 });
 /** The models that paint here. */
-export const painters = computed(() =>
-  models.value.filter((each) => each.configured && each.kind !== "finder"),
-);
+export const painters = computed(() => models.value.filter((each) => each.configured));
 export const model = computed(() => {
   if (!method.value?.needs_model) return null;
   const { model: wanted, intent } = fields.value;
@@ -105,12 +109,14 @@ export const model = computed(() => {
   if (!intent || !fallback || intent in fallback.intents) return fallback;
   return painters.value.find((each) => intent in each.intents) ?? fallback;
 });
-/** What can be found here: `text`, `subject`, `background`, `words`, `points`, `box`. */
+/** What can be found here. */
 export const findable = computed(
-  () =>
-    new Set(
-      models.value.flatMap((each) => (each.kind === "finder" && each.configured && each.finds) || []),
-    ),
+  () => new Set(finders.value.flatMap((each) => (each.configured ? each.finds : []))),
+);
+
+/** The LoRAs that the chosen model offers. */
+export const offeredLoras = computed(() =>
+  Object.entries(model.value?.loras ?? {}).filter(([, { withheld }]) => !withheld),
 );
 
 /** Return whether the chosen method, and its model, honor a parameter. */
