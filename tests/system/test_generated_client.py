@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import shutil
+import subprocess
+import sys
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -11,6 +14,7 @@ from typing import Any
 import pytest
 
 from tests.support.deployment import running_up
+from tests.support.documents import ROOT, read_steps
 from tests.support.generated_client import generate_client, importing, load
 from tests.support.patience import wait_for
 from tests.support.pictures import mask, picture
@@ -58,6 +62,22 @@ def test_generated_client_paints_a_job(tmp_path: Path) -> None:
         load("client").Client(base_url=up.url) as client,
     ):
         _paint_in_both_forms(client)
+        _run_program_of_document(package, up.url)
+
+
+def _run_program_of_document(package: Path, url: str) -> None:
+    """Run the program in docs/clients.md, in which the package has the name of ours."""
+    folder = package.parent
+    (folder / "paintjob_client").symlink_to(package)
+    for name in ("rocket.jpg", "rocket-mask.png"):
+        shutil.copy(ROOT / "demo" / "pictures" / name, folder)
+    [step] = [
+        step
+        for step in read_steps(ROOT / "docs" / "clients.md")
+        if step.argument == "tests/system/test_generated_client.py"
+    ]
+    program = step.code.replace("http://127.0.0.1:8080", url)
+    subprocess.run([sys.executable, "-c", program], cwd=folder, check=True)
 
 
 def _paint_in_both_forms(client: Any) -> None:
