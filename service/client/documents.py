@@ -664,7 +664,8 @@ class Method(Document):
 
     Attributes:
         available: Whether this deployment is configured for it.
-        is_default: Whether `auto` chooses it.
+        is_default: Whether `auto` chooses it where no other parameter decides.
+        auto_model: The model that `auto` then means: an eraser, or the default; null if none.
         variants: Whether `num_images` may be more than 1.
         intents: The intents that it honors, each with what it sets unless the request does; for
         `generate` those of any model here, which itself says what it sets.
@@ -676,6 +677,7 @@ class Method(Document):
     summary: str
     available: bool
     is_default: bool
+    auto_model: str | None = None
     needs_model: bool
     variants: bool
     engine: str
@@ -695,6 +697,8 @@ class Model(Document):
 
     Attributes:
         kind: What it is for.
+        extends: Whether it paints beyond a picture's border.
+        variants: Whether `num_images` may be more than 1.
         configured: Whether this deployment serves it.
         is_pinned: Whether the SHA-256 of all its files is known, and checked at every load.
         commercial: Whether its licence allows commercial use.
@@ -714,6 +718,8 @@ class Model(Document):
     name: str
     family: str
     kind: Literal["diffusion", "eraser", "finder"] | str
+    extends: bool
+    variants: bool
     description: str
     configured: bool
     revision: str | None = None

@@ -9,11 +9,18 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 from service.commands.models_file import add_hashes, append_model
+from service.commands.pickled import convert
 from service.contract.catalogue import Catalogue, ModelEntry, load_catalogue
 from service.contract.loras import find_licence_refusal
 
 PATTERNS = ("*.json", "*.txt", "*.model", "*.jinja", "*.safetensors")
 """Files that are fetched: settings, vocabularies, and weights in the one safe format."""
+
+PICKLES = (".pt", ".pth", ".ckpt")
+"""Endings of torch's own files, which are converted: they are programs."""
+
+LAMA_PARAMETER = "model.1.ffc.convl2l.weight"
+"""The end of the name of one parameter of the net."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +32,7 @@ class Source:
         repository: id on the Hub.
         revision: branch, tag or commit.
         variant: variant of the weights' files.
-        file: the only weights that are used; `None` for all.
+        files: the only weights that are used; empty for all.
         lora: optional LoRA of the model whose table gets its commit; empty if none.
     """
 
@@ -33,7 +40,7 @@ class Source:
     repository: str
     revision: str
     variant: str | None = None
-    file: str | None = None
+    files: tuple[str, ...] = ()
     lora: str = ""
 
 
@@ -44,11 +51,13 @@ class Fetched:
     Attributes:
         source: the repository.
         commit: that was fetched.
+        folder: where its files lie.
         sha256: of each fetched file, by its path in the repository.
     """
 
     source: Source
     commit: str
+    folder: Path
     sha256: dict[str, str]
 
 
@@ -100,42 +109,67 @@ def pull_model(
         raise ValueError(f"{catalogue.default_model.name} is already the default in {models_file}")
     sources = list(_find_sources(entry, allow_non_commercial=allow_non_commercial))
     if not sources:
-        raise ValueError(f"{name} is in a local folder: there is nothing to fetch")
+        raise ValueError(
+            f"{name} is in a local folder: there is nothing to fetch; to pull it anew, delete its "
+            f"table in {models_file}"
+        )
     fetched = [_fetch(source) for source in sources]
-    commits = {one.source.field: one.commit for one in fetched if one.source.field}
     loras = {one.source.lora: one.commit for one in fetched if one.source.lora}
     done = [f"fetched {one.source.repository} at {one.commit}" for one in fetched]
+    table = {one.source.field: one.commit for one in fetched if one.source.field}
     hashes = _gather_hashes(fetched)
+    is_pickled = entry.kind == "eraser" and (entry.file or "").endswith(PICKLES)
+    if is_pickled:
+        made = _convert(entry, fetched[0], models_file.absolute().parent / "weights" / name)
+        table, hashes = table | made, {made["source"]: hash_files(Path(made["source"]), ["*"])}
+        done.append(f"made {made['file']} of {entry.file} in {made['source']}")
     if catalogue.find_model(name) is None:
-        append_model(models_file, {"name": name, **commits}, hashes, default=default, loras=loras)
-        done.append(f"{models_file} now serves {name}; restart API and workers")
-    else:
-        done += add_hashes(models_file, entry, hashes, loras)
-    return done
+        append_model(models_file, {"name": name, **table}, hashes, default=default, loras=loras)
+        return [*done, f"{models_file} now serves {name}; restart API and workers"]
+    if is_pickled:
+        return [*done, f"set source and file of {name} to these in {models_file}"]
+    return done + add_hashes(models_file, entry, hashes, loras)
+
+
+def _convert(entry: ModelEntry, fetched: Fetched, folder: Path) -> dict[str, str]:
+    """Write the safetensors file of weights that were published as a pickle.
+
+    Returns:
+        Fields of the model's table that name it.
+    """
+    [name] = entry.traits.files
+    folder.mkdir(parents=True, exist_ok=True)
+    convert(fetched.folder / str(entry.file), folder / name, LAMA_PARAMETER)
+    return {"source": str(folder), "file": name}
 
 
 def _find_sources(entry: ModelEntry, *, allow_non_commercial: bool) -> Iterator[Source]:
     if entry.revision is not None and not Path(entry.source).exists():
-        yield Source("revision", entry.source, entry.revision, variant=entry.variant)
+        yield Source(
+            "revision", entry.source, entry.revision, variant=entry.variant, files=entry.files
+        )
     # Parts with their own repository have no variant.
     if entry.controlnet is not None and entry.controlnet_revision is not None:
         yield Source(
             "controlnet_revision",
             entry.controlnet,
             entry.controlnet_revision,
-            file=entry.controlnet_file,
+            files=_listed(entry.controlnet_file),
         )
     if entry.preview_vae is not None and entry.preview_vae_revision is not None:
         yield Source("preview_vae_revision", entry.preview_vae, entry.preview_vae_revision)
     for lora in entry.loras:
         if lora.revision is not None:
-            yield Source("", lora.source, lora.revision, file=lora.weight_name)
+            yield Source("", lora.source, lora.revision, files=_listed(lora.weight_name))
     for name, optional in entry.optional_loras.items():
         refusal = find_licence_refusal(optional, allow_non_commercial=allow_non_commercial)
         if optional.revision is not None and not refusal:
-            yield Source(
-                "", optional.source, optional.revision, file=optional.weight_name, lora=name
-            )
+            files = _listed(optional.weight_name)
+            yield Source("", optional.source, optional.revision, files=files, lora=name)
+
+
+def _listed(file: str | None) -> tuple[str, ...]:
+    return () if file is None else (file,)
 
 
 def _fetch(source: Source) -> Fetched:
@@ -156,7 +190,8 @@ def _fetch(source: Source) -> Fetched:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         message = f"{source.repository} cannot be fetched: {reason}; check the network, HF_ENDPOINT"
         raise ValueError(f"{message} and, for a gated model, HF_TOKEN") from error
-    return Fetched(source, str(commit), hash_files(Path(folder), _patterns(source)))
+    path = Path(folder)
+    return Fetched(source, str(commit), path, hash_files(path, _patterns(source)))
 
 
 def hash_files(folder: Path, patterns: Iterable[str]) -> dict[str, str]:
@@ -183,8 +218,8 @@ def _gather_hashes(fetched: Iterable[Fetched]) -> dict[str, dict[str, str]]:
 def _patterns(source: Source) -> list[str]:
     """Return the files to fetch; of weights in several variants, only those that are used."""
     others = [pattern for pattern in PATTERNS if pattern != "*.safetensors"]
-    if source.file is not None:
-        return [*others, source.file]
+    if source.files:
+        return [*others, *source.files]
     if source.variant is None:
         return list(PATTERNS)
     return [*others, f"*.{source.variant}.safetensors", f"*.{source.variant}-*.safetensors"]

@@ -63,6 +63,8 @@ class ModelEntry(BaseModel):
         source: a local directory in diffusers' layout, a single safetensors file, or a repository
             id on the Hub; empty for a model without weights.
         revision: commit of the repository; required for the Hub, so that results can be made again.
+        file: the file in the source that has the weights of a net, where its name is not the
+            family's; `paintjob models pull` converts one of torch's.
         config: local directory in diffusers' layout that a single file takes its settings from.
         controlnet: directory or repository of the ControlNet, for families that have one.
         controlnet_revision: commit of that repository.
@@ -89,7 +91,8 @@ class ModelEntry(BaseModel):
         commercial: whether the license allows commercial use of the weights.
         memory_bytes: accelerator memory that it needs, roughly.
         description: one sentence for people.
-        group: models of one group are served by one worker and one queue.
+        group: models of one group are served by one worker and one queue; erasers have one of
+            their own.
         default: whether `auto` and an absent `model` mean this one; at most one entry.
         native_pixels: area in pixels that the model paints best.
         max_batch: pictures that one call may hold.
@@ -106,6 +109,7 @@ class ModelEntry(BaseModel):
     family: str
     source: str = ""
     revision: str | None = None
+    file: str | None = None
     config: str | None = None
     controlnet: str | None = None
     controlnet_revision: str | None = None
@@ -180,6 +184,11 @@ class ModelEntry(BaseModel):
         return FAMILIES[self.family]
 
     @property
+    def files(self) -> tuple[str, ...]:
+        """The files of its weights in its source; none in diffusers' layout."""
+        return (self.file,) if self.file and self.traits.files else self.traits.files
+
+    @property
     def kind(self) -> Kind:
         """The purpose of the model."""
         return self.traits.kind
@@ -206,12 +215,24 @@ class ModelEntry(BaseModel):
         """Sides are brought to a multiple of this, in pixels."""
         return self.traits.size_multiple
 
+    @model_validator(mode="before")
+    @classmethod
+    def _has_the_group_of_its_family(cls, values: Any) -> Any:
+        family = FAMILIES.get(str(values.get("family"))) if isinstance(values, dict) else None
+        return values if family is None else {"group": family.group, **values}
+
     @field_validator("family")
     @classmethod
     def _is_known(cls, value: str) -> str:
         if value not in FAMILIES:
             raise ValueError(f"must be one of {', '.join(FAMILIES)}")
         return value
+
+    @model_validator(mode="after")
+    def _is_no_default_eraser(self) -> Self:
+        if self.default and self.kind == "eraser":
+            raise ValueError("default is not for erasers: auto takes them where no prompt is sent")
+        return self
 
     @model_validator(mode="after")
     def _hashes_belong_to_sources(self) -> Self:
@@ -275,6 +296,11 @@ class Catalogue(BaseModel):
     def fallback_model(self) -> ModelEntry | None:
         """The entry that `generate` without a `model` means."""
         return self.default_model or self.find_model(SELF_MODEL.name)
+
+    @property
+    def erasers(self) -> list[ModelEntry]:
+        """The erasers that this deployment serves."""
+        return [one for one in self.models if one.kind == "eraser" and self.allows(one)]
 
     def find_model(self, name: str) -> ModelEntry | None:
         """Find a model that is served, by name."""

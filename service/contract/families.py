@@ -1,4 +1,4 @@
-"""Families of diffusion models, and what each can honor. Data only, no diffusers.
+"""Families of models, and what each can honor. Data only, no diffusers.
 
 The API refuses from it what a model cannot honor; the worker's adapter of the same name calls it.
 """
@@ -29,6 +29,10 @@ no guidance."""
 _HONORED = frozenset({"prompt", "negative_prompt", "strength", "guidance_scale"})
 _OF_CROPS = frozenset({"region", "padding", "infill"})
 _OF_REFERENCES = frozenset({"reference", "reference_image"})
+_OF_STEPS = frozenset({"num_inference_steps", "infill"})
+
+ERASE_GROUP = "erase"
+"""The group of erasers: a worker without torch can serve those that need none."""
 
 
 class Family(BaseModel):
@@ -37,7 +41,7 @@ class Family(BaseModel):
     Attributes:
         name: as models name it in `family`.
         kind: what its models are for.
-        pipeline: diffusers' class; found by this name, never by the weights' own settings.
+        pipeline: class that calls it; found by this name, never by the weights' own settings.
         conditioning: the way in which the model gets the kept pixels.
         guidance: the meaning of `guidance_scale`.
         honors: which of `negative_prompt`, `strength`, `guidance_scale`, `prompt` it can honor.
@@ -54,6 +58,13 @@ class Family(BaseModel):
         crops: whether it sees a crop around the hole, brought to a size of its own, so that
             `region`, `padding` and `infill` have a meaning.
         takes_reference: whether it takes a second picture that it only looks at.
+        refuses: further parameters of `generate` that have no meaning for it.
+        extends: whether it paints beyond a picture's border; else it fills holes alone.
+        variants: whether another seed makes another picture.
+        files: the files of its weights, where these are not in diffusers' layout.
+        group: group of its models that name none.
+        package: the library that a worker needs for it, and
+        extra: the extra of ours that brings it.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -72,13 +83,21 @@ class Family(BaseModel):
     shares_calls: bool = True
     crops: bool = True
     takes_reference: bool = False
+    refuses: frozenset[str] = frozenset()
+    extends: bool = True
+    variants: bool = True
+    files: tuple[str, ...] = ()
+    group: str = "default"
+    package: str = "torch"
+    extra: str = "generate"
 
     @property
     def unsupported_fields(self) -> frozenset[str]:
         """Parameters of `generate` that are refused with models of this family."""
         refused = (_HONORED - self.honors) | (frozenset() if self.crops else _OF_CROPS)
         refused |= {"prompt_template"} if "prompt" in refused else frozenset()
-        return refused | (frozenset() if self.takes_reference else _OF_REFERENCES)
+        refused |= frozenset() if self.takes_reference else _OF_REFERENCES
+        return refused | self.refuses
 
 
 _FAMILIES = (
@@ -184,6 +203,56 @@ _FAMILIES = (
         guided_above=None,
         # Its decoder pastes the first picture into every picture.
         shares_calls=False,
+    ),
+    Family(
+        name="mi-gan",
+        kind="eraser",
+        pipeline="MiGan",
+        conditioning="channels",
+        guidance="none",
+        honors=frozenset(),
+        refuses=_OF_STEPS,
+        size_multiple=1,
+        cell=1,
+        extends=False,
+        variants=False,
+        files=("migan.onnx",),
+        group=ERASE_GROUP,
+        package="onnxruntime",
+        extra="erase",
+    ),
+    Family(
+        name="lama",
+        kind="eraser",
+        pipeline="Lama",
+        conditioning="channels",
+        guidance="none",
+        honors=frozenset(),
+        refuses=_OF_STEPS,
+        size_multiple=8,
+        cell=1,
+        extends=False,
+        variants=False,
+        files=("lama.safetensors",),
+        group=ERASE_GROUP,
+    ),
+    Family(
+        name="moebius",
+        kind="eraser",
+        pipeline="Moebius",
+        conditioning="channels",
+        guidance="cfg",
+        honors=frozenset({"guidance_scale"}),
+        refuses=frozenset({"infill"}),
+        size_multiple=8,
+        cell=8,
+        guided_above=None,
+        shares_calls=False,
+        extends=False,
+        files=("unet.onnx", "vae_encoder.onnx", "vae_decoder.onnx"),
+        group=ERASE_GROUP,
+        package="onnxruntime",
+        extra="erase",
     ),
 )
 

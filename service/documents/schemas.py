@@ -321,7 +321,12 @@ class MethodAnswer(Answer):
     operation: Operation
     summary: str
     available: bool = Field(description="Whether this deployment is configured for it.")
-    is_default: bool = Field(description="Whether `auto` chooses it.")
+    is_default: bool = Field(
+        description="Whether `auto` chooses it where no other parameter decides."
+    )
+    auto_model: str | None = Field(
+        description="The model that `auto` then means: an eraser, or the default; null if none."
+    )
     needs_model: bool
     variants: bool = Field(description="Whether `num_images` may be more than 1.")
     engine: str
@@ -354,6 +359,8 @@ class ModelAnswer(Answer):
     name: str
     family: str
     kind: Kind = Field(description="What it is for.")
+    extends: bool = Field(description="Whether it paints beyond a picture's border.")
+    variants: bool = Field(description="Whether `num_images` may be more than 1.")
     description: str
     configured: bool = Field(description="Whether this deployment serves it.")
     revision: str | None

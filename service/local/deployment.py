@@ -8,14 +8,15 @@ import sys
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 import httpx2
 
 from service import store
-from service.contract.catalogue import read_catalogue
+from service.contract.catalogue import Catalogue, ModelEntry, read_catalogue
 from service.contract.errors import BrokerUnavailable
-from service.contract.names import CPU_QUEUE
+from service.contract.names import CPU_QUEUE, gpu_queue
 from service.contract.private_files import keep_files_private, make_private_folder
 from service.contract.setting_errors import SettingsError
 from service.contract.settings import PREFIX
@@ -118,14 +119,26 @@ class Deployment:
         )
 
     def workers(self) -> list[ChildProcess]:
-        """Build the workers: the requested number for the weight-free queue, one for each other."""
-        queues = read_catalogue(self._settings).queues()
-        others = [queue for queue in queues if queue != CPU_QUEUE]
+        """Build the workers: the requested number for the weight-free queue, one for each other.
+
+        Queues whose models need what is not installed have none.
+        """
+        catalogue = read_catalogue(self._settings)
+        others = sorted(set(catalogue.queues()) - {CPU_QUEUE} - find_unserved(catalogue).keys())
         count = self._options.workers
         return [
             *(self._worker(CPU_QUEUE, number, number + 1) for number in range(1, count + 1)),
             *(self._worker(queue, 1, place) for place, queue in enumerate(others, count + 2)),
         ]
+
+    def report_unserved(self, report: Callable[[str], None]) -> None:
+        """Report which models have no worker because something is not installed."""
+        for queue, entry in find_unserved(read_catalogue(self._settings)).items():
+            traits = entry.traits
+            report(
+                f"No worker serves {queue}: its model {entry.name} needs {traits.package}, which "
+                f"the extra `{traits.extra}` brings"
+            )
 
     def report_broker(self, report: Callable[[str], None]) -> None:
         """Report why the broker cannot be used, if so: the programs wait for it."""
@@ -239,6 +252,7 @@ def run_up(
         deployment = Deployment(settings, environ, options, broker_url, listener)
         stack.callback(deployment.close)
         deployment.report_broker(report)
+        deployment.report_unserved(report)
         workers: list[Program] = [*deployment.workers()]
         stages = [workers, [deployment.api()], [deployment.courier()], *stages]
         if settings.asks_for_keys:
@@ -248,6 +262,13 @@ def run_up(
         )
         Supervisor(stages, report).run(lambda: report(READY_LINE + deployment.url))
         report("Paintjob has stopped")
+
+
+def find_unserved(catalogue: Catalogue) -> dict[str, ModelEntry]:
+    """Return the queues that no worker of this installation can serve, with a model of each."""
+    served = (entry for entry in catalogue.models if catalogue.allows(entry))
+    missing = [entry for entry in served if find_spec(entry.traits.package) is None]
+    return {gpu_queue(entry.group): entry for entry in missing}
 
 
 def open_listener(host: str, port: int) -> socket.socket:

@@ -107,14 +107,25 @@ class Admission:
             BrokerUnavailable: Redis does not answer.
         """
         state, settings = self.look_at(queue), self._settings
-        bound = settings.worker_absence_seconds
-        if bound and state.absent_seconds is not None and state.absent_seconds > bound:
+        if self._is_absent(state):
             detail = "no worker for this method is online; try again later"
             return NoWorker(detail, retry_after_seconds=60)
         if state.waiting >= settings.queue_limit:
             detail = f"the queue is full: {state.waiting} jobs wait; try again later"
             return QueueFull(detail, retry_after_seconds=state.slot_seconds())
         return None
+
+    def is_served(self, queue: str) -> bool:
+        """Return whether a queue has workers, or had them until lately, or never needed any.
+
+        Raises:
+            BrokerUnavailable: Redis does not answer.
+        """
+        return not self._is_absent(self.look_at(queue))
+
+    def _is_absent(self, state: QueueState) -> bool:
+        bound = self._settings.worker_absence_seconds
+        return bool(bound) and state.absent_seconds is not None and state.absent_seconds > bound
 
     def check_ready(self, queues: Iterable[str]) -> None:
         """Check that not every job would be refused.

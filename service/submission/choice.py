@@ -43,6 +43,14 @@ class Choice:
         of_model = self.model.unsupported_fields if self.model else frozenset()
         return self.method.unsupported_fields | of_model
 
+    def find_invariant(self) -> str | None:
+        """Name what paints the same picture for every seed; `None` if seeds make a difference."""
+        if not self.method.variants:
+            return f"method {self.method.name}"
+        if self.model is not None and not self.model.traits.variants:
+            return f"model {self.model.name}"
+        return None
+
     def painter_of(self, field: str) -> str:
         """Name what does not support a parameter: the method, or only this model."""
         if self.model is None or field in self.method.unsupported_fields:

@@ -26,7 +26,7 @@ from service.contract.errors import (
 from service.contract.faults import fault_of, raise_faults
 from service.contract.geometry import Geometry
 from service.contract.jobs import JobWarning
-from service.contract.params import InpaintParams, MaskPolarity, Operation, OutpaintParams
+from service.contract.params import InpaintParams, MaskPolarity, OutpaintParams
 from service.outbound.urls import check_url
 from service.pictures.checks import PictureInfo, check_picture
 from service.pictures.cmyk import BY_COMPLEMENT, BY_PROFILE
@@ -55,6 +55,7 @@ from service.submission.output import (
     find_resized_pointer,
 )
 from service.submission.planning import (
+    IsServed,
     check_painted_pixels,
     choose,
     find_mask_faults,
@@ -172,11 +173,23 @@ def _try(inspect: Callable[[], Value]) -> Value | PaintjobError:
 
 
 class Inspector:
-    """Checks requests, a few at a time."""
+    """Checks requests, a few at a time.
 
-    def __init__(self, settings: ServiceSettings, catalogue: Catalogue) -> None:
+    Args:
+        settings: the limits.
+        catalogue: the models.
+        is_served: whether a queue has workers.
+    """
+
+    def __init__(
+        self,
+        settings: ServiceSettings,
+        catalogue: Catalogue,
+        is_served: IsServed = lambda _: True,
+    ) -> None:
         self._settings = settings
         self._catalogue = catalogue
+        self._is_served = is_served
         detail = "too many pictures are being decoded; retry"
         self._memory = WeightedSlots(PICTURE_MEMORY_BYTES, PICTURE_WAIT_SECONDS, detail)
 
@@ -193,7 +206,7 @@ class Inspector:
         found = _Findings([*request.faults, *find_key_faults(request.idempotency_key)])
         self._check_pictures(request, found, memo or Memo())
         if request.params is not None:
-            self._check_params(request.params, request.operation, found)
+            self._check_params(request, request.params, found)
             found.faults += _find_unsupported_pictures(request.intake, found.choice)
             found.faults += _find_two_references(request.params, request.intake)
         raise_faults(found.faults)
@@ -318,10 +331,16 @@ class Inspector:
         return memo.recall(("regions", size, polarity, sha256(text.encode()).digest()), draw)
 
     def _check_params(
-        self, params: InpaintParams | OutpaintParams, operation: Operation, found: _Findings
+        self, request: JobRequest, params: InpaintParams | OutpaintParams, found: _Findings
     ) -> None:
         with found.at("/method"):
-            found.choice = choose(operation, params, self._catalogue)
+            found.choice = choose(
+                request.operation,
+                params,
+                self._catalogue,
+                request.intake.pictures.keys(),
+                self._is_served,
+            )
             found.faults += find_unsupported(params, found.choice)
             found.faults += find_intent_faults(params, found.choice)
             if found.choice.model is not None:
@@ -336,7 +355,9 @@ class Inspector:
             self._check_geometry(params, canvas, found)
         if found.geometry is not None:
             canvas = found.geometry.width, found.geometry.height
-        if found.choice is not None and found.choice.model is not None:
+        model = found.choice.model if found.choice is not None else None
+        # An eraser's crops are continued to its size.
+        if model is not None and model.kind != "eraser":
             _check_shapes(params, canvas, found)
         if found.picture is not None:
             with found.at("/keep_metadata"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from service.contract.catalogue import SELF_MODEL, Catalogue, ModelEntry
@@ -30,7 +30,7 @@ from service.contract.params import (
     OutpaintParams,
 )
 from service.pictures.masks import DEFAULT_THRESHOLD
-from service.submission.choice import Choice, find_settings
+from service.submission.choice import Choice, find_intent_faults, find_settings
 from service.submission.output import MAX_PAINTED_PIXELS, format_defaults
 
 _Params = InpaintParams | OutpaintParams
@@ -51,12 +51,29 @@ DEFAULTS: Mapping[str, str | int] = {
 """Defaults of methods that support the parameter."""
 
 
+IsServed = Callable[[str], bool]
+"""Returns whether jobs of a queue have workers, or had them lately."""
+
+
 def choose(
-    operation: Operation, params: InpaintParams | OutpaintParams, catalogue: Catalogue
+    operation: Operation,
+    params: InpaintParams | OutpaintParams,
+    catalogue: Catalogue,
+    pictures: Collection[str] = (),
+    is_served: IsServed = lambda _: True,
 ) -> Choice:
     """Choose method and model. `auto` follows configuration, not which workers are online.
 
-    With an intent, `auto` and an absent `model` mean those that honor it, if there are any.
+    `auto` means an eraser, if one is configured that can honor all of the request; only in the
+    absence of its workers it does not. With an intent, `auto` and an absent `model` mean those that
+    honor it, if there are any.
+
+    Args:
+        operation: what is asked.
+        params: as sent.
+        catalogue: the models.
+        pictures: names of the pictures that were sent.
+        is_served: whether a queue has workers.
 
     Raises:
         MethodUnavailable: the operation has no such method.
@@ -65,11 +82,38 @@ def choose(
     """
     name: str = params.method or "auto"
     if name == "auto":
+        eraser = _find_eraser(params, catalogue, pictures, is_served)
+        if eraser is not None:
+            return eraser
         name = _resolve_auto(operation, params, catalogue)
     method = find_method(operation, name)
     if method is None:
         raise MethodUnavailable(f"{operation} has no such method; GET /methods lists them")
     return Choice(method, _choose_model(params, catalogue) if method.needs_model else None)
+
+
+def _find_eraser(
+    params: InpaintParams | OutpaintParams,
+    catalogue: Catalogue,
+    pictures: Collection[str],
+    is_served: IsServed,
+) -> Choice | None:
+    """Return the first eraser that can honor all of a request; `None` if there is none."""
+    method = find_method("inpaint", "generate")
+    if method is None or isinstance(params, OutpaintParams) or params.model is not None:
+        return None
+    choices = (Choice(method, entry) for entry in catalogue.erasers)
+    return next(
+        (
+            choice
+            for choice in choices
+            if choice.unsupported_fields.isdisjoint(pictures)
+            and not find_unsupported(params, choice)
+            and not find_intent_faults(params, choice)
+            and is_served(choice.queue)
+        ),
+        None,
+    )
 
 
 def _resolve_auto(
@@ -114,7 +158,8 @@ def _find_model_for(intent: Intent | None, catalogue: Catalogue) -> ModelEntry |
     That is the default, else the first of the file, else the built-in one where nothing else is.
     """
     served = [one for one in (catalogue.fallback_model, *catalogue.models) if one is not None]
-    allowed = (one for one in served if catalogue.allows(one))
+    # Erasers are meant by `auto` alone, and only where they can honor the rest of the request.
+    allowed = (one for one in served if catalogue.allows(one) and one.kind != "eraser")
     return next((one for one in allowed if intent in one.honored_intents), None)
 
 
@@ -184,10 +229,23 @@ def find_unsupported(params: InpaintParams | OutpaintParams, choice: Choice) -> 
         if getattr(params, name, None) is not None
     ]
     is_exact = isinstance(params, OutpaintParams) and params.mirror_style == "exact"
-    if (params.num_images or 1) > 1 and (is_exact or not method.variants):
-        message = f"method {method.name} paints the same picture every time; it must be 1"
+    painter = f"method {method.name}" if is_exact else choice.find_invariant()
+    if (params.num_images or 1) > 1 and painter is not None:
+        message = f"{painter} paints the same picture every time; it must be 1"
         faults.append(Fault("/num_images", code, message))
+    if choice.model is not None and isinstance(params, OutpaintParams):
+        faults += _find_no_extension(choice.model)
     return faults
+
+
+def _find_no_extension(model: ModelEntry) -> list[Fault]:
+    if model.traits.extends:
+        return []
+    message = (
+        f"model {model.name} fills holes and does not extend pictures; name another one, or use "
+        "method pattern or mirror"
+    )
+    return [Fault("/model", "parameter_not_supported", message)]
 
 
 def find_mask_faults(params: InpaintParams) -> list[Fault]:

@@ -114,7 +114,7 @@ class Submitter:
         admission: Admission,
     ) -> None:
         self._settings = settings
-        self._inspector = Inspector(settings, catalogue)
+        self._inspector = Inspector(settings, catalogue, admission.is_served)
         self._store = store
         self._blobs = blobs
         self._wakeups = wakeups

@@ -27,7 +27,8 @@ from worker.engines.diffusion.loading import load_model
 
 pytestmark = LIBRARY_WARNINGS
 
-SHIPPED = {name: ModelEntry.model_validate(table) for name, table in read_known_models().items()}
+KNOWN = [ModelEntry.model_validate(table) for table in read_known_models().values()]
+SHIPPED = {entry.name: entry for entry in KNOWN if entry.kind == "diffusion"}
 SHIPPED_PARAMS = [
     pytest.param(entry, id=name, marks=() if name == "sd15-inpaint" else pytest.mark.slow)
     for name, entry in SHIPPED.items()

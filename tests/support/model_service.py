@@ -15,6 +15,7 @@ import httpx2
 import numpy as np
 from PIL import Image
 
+from service.contract.names import gpu_queue
 from tests.support.patience import wait_for
 from tests.support.pictures import encode
 from tests.support.server import running_server
@@ -90,21 +91,31 @@ class ModelService:
 
 @contextmanager
 def running_service(
-    broker_url: str, directory: Path, models: Sequence[Mapping[str, object]], **worker: str
+    broker_url: str,
+    directory: Path,
+    models: Sequence[Mapping[str, object]],
+    *,
+    group: str = "default",
+    has_default: bool = True,
+    **worker: str,
 ) -> Iterator[ModelService]:
     """Run a service that has these models and nothing else.
 
     Args:
         broker_url: a real, empty broker.
         directory: for everything it writes.
-        models: entries of the models file, all of one group; the first is the default.
+        models: entries of the models file, all of one group.
+        group: that group.
+        has_default: whether the first is the default.
         worker: further settings of the worker.
     """
     file = directory / "models.toml"
-    file.write_text("".join(_table(entry, place == 0) for place, entry in enumerate(models)))
+    file.write_text(
+        "".join(_table(entry, has_default and place == 0) for place, entry in enumerate(models))
+    )
     environ = {
         "PAINTJOB_ENGINES": "worker.engines.registry:build_engines",
-        "PAINTJOB_QUEUE": "paint-gpu:default",
+        "PAINTJOB_QUEUE": gpu_queue(group),
         "PAINTJOB_MODELS_FILE": str(file),
         "PAINTJOB_TORCH_THREADS": "1",
         "OMP_NUM_THREADS": "1",

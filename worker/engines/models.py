@@ -13,7 +13,7 @@ from service.contract.catalogue import ModelEntry
 from service.contract.methods import METHODS
 from worker.engines.base import Engine, UnloadableEngine
 
-WEIGHTS: Final = ".safetensors"
+WEIGHTS: Final = frozenset({".safetensors", ".onnx"})
 
 log = structlog.get_logger()
 
@@ -112,4 +112,4 @@ def _weight_files(source: Path) -> list[Path]:
     """Return the weight files of a local source; none for another source."""
     if source.is_file():
         return [source]
-    return list(source.rglob(f"*{WEIGHTS}"))
+    return [file for file in source.rglob("*") if file.suffix in WEIGHTS]

@@ -11,8 +11,7 @@ import structlog
 from service.contract.catalogue import ModelEntry
 from service.contract.errors import ModelUnavailable
 from service.contract.finders import FinderEntry
-
-_WEIGHTS = frozenset({".safetensors", ".onnx"})
+from worker.engines.models import WEIGHTS
 
 log = structlog.get_logger()
 
@@ -80,7 +79,7 @@ def _check_hashes(name: str, folder: Path, hashes: Mapping[str, str]) -> None:
 
 def _log_unpinned(name: str, source: str, folder: Path, hashes: Mapping[str, str]) -> None:
     """Log weights of a pinned source that are not pinned: they are of no use, or came later."""
-    found = (path for path in folder.rglob("*") if path.suffix in _WEIGHTS)
+    found = (path for path in folder.rglob("*") if path.suffix in WEIGHTS)
     files = sorted({path.relative_to(folder).as_posix() for path in found} - hashes.keys())
     if files:
         log.warning("model_files_unpinned", model=name, source=source, files=files[:10])

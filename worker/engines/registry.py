@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from service.contract.catalogue import SELF_MODEL, Catalogue, ModelEntry
 from service.contract.methods import METHODS
 from service.contract.names import CPU_QUEUE, gpu_queue
+from service.contract.setting_errors import SettingsError
 from worker.config import WorkerSettings
 from worker.engines.base import Engine, EngineRegistry, UnloadableEngine
 from worker.engines.mirror import MirrorEngine
@@ -91,10 +92,39 @@ def _build_model_engines(settings: WorkerSettings, catalogue: Catalogue) -> Mode
 
 
 def _build_model_engine(entry: ModelEntry, settings: WorkerSettings) -> UnloadableEngine:
-    # Imported here: a worker of weight-free methods runs without torch.
-    from worker.engines.diffusion.engine import DiffusionEngine
-    from worker.engines.diffusion.self_engine import SelfDiffusionEngine
+    try:
+        return _import_engine(entry, settings)
+    except ImportError as error:
+        raise SettingsError(
+            f"PAINTJOB_QUEUE={settings.queue}: the model {entry.name} needs the package "
+            f"{error.name}: install the extra `{entry.traits.extra}`, or give the model another "
+            "group in PAINTJOB_MODELS_FILE, which a worker that has it serves"
+        ) from error
 
+
+def _import_engine(entry: ModelEntry, settings: WorkerSettings) -> UnloadableEngine:
+    # Imported here: each worker runs with the libraries of its own models alone.
+    threads = settings.torch_threads
+    if entry.kind == "eraser":
+        return _import_eraser(entry, threads)
     if entry.family == SELF_MODEL.family:
-        return SelfDiffusionEngine(entry, settings.torch_threads)
-    return DiffusionEngine(entry, settings.torch_threads, settings.call_memory_bytes)
+        from worker.engines.diffusion.self_engine import SelfDiffusionEngine
+
+        return SelfDiffusionEngine(entry, threads)
+    from worker.engines.diffusion.engine import DiffusionEngine
+
+    return DiffusionEngine(entry, threads, settings.call_memory_bytes)
+
+
+def _import_eraser(entry: ModelEntry, threads: int) -> UnloadableEngine:
+    from worker.engines.erasers.engine import EraserEngine
+
+    if entry.family == "lama":
+        from worker.engines.diffusion.lama.eraser import load_lama
+
+        return EraserEngine(entry, load_lama, threads)
+    from worker.engines.erasers.mi_gan import load_mi_gan
+    from worker.engines.erasers.moebius import load_moebius
+
+    load_net = load_mi_gan if entry.family == "mi-gan" else load_moebius
+    return EraserEngine(entry, load_net, threads)

@@ -21,6 +21,7 @@ from service.api.requests.json_text import JsonRefused, parse_json
 from service.contract.catalogue import Catalogue
 from service.contract.errors import Fault, PaintjobError
 from service.contract.params import MAX_PROMPT_CHARACTERS, InpaintParams, OutputFormat
+from service.submission.choice import Choice
 from service.submission.planning import choose
 
 AUTO: Final = "auto"
@@ -311,10 +312,17 @@ def _fit_prompt(
 ) -> tuple[InpaintParams, tuple[str, ...]]:
     """Drop the prompt, which OpenAI's clients must send, if nothing here uses it."""
     without = params.model_copy(update={"prompt": None})
-    try:
-        choice = choose("inpaint", without, catalogue)
-    except PaintjobError:
+    # `auto` may mean something else where there is no prompt.
+    choices = [_try_choosing(asked, catalogue) for asked in (params, without)]
+    if choices[1] is None:
         return params, ()  # the check of the request reports it
-    if "prompt" in choice.unsupported_fields:
-        return without, (PROMPT_UNUSED,)
-    return params, ()
+    if any(choice and "prompt" not in choice.unsupported_fields for choice in choices):
+        return params, ()
+    return without, (PROMPT_UNUSED,)
+
+
+def _try_choosing(params: InpaintParams, catalogue: Catalogue) -> Choice | None:
+    try:
+        return choose("inpaint", params, catalogue)
+    except PaintjobError:
+        return None

@@ -15,7 +15,7 @@ from service.contract.intents import IntentSettings, intents_of_method
 from service.contract.loras import OptionalLora
 from service.contract.methods import BEST_WEIGHT_FREE, METHODS, MethodInfo
 from service.contract.names import CPU_QUEUE, gpu_queue
-from service.contract.params import INTENTS, InpaintParams, Intent
+from service.contract.params import INTENTS, InpaintParams, Intent, Operation
 from service.documents.schemas import (
     LimitsAnswer,
     LoraAnswer,
@@ -73,6 +73,8 @@ def _describe_model(
         configured=catalogue.find_model(entry.name) is entry and catalogue.allows(entry),
         is_default=entry is catalogue.fallback_model,
         kind=entry.kind,
+        extends=traits.extends,
+        variants=traits.variants,
         is_pinned=entry.is_pinned,
         conditioning=traits.conditioning,
         guidance=traits.guidance,
@@ -175,7 +177,8 @@ def _describe_queue(context: Context, queue: str) -> QueuePressure:
 
 def _describe(context: Context, method: MethodInfo, workers: list[OnlineWorker]) -> MethodAnswer:
     catalogue = context.catalogue
-    chosen = "generate" if catalogue.default_model else BEST_WEIGHT_FREE[method.operation]
+    meant = _find_meant(context, method.operation)
+    chosen = "generate" if meant else BEST_WEIGHT_FREE[method.operation]
     queues = {gpu_queue(entry.group) for entry in catalogue.models}
     serving = queues if method.needs_model else {CPU_QUEUE}
     return MethodAnswer(
@@ -184,6 +187,7 @@ def _describe(context: Context, method: MethodInfo, workers: list[OnlineWorker])
         summary=method.summary,
         available=not method.needs_model or bool(catalogue.models),
         is_default=method.name == chosen,
+        auto_model=meant.name if meant and method.name == chosen else None,
         needs_model=method.needs_model,
         variants=method.variants,
         engine=method.engine,
@@ -199,6 +203,14 @@ def _find_intents(catalogue: Catalogue, method: MethodInfo) -> dict[Intent, Inte
     for entry in catalogue.models if method.needs_model else ():
         honored |= dict.fromkeys(entry.honored_intents, IntentSettings())
     return {intent: honored[intent] for intent in INTENTS[method.operation] if intent in honored}
+
+
+def _find_meant(context: Context, operation: Operation) -> ModelEntry | None:
+    """Return the model that `auto` means without any other parameter."""
+    catalogue = context.catalogue
+    erasers = catalogue.erasers if operation == "inpaint" else []
+    served = (one for one in erasers if context.admission.is_served(gpu_queue(one.group)))
+    return next(served, catalogue.default_model)
 
 
 def _upper_limit(field: str) -> int:

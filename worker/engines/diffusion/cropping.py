@@ -50,7 +50,7 @@ MAX_HOLES: Final = 24
 """Most holes that are handled one by one; more are separated more coarsely."""
 
 
-class _Rect(NamedTuple):
+class Rect(NamedTuple):
     """A box of pixels, lighter than the contract's."""
 
     left: int
@@ -60,17 +60,18 @@ class _Rect(NamedTuple):
 
     @property
     def area(self) -> int:
+        """Pixels in it."""
         return (self.right - self.left) * (self.bottom - self.top)
 
-    def joins(self, other: _Rect) -> bool:
+    def joins(self, other: Rect) -> bool:
         """Return whether both share a pixel."""
         across = self.left < other.right and other.left < self.right
         return across and self.top < other.bottom and other.top < self.bottom
 
-    def around(self, other: _Rect) -> _Rect:
+    def around(self, other: Rect) -> Rect:
         """Return the box around both."""
         first, last = map(min, self[:2], other[:2]), map(max, self[2:], other[2:])
-        return _Rect(*first, *last)
+        return Rect(*first, *last)
 
 
 @dataclass(frozen=True)
@@ -91,12 +92,12 @@ class Cropper:
     padding: int | None = None
     max_pixels: int | None = None
 
-    def take(self, hole: _Rect) -> _Rect:
+    def take(self, hole: Rect) -> Rect:
         """Return the crop around a hole, shifted to stay within the picture."""
         width, height = self._sides(hole.right - hole.left, hole.bottom - hole.top)
         left = _place(hole.left, hole.right, width, self.width)
         top = _place(hole.top, hole.bottom, height, self.height)
-        return _Rect(left, top, left + width, top + height)
+        return Rect(left, top, left + width, top + height)
 
     def _sides(self, width: int, height: int) -> tuple[int, int]:
         """Return width and height of the crop around a hole of this size."""
@@ -161,7 +162,7 @@ def find_regions(mask: MaskArray, cropper: Cropper, region: PaintRegion | None) 
     return [Box(**crop._asdict()) for crop in crops]
 
 
-def merge_crops(holes: Sequence[_Rect], cropper: Cropper) -> list[_Rect]:
+def merge_crops(holes: Sequence[Rect], cropper: Cropper) -> list[Rect]:
     """Return the crops around holes, one around several holes if that is as good.
 
     That is the case if crops overlap, if one crop has no more pixels than the two, or if it still
@@ -179,7 +180,7 @@ def merge_crops(holes: Sequence[_Rect], cropper: Cropper) -> list[_Rect]:
     return sorted(crop for _, crop in crops)
 
 
-def _find_pair(crops: Sequence[tuple[_Rect, _Rect]], cropper: Cropper) -> tuple[int, int] | None:
+def _find_pair(crops: Sequence[tuple[Rect, Rect]], cropper: Cropper) -> tuple[int, int] | None:
     """Return two crops that should be one; `None` if all are well apart and not too many."""
     cheapest, least = None, math.inf
     for (i, (hole, crop)), (j, (other_hole, other)) in combinations(enumerate(crops), 2):
@@ -192,7 +193,7 @@ def _find_pair(crops: Sequence[tuple[_Rect, _Rect]], cropper: Cropper) -> tuple[
     return cheapest if least <= 0 or len(crops) > MAX_REGIONS else None
 
 
-def find_holes(mask: MaskArray) -> list[_Rect]:
+def find_holes(mask: MaskArray) -> list[Rect]:
     """Return the boxes of the separate parts of a mask.
 
     Args:
@@ -217,6 +218,6 @@ def _pool(mask: MaskArray, cell: int) -> MaskArray:
     return (mean > 0).astype(np.uint8) * 255
 
 
-def _tight(mask: MaskArray, left: int, top: int, width: int, height: int) -> _Rect:
+def _tight(mask: MaskArray, left: int, top: int, width: int, height: int) -> Rect:
     box = bounding_box(mask[top : top + height, left : left + width])
-    return _Rect(left + box.left, top + box.top, left + box.right, top + box.bottom)
+    return Rect(left + box.left, top + box.top, left + box.right, top + box.bottom)

@@ -1,0 +1,1 @@
+"""LaMa, a net that fills holes in one pass, in torch."""
