@@ -100,6 +100,11 @@ def test_wheel_asks_for_what_the_project_names(wheel: Path) -> None:
         assert data <= set(archive.namelist())
         assert any(name.endswith(".lua") for name in archive.namelist())
         packed = set(archive.namelist())
+    built = ROOT / "service" / "api" / "playground" / "built"
+    files = [path.relative_to(ROOT) for path in built.rglob("*") if path.is_file()]
+    assert len(files) >= 4
+    assert {str(path) for path in files} <= packed
+    assert not any(name.startswith("service/playground/") for name in packed)
     for page in load_pages():
         assert f"service/guide/pages/{page}" in packed
     shown = {picture.name for picture in (ROOT / "docs" / "images").iterdir()}

@@ -17,8 +17,7 @@ FILES = "/playground/"
 YEAR_SECONDS = 31_536_000
 
 _OWN_FILES = (
-    f"{NO_SOURCES}; connect-src 'self'; img-src 'self' blob: data:; style-src 'self'; "
-    "script-src 'self'"
+    f"{NO_SOURCES}; connect-src 'self'; img-src 'self' blob:; style-src 'self'; script-src 'self'"
 )
 
 
