@@ -26,6 +26,8 @@ DEPLOYMENTS = ("small", "production", "gpu")
 OPTIONS = "options"
 """The other way of each choice, which no deployment is for."""
 
+ROLES = ("api", "courier", "worker")
+
 Document = dict[str, Any]
 
 
@@ -70,7 +72,7 @@ def load(name: str) -> list[Document]:
 
 def read_documents(text: str) -> list[Document]:
     """Return the documents of a YAML stream."""
-    return [document for document in yaml.safe_load_all(text) if document]
+    return [document for document in yaml.load_all(text, yaml.CSafeLoader) if document]
 
 
 def name_of(document: Document) -> str:
@@ -94,6 +96,18 @@ def iter_containers(documents: list[Document]) -> Iterator[tuple[str, Document, 
     for document, template in iter_pods(documents):
         for container in template["spec"]["containers"]:
             yield name_of(document), template["spec"], container
+
+
+def component_of(document: Document) -> str:
+    """Return what a document is part of: `api`, `courier`, `worker`, `valkey`."""
+    return str(document["metadata"]["labels"]["app.kubernetes.io/component"])
+
+
+def iter_processes(name: str) -> Iterator[tuple[str, Document, Document]]:
+    """Yield the role, the pod and the container of our own processes."""
+    for document, template in iter_pods(load(name)):
+        if component_of(document) in ROLES:
+            yield component_of(document), template["spec"], template["spec"]["containers"][0]
 
 
 def matches(selector: Document, labels: dict[str, str]) -> bool:
