@@ -12,6 +12,8 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from service.api.gunicorn_conf import graceful_timeout
+from service.api.requests.preferences import MAX_WAIT_SECONDS
+from service.config import ServiceSettings
 from service.contract.settings import PREFIX, find_known_fields
 from service.contract.version import get_version
 from tests.support.manifests import CHART, TOOLS
@@ -112,6 +114,28 @@ def test_compose_has_prometheus_read_every_process() -> None:
     for name in OURS:
         assert _compose()["services"][name]["environment"]["PAINTJOB_METRICS_PORT"] == "9100"
     run_promtool("check", "config", str(DEPLOY / "prometheus" / "prometheus.yaml"))
+
+
+def _read_nginx(name: str, directive: str) -> list[str]:
+    text = (DEPLOY / "nginx" / name).read_text()
+    return re.findall(rf"^\s*{directive} (\S+);", text, flags=re.MULTILINE)
+
+
+def test_limits_of_the_proxy_leave_the_api_to_refuse_in_its_own_words() -> None:
+    settings = ServiceSettings()
+    bodies = [
+        int(size[:-1]) * 2**20 for size in _read_nginx("paintjob.conf", "client_max_body_size")
+    ]
+    assert min(bodies) > settings.max_body_bytes
+    assert max(bodies) > settings.max_batch_body_bytes
+    [read] = _read_nginx("paintjob.conf", "proxy_read_timeout")
+    assert _seconds(read) > MAX_WAIT_SECONDS
+    [head] = _read_nginx("paintjob.conf", "client_header_timeout")
+    assert _seconds(head) == settings.client_head_seconds
+    [silence] = _read_nginx("paintjob.conf", "client_body_timeout")
+    assert _seconds(silence) == settings.client_silence_seconds
+    [idle] = _read_nginx("upstream.conf", "keepalive_timeout")
+    assert _seconds(idle) < settings.keepalive_seconds
 
 
 def test_settings_of_the_s3_profile_fit_the_compose_file() -> None:
