@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from playwright.sync_api import Browser, Route, expect
 
-from tests.support.playground import AXE, PHONE, Playground
+from tests.support.playground import PHONE, Playground, need_packages
 
 DESK = {"viewport": {"width": 1280, "height": 800}}
 PAGES = ("guide/", "guide/choosing", "guide/recipes/receivers", "guide/errors", "errors/hung")
@@ -33,8 +33,7 @@ def open_tab(browser: Browser) -> Iterator[Open]:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing_in_the_guide(open_tab: Open, service_url: str, scheme: str) -> None:
-    if not AXE.exists():
-        pytest.skip("no npm packages in .venv/playground: `make playground` installs them")
+    need_packages()
     tab = open_tab(color_scheme=scheme, **(PHONE if scheme == "dark" else DESK))
     for path in PAGES:
         tab.page.goto(f"{service_url}/{path}")

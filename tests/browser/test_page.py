@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Route, expect
 from tests.support.engines import build_patients
 from tests.support.keys import make_key
 from tests.support.pictures import picture
-from tests.support.playground import AXE, PHONE, Playground
+from tests.support.playground import PHONE, Playground, need_packages
 from tests.support.server import running_server
 from tests.support.stack import running_stack
 
@@ -22,13 +22,8 @@ BUILT = ROOT / "service" / "api" / "playground" / "built"
 MAX_BYTES = 300_000
 
 
-def _need_packages() -> None:
-    if not AXE.exists():
-        pytest.skip("no npm packages in .venv/playground: `make playground` installs them")
-
-
 def test_committed_build_is_that_of_the_sources(tmp_path: Path) -> None:
-    _need_packages()
+    need_packages()
     script = ROOT / "service" / "playground" / "build.sh"
     subprocess.run(["/bin/sh", str(script), str(tmp_path / "built")], cwd=ROOT, check=True)
     names = {path.relative_to(BUILT) for path in BUILT.rglob("*") if path.is_file()}
@@ -126,7 +121,7 @@ def test_key_is_asked_for_progress_comes_and_cancel_ends_it(
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing(browser: Browser, service_url: str, scheme: str) -> None:
-    _need_packages()
+    need_packages()
     small = PHONE if scheme == "dark" else {"viewport": {"width": 1280, "height": 800}}
     context = browser.new_context(color_scheme=scheme, **small)  # type: ignore[arg-type]
     opened = Playground(context.new_page())

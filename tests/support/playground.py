@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pytest
 from PIL import Image
 from playwright.sync_api import (
     Browser,
@@ -38,6 +40,15 @@ PHONE: dict[str, Any] = {
     "has_touch": True,
     "is_mobile": True,
 }
+
+
+def need_packages() -> None:
+    """Skip the test, and say so, where npm could not install; fail where it must have been."""
+    if AXE.exists():
+        return
+    if "npm" in os.environ.get("TESTS_REQUIRE", "").split(","):
+        pytest.fail("npm could not install the packages of the playground")
+    pytest.skip("no npm packages in .venv/playground: `make playground` installs them")
 
 
 @contextmanager
