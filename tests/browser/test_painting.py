@@ -160,7 +160,7 @@ def test_result_is_compared_continued_and_found_again(playground: Playground) ->
     assert playground.save_mask().any()
 
 
-def _run_snippet(playground: Playground, language: str, folder: Path) -> Pixels:
+def _run_snippet(playground: Playground, language: str, folder: Path) -> list[Pixels]:
     playground.page.get_by_role("button", name=language, exact=True).click()
     text = playground.page.locator("#snippet").inner_text()
     commands = {
@@ -169,24 +169,34 @@ def _run_snippet(playground: Playground, language: str, folder: Path) -> Pixels:
         "JavaScript": [shutil.which("node") or "", "--input-type=module", "--eval", text],
     }
     subprocess.run(commands[language], cwd=folder, check=True, capture_output=True)
-    [result] = folder.glob("result*.png")
-    pixels = read_pixels(result.read_bytes())
-    result.unlink()
+    results = sorted(folder.glob("result*.png"))
+    pixels = [read_pixels(result.read_bytes()) for result in results]
+    for result in results:
+        result.unlink()
     return pixels
 
 
 def test_copied_calls_paint_the_same_again(playground: Playground, tmp_path: Path) -> None:
+    page = playground.page
     playground.choose(ROCKET, "it's a rocket.jpg")
     (tmp_path / "it's a rocket.jpg").write_bytes(ROCKET)
     playground.drag([(0.3, 0.4), (0.35, 0.6), (0.3, 0.7)])
-    playground.page.get_by_text("Fast").click()
+    page.get_by_text("Fast").click()
     playground.paint()
-    painted = read_pixels(playground.download())
-    playground.page.get_by_text("Copy as curl, Python or JavaScript").click()
-    assert np.array_equal(_run_snippet(playground, "curl", tmp_path), painted)
-    assert np.array_equal(_run_snippet(playground, "Python", tmp_path), painted)
-    if shutil.which("node"):
-        assert np.array_equal(_run_snippet(playground, "JavaScript", tmp_path), painted)
+    page.get_by_text("Copy as curl, Python or JavaScript").click()
+    [again] = _run_snippet(playground, "curl", tmp_path)
+    assert np.array_equal(again, read_pixels(playground.download()))
+    page.get_by_role("button", name="Edit").click()
+    page.get_by_label("Variants").fill("2")
+    playground.paint()
+    painted = []
+    for number in (1, 2):
+        page.get_by_role("button", name=f"Variant {number}", exact=True).last.click()
+        painted.append(read_pixels(playground.download()))
+    page.get_by_text("Copy as curl, Python or JavaScript").click()
+    for language in ("curl", "Python", *(["JavaScript"] if shutil.which("node") else [])):
+        results = _run_snippet(playground, language, tmp_path)
+        assert [np.array_equal(*pair) for pair in zip(results, painted, strict=True)] == [True] * 2
 
 
 def test_refusals_stand_at_their_fields_in_words(playground: Playground) -> None:

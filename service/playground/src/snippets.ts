@@ -10,13 +10,18 @@ export const LANGUAGES: Language[] = ["curl", "Python", "JavaScript"];
 /** Longer ones do not fit into an argument of a command. */
 const LONGEST_ARGUMENT = 100_000;
 
+/** A request may wait for a minute; a job that took most of it may take longer the next time. */
+const SHORT_SECONDS = 40;
+
 interface Call {
   url: string;
   /** Names of fields and of the files that they are read from. */
   files: [string, string][];
   fields: [string, string][];
   extension: string;
-  isSingle: boolean;
+  /** Whether one request may wait for the one picture. */
+  isShort: boolean;
+  indexes: number[];
   withKey: boolean;
 }
 
@@ -48,26 +53,39 @@ function describe({ job, picture, mask, reference, fields }: Shown): Call {
     files,
     fields: pairs,
     extension: extensionOf(job),
-    isSingle: job.outputs.length === 1,
+    isShort: job.outputs.length === 1 && secondsOf(job) < SHORT_SECONDS,
+    indexes: job.outputs.map(({ index }) => index),
     withKey: Boolean(key.value),
   };
 }
 
+const secondsOf = (job: Job): number =>
+  (Date.parse(job.finished_at ?? "") - Date.parse(job.created_at)) / 1000;
+
 const quote = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
 
 function writeCurl(call: Call): string {
+  const auth = call.withKey ? ['-H "Authorization: Bearer $PAINTJOB_API_KEY"'] : [];
   const media = call.extension === "jpg" ? "jpeg" : call.extension;
   const parts = [
     `curl --fail-with-body ${quote(call.url)}`,
-    "-H 'Prefer: wait=60'",
-    ...(call.isSingle ? [`-H 'Accept: image/${media}'`] : []),
-    ...(call.withKey ? ['-H "Authorization: Bearer $PAINTJOB_API_KEY"'] : []),
+    ...(call.isShort ? ["-H 'Prefer: wait=60'", `-H 'Accept: image/${media}'`] : []),
+    ...auth,
     ...call.files.map(([name, file]) => `-F ${quote(`${name}=@"${file}"`)}`),
     ...call.fields.map(([name, value]) => `--form-string ${quote(`${name}=${value}`)}`),
-    call.isSingle ? `-o result.${call.extension}` : "-o job.json",
+    ...(call.isShort ? [`-o result.${call.extension}`] : []),
   ];
   const command = parts.join(" \\\n  ");
-  return call.isSingle ? command : `${command}\n# job.json names each picture in outputs[].url`;
+  if (call.isShort) return command;
+  const jobs = quote(new URL("jobs/", call.url).href);
+  const get = ["curl --fail --silent", ...auth].join(" ");
+  return [
+    `job=$(${command} | grep -o 'job_[0-9A-Z]*' | head -n 1)`,
+    `until ${get} -H 'Prefer: wait=60' ${jobs}$job | grep -qE '"status": ?"(succeeded|failed|canceled)"'; do sleep 1; done`,
+    ...call.indexes.map(
+      (index) => `${get} -o result-${index}.${call.extension} ${jobs}$job/results/${index}`,
+    ),
+  ].join("\n");
 }
 
 function writePython(call: Call): string {
@@ -76,11 +94,11 @@ function writePython(call: Call): string {
     "import requests",
     "",
     ...(call.withKey
-      ? ['headers = {"Authorization": f"Bearer {os.environ[\'PAINTJOB_API_KEY\']}"}']
-      : ["headers = {}"]),
+      ? ['headers = {"Authorization": f"Bearer {os.environ[\'PAINTJOB_API_KEY\']}", "Prefer": "wait=60"}']
+      : ['headers = {"Prefer": "wait=60"}']),
     "response = requests.post(",
     `    ${JSON.stringify(call.url)},`,
-    '    headers={**headers, "Prefer": "wait=60"},',
+    "    headers=headers,",
     "    files={",
     ...call.files.map(([name, file]) => `        "${name}": open(${JSON.stringify(file)}, "rb"),`),
     "    },",
@@ -89,10 +107,12 @@ function writePython(call: Call): string {
     "    },",
     ")",
     "response.raise_for_status()",
-    'for output in response.json()["outputs"]:',
-    "    picture = requests.get(",
-    `        requests.compat.urljoin(response.url, output["url"]), headers=headers`,
-    "    )",
+    "job = response.json()",
+    `jobs = ${JSON.stringify(new URL("jobs/", call.url).href)}`,
+    'while job["status"] in ("queued", "running"):',
+    '    job = requests.get(jobs + job["id"], headers=headers).json()',
+    'for output in job["outputs"]:',
+    `    picture = requests.get(f"{jobs}{job['id']}/results/{output['index']}", headers=headers)`,
     "    picture.raise_for_status()",
     `    with open(f"result-{output['index']}.${call.extension}", "wb") as file:`,
     "        file.write(picture.content)",
@@ -105,21 +125,21 @@ function writeJavaScript(call: Call): string {
   return [
     'import { readFile, writeFile } from "node:fs/promises"; // Node 18 or later, as a .mjs file',
     "",
-    ...(call.withKey
-      ? ["const headers = { Authorization: `Bearer ${process.env.PAINTJOB_API_KEY}` };"]
-      : ["const headers = {};"]),
+    'const headers = { Prefer: "wait=60" };',
+    ...(call.withKey ? ["headers.Authorization = `Bearer ${process.env.PAINTJOB_API_KEY}`;"] : []),
     "const form = new FormData();",
     ...call.files.map(([name, file]) => attach(name, file)),
     ...call.fields.map(([name, value]) => `form.set("${name}", ${JSON.stringify(value)});`),
-    `const response = await fetch(${JSON.stringify(call.url)}, {`,
-    '  method: "POST",',
-    '  headers: { ...headers, Prefer: "wait=60" },',
-    "  body: form,",
-    "});",
-    "if (!response.ok) throw new Error((await response.json()).detail);",
-    "for (const output of (await response.json()).outputs) {",
-    "  const picture = await fetch(new URL(output.url, response.url), { headers });",
-    `  await writeFile(\`result-\${output.index}.${call.extension}\`, Buffer.from(await picture.arrayBuffer()));`,
+    `const response = await fetch(${JSON.stringify(call.url)}, { method: "POST", headers, body: form });`,
+    "let job = await response.json();",
+    "if (!response.ok) throw new Error(job.detail);",
+    `const jobs = ${JSON.stringify(new URL("jobs/", call.url).href)};`,
+    'while (["queued", "running"].includes(job.status)) {',
+    "  job = await (await fetch(jobs + job.id, { headers })).json();",
+    "}",
+    "for (const { index } of job.outputs) {",
+    "  const picture = await fetch(`${jobs}${job.id}/results/${index}`, { headers });",
+    `  await writeFile(\`result-\${index}.${call.extension}\`, Buffer.from(await picture.arrayBuffer()));`,
     "}",
   ].join("\n");
 }
