@@ -17,9 +17,12 @@ from posixpath import normpath
 from typing import Any
 
 from markdown_it import MarkdownIt
+from markdown_it.renderer import RendererHTML
 from markdown_it.token import Token
+from markdown_it.utils import EnvType, OptionsDict
 
 from service.guide.advice import ERRORS, load_advice
+from service.guide.flowchart import draw_flowchart
 from service.guide.pages import CONTENTS, find_address, load_pages
 
 SERVED = {"../openapi.yaml": "../openapi.yaml", "../README.md": ""}
@@ -102,9 +105,19 @@ def slugify(text: str) -> str:
 def _parser() -> MarkdownIt:
     parser = MarkdownIt("commonmark", {"html": True, "highlight": _highlight})
     parser.enable(["table", "strikethrough"])
+    parser.add_render_rule("fence", _write_fence)
     parser.add_render_rule("table_open", _open_table)
     parser.add_render_rule("table_close", _close_table)
     return parser
+
+
+def _write_fence(
+    renderer: RendererHTML, tokens: Sequence[Token], at: int, options: OptionsDict, env: EnvType
+) -> str:
+    token = tokens[at]
+    if token.info == "mermaid":
+        return draw_flowchart(token.content)
+    return renderer.fence(tokens, at, options, env)
 
 
 def _write(tokens: Sequence[Token]) -> str:
@@ -162,8 +175,12 @@ def _append_anchor(inline: Token, anchor: str) -> None:
 
 
 def _read_text(inline: Token) -> str:
-    kinds = {"text", "code_inline"}
-    return "".join(child.content for child in inline.children or () if child.type in kinds)
+    read = {"text": "{}", "code_inline": "{}", "softbreak": " "}
+    return "".join(
+        read[child.type].format(child.content)
+        for child in inline.children or ()
+        if child.type in read
+    )
 
 
 def _mark_alerts(tokens: Sequence[Token]) -> None:

@@ -87,8 +87,9 @@ function rate(section, words) {
 }
 
 function cut(text, words) {
-  const at = Math.max(0, text.toLowerCase().indexOf(words[0]) - 40);
-  return (at ? "… " : "") + text.slice(at, at + 130);
+  const near = Math.max(0, text.toLowerCase().indexOf(words[0]) - 40);
+  const at = near && text.indexOf(" ", near) + 1;
+  return (at ? "… " : "") + text.slice(at, at + 130).replace(/ \S*$/, " …");
 }
 
 function markWords(parent, text, words) {
