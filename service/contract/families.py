@@ -65,6 +65,8 @@ class Family(BaseModel):
         group: group of its models that name none.
         package: the library that a worker needs for it, and
         extra: the extra of ours that brings it.
+        follows_instructions: whether its prompt says what to do with what is there, so that it must
+            see it: then the hole is not filled beforehand.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -90,6 +92,7 @@ class Family(BaseModel):
     group: str = "default"
     package: str = "torch"
     extra: str = "generate"
+    follows_instructions: bool = False
 
     @property
     def unsupported_fields(self) -> frozenset[str]:
@@ -183,6 +186,25 @@ _FAMILIES = (
         conditioning="control",
         guidance="true_cfg",
         honors=_HONORED - {"strength"},
+    ),
+    Family(
+        name="qwen-image-edit",
+        pipeline="QwenImageEditInpaintPipeline",
+        conditioning="reference",
+        guidance="true_cfg",
+        honors=_HONORED,
+        sees_hole=True,
+        follows_instructions=True,
+    ),
+    Family(
+        name="longcat-image-edit",
+        pipeline="LongCatImageEditPipeline",
+        conditioning="reference",
+        guidance="cfg",
+        honors=_HONORED - {"strength"},
+        sees_hole=True,
+        follows_instructions=True,
+        shares_calls=False,
     ),
     Family(
         name="chroma",

@@ -54,6 +54,7 @@ def tiny_of(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TakeTiny]:
             # Only what lies on the Hub has these.
             "variant": None,
             "loras": (),
+            "optional_loras": {},
         }
         return entry.model_copy(update=changes)
 
@@ -90,7 +91,9 @@ def test_a_shipped_entry_declares_what_its_class_takes(
     assert ("control_image" in taken) == (traits.conditioning == "control")
     assert (adapter.controlnet is not None) == (entry.controlnet is not None)
     assert entry.max_sequence_length is None or "max_sequence_length" in taken
-    assert entry.loras == () or hasattr(pipeline_class, "load_lora_weights")
+    has_loras = entry.loras or entry.optional_loras
+    assert not has_loras or hasattr(pipeline_class, "load_lora_weights")
+    assert traits.takes_reference == ("image_reference" in taken)
     assert entry.max_batch == 1 or traits.shares_calls
 
 

@@ -14,7 +14,9 @@ from tests.support.tiny_pipelines import (
     flux2_klein,
     flux_fill,
     kandinsky,
+    longcat,
     qwen_image,
+    qwen_image_edit,
     stable_diffusion,
     stable_diffusion_3,
     stable_diffusion_xl,
@@ -32,6 +34,8 @@ BUILDERS: Mapping[str, Callable[[Path], Path]] = MappingProxyType(
         "z-image-controlnet": z_image.build_with_controlnet,
         "qwen-image": qwen_image.build,
         "qwen-image-controlnet": qwen_image.build_with_controlnet,
+        "qwen-image-edit": qwen_image_edit.build,
+        "longcat-image-edit": longcat.build,
         "chroma": chroma.build,
         "kandinsky-2.2": kandinsky.build,
     }

@@ -22,10 +22,10 @@ def build(directory: Path) -> Path:
     """Build the pipeline and save it in diffusers' layout; gives the directory."""
     pipeline = library.QwenImageInpaintPipeline(
         scheduler=flow_scheduler(),
-        vae=_autoencoder(),
+        vae=make_autoencoder(),
         text_encoder=_text_encoder(),
         tokenizer=qwen_tokenizer(),
-        transformer=_transformer(),
+        transformer=make_transformer(),
     )
     _shorten_preamble(pipeline)
     pipeline.save_pretrained(directory, safe_serialization=True)
@@ -52,7 +52,8 @@ def _shorten_preamble(pipeline: Any) -> None:
     tokenizer.add_tokens([preamble[start : start + surplus + 1]])
 
 
-def _autoencoder() -> Any:
+def make_autoencoder() -> Any:
+    """Make an autoencoder of four channels."""
     torch.manual_seed(2)
     return library.AutoencoderKLQwenImage(
         base_dim=4,
@@ -91,7 +92,8 @@ def _text_encoder() -> Any:
     return text_library.Qwen2_5_VLForConditionalGeneration(config).eval()
 
 
-def _transformer() -> Any:
+def make_transformer() -> Any:
+    """Make a transformer of two layers."""
     torch.manual_seed(3)
     return library.QwenImageTransformer2DModel(out_channels=CHANNELS, **_sizes()).eval()
 

@@ -54,7 +54,7 @@ def choose_infill(canvas: Canvas, family: Family, strength: float) -> Infill:
         return "edge" if asked == "auto" else asked
     if asked != "auto":
         return asked
-    if strength < 1:
+    if strength < 1 or family.follows_instructions:
         return "original"
     return "patch" if family.sees_hole else "none"
 

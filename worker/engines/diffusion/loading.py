@@ -141,6 +141,7 @@ def _read(entry: ModelEntry, adapter: Adapter) -> Any:
         "dtype": DTYPES[entry.dtype],
         "use_safetensors": True,
         **adapter.components,
+        **adapter.read_components(entry, find_origin(entry, entry.source, entry.revision)),
         **read_controlnet(entry, adapter),
     }
     if entry.quantization is not None:

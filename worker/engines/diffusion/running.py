@@ -199,10 +199,11 @@ class Runner:
             loras=call.settings.loras,
         )
         set_tiling(model.autoencoder, tiles=tiles)
-        with self._caching():
+        step_end = partial(self._step_end, call)
+        with self._caching(), adapter.calling(model.pipeline, call.settings, step_end):
             output = model.pipeline(
                 **adapter.arguments(model.pipeline, inputs, embed),
-                **adapter.callbacks(partial(self._step_end, call)),
+                **adapter.callbacks(step_end),
             )
             pictures = adapter.to_pictures(model.pipeline, output, inputs)
         # A scheduler may take another number of steps than planned.

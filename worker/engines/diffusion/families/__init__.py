@@ -10,7 +10,9 @@ from worker.engines.diffusion.families.chroma import Chroma
 from worker.engines.diffusion.families.flux2_klein import Flux2Klein
 from worker.engines.diffusion.families.flux_fill import FluxFill
 from worker.engines.diffusion.families.kandinsky import Kandinsky22
+from worker.engines.diffusion.families.longcat import LongCatImageEdit
 from worker.engines.diffusion.families.qwen_image import QwenImage, QwenImageControlNet
+from worker.engines.diffusion.families.qwen_image_edit import QwenImageEdit
 from worker.engines.diffusion.families.stable_diffusion import StableDiffusion
 from worker.engines.diffusion.families.stable_diffusion_3 import StableDiffusion3
 from worker.engines.diffusion.families.stable_diffusion_xl import StableDiffusionXL
@@ -27,6 +29,8 @@ ADAPTERS: Mapping[str, Adapter] = MappingProxyType(
         "z-image-controlnet": ZImageControlNet(),
         "qwen-image": QwenImage(),
         "qwen-image-controlnet": QwenImageControlNet(),
+        "qwen-image-edit": QwenImageEdit(),
+        "longcat-image-edit": LongCatImageEdit(),
         "chroma": Chroma(),
         "kandinsky-2.2": Kandinsky22(),
     }

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from PIL import Image
+
+from service.contract.catalogue import ModelEntry
 
 Embedding = Mapping[str, Any]
 """The embedding of one text: tensors by the argument that takes them."""
@@ -76,7 +80,7 @@ class Adapter:
         autoencoder: name of the component between pixels and latents.
         controlnet: diffusers' class of the component that is loaded from its own source.
         image: argument that takes the pictures.
-        mask: argument that takes the masks.
+        mask: argument that takes the masks; `None` if the whole picture is painted.
         guidance: argument that takes `guidance_scale`; `None` if there is none.
         reference: argument that takes pictures that are only looked at; `None` if there is none.
         takes_strength: whether there is a `strength`.
@@ -86,6 +90,7 @@ class Adapter:
         takes_cache: whether caches between steps can be used.
         opens_cache: whether the pipeline opens a context for them itself.
         takes_preview_vae: whether a small autoencoder of diffusers' decodes its latents.
+        encodes_alone: whether texts are encoded alone, so that their embeddings can be kept.
         components: given to the loader instead of those of the weights.
     """
 
@@ -93,7 +98,7 @@ class Adapter:
     autoencoder: ClassVar[str] = "vae"
     controlnet: ClassVar[str | None] = None
     image: ClassVar[str] = "image"
-    mask: ClassVar[str] = "mask_image"
+    mask: ClassVar[str | None] = "mask_image"
     guidance: ClassVar[str | None] = "guidance_scale"
     reference: ClassVar[str | None] = None
     takes_strength: ClassVar[bool] = True
@@ -103,7 +108,17 @@ class Adapter:
     takes_cache: ClassVar[bool] = True
     opens_cache: ClassVar[bool] = False
     takes_preview_vae: ClassVar[bool] = True
+    encodes_alone: ClassVar[bool] = True
     components: ClassVar[Mapping[str, Any]] = {}
+
+    def read_components(self, entry: ModelEntry, origin: dict[str, Any]) -> Mapping[str, Any]:
+        """Return components that are read here instead of by the library.
+
+        Args:
+            entry: the model.
+            origin: where a library may look for its files.
+        """
+        return {}
 
     def prepare(self, pipeline: Any) -> None:
         """Fix known defects of a freshly loaded pipeline."""
@@ -120,7 +135,7 @@ class Adapter:
         """
         return {
             self.image: list(inputs.images),
-            self.mask: list(inputs.masks),
+            **({self.mask: list(inputs.masks)} if self.mask else {}),
             "generator": [new_generator(seed) for seed in inputs.seeds],
             "output_type": "np",
             **self._settings(pipeline, inputs.settings),
@@ -136,6 +151,11 @@ class Adapter:
             return {}
 
         return {"callback_on_step_end": report}
+
+    @contextmanager
+    def calling(self, pipeline: Any, settings: Settings, on_step_end: StepEnd) -> Iterator[None]:
+        """Change the pipeline for one call; a pipeline without callbacks reports its steps here."""
+        yield
 
     def steps_run(self, pipeline: Any, settings: Settings) -> int:
         """Return how many steps a call reports: pipelines skip those that `strength` leaves out."""
@@ -253,6 +273,23 @@ def count_chat(
         [message], tokenize=False, add_generation_prompt=True, enable_thinking=thinks
     )
     return len(tokenizer(whole).input_ids), max_sequence_length or 0
+
+
+@contextmanager
+def own_size(pipeline: Any, size: tuple[Any, ...]) -> Iterator[None]:
+    """Make a pipeline paint in this size, which would choose one of its own.
+
+    Args:
+        pipeline: whose module has a function `calculate_dimensions`.
+        size: that the function returns while the block runs.
+    """
+    module = sys.modules[type(pipeline).__module__]
+    calculate = module.calculate_dimensions
+    vars(module)["calculate_dimensions"] = lambda *_: size
+    try:
+        yield
+    finally:
+        vars(module)["calculate_dimensions"] = calculate
 
 
 def new_generator(seed: int) -> torch.Generator:

@@ -30,6 +30,7 @@ class Kandinsky22(NoiseAdapter):
     autoencoder = "movq"
     takes_strength = False
     takes_preview_vae = False
+    encodes_alone = False
 
     def callbacks(self, on_step_end: StepEnd) -> dict[str, Any]:
         """Return the callbacks, which also report the prior's steps, without latents."""
