@@ -313,6 +313,10 @@ class InpaintParams(Document):
         webhook_events: Events sent to `webhook_url`, each once: by default the three ends,
         `job.succeeded`, `job.failed` and `job.canceled`.
         method: `auto` by default: `generate` if a model is the default, else `patch`.
+        grow_by_model: `true`: a model that finds effects of the object past the mask, such as its
+        shadow, may enlarge the mask over them; `false` by default. `links.mask` then shows the
+        enlarged mask, the proof is about it, and a warning says by how much. `generate` only, with
+        models that find such.
         feather: Pixels, from the edge of the mask inward, over which the painted content fades into
         the original; 0 by default. Kept pixels are never touched. Must be 0 with `mask_source`,
         where the original is transparent.
@@ -359,6 +363,7 @@ class InpaintParams(Document):
     webhook_url: str | None = None
     webhook_events: tuple[Literal["job.running", "job.succeeded", "job.failed", "job.canceled"] | str, ...] | None = None
     method: Literal["auto", "patch", "generate"] | str | None = None
+    grow_by_model: bool | None = None
     feather: int | None = None
 
 

@@ -65,6 +65,7 @@ class Family(BaseModel):
         group: group of its models that name none.
         package: the library that a worker needs for it, and
         extra: the extra of ours that brings it.
+        finds_effects: whether it returns an alpha of its own, which may reach past the mask.
         follows_instructions: whether its prompt says what to do with what is there, so that it must
             see it: then the hole is not filled beforehand.
     """
@@ -93,12 +94,14 @@ class Family(BaseModel):
     package: str = "torch"
     extra: str = "generate"
     follows_instructions: bool = False
+    finds_effects: bool = False
 
     @property
     def unsupported_fields(self) -> frozenset[str]:
         """Parameters of `generate` that are refused with models of this family."""
         refused = (_HONORED - self.honors) | (frozenset() if self.crops else _OF_CROPS)
         refused |= {"prompt_template"} if "prompt" in refused else frozenset()
+        refused |= frozenset() if self.finds_effects else {"grow_by_model"}
         refused |= frozenset() if self.takes_reference else _OF_REFERENCES
         return refused | self.refuses
 

@@ -29,6 +29,7 @@ GENERATE_FIELDS = frozenset(
 """Parameters that only `generate` can honor."""
 
 METHOD_FIELDS = GENERATE_FIELDS | {
+    "grow_by_model",
     "quality",
     "ground",
     "mirror_style",
@@ -84,7 +85,7 @@ METHODS: tuple[MethodInfo, ...] = (
         needs_model=True,
         variants=True,
         engine="diffusers",
-        honors=GENERATE_FIELDS | {"reference_image"},
+        honors=GENERATE_FIELDS | {"grow_by_model", "reference_image"},
     ),
     MethodInfo(
         name="mirror",

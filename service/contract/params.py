@@ -358,6 +358,13 @@ class InpaintParams(JobParams, MaskFields, PaintParams):
     method: Literal["auto", "patch", "generate"] | None = Field(
         None, description="`auto` by default: `generate` if a model is the default, else `patch`."
     )
+    grow_by_model: bool | None = Field(
+        None,
+        description="`true`: a model that finds effects of the object past the mask, such as its "
+        "shadow, may enlarge the mask over them; `false` by default. `links.mask` then shows the "
+        "enlarged mask, the proof is about it, and a warning says by how much. `generate` only, "
+        "with models that find such.",
+    )
     feather: int | None = Field(
         None,
         ge=0,

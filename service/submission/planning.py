@@ -329,6 +329,7 @@ def _model_defaults(model: ModelEntry) -> dict[str, Any]:
         "region": "auto",
         "infill": "auto",
         "reference": "none",
+        "grow_by_model": False,
         "deterministic": False,
         **model.defaults.model_dump(),
     }

@@ -66,6 +66,8 @@ class Painted:
             an engine takes all canvases at once.
         is_foretold: whether the estimate was measured: a part of the picture whose truth is known
             was painted the same way, and compared.
+        mask: uint8 (H, W), 255 where it was painted, if that is more than the canvas' mask, which
+            `grow_by_model` allows; `None` where it is that mask.
     """
 
     image: ImageArray
@@ -74,6 +76,7 @@ class Painted:
     warnings: tuple[JobWarning, ...] = ()
     call_size: int | None = None
     is_foretold: bool = False
+    mask: MaskArray | None = None
 
 
 class Engine(Protocol):

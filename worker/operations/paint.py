@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from service.contract.errors import MethodUnavailable, ModelOutputInvalid
@@ -22,6 +22,7 @@ from worker.engines.base import (
     PreviewingEngine,
     UnloadableEngine,
 )
+from worker.operations.enlarging import enlarge_mask
 from worker.operations.failures import describe_failure, log_failure
 from worker.operations.finishing import compose, finish_output, make_recipe, output_warnings
 from worker.operations.inpaint import prepare_inpaint
@@ -200,11 +201,12 @@ class EngineCall:
             make_recipe(recipe, picture, painted.call_size, job.spec.set_by)
             for picture in painted.pictures
         ]
-        warnings = [*prepared.warnings, *output_warnings(prepared, painted.pictures)]
         started = time.perf_counter()
         try:
             with traces.part("finish", attributes={"paintjob.job_id": job.job_id}):
-                outputs = self._finish_outputs(painted, recipes)
+                prepared = enlarge_mask(prepared, painted.pictures, self._blobs, self._report)
+                warnings = [*prepared.warnings, *output_warnings(prepared, painted.pictures)]
+                outputs = self._finish_outputs(replace(painted, prepared=prepared), recipes)
         except Aborted:
             return
         except Exception as error:

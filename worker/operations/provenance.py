@@ -29,6 +29,7 @@ PAINTING_FIELDS: Final = frozenset(
         "quality",
         "deterministic",
         "grow",
+        "grow_by_model",
         "feather",
         "overlap",
     }

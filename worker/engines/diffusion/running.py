@@ -14,6 +14,7 @@ import torch
 from service.contract.errors import ModelOutputInvalid
 from worker.engines.base import StepCallback
 from worker.engines.diffusion.call_memory import CallMemory, make_shape
+from worker.engines.diffusion.effects import AlphaArray
 from worker.engines.diffusion.families.base import Settings
 from worker.engines.diffusion.faults import (
     DeviceLost,
@@ -64,12 +65,22 @@ class PaintedPicture:
         call: that painted it.
         tiled: whether the autoencoder worked in tiles.
         raised: whether float32 replaced the model's dtype.
+        alpha: float32 (H, W), the model's own, if it has one.
     """
 
     image: ImageArray
     call: Call
     tiled: bool = False
     raised: bool = False
+    alpha: AlphaArray | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class _Output:
+    """What a call returned for one picture: float (H, W, 3), and its alpha, if there is one."""
+
+    image: np.ndarray
+    alpha: AlphaArray | None
 
 
 def needs_tiles(model: LoadedModel, settings: Settings) -> bool:
@@ -116,9 +127,9 @@ class Runner:
 
     def _run(self, call: Call, tiles: bool) -> list[PaintedPicture]:
         before = self._progress.done
-        images = self._call_if_it_fits(call, tiles)
-        if images is not None:
-            return self._mend(call, images, tiles)
+        outputs = self._call_if_it_fits(call, tiles)
+        if outputs is not None:
+            return self._mend(call, outputs, tiles)
         # Steps of a failed call count: progress never goes back.
         self._progress.total += self._progress.done - before
         if len(call.pictures) > 1:
@@ -128,14 +139,16 @@ class Runner:
             raise memory_failure(self._model.device, "this picture")
         return self._run(call, tiles=True)
 
-    def _mend(self, call: Call, images: Sequence[np.ndarray], tiles: bool) -> list[PaintedPicture]:
+    def _mend(self, call: Call, outputs: Sequence[_Output], tiles: bool) -> list[PaintedPicture]:
         """Convert the output to pictures; paint those that are none again in float32."""
-        pairs = zip(call.pictures, images, strict=True)
-        found = [find_picture(image, asked.frame) for asked, image in pairs]
+        pairs = zip(call.pictures, outputs, strict=True)
+        found = [find_picture(output.image, asked.frame) for asked, output in pairs]
         broken = [index for index, picture in enumerate(found) if picture is None]
         raised = dict(zip(broken, self._run_raised(call, broken, tiles), strict=True))
         return [
-            raised[index] if picture is None else PaintedPicture(picture, call, tiles)
+            raised[index]
+            if picture is None
+            else PaintedPicture(picture, call, tiles, alpha=outputs[index].alpha)
             for index, picture in enumerate(found)
         ]
 
@@ -156,7 +169,7 @@ class Runner:
             raise
         return [replace(one, raised=True) for one in painted]
 
-    def _call_if_it_fits(self, call: Call, tiles: bool) -> list[np.ndarray] | None:
+    def _call_if_it_fits(self, call: Call, tiles: bool) -> list[_Output] | None:
         """Call the pipeline; return `None` if it runs out of memory."""
         shape = make_shape(self._model, call.settings, len(call.pictures), tiles=tiles)
         try:
@@ -186,7 +199,7 @@ class Runner:
                 raise DeviceLost("the accelerator's context is broken") from None
             raise
 
-    def _call(self, call: Call, tiles: bool) -> list[np.ndarray]:
+    def _call(self, call: Call, tiles: bool) -> list[_Output]:
         model, first = self._model, self._progress.done
         adapter, inputs = model.adapter, call.to_inputs(model.entry)
         length = call.settings.max_sequence_length
@@ -206,9 +219,13 @@ class Runner:
                 **adapter.callbacks(step_end),
             )
             pictures = adapter.to_pictures(model.pipeline, output, inputs)
+            found = adapter.to_alphas(model.pipeline, output, inputs)
+            alphas: list[AlphaArray | None] = [None] * len(pictures)
+            if found is not None:
+                alphas = list(found)
         # A scheduler may take another number of steps than planned.
         self._progress.total += self._progress.done - first - call.steps_run
-        return pictures
+        return [_Output(*pair) for pair in zip(pictures, alphas, strict=True)]
 
     def _step_end(self, call: Call, latents: torch.Tensor | None) -> None:
         self._progress.report()

@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
+import numpy as np
+
 from service.contract.jobs import JobWarning
+from service.contract.params import InpaintParams
 from worker.engines.base import Canvas, Painted
+from worker.engines.diffusion.effects import AlphaArray, enlarge_hole, fade_effects
 from worker.engines.diffusion.framing import Frame, make_frame, shrink_hole
 from worker.engines.diffusion.infilling import UNTOUCHED, fill_hole
 from worker.engines.diffusion.loading import LoadedModel
@@ -42,6 +46,7 @@ class Sheet:
         self._model = model
         # The kept pixels of the copy are never written to, so the result has them.
         self._picture = canvas.image.copy()
+        self._mask = canvas.mask.copy()
         self._done: list[tuple[Piece, dict[str, Any]]] = []
         self._overview: Overview | None = None
 
@@ -64,9 +69,30 @@ class Sheet:
     def put(self, picture: CallPicture, run: PaintedPicture) -> None:
         """Paste a painted picture in its place."""
         piece, cell = picture.piece, self._model.entry.traits.cell
-        stitch(self._crop(piece), piece.hole, run.image, picture.frame.mask, cell)
+        if run.alpha is not None and self._may_grow:
+            self._put_with_effects(picture, run.image, run.alpha)
+        else:
+            stitch(self._crop(piece), piece.hole, run.image, picture.frame.mask, cell)
         self._done.append((piece, describe_picture(run, piece.whole.seed, self._model)))
         self._overview = None
+
+    def _put_with_effects(
+        self, picture: CallPicture, painted: ImageArray, alpha: AlphaArray
+    ) -> None:
+        """Paste a picture where the model says that it changed, past the mask too."""
+        piece, cell = picture.piece, self._model.entry.traits.cell
+        crop, before = self._crop(piece), self._crop(piece).copy()
+        hole, made_up, share = enlarge_hole(piece.hole, picture.frame.mask, alpha)
+        stitch(crop, hole, painted, made_up, cell)
+        crop[:] = fade_effects(before, crop, share)
+        box = piece.box
+        area = self._mask[box.top : box.bottom, box.left : box.right]
+        np.maximum(area, hole, out=area)
+
+    @property
+    def _may_grow(self) -> bool:
+        params = self._canvas.params
+        return isinstance(params, InpaintParams) and bool(params.grow_by_model)
 
     def preview(self, piece: Piece, preview: ImageArray) -> ImageArray:
         """Return a preview of the canvas: RGB uint8, at most 256 px a side.
@@ -88,6 +114,7 @@ class Sheet:
             details=self._describe(),
             warnings=self._find_cuts(),
             call_size=call_size,
+            mask=None if np.array_equal(self._mask, self._canvas.mask) else self._mask,
         )
 
     def _find_cuts(self) -> tuple[JobWarning, ...]:

@@ -199,6 +199,16 @@ class Adapter:
         """Return the pictures of a call: float32 (H, W, 3) in 0..1."""
         return list(output.images)
 
+    def to_alphas(
+        self, pipeline: Any, output: Any, inputs: CallInputs
+    ) -> Sequence[np.ndarray] | None:
+        """Return the model's own alpha of each picture: float32 (H, W) in 0..1; `None` if none.
+
+        It says where the picture differs from the input, and may reach past the mask: over the
+        shadow of what was removed.
+        """
+        return None
+
     def to_decodable(self, pipeline: Any, latents: torch.Tensor, settings: Settings) -> Any:
         """Convert a step's latents to the input of the autoencoder's decoder: (N, C, h, w)."""
         config = getattr(pipeline, self.autoencoder).config
