@@ -1,4 +1,4 @@
-"""The path of a newcomer, in the README's own commands: demonstration, page, curl, command, client.
+"""The path of a newcomer, in the README's own commands: demonstration, page, curl, client.
 
 In a copy of what a clone holds. Its environment has the packages of this one; that they can be
 installed from nothing, for every Python, is what `tests/installed` shows.
