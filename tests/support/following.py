@@ -13,11 +13,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-import pytest
-
 from tests.support.brokers import find_free_port
 from tests.support.documents import ROOT, Step
 from tests.support.patience import PATIENCE_SECONDS, wait_for
+from tests.support.required import find_required
 
 NEEDS = {"node": r"\bnode\b", "nginx": r"\bnginx -", "curl": r"\bcurl\b"}
 """Programs that not every machine has, and how a page shows that it needs them."""
@@ -69,7 +68,7 @@ def follow(
     done = [step for step in steps if step.kind in ("run", "serve", "file")]
     for program, trace in NEEDS.items():
         if any(re.search(trace, step.code) for step in done):
-            _need(program, environ["PATH"])
+            find_required(program, environ["PATH"])
     with ExitStack() as running:
         for step in done:
             code = _PORT.sub(lambda found: _translate(found[0], ports), step.code)
@@ -84,12 +83,6 @@ def follow(
 
 def _join_paths(*first: Path) -> str:
     return os.pathsep.join(map(str, [*first, os.environ["PATH"], "/usr/sbin"]))
-
-
-def _need(program: str, search_path: str) -> None:
-    if shutil.which(program, path=search_path) is None:
-        required = os.environ.get("TESTS_REQUIRE", "")
-        (pytest.fail if program in required else pytest.skip)(f"{program} is not installed")
 
 
 def _translate(port: str, ports: dict[str, str]) -> str:
