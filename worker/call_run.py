@@ -80,6 +80,12 @@ class LiveJob:
         """True while there is no end, written or still to be written."""
         return self.end is None and not self.ended
 
+    @property
+    def is_painting(self) -> bool:
+        """True once its painting began, but not while a model is loaded for it."""
+        is_loading = self.progress is not None and self.progress.stage == "load"
+        return self.painting_since is not None and not is_loading
+
     def number(self) -> int:
         """Return the number of the next report."""
         self.numbered += 1
@@ -146,7 +152,7 @@ class CallRun:
     @property
     def is_painting(self) -> bool:
         """True once a job's painting began."""
-        return any(live.painting_since for live in self._live.values())
+        return any(live.is_painting for live in self._live.values())
 
     def list_held(self) -> list[LiveJob]:
         """Return the jobs that have not ended: their leases are to be renewed."""
@@ -180,8 +186,10 @@ class CallRun:
 
     def _note_started(self, job_ids: Sequence[str]) -> None:
         for live in self._open_of(job_ids):
+            # A job whose mask was found begins twice: a death counts from the first time on.
+            if live.painting_since is None:
+                live.reports.append(make_started(live.number()))
             live.painting_since = time.monotonic()
-            live.reports.append(make_started(live.number()))
 
     def _note_step(self, message: Step, job_ids: Sequence[str]) -> None:
         progress = Progress(
@@ -200,7 +208,7 @@ class CallRun:
 
     def _note_mask(self, message: MaskReady, live: LiveJob) -> None:
         if live.is_open:
-            live.reports.append(make_mask(live.number(), message.mask, message.path))
+            live.reports.append(make_mask(live.number(), message.mask, message.path, message.asked))
 
     def _commit(self, message: Done, live: LiveJob) -> None:
         live.account.done = message

@@ -22,6 +22,7 @@ from service.contract.errors import ModelUnavailable, PaintjobError
 from service.contract.jobs import (
     JobFailure,
     JobWarning,
+    MaskAsked,
     MaskEffective,
     Output,
     Recipe,
@@ -33,8 +34,8 @@ from service.telemetry import exports, traces
 from service.telemetry.families import HORSE, families_of
 from service.telemetry.metrics import Held, Sample
 from worker.config import WorkerSettings, load_function
-from worker.engines.base import EngineRegistry
 from worker.engines.diffusion.faults import DeviceLost
+from worker.engines.lookup import EngineRegistry
 from worker.finishing import Finisher
 from worker.imaging.threads import bound_opencv
 from worker.messages import (
@@ -68,6 +69,7 @@ MIN_STEP_GAP_SECONDS = 0.2
 STAGE_SHARES = {
     "load": (0.0, 0.05),
     "decode": (0.05, 0.1),
+    "find": (0.05, 0.4),
     "paint": (0.1, 0.9),
     "encode": (0.9, 1.0),
 }
@@ -284,11 +286,13 @@ class PipeReporter:
         """See `Reporter`."""
         self._send(Started(tuple(job_ids), tuple(self._engines.loaded_models())))
 
-    def mask_ready(self, job_id: str, mask: MaskEffective, path: str) -> None:
+    def mask_ready(
+        self, job_id: str, mask: MaskEffective, path: str, asked: MaskAsked | None = None
+    ) -> None:
         """See `Reporter`."""
         # The painting begins at once, or a load that is reported: both are written together.
         with self._holding:
-            self._held += (MaskReady(job_id, mask, path),)
+            self._held += (MaskReady(job_id, mask, path, asked),)
 
     def step(self, job_ids: list[str], stage: str, step: int, steps: int) -> None:
         """See `Reporter`."""
@@ -297,8 +301,9 @@ class PipeReporter:
         if stage == "paint":
             self._steps = steps
         now = time.monotonic()
-        # A load comes first, alone, and may take minutes.
-        if stage != "load" and now - self._last_step < MIN_STEP_GAP_SECONDS:
+        # A load comes first, alone, and may take minutes; a search begins with a load.
+        is_begun = stage == "load" or (stage == "find" and step == 0)
+        if not is_begun and now - self._last_step < MIN_STEP_GAP_SECONDS:
             return
         self._last_step = now
         low, high = STAGE_SHARES[stage]

@@ -193,4 +193,5 @@ def max_jobs_of(queue: str, catalogue: Catalogue) -> int:
     if queue == CPU_QUEUE:
         return 1
     group = queue.partition(":")[2]
-    return max(entry.max_batch for entry in catalogue.models if entry.group == group)
+    sizes = (entry.max_batch for entry in catalogue.models if entry.group == group)
+    return max(sizes, default=1)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from service.contract.jobs import (
     JobFailure,
     JobWarning,
+    MaskAsked,
     MaskEffective,
     Output,
     Recipe,
@@ -86,6 +87,7 @@ class MaskReady:
     job_id: str
     mask: MaskEffective
     path: str
+    asked: MaskAsked | None = None
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from service.contract.jobs import (
     JobFailure,
     JobSpec,
     JobWarning,
+    MaskAsked,
     MaskEffective,
     Output,
     Recipe,
@@ -62,8 +63,17 @@ class Reporter(Protocol):
         """Report that painting begins; loading a model does not count."""
         ...
 
-    def mask_ready(self, job_id: str, mask: MaskEffective, path: str) -> None:
-        """Report that the effective mask is in the blob store, before the painting starts."""
+    def mask_ready(
+        self, job_id: str, mask: MaskEffective, path: str, asked: MaskAsked | None = None
+    ) -> None:
+        """Report that the effective mask is in the blob store, before the painting starts.
+
+        Args:
+            job_id: the job.
+            mask: the effective mask.
+            path: of its picture.
+            asked: the mask before `grow`, where finders found it.
+        """
         ...
 
     def step(self, job_ids: list[str], stage: str, step: int, steps: int) -> None:

@@ -21,6 +21,7 @@ from service.contract.jobs import (
     JobFailure,
     JobSpec,
     JobWarning,
+    MaskAsked,
     MaskEffective,
     Output,
     Recipe,
@@ -30,7 +31,7 @@ from service.contract.names import CPU_QUEUE, input_path, new_job_id, new_token
 from service.contract.params import InpaintParams, OutpaintParams
 from service.store.blobs import BlobStore
 from worker.config import WorkerSettings
-from worker.engines.base import EngineRegistry
+from worker.engines.lookup import EngineRegistry
 from worker.engines.registry import build_engines
 from worker.imaging import ImageArray, MaskArray
 from worker.imaging.decoding import decode_picture
@@ -93,7 +94,9 @@ class _Recorder:
     def started(self, job_ids: list[str]) -> None:
         return None
 
-    def mask_ready(self, job_id: str, mask: MaskEffective, path: str) -> None:
+    def mask_ready(
+        self, job_id: str, mask: MaskEffective, path: str, asked: MaskAsked | None = None
+    ) -> None:
         return None
 
     def step(self, job_ids: list[str], stage: str, step: int, steps: int) -> None:

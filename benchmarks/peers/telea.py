@@ -14,7 +14,8 @@ import numpy as np
 from service.contract.catalogue import Catalogue
 from service.contract.jobs import Recipe
 from worker.config import WorkerSettings
-from worker.engines.base import Canvas, EngineRegistry, Painted, StepCallback
+from worker.engines.base import Canvas, Painted, StepCallback
+from worker.engines.lookup import EngineRegistry
 from worker.engines.registry import QueueEngines
 from worker.imaging.picture import to_uint8
 

@@ -23,6 +23,7 @@ from service.store import BrokerCheck, JobStore, connect
 from service.store.blobs import BlobStore
 from service.store.wakeups import Wakeups
 from service.submission.admission import Admission
+from service.submission.job_masks import JobMasks
 from service.submission.picture_urls import PictureUrls
 from service.submission.submitter import Submitter
 from service.submission.uploads import UploadStore
@@ -106,7 +107,7 @@ class Context:
 
     @cached_property
     def submitter(self) -> Submitter:
-        """The use case behind `POST /inpaint` and `POST /outpaint`."""
+        """The use case behind `POST /inpaint`, `POST /outpaint` and `POST /masks`."""
         wakeups = Wakeups(self.store.redis, self.settings.namespace)
         settings, catalogue, store = self.settings, self.catalogue, self.store
         return Submitter(settings, catalogue, store, self.blobs, wakeups, self.admission)
@@ -115,6 +116,11 @@ class Context:
     def uploads(self) -> UploadStore:
         """Pictures that are uploaded once and used by several jobs."""
         return UploadStore(self.settings, self.store, self.blobs)
+
+    @cached_property
+    def job_masks(self) -> JobMasks:
+        """Masks of jobs that stand where a mask stands."""
+        return JobMasks(self.store, self.blobs)
 
     @cached_property
     def batches(self) -> BatchSubmitter:

@@ -206,6 +206,61 @@ class DeliveryTry(Document):
     error: str | None = None
 
 
+class Finder(Document):
+    """A finder of what regions name; the first that answers a query is asked.
+
+    Attributes:
+        finds: The queries that it answers.
+        is_pinned: Whether the hashes of all of its files are checked.
+        extra: Extra of the installation that it needs.
+        min_score: Default of `min_score`.
+        group: Null for one that every worker has.
+        configured: Whether it is served here.
+    """
+
+    name: str
+    family: str
+    finds: tuple[Literal["text", "subject", "background", "words", "points", "box"] | str, ...] = ()
+    description: str
+    licence: str
+    commercial: bool
+    is_pinned: bool
+    memory_bytes: int | None = None
+    extra: str | None = None
+    min_score: float
+    group: str | None = None
+    configured: bool
+    workers_online: int
+
+
+class FinderChoice(Document):
+    """The finder that answers the queries of one kind; by name of its entry."""
+
+    query: Literal["text", "subject", "background", "words", "points", "box"] | str
+    finder: str
+
+
+class FoundThing(Document):
+    """One thing that a finder found.
+
+    Attributes:
+        region: Which of `regions` asked for it, from 0.
+        finder: The finder that found it.
+        label: `text`, `subject`, `background`, `thing`, or the words sent.
+        score: The finder's own measure, 0..1; 1 where it has none.
+        box: left, top, right, bottom, half-open pixels.
+        rle: Its pixels, in the form that `regions` take; in jobs of `POST /masks` alone, and null
+        beyond half a megabyte of them together.
+    """
+
+    region: int
+    finder: str
+    label: str
+    score: float
+    box: tuple[int, ...] = ()
+    rle: RunLengths | None = None
+
+
 class Geometry(Document):
     """The canvas of an outpaint request.
 
@@ -283,13 +338,17 @@ class InpaintParams(Document):
         default. Color profile and resolution are always kept.
         mask_source: `alpha`: the picture's own transparency is the mask; transparent pixels count
         as white. Instead of `mask` and `regions`.
-        regions: Boxes, polygons and run-lengths that together are the white of the mask. Instead of
-        `mask` and `mask_source`. Not returned: the mask drawn from them is at `links.mask`.
+        regions: What is white in the mask: boxes, polygons and run-lengths, and what is to be found
+        (text, subject, points, words), in order. Instead of `mask` and `mask_source`. Not returned:
+        the mask drawn from them is at `links.mask`.
         mask_polarity: Color of the mask that is repainted; `white_repaints` by default.
         mask_threshold: Luminance (with `mask_source`: 255 less the alpha) from which a mask pixel
         counts as white; 128 by default. Not with `regions`. If gray pixels are kept, a warning says
         how many, and which threshold repaints them.
         grow: Pixels to widen the mask by before painting; negative narrows; 0 by default.
+        if_nothing: What happens if a finder finds nothing for one of the `regions`: `fail`
+        (default), the job fails as `nothing_found`; `keep`, the region is left out, with the
+        warning `nothing_found`, and if no other marks anything, the picture comes back unchanged.
         convert: `srgb`: a picture in CMYK is converted to sRGB, by its color profile if it has one,
         and the warning `converted_to_srgb` says so; kept pixels are those of the converted picture.
         Without it such a picture is refused. Others stay as they are.
@@ -352,6 +411,7 @@ class InpaintParams(Document):
     mask_polarity: Literal["white_repaints", "black_repaints"] | str | None = None
     mask_threshold: int | None = None
     grow: int | None = None
+    if_nothing: Literal["fail", "keep"] | str | None = None
     convert: Literal["srgb"] | str | None = None
     priority: Literal["high", "normal", "low"] | str | None = None
     tags: tuple[str, ...] | None = None
@@ -396,18 +456,19 @@ class Job(Ending):
 
     Attributes:
         version: Grows with every change of the job.
-        method: The method that paints; never `auto`.
+        method: The method that paints, never `auto`; `find` where only a mask is made.
         expires_at: When job and pictures are deleted; null until it ends.
         attempt: How often a worker has claimed the job.
         attempts: The last ten.
         params: Every effective parameter, with defaults and the seed. Null where the method does
         not support it.
+        mask: Null in outpainting, and until finders have found it.
         batch_id: The batch that it belongs to, if to any.
     """
 
     id: str
     version: int
-    operation: Literal["inpaint", "outpaint"] | str
+    operation: Literal["inpaint", "outpaint", "mask"] | str
     status: JobStatus
     method: str
     model: str | None = None
@@ -424,7 +485,7 @@ class Job(Ending):
     attempts: tuple[Attempt, ...] = ()
     queue: Queue
     progress: Progress | None = None
-    params: InpaintParams | OutpaintParams
+    params: InpaintParams | OutpaintParams | MaskParams
     mask: Mask | None = None
     geometry: Geometry | None = None
     warnings: tuple[JobWarning, ...] = ()
@@ -577,7 +638,7 @@ class ListedJob(Ending):
 
     id: str
     version: int
-    operation: Literal["inpaint", "outpaint"] | str
+    operation: Literal["inpaint", "outpaint", "mask"] | str
     status: JobStatus
     method: str
     model: str | None = None
@@ -635,7 +696,7 @@ class Margins(Document):
 
 
 class Mask(Document):
-    """The mask as sent, and the effective one once a worker has widened it.
+    """The mask as sent or found, and the effective one once a worker has widened it.
 
     Attributes:
         coverage: Share of the picture that the request marks to be repainted.
@@ -657,11 +718,74 @@ class MaskEffective(Document):
         coverage: share of the picture repainted.
         box: left, top, right, bottom, half-open pixels.
         components: number of 8-connected parts.
+        found: Things that finders found for it, by region and score; at most 500.
     """
 
     coverage: float
     box: tuple[int, ...] = ()
     components: int
+    found: tuple[FoundThing, ...] = ()
+
+
+class MaskParams(Document):
+    """Parameters of `POST /masks`, without the pictures.
+
+    Attributes:
+        mask_source: `alpha`: the picture's own transparency is the mask; transparent pixels count
+        as white. Instead of `mask` and `regions`.
+        regions: What is white in the mask: boxes, polygons and run-lengths, and what is to be found
+        (text, subject, points, words), in order. Instead of `mask` and `mask_source`. Not returned:
+        the mask drawn from them is at `links.mask`.
+        mask_polarity: Color of the mask that is repainted; `white_repaints` by default.
+        mask_threshold: Luminance (with `mask_source`: 255 less the alpha) from which a mask pixel
+        counts as white; 128 by default. Not with `regions`. If gray pixels are kept, a warning says
+        how many, and which threshold repaints them.
+        grow: Pixels to widen the mask by before painting; negative narrows; 0 by default.
+        if_nothing: What happens if a finder finds nothing for one of the `regions`: `fail`
+        (default), the job fails as `nothing_found`; `keep`, the region is left out, with the
+        warning `nothing_found`, and if no other marks anything, the picture comes back unchanged.
+        convert: `srgb`: a picture in CMYK is converted to sRGB, by its color profile if it has one,
+        and the warning `converted_to_srgb` says so; kept pixels are those of the converted picture.
+        Without it such a picture is refused. Others stay as they are.
+        priority: Order among the caller's own jobs; `normal` by default.
+        tags: Short texts that the job returns; `GET /jobs` filters by them.
+        start_within_seconds: Fail the job if no worker has claimed it by then.
+        finish_within_seconds: Fail the job if it has not ended so long after it was accepted. By
+        default it has 3600 seconds from its first claim by a worker, for which it waits a day at
+        most.
+        ttl_seconds: Seconds that the ended job and its pictures are kept; 86400 by default, 600
+        with `no_store`, and then at most 3600.
+        no_store: `true`: the job and its pictures are wiped as soon as the result has been
+        delivered to the first `GET` that reads all of it (no `Range`); `false` by default. Not with
+        `num_images` above 1.
+        cancel_on_disconnect: `true`: the job is canceled when a client that waits for it (`Prefer:
+        wait`) or follows its events disconnects before it ends; `false` by default. Behind a proxy
+        a client has disconnected when the proxy closes its own connection.
+        webhook_url: Receives the job's document, signed, at the events of `webhook_events`: an
+        https URL on a public address, without user and fragment. Tried for 24 hours, but no longer
+        than the job is kept.
+        webhook_events: Events sent to `webhook_url`, each once: by default the three ends,
+        `job.succeeded`, `job.failed` and `job.canceled`.
+        method: `find`, the only one.
+    """
+
+    mask_source: Literal["alpha"] | str | None = None
+    regions: tuple[Region, ...] | None = None
+    mask_polarity: Literal["white_repaints", "black_repaints"] | str | None = None
+    mask_threshold: int | None = None
+    grow: int | None = None
+    if_nothing: Literal["fail", "keep"] | str | None = None
+    convert: Literal["srgb"] | str | None = None
+    priority: Literal["high", "normal", "low"] | str | None = None
+    tags: tuple[str, ...] | None = None
+    start_within_seconds: int | None = None
+    finish_within_seconds: int | None = None
+    ttl_seconds: int | None = None
+    no_store: bool | None = None
+    cancel_on_disconnect: bool | None = None
+    webhook_url: str | None = None
+    webhook_events: tuple[Literal["job.running", "job.succeeded", "job.failed", "job.canceled"] | str, ...] | None = None
+    method: Literal["find"] | str | None = None
 
 
 class Method(Document):
@@ -678,7 +802,7 @@ class Method(Document):
     """
 
     name: str
-    operation: Literal["inpaint", "outpaint"] | str
+    operation: Literal["inpaint", "outpaint", "mask"] | str
     summary: str
     available: bool
     is_default: bool
@@ -758,9 +882,10 @@ class ModelDefaults(Document):
 
 
 class ModelList(Document):
-    """The models that are served here, then those that could be added."""
+    """The models and finders that are served here, then those that could be added."""
 
     models: tuple[Model, ...] = ()
+    finders: tuple[Finder, ...] = ()
 
 
 class OutpaintParams(Document):
@@ -923,9 +1048,10 @@ class OutpaintParams(Document):
 
 
 class Output(Document):
-    """One painted picture, with the proof that kept pixels are unchanged.
+    """One result: a painted picture with the proof that kept pixels are unchanged, or a mask.
 
     Attributes:
+        seed: 0 for a mask, which has none.
         estimate: The method's own estimate of how similar its result is to the right one, 0..1: an
         MS-SSIM, judged without seeing that. Null where the method does not judge.
         resized: The copy in the size of `output_width` and `output_height`; null without them.
@@ -969,12 +1095,14 @@ class Plan(Document):
         height: Height of each result in pixels.
         megapixels: Millions of pixels of all results together.
         cost: What the job would count for in the queue and against limits.
+        finders: The finders that would look for `regions`; `mask` is null then, and `cost` has the
+        picture's megapixels for each region.
     """
 
-    operation: Literal["inpaint", "outpaint"] | str
+    operation: Literal["inpaint", "outpaint", "mask"] | str
     method: str
     model: str | None = None
-    params: InpaintParams | OutpaintParams
+    params: InpaintParams | OutpaintParams | MaskParams
     mask: Mask | None = None
     geometry: Geometry | None = None
     warnings: tuple[JobWarning, ...] = ()
@@ -982,6 +1110,7 @@ class Plan(Document):
     height: int
     megapixels: float
     cost: float
+    finders: tuple[FinderChoice, ...] = ()
 
 
 class PlannedItem(Document):
@@ -1071,7 +1200,7 @@ class Progress(Document):
     """The progress of a job; of a succeeded one all of it.
 
     Attributes:
-        stage: `load`, `decode`, `paint` or `encode`.
+        stage: `load`, `decode`, `find`, `paint` or `encode`.
         fraction: Share of the whole job that is done, 0..1.
         preview_url: A small JPEG of the picture so far, renewed now and then; null while there is
         none. Only `generate` has previews.
@@ -1148,7 +1277,7 @@ class Recipe(Document):
 
 
 class Region(Document):
-    """One region: exactly one of `box`, `polygon` and `rle`. Pixels count from the top left.
+    """One region: exactly one of `box`, `polygon`, `rle`, `find`, `point` and `points`.
 
     Attributes:
         box: left, top, right, bottom, which may be fractions. A pixel belongs to it when its center
@@ -1160,12 +1289,33 @@ class Region(Document):
         holes: Outlines of holes in the `polygon`: a pixel belongs to the polygon when its center
         lies in the outline and in no hole.
         rle: Run-lengths in COCO's format.
+        find: What to find: `text`, all written text; `subject`, what stands in front; `background`,
+        all but that; anything else in words, such as `a red cup`. `GET /models` lists the finders
+        of this service.
+        point: [x, y]: the thing at this point.
+        points: The one thing that all these points belong to, or, by `labels`, do not.
+        labels: As many as `points`: 1, the point belongs to the thing; 0, it does not. All do by
+        default.
+        refine: `true`: of the `box` only the thing in it; `false` by default.
+        subtract: `true`: the region is taken away from what the regions before it have added;
+        `false` by default.
+        grow: Pixels by which what is found is widened, negative narrows; by default what suits the
+        finder. The parameter `grow` widens the whole mask afterwards.
+        min_score: Found things with a lower score are left out; by default what suits the finder.
     """
 
     box: tuple[float, ...] | None = None
     polygon: tuple[tuple[float, ...], ...] | None = None
     holes: tuple[tuple[tuple[float, ...], ...], ...] | None = None
     rle: RunLengths | None = None
+    find: str | None = None
+    point: tuple[float, ...] | None = None
+    points: tuple[tuple[float, ...], ...] | None = None
+    labels: tuple[int, ...] | None = None
+    refine: bool | None = None
+    subtract: bool | None = None
+    grow: int | None = None
+    min_score: float | None = None
 
 
 class Resized(Document):
@@ -1210,6 +1360,7 @@ class Timings(Document):
 
     queued_seconds: float | None = None
     load_seconds: float | None = None
+    find_seconds: float | None = None
     paint_seconds: float | None = None
     encode_seconds: float | None = None
 

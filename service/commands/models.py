@@ -9,7 +9,8 @@ import typer
 
 from service.commands.connecting import open_client
 from service.commands.fetching import pull_model
-from service.contract.catalogue import read_catalogue
+from service.contract.catalogue import ModelEntry, read_catalogue
+from service.contract.finders import FinderEntry
 from service.contract.settings import SharedSettings
 
 models_app = typer.Typer(help="The models of a deployment.", no_args_is_help=True)
@@ -77,13 +78,14 @@ def _read_rows(
             models_file=models_file, data_dir=data_dir, allow_non_commercial=allow_non_commercial
         )
     )
-    entries = [*catalogue.models, *catalogue.known]
+    served: list[ModelEntry | FinderEntry] = [*catalogue.models, *catalogue.finders]
+    entries = [*served, *catalogue.known, *catalogue.known_finders]
     return [
         {
             "name": entry.name,
             "family": entry.family,
             "licence": entry.licence,
-            "configured": entry in catalogue.models and catalogue.allows(entry),
+            "configured": entry in served and catalogue.allows(entry),
             "is_default": entry is catalogue.default_model,
         }
         for entry in entries

@@ -6,7 +6,7 @@ Data only: the API refuses from it, workers load from it, `GET /models` shows it
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from importlib.resources import files
 from pathlib import Path
@@ -24,6 +24,14 @@ from pydantic import (
 
 from service.contract.families import FAMILIES, Family, Kind
 from service.contract.faults import reword
+from service.contract.finders import (
+    FINDER_FAMILIES,
+    GRABCUT,
+    TEXT_FINDER,
+    FinderEntry,
+    FinderQuery,
+    Sha256,
+)
 from service.contract.intents import (
     Intents,
     IntentSettings,
@@ -39,8 +47,6 @@ from service.contract.settings import SharedSettings
 
 LoraName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
 """Name of an optional LoRA or a preset."""
-
-Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
 
 class ModelDefaults(BaseModel):
@@ -276,8 +282,11 @@ class Catalogue(BaseModel):
     """The models of a deployment.
 
     Attributes:
-        models: those that it serves, the built-in one last.
+        models: those that paint here, the built-in one last.
         known: those that Paintjob knows and this deployment does not serve.
+        finders: those that find here, the built-in ones last: the first one that answers a query
+            is asked.
+        known_finders: those that Paintjob knows and this deployment does not serve.
         allow_non_commercial: whether models that may not be used commercially are served.
     """
 
@@ -285,6 +294,8 @@ class Catalogue(BaseModel):
 
     models: tuple[ModelEntry, ...] = ()
     known: tuple[ModelEntry, ...] = ()
+    finders: tuple[FinderEntry, ...] = (GRABCUT,)
+    known_finders: tuple[FinderEntry, ...] = ()
     allow_non_commercial: bool = False
 
     @property
@@ -310,27 +321,46 @@ class Catalogue(BaseModel):
         """Find a model that could be served, by name."""
         return next((entry for entry in self.known if entry.name == name), None)
 
+    def find_finder(self, query: FinderQuery) -> FinderEntry | None:
+        """Find the finder that answers a query: the first that can."""
+        return next((entry for entry in self.finders if query in entry.traits.finds), None)
+
+    def get_finder(self, name: str) -> FinderEntry:
+        """Return a finder that is served, by name.
+
+        Raises:
+            KeyError: there is none.
+        """
+        return {entry.name: entry for entry in self.finders}[name]
+
     def queues(self) -> list[str]:
         """Return every queue that a complete deployment serves, the weight-free one first."""
-        served = (entry for entry in self.models if self.allows(entry))
-        return [CPU_QUEUE, *sorted({gpu_queue(entry.group) for entry in served})]
+        entries: tuple[ModelEntry | FinderEntry, ...] = (*self.models, *self.finders)
+        groups = {entry.group for entry in entries if entry.group and self.allows(entry)}
+        return [CPU_QUEUE, *sorted(gpu_queue(group) for group in groups)]
 
-    def allows(self, entry: ModelEntry) -> bool:
+    def allows(self, entry: ModelEntry | FinderEntry) -> bool:
         """Return whether the operator's policy allows a model's license."""
         return entry.commercial or self.allow_non_commercial
 
 
 def load_catalogue(
-    path: Path | None, *, self_model: bool = False, allow_non_commercial: bool = False
+    path: Path | None,
+    *,
+    self_model: bool = False,
+    text_finder: bool = False,
+    allow_non_commercial: bool = False,
 ) -> Catalogue:
     """Read the operator's models file; no file means no models but the built-in one.
 
-    The file is TOML: a `[[models]]` table an entry, with the fields of `ModelEntry`. An entry with
-    the name of a model that Paintjob knows needs only the fields that differ.
+    The file is TOML: a `[[models]]` table an entry, with the fields of `ModelEntry`, or with
+    `kind = "finder"` those of `FinderEntry`. An entry with the name of a model that Paintjob knows
+    needs only the fields that differ.
 
     Args:
         path: the file.
         self_model: whether the built-in model is served.
+        text_finder: whether the built-in finder of text is served.
         allow_non_commercial: whether models that may not be used commercially are served.
 
     Raises:
@@ -340,17 +370,34 @@ def load_catalogue(
     known = read_known_models()
     tables = _read_tables(path) if path is not None else []
     policy = partial(_apply_policy, allow_non_commercial=allow_non_commercial)
-    served = [policy(_complete(table, known), served=True) for table in tables]
-    names = [entry.name for entry in served]
+    entries = [_complete(table, known) for table in tables]
+    names = [entry.name for entry in entries]
     if len(set(names)) < len(names):
         raise ValueError(f"{path}: two models have the same name")
+    painting, finders = _sort(entries)
+    served = [policy(entry, served=True) for entry in painting]
     if sum(entry.default for entry in served) > 1:
         raise ValueError(f"{path}: more than one model is the default")
     if self_model and SELF_MODEL.name not in names:
         served.append(SELF_MODEL)
-    others = [ModelEntry.model_validate(known[name]) for name in known if name not in names]
-    left = tuple(policy(entry, served=False) for entry in others)
-    return Catalogue(models=tuple(served), known=left, allow_non_commercial=allow_non_commercial)
+    built_in = (TEXT_FINDER, GRABCUT) if text_finder else (GRABCUT,)
+    finders += [entry for entry in built_in if entry.name not in names]
+    left, left_finders = _sort([_complete(known[name], {}) for name in known if name not in names])
+    return Catalogue(
+        models=tuple(served),
+        known=tuple(policy(entry, served=False) for entry in left),
+        finders=tuple(finders),
+        known_finders=tuple(left_finders),
+        allow_non_commercial=allow_non_commercial,
+    )
+
+
+def _sort(
+    entries: Sequence[ModelEntry | FinderEntry],
+) -> tuple[list[ModelEntry], list[FinderEntry]]:
+    """Sort entries into those that paint and those that find."""
+    models = [entry for entry in entries if isinstance(entry, ModelEntry)]
+    return models, [entry for entry in entries if isinstance(entry, FinderEntry)]
 
 
 def read_catalogue(settings: SharedSettings) -> Catalogue:
@@ -364,6 +411,7 @@ def read_catalogue(settings: SharedSettings) -> Catalogue:
         return load_catalogue(
             path,
             self_model=settings.self_model,
+            text_finder=settings.text_finder,
             allow_non_commercial=settings.allow_non_commercial,
         )
     except OSError as error:
@@ -414,10 +462,15 @@ def _apply_policy(entry: ModelEntry, *, allow_non_commercial: bool, served: bool
     return entry.model_copy(update={"optional_loras": loras})
 
 
-def _complete(table: dict[str, Any], known: Mapping[str, dict[str, Any]]) -> ModelEntry:
+def _complete(
+    table: dict[str, Any], known: Mapping[str, dict[str, Any]]
+) -> ModelEntry | FinderEntry:
     name = str(table.get("name", ""))
+    whole = _merge(known.get(name, {}), table)
     try:
-        return ModelEntry.model_validate(_merge(known.get(name, {}), table))
+        is_finder = "kind" in whole or whole.get("family") in FINDER_FAMILIES
+        kind = FinderEntry if is_finder else ModelEntry
+        return kind.model_validate(whole)
     except ValidationError as error:
         faults = [
             f"{'.'.join(map(str, fault['loc'])) or 'it'}: {reword(fault['msg'])}"

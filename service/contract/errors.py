@@ -536,6 +536,13 @@ class KeptPixelsChanged(PaintingFailed):
     retryable = True
 
 
+class NothingFound(PaintingFailed):
+    """A finder found nothing for a region of the request."""
+
+    code = "nothing_found"
+    title = "Nothing was found"
+
+
 class SafetyRefused(PaintingFailed):
     """The operator's safety check refuses the job."""
 

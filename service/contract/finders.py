@@ -13,7 +13,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
 
 FinderQuery = Literal["text", "subject", "background", "words", "points", "box"]
-"""What a region asks a finder for. `text`: written text; `subject`: what stands in front;
+"""The queries of regions. `text`: written text; `subject`: what stands in front;
 `background`: all but that; `words`: what a few words name; `points`: the thing at points; `box`:
 the thing in a box."""
 

@@ -16,16 +16,19 @@ from typing import Any, Literal, Self
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 
 from service.contract.errors import JobTooNew
+from service.contract.finders import FinderQuery
 from service.contract.geometry import Geometry
 from service.contract.intents import SetBy
-from service.contract.params import InpaintParams, Operation, OutpaintParams, Priority
+from service.contract.params import AnyPaintParams, AnyParams, MaskParams, Operation, Priority
+from service.contract.regions import RunLengths
 from service.contract.times import Timestamp
 
-SCHEMA = 6
+SCHEMA = 7
 """Schema number that new jobs are written with. 4 renamed `batch_key` to `call_key`; 5 added
-`output_width` and `output_height`; 6 added `intent` and what it sets."""
+`output_width` and `output_height`; 6 added `intent` and what it sets; 7 added finders, and
+jobs that make masks."""
 
-KNOWN_SCHEMAS = (1, 2, 3, 4, 5, 6)
+KNOWN_SCHEMAS = (1, 2, 3, 4, 5, 6, 7)
 """Schema numbers that this release can read and claim."""
 
 MAX_CRASHES = 3
@@ -80,6 +83,21 @@ class BlobRef(_Frozen):
     mode: str
 
 
+class StoredFile(_Frozen):
+    """A file of the request in the blob store that is no picture."""
+
+    path: str
+    bytes: int
+    sha256: str
+
+
+class FinderChoice(_Frozen):
+    """The finder that answers the queries of one kind; by name of its entry."""
+
+    query: FinderQuery
+    finder: str
+
+
 class MaskAsked(_Frozen):
     """The mask as the caller sent it: after polarity and threshold, before `grow`.
 
@@ -94,6 +112,21 @@ class MaskAsked(_Frozen):
     source: Literal["mask", "alpha", "regions"] = "mask"
 
 
+class FoundThing(_Frozen):
+    """One thing that a finder found."""
+
+    region: int = Field(description="Which of `regions` asked for it, from 0.")
+    finder: str = Field(description="The finder that found it.")
+    label: str = Field(description="`text`, `subject`, `background`, `thing`, or the words sent.")
+    score: float = Field(description="The finder's own measure, 0..1; 1 where it has none.")
+    box: list[int] = Field(description="left, top, right, bottom, half-open pixels.")
+    rle: RunLengths | None = Field(
+        None,
+        description="Its pixels, in the form that `regions` take; in jobs of `POST /masks` alone, "
+        "and null beyond half a megabyte of them together.",
+    )
+
+
 class MaskEffective(_Frozen):
     """The mask that is painted: after `grow`. Posted by the horse before it paints.
 
@@ -101,11 +134,16 @@ class MaskEffective(_Frozen):
         coverage: share of the picture repainted.
         box: left, top, right, bottom, half-open pixels.
         components: number of 8-connected parts.
+        found: what finders found for it.
     """
 
     coverage: float
     box: list[int]
     components: int
+    found: list[FoundThing] = Field(
+        [],
+        description="Things that finders found for it, by region and score; at most 500.",
+    )
 
 
 class BatchPlace(_Frozen):
@@ -141,7 +179,7 @@ class JobSpec(_Frozen):
         description="What the job counts when tenants take turns: about the seconds of painting. "
         "`None` in records of older schemas, where `cost` counts.",
     )
-    params: InpaintParams | OutpaintParams
+    params: AnyParams
     set_by: dict[str, SetBy] = Field(
         {},
         description="Who set each parameter that the intent could set; empty without an intent.",
@@ -150,6 +188,10 @@ class JobSpec(_Frozen):
     mask: BlobRef | None = None
     source_mask: BlobRef | None = None
     reference_image: BlobRef | None = None
+    regions: StoredFile | None = Field(
+        None, description="The regions as JSON, where some are to be found."
+    )
+    finders: list[FinderChoice] = []
     mask_asked: MaskAsked | None = None
     geometry: Geometry | None = None
     warnings: list[JobWarning] = []
@@ -165,9 +207,22 @@ class JobSpec(_Frozen):
         """
         return cls.model_validate_json(text, extra="ignore")
 
+    @property
+    def paint_params(self) -> AnyPaintParams:
+        """The parameters of a job that paints.
+
+        Raises:
+            TypeError: it only makes a mask.
+        """
+        if isinstance(self.params, MaskParams):
+            raise TypeError("a job that makes a mask has no parameters of painting")
+        return self.params
+
 
 class Proof(_Frozen):
     """Checks of the encoded output, after decoding it again.
+
+    Of a mask, all pixels are kept ones: those of the file are compared with what was found.
 
     Attributes:
         kept_pixels: pixels outside the effective mask (outpaint: of the original, less the band).
@@ -203,7 +258,7 @@ class ResizedOutput(_Frozen):
 
 
 class Output(_Frozen):
-    """One painted picture in the blob store, and its resized copy if one was asked for."""
+    """One result in the blob store, and its resized copy if one was asked for."""
 
     index: int
     path: str
@@ -245,6 +300,7 @@ class Timings(_Frozen):
 
     queued_seconds: float | None = None
     load_seconds: float | None = None
+    find_seconds: float | None = None
     paint_seconds: float | None = None
     encode_seconds: float | None = None
 
@@ -253,7 +309,7 @@ class Progress(_Frozen):
     """Progress of a running job.
 
     Attributes:
-        stage: `load`, `decode`, `paint`, `encode`.
+        stage: `load`, `decode`, `find`, `paint`, `encode`.
         step: steps done in this stage.
         steps: steps in this stage.
         fraction: share of the whole job that is done, 0..1.
@@ -312,6 +368,7 @@ class JobRecord(_Frozen):
     token: str | None
     attempts: list[Attempt]
     progress: Progress | None
+    mask_asked: MaskAsked | None
     mask_effective: MaskEffective | None
     mask_path: str | None
     warnings: list[JobWarning]
@@ -381,7 +438,7 @@ _TIMES = (
     "cancel_requested_at",
 )
 _LISTS = ("attempts", "warnings", "outputs")
-_OBJECTS = ("progress", "mask_effective", "recipe", "timings", "error")
+_OBJECTS = ("progress", "mask_asked", "mask_effective", "recipe", "timings", "error")
 
 
 def parse_time(milliseconds: str | None) -> datetime | None:

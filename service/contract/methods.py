@@ -112,9 +112,20 @@ METHODS: tuple[MethodInfo, ...] = (
         engine="diffusers",
         honors=GENERATE_FIELDS | {"overlap", "reference_image"},
     ),
+    MethodInfo(
+        name="find",
+        operation="mask",
+        summary="Finds what a mask is to mark, and paints nothing.",
+        engine="finders",
+        honors=frozenset(),
+    ),
 )
 
-BEST_WEIGHT_FREE: Mapping[Operation, str] = {"inpaint": "patch", "outpaint": "pattern"}
+BEST_WEIGHT_FREE: Mapping[Operation, str] = {
+    "inpaint": "patch",
+    "outpaint": "pattern",
+    "mask": "find",
+}
 """The method of `auto` when no model is the default."""
 
 

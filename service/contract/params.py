@@ -15,9 +15,10 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
 
 from service.contract.geometry import Anchor
-from service.contract.regions import MAX_REGIONS, Region
+from service.contract.regions import MAX_REGIONS, Region, check_order
 
-Operation = Literal["inpaint", "outpaint"]
+Operation = Literal["inpaint", "outpaint", "mask"]
+PaintOperation = Literal["inpaint", "outpaint"]
 Priority = Literal["high", "normal", "low"]
 OutputFormat = Literal["png", "jpeg", "webp", "avif"]
 Quality = Literal["fast", "balanced", "best"]
@@ -25,6 +26,7 @@ MirrorStyle = Literal["exact", "guided"]
 Ground = Literal["auto", "ignore"]
 MaskPolarity = Literal["white_repaints", "black_repaints"]
 MaskSource = Literal["alpha"]
+IfNothing = Literal["fail", "keep"]
 Conversion = Literal["srgb"]
 PaintRegion = Literal["auto", "box", "full"]
 WebhookEvent = Literal["job.running", "job.succeeded", "job.failed", "job.canceled"]
@@ -35,6 +37,7 @@ Intent = Literal["remove", "replace", "modify", "extend"]
 INTENTS: Mapping[Operation, tuple[Intent, ...]] = {
     "inpaint": ("remove", "replace", "modify"),
     "outpaint": ("extend",),
+    "mask": (),
 }
 """The intents that each operation can have."""
 
@@ -329,9 +332,9 @@ class MaskFields(_Params):
         None,
         min_length=1,
         max_length=MAX_REGIONS,
-        description="Boxes, polygons and run-lengths that together are the white of the mask. "
-        "Instead of `mask` and `mask_source`. Not returned: the mask drawn from them is at "
-        "`links.mask`.",
+        description="What is white in the mask: boxes, polygons and run-lengths, and what is to be "
+        "found (text, subject, points, words), in order. Instead of `mask` and `mask_source`. Not "
+        "returned: the mask drawn from them is at `links.mask`.",
     )
     mask_polarity: MaskPolarity | None = Field(
         None, description="Color of the mask that is repainted; `white_repaints` by default."
@@ -350,6 +353,19 @@ class MaskFields(_Params):
         le=MAX_GROW_PIXELS,
         description="Pixels to widen the mask by before painting; negative narrows; 0 by default.",
     )
+    if_nothing: IfNothing | None = Field(
+        None,
+        description="What happens if a finder finds nothing for one of the `regions`: `fail` "
+        "(default), the job fails as `nothing_found`; `keep`, the region is left out, with the "
+        "warning `nothing_found`, and if no other marks anything, the picture comes back "
+        "unchanged.",
+    )
+
+    @field_validator("regions")
+    @classmethod
+    def _are_in_order(cls, regions: list[Region] | None) -> list[Region] | None:
+        check_order(regions or [])
+        return regions
 
 
 class InpaintParams(JobParams, MaskFields, PaintParams):
@@ -373,6 +389,12 @@ class InpaintParams(JobParams, MaskFields, PaintParams):
         "fades into the original; 0 by default. Kept pixels are never touched. Must be 0 with "
         "`mask_source`, where the original is transparent.",
     )
+
+
+class MaskParams(JobParams, MaskFields):
+    """Parameters of `POST /masks`, without the pictures."""
+
+    method: Literal["find"] | None = Field(None, description="`find`, the only one.")
 
 
 MARGIN_FIELDS = ("left", "top", "right", "bottom")
@@ -471,6 +493,10 @@ class OutpaintParams(JobParams, PaintParams):
         if value is not None:
             parse_aspect_ratio(value)
         return value
+
+
+AnyPaintParams = InpaintParams | OutpaintParams
+AnyParams = InpaintParams | OutpaintParams | MaskParams
 
 
 def parse_aspect_ratio(value: str | float) -> Fraction:

@@ -1,7 +1,8 @@
-"""Regions: the white of a mask as boxes, polygons and run-lengths instead of a picture."""
+"""Regions: the white of a mask as places, or as what is to be found, instead of a picture."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from pydantic import (
@@ -14,7 +15,15 @@ from pydantic import (
     model_validator,
 )
 
+from service.contract.finders import FinderQuery
+
 MAX_REGIONS = 1000
+MAX_FINDER_REGIONS = 16
+"""Limit for the regions of one request that a finder looks for: each looks at the whole picture."""
+
+MAX_POINTS = 64
+MAX_WORDS_CHARACTERS = 256
+MAX_REGION_GROW_PIXELS = 256
 MAX_VERTICES = 10_000
 """Limit for the vertices of one ring."""
 
@@ -30,6 +39,7 @@ MAX_COORDINATE = 65_536
 # Lists report their first fault only: a hundred thousand take seconds to collect.
 Coordinate = Annotated[float, Field(ge=-MAX_COORDINATE, le=MAX_COORDINATE)]
 Point = Annotated[list[Coordinate], Field(min_length=2, max_length=2)]
+Label = Annotated[int, Field(ge=0, le=1)]
 Ring = Annotated[list[Point], Field(min_length=3, max_length=MAX_VERTICES, fail_fast=True)]
 Run = Annotated[int, Field(ge=0, le=MAX_RUN)]
 Runs = Annotated[list[Run], Field(min_length=1, max_length=MAX_NUMBERS, fail_fast=True)]
@@ -65,10 +75,17 @@ class RunLengths(BaseModel):
     )
 
 
-class Region(BaseModel):
-    """One region: exactly one of `box`, `polygon` and `rle`. Pixels count from the top left.
+_RESERVED: Sequence[FinderQuery] = ("text", "subject", "background")
+_SHAPES = ("box", "polygon", "rle", "find", "point", "points")
+_OF_FINDERS = ("grow", "min_score")
 
-    Coordinates refer to the upright picture, after its EXIF orientation is applied.
+
+class Region(BaseModel):
+    """One region: exactly one of `box`, `polygon`, `rle`, `find`, `point` and `points`.
+
+    Pixels count from the top left. Coordinates refer to the upright picture, after its EXIF
+    orientation is applied. Regions count in order: each adds to the mask, or is subtracted from
+    what the regions before it have added.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, strict=True)
@@ -96,6 +113,74 @@ class Region(BaseModel):
         "center lies in the outline and in no hole.",
     )
     rle: RunLengths | None = Field(None, description="Run-lengths in COCO's format.")
+    find: str | None = Field(
+        None,
+        min_length=1,
+        max_length=MAX_WORDS_CHARACTERS,
+        description="What to find: `text`, all written text; `subject`, what stands in front; "
+        "`background`, all but that; anything else in words, such as `a red cup`. `GET /models` "
+        "lists the finders of this service.",
+        examples=["text"],
+    )
+    point: Point | None = Field(None, description="[x, y]: the thing at this point.")
+    points: list[Point] | None = Field(
+        None,
+        min_length=1,
+        max_length=MAX_POINTS,
+        fail_fast=True,
+        description="The one thing that all these points belong to, or, by `labels`, do not.",
+    )
+    labels: list[Label] | None = Field(
+        None,
+        min_length=1,
+        max_length=MAX_POINTS,
+        description="As many as `points`: 1, the point belongs to the thing; 0, it does not. All "
+        "do by default.",
+    )
+    refine: bool | None = Field(
+        None, description="`true`: of the `box` only the thing in it; `false` by default."
+    )
+    subtract: bool | None = Field(
+        None,
+        description="`true`: the region is taken away from what the regions before it have added; "
+        "`false` by default.",
+    )
+    grow: int | None = Field(
+        None,
+        ge=-MAX_REGION_GROW_PIXELS,
+        le=MAX_REGION_GROW_PIXELS,
+        description="Pixels by which what is found is widened, negative narrows; by default what "
+        "suits the finder. The parameter `grow` widens the whole mask afterwards.",
+    )
+    min_score: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="Found things with a lower score are left out; by default what suits the "
+        "finder.",
+    )
+
+    @property
+    def query(self) -> FinderQuery | None:
+        """Query of a finder; `None` if the region says where it is."""
+        if self.find is not None:
+            return next((word for word in _RESERVED if word == self.find), "words")
+        if self.point is not None or self.points is not None:
+            return "points"
+        return "box" if self.refine else None
+
+    def list_points(self) -> list[tuple[Sequence[float], bool]]:
+        """Return the points, each with whether it belongs to the thing."""
+        points = self.points or ([self.point] if self.point else [])
+        labels = self.labels or [1] * len(points)
+        return [(point, bool(label)) for point, label in zip(points, labels, strict=True)]
+
+    @field_validator("find")
+    @classmethod
+    def _has_words(cls, find: str | None) -> str | None:
+        if find is not None and not find.strip():
+            raise ValueError("must be text, subject, background, or words for what to find")
+        return find
 
     @field_validator("box")
     @classmethod
@@ -105,10 +190,37 @@ class Region(BaseModel):
         return box
 
     @model_validator(mode="after")
-    def _is_one_of_three(self) -> Region:
-        shapes = [name for name in ("box", "polygon", "rle") if getattr(self, name) is not None]
+    def _is_one_shape(self) -> Region:
+        shapes = [name for name in _SHAPES if getattr(self, name) is not None]
         if len(shapes) != 1:
-            raise ValueError("must have exactly one of box, polygon and rle")
+            raise ValueError(f"must have exactly one of {', '.join(_SHAPES)}")
         if self.holes is not None and self.polygon is None:
             raise ValueError("holes belong to a polygon; send them with one")
+        if self.refine is not None and self.box is None:
+            raise ValueError("refine belongs to a box; send it with one")
+        self._check_labels()
+        found = [name for name in _OF_FINDERS if getattr(self, name) is not None]
+        if found and self.query is None:
+            message = "belongs to what is found, and this region says where it is; leave it out"
+            raise ValueError(f"{found[0]} {message}")
         return self
+
+    def _check_labels(self) -> None:
+        if self.labels is None:
+            return
+        if self.points is None or len(self.labels) != len(self.points):
+            raise ValueError("labels belong to points; send one label for each of the points")
+        if not any(self.labels):
+            raise ValueError("labels must have a 1: at least one point must belong to the thing")
+
+
+def check_order(regions: Sequence[Region]) -> None:
+    """Check what holds for the regions of a request together.
+
+    Raises:
+        ValueError: nothing is before a region that is subtracted, or finders look for too many.
+    """
+    if regions and regions[0].subtract:
+        raise ValueError("must not begin with a region to subtract; first add one")
+    if sum(region.query is not None for region in regions) > MAX_FINDER_REGIONS:
+        raise ValueError(f"may have {MAX_FINDER_REGIONS} regions that are to be found; send fewer")

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from service.contract.params import InpaintParams, OutpaintParams
+from service.contract.params import AnyPaintParams
 
 
-def find_resized(
-    params: InpaintParams | OutpaintParams, size: tuple[int, int]
-) -> tuple[int, int] | None:
+def find_resized(params: AnyPaintParams, size: tuple[int, int]) -> tuple[int, int] | None:
     """Return width and height of the resized copy; `None` if no other size is asked for.
 
     The copy keeps the shape of the result, to half a pixel: it is the largest that fits.

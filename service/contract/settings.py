@@ -59,6 +59,7 @@ class SharedSettings(BaseModel):
         None, description="Empty: `models.toml` in the data directory, if it is there."
     )
     self_model: bool = False
+    text_finder: bool = False
     allow_non_commercial: bool = False
     lease_seconds: float = Field(10.0, ge=0.5, le=600)
     max_image_pixels: int = Field(16_000_000, ge=64 * 64)

@@ -76,7 +76,7 @@ def describe_job(view: JobView, base_url: str) -> Job:
         queue=QueueAnswer(position=view.position, eta_seconds=view.eta_seconds),
         progress=_describe_course(record, url),
         params=spec.params,
-        mask=_describe_mask(spec.mask_asked, record.mask_effective),
+        mask=_describe_mask(spec.mask_asked or record.mask_asked, record.mask_effective),
         geometry=spec.geometry,
         warnings=[*spec.warnings, *record.warnings],
         outputs=[_describe_output(output, url) for output in record.outputs],
@@ -179,9 +179,14 @@ def describe_plan(spec: JobSpec, canvas: tuple[int, int]) -> Plan:
         warnings=spec.warnings,
         width=width,
         height=height,
-        megapixels=width * height * (spec.params.num_images or 1) / 1_000_000,
+        megapixels=width * height * _count_images(spec) / 1_000_000,
         cost=spec.cost,
+        finders=spec.finders,
     )
+
+
+def _count_images(spec: JobSpec) -> int:
+    return 1 if spec.operation == "mask" else spec.paint_params.num_images or 1
 
 
 def _describe_timings(record: JobRecord) -> Timings | None:

@@ -69,6 +69,7 @@ STATUS: Mapping[type[PaintjobError], int] = {
     errors.InputLost: 503,
     errors.KeptPixelsChanged: 503,
     errors.SigningFailed: 422,
+    errors.NothingFound: 422,
     errors.OutOfMemory: 422,
     errors.GpuOutOfMemory: 422,
     errors.PromptRefused: 422,

@@ -13,10 +13,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from service.contract.catalogue import ModelDefaults
 from service.contract.families import Conditioning, Guidance, Kind
+from service.contract.finders import FinderQuery
 from service.contract.geometry import Geometry
 from service.contract.intents import IntentSettings, Preset
 from service.contract.jobs import (
     Attempt,
+    FinderChoice,
     JobFailure,
     JobStatus,
     JobWarning,
@@ -26,10 +28,9 @@ from service.contract.jobs import (
     Timings,
 )
 from service.contract.params import (
-    InpaintParams,
+    AnyParams,
     Intent,
     Operation,
-    OutpaintParams,
     OutputFormat,
     WebhookEvent,
 )
@@ -58,7 +59,7 @@ class QueueAnswer(Answer):
 class ProgressAnswer(Answer):
     """The progress of a job; of a succeeded one all of it."""
 
-    stage: str = Field(description="`load`, `decode`, `paint` or `encode`.")
+    stage: str = Field(description="`load`, `decode`, `find`, `paint` or `encode`.")
     step: int
     steps: int
     fraction: float = Field(description="Share of the whole job that is done, 0..1.")
@@ -69,7 +70,7 @@ class ProgressAnswer(Answer):
 
 
 class MaskAnswer(Answer):
-    """The mask as sent, and the effective one once a worker has widened it."""
+    """The mask as sent or found, and the effective one once a worker has widened it."""
 
     coverage: float = Field(
         description="Share of the picture that the request marks to be repainted."
@@ -93,7 +94,7 @@ class ResizedAnswer(Answer):
 
 
 class OutputAnswer(Answer):
-    """One painted picture, with the proof that kept pixels are unchanged."""
+    """One result: a painted picture with the proof that kept pixels are unchanged, or a mask."""
 
     index: int
     url: str
@@ -102,7 +103,7 @@ class OutputAnswer(Answer):
     height: int
     bytes: int
     sha256: str
-    seed: int
+    seed: int = Field(description="0 for a mask, which has none.")
     estimate: float | None = Field(
         description="The method's own estimate of how similar its result is to the right one, "
         "0..1: an MS-SSIM, judged without seeing that. Null where the method does not judge."
@@ -131,7 +132,9 @@ class Job(Answer):
     version: int = Field(description="Grows with every change of the job.")
     operation: Operation
     status: JobStatus
-    method: str = Field(description="The method that paints; never `auto`.")
+    method: str = Field(
+        description="The method that paints, never `auto`; `find` where only a mask is made."
+    )
     model: str | None
     created_at: Timestamp
     started_at: Timestamp | None
@@ -148,11 +151,13 @@ class Job(Answer):
     attempts: list[Attempt] = Field(description="The last ten.")
     queue: QueueAnswer
     progress: ProgressAnswer | None
-    params: InpaintParams | OutpaintParams = Field(
+    params: AnyParams = Field(
         description="Every effective parameter, with defaults and the seed. Null where the method "
         "does not support it."
     )
-    mask: MaskAnswer | None
+    mask: MaskAnswer | None = Field(
+        description="Null in outpainting, and until finders have found it."
+    )
     geometry: Geometry | None
     warnings: list[JobWarning]
     outputs: list[OutputAnswer]
@@ -257,7 +262,7 @@ class Plan(Answer):
     operation: Operation
     method: str = Field(description="The method that would paint; never `auto`.")
     model: str | None
-    params: InpaintParams | OutpaintParams = Field(
+    params: AnyParams = Field(
         description="Every effective parameter, as the job would have it; `seed` is null unless "
         "it was sent."
     )
@@ -270,6 +275,10 @@ class Plan(Answer):
     height: int = Field(description="Height of each result in pixels.")
     megapixels: float = Field(description="Millions of pixels of all results together.")
     cost: float = Field(description="What the job would count for in the queue and against limits.")
+    finders: list[FinderChoice] = Field(
+        description="The finders that would look for `regions`; `mask` is null then, and `cost` "
+        "has the picture's megapixels for each region."
+    )
 
 
 class ProblemFault(Answer):
@@ -392,10 +401,29 @@ class ModelAnswer(Answer):
     workers_online: int
 
 
+class FinderAnswer(Answer):
+    """A finder of what regions name; the first that answers a query is asked."""
+
+    name: str
+    family: str
+    finds: list[FinderQuery] = Field(description="The queries that it answers.")
+    description: str
+    licence: str
+    commercial: bool
+    is_pinned: bool = Field(description="Whether the hashes of all of its files are checked.")
+    memory_bytes: int | None
+    extra: str | None = Field(description="Extra of the installation that it needs.")
+    min_score: float = Field(description="Default of `min_score`.")
+    group: str | None = Field(description="Null for one that every worker has.")
+    configured: bool = Field(description="Whether it is served here.")
+    workers_online: int
+
+
 class ModelList(Answer):
-    """The models that are served here, then those that could be added."""
+    """The models and finders that are served here, then those that could be added."""
 
     models: list[ModelAnswer]
+    finders: list[FinderAnswer]
 
 
 class QueuePressure(Answer):

@@ -11,18 +11,18 @@ from service.config import ServiceSettings
 from service.contract.settings import PREFIX, read_settings
 from service.local.broker import DEFAULT_BROKER_BYTES
 
-_SELF_MODEL = f"{PREFIX}SELF_MODEL"
+_PACKAGES = {f"{PREFIX}SELF_MODEL": "torch", f"{PREFIX}TEXT_FINDER": "rapidocr"}
+"""Settings that are on where a package is installed."""
 
 
 def complete(environ: Mapping[str, str]) -> dict[str, str]:
     """Return the environment, with settings added that depend on what is installed.
 
-    The built-in model needs torch but no weights: with torch installed it is served, unless the
-    environment disables it.
+    The built-in model needs torch but no weights, and the finder of text brings its own: where they
+    are installed they are served, unless the environment disables them.
     """
-    if environ.get(_SELF_MODEL):
-        return dict(environ)
-    return {**environ, _SELF_MODEL: "true" if find_spec("torch") else "false"}
+    found = {name: "true" if find_spec(package) else "false" for name, package in _PACKAGES.items()}
+    return {**environ, **{name: found[name] for name in found if not environ.get(name)}}
 
 
 class UpSettings(ServiceSettings):

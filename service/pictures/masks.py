@@ -19,7 +19,7 @@ from service.contract.params import MaskPolarity
 from service.contract.regions import Region
 from service.pictures.checks import PictureInfo
 from service.pictures.mask_decoding import Hold, hold_nothing, read_mask, read_transparency
-from service.pictures.region_drawing import draw_regions, find_clipped
+from service.pictures.region_drawing import check_regions, draw_regions, find_clipped
 
 MaskOrigin = Literal["mask", "alpha", "regions"]
 
@@ -134,6 +134,21 @@ def inspect_regions(
     if clipped := find_clipped(regions, size):
         findings.warnings.append(_warn_of_clipping(clipped))
     return findings
+
+
+def inspect_wanted(regions: Sequence[Region], size: tuple[int, int]) -> list[JobWarning]:
+    """Check regions of which some are to be found, and return warnings.
+
+    Args:
+        regions: at least one.
+        size: width and height of the picture, upright.
+
+    Raises:
+        InvalidField: a region does not fit the picture; `faults` names all that do not.
+    """
+    check_regions(regions, size)
+    clipped = find_clipped(regions, size)
+    return [_warn_of_clipping(clipped)] if clipped else []
 
 
 def _warn_of_clipping(clipped: Sequence[int]) -> JobWarning:

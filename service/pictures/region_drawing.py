@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 
 from PIL import Image, ImageChops
 
@@ -41,29 +42,80 @@ class _Refusal(Exception):
 
 
 def draw_regions(regions: Sequence[Region], size: tuple[int, int]) -> Image.Image:
-    """Draw regions, and return a picture of mode L: 255 in any of them, 0 elsewhere.
+    """Draw regions in order, and return a picture of mode L: 255 in the mask, 0 elsewhere.
 
     Args:
-        regions: at least one.
+        regions: at least one; none that is to be found.
         size: width and height of the picture, upright.
 
     Raises:
         InvalidField: a region does not fit the picture, is broken or marks nothing, or drawing
             takes too much work; `faults` names every such region.
     """
-    if sum(_count_numbers(region) for region in regions) > MAX_NUMBERS:
+    return _draw_layers(list(enumerate(regions)), size)
+
+
+def check_regions(regions: Sequence[Region], size: tuple[int, int]) -> None:
+    """Check regions of which some are to be found: draw the others, and find the places of all.
+
+    Args:
+        regions: at least one.
+        size: width and height of the picture, upright.
+
+    Raises:
+        InvalidField: as `draw_regions`, or a point lies beside the picture.
+    """
+    if known := [pair for pair in enumerate(regions) if pair[1].query is None]:
+        _draw_layers(known, size)
+    faults = [
+        fault
+        for index, region in enumerate(regions)
+        if region.query is not None
+        for fault in _find_misplaced(index, region, size)
+    ]
+    _raise_faults(faults)
+
+
+def _find_misplaced(index: int, region: Region, size: tuple[int, int]) -> Iterator[Fault]:
+    """Yield a fault if a region that is to be found lies beside the picture."""
+    (width, height), places = size, region.list_points()
+    name = "point" if region.point else "points"
+    if any(not (0 <= x < width and 0 <= y < height) for (x, y), _ in places):
+        message = f"lies beside the picture, which has {width}x{height} pixels"
+        yield Fault(f"/regions/{index}/{name}", InvalidField.code, message)
+    if region.box is not None and not all(_clip_box(region.box, size)[1]):
+        message = f"contains no pixel's center; the picture has {width}x{height} pixels"
+        yield Fault(f"/regions/{index}/box", InvalidField.code, message)
+
+
+def _draw_layers(numbered: Sequence[tuple[int, Region]], size: tuple[int, int]) -> Image.Image:
+    if sum(_count_numbers(region) for _, region in numbered) > MAX_NUMBERS:
         raise _refuse(f"may have {MAX_NUMBERS} vertices and runs together; send a mask picture")
-    sheet, faults = _Sheet(*size), []
-    for index, region in enumerate(regions):
-        try:
-            _draw(sheet, region)
-        except _Refusal as refusal:
-            pointer = f"/regions/{index}/{refusal.field}"
-            faults.append(Fault(pointer, InvalidField.code, str(refusal)))
+    drawing: Image.Image | None = None
+    work, faults = _Work(), list[Fault]()
+    layers = groupby(numbered, key=lambda pair: bool(pair[1].subtract))
+    for count, (subtracts, layer) in enumerate(layers):
+        # Joining a further layer costs as much as filling it.
+        work.spend(size[0] * size[1] // _PIECE if count else 0)
+        sheet = _Sheet(*size, work)
+        for index, region in layer:
+            try:
+                _draw(sheet, region)
+            except _Refusal as refusal:
+                pointer = f"/regions/{index}/{refusal.field}"
+                faults.append(Fault(pointer, InvalidField.code, str(refusal)))
+        if not faults:
+            join = ImageChops.subtract if subtracts else ImageChops.lighter
+            drawing = join(drawing, sheet.develop()) if drawing else sheet.develop()
+    _raise_faults(faults)
+    return drawing or Image.new("L", size)
+
+
+def _raise_faults(faults: Sequence[Fault]) -> None:
+    """Raise all faults of regions as one error, if there are any."""
     if faults:
         detail = faults[0].message if len(faults) == 1 else f"{len(faults)} regions break rules"
         raise InvalidField(detail, faults=tuple(faults))
-    return sheet.develop()
 
 
 def find_clipped(regions: Sequence[Region], size: tuple[int, int]) -> list[int]:
@@ -94,22 +146,11 @@ def _at_least(rle: RunLengths) -> int:
     return len(rle.counts)
 
 
-class _Sheet:
-    """The sheet that regions are drawn on, by rows or by columns.
+class _Work:
+    """Counts the work of drawing."""
 
-    Args:
-        width: pixels.
-        height: pixels.
-    """
-
-    def __init__(self, width: int, height: int) -> None:
-        self.width = width
-        self.height = height
-        # Each is made when it is first drawn on: both take twice the memory of the picture.
-        self._rows = bytearray()
-        self._columns = bytearray()
-        self._white = memoryview(b"\xff" * max(width, height))
-        self._work = 0
+    def __init__(self) -> None:
+        self._done = 0
 
     def spend(self, work: int) -> None:
         """Count work, and check that it stays below the limit.
@@ -117,9 +158,28 @@ class _Sheet:
         Raises:
             InvalidField: it does not.
         """
-        self._work += work
-        if self._work > MAX_WORK:
+        self._done += work
+        if self._done > MAX_WORK:
             raise _refuse("take too much work to draw; send fewer or simpler ones, or a mask")
+
+
+class _Sheet:
+    """The sheet that regions are drawn on, by rows or by columns.
+
+    Args:
+        width: pixels.
+        height: pixels.
+        work: counts what drawing takes.
+    """
+
+    def __init__(self, width: int, height: int, work: _Work) -> None:
+        self.width = width
+        self.height = height
+        # Each is made when it is first drawn on: both take twice the memory of the picture.
+        self._rows = bytearray()
+        self._columns = bytearray()
+        self._white = memoryview(b"\xff" * max(width, height))
+        self.spend = work.spend
 
     def fill_row(self, row: int, start: int, end: int) -> None:
         """Fill a span of a row, up to but without `end`."""
@@ -162,12 +222,18 @@ def _draw(sheet: _Sheet, region: Region) -> None:
 
 
 def _draw_box(sheet: _Sheet, box: list[float]) -> None:
-    left, right = (_find_pixel(x, sheet.width) for x in box[::2])
-    top, bottom = (_find_pixel(y, sheet.height) for y in box[1::2])
-    if left >= right or top >= bottom:
+    (left, top), (width, height) = _clip_box(box, (sheet.width, sheet.height))
+    if not (width and height):
         raise _refuse_empty(sheet, "box")
-    for row in range(top, bottom):
-        sheet.fill_row(row, left, right)
+    for row in range(top, top + height):
+        sheet.fill_row(row, left, left + width)
+
+
+def _clip_box(box: list[float], size: tuple[int, int]) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Return the first pixel of a box in a picture, and its sides in pixels, which may be 0."""
+    left, right = (_find_pixel(x, size[0]) for x in box[::2])
+    top, bottom = (_find_pixel(y, size[1]) for y in box[1::2])
+    return (left, top), (right - left, bottom - top)
 
 
 def _find_pixel(place: float, end: int) -> int:

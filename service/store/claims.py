@@ -11,6 +11,7 @@ from service.contract.jobs import (
     KNOWN_SCHEMAS,
     JobFailure,
     JobWarning,
+    MaskAsked,
     MaskEffective,
     Output,
     Progress,
@@ -76,10 +77,21 @@ def make_progress(number: int, progress: Progress) -> Report:
     return Report(number, "progress", {"progress": document}, document)
 
 
-def make_mask(number: int, mask: MaskEffective, path: str) -> Report:
-    """Return the report of the effective mask and where its picture lies."""
+def make_mask(
+    number: int, mask: MaskEffective, path: str, asked: MaskAsked | None = None
+) -> Report:
+    """Return the report of the effective mask and where its picture lies.
+
+    Args:
+        number: as in `Report`.
+        mask: the effective mask.
+        path: of its picture.
+        asked: the mask before `grow`, where finders found it; else the record has it already.
+    """
     document = mask.model_dump_json()
-    return Report(number, "mask", {"mask_effective": document, "mask_path": path}, document)
+    fields = {"mask_effective": document, "mask_path": path}
+    fields |= {"mask_asked": asked.model_dump_json()} if asked else {}
+    return Report(number, "mask", fields, document)
 
 
 class ClaimCalls(StorePart):

@@ -2,30 +2,35 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from service.contract.catalogue import ModelEntry
 from service.contract.errors import Fault, ParameterNotSupported
 from service.contract.intents import Intents, Preset, SetBy, intents_of_method
 from service.contract.methods import MethodInfo
-from service.contract.names import CPU_QUEUE, gpu_queue
-from service.contract.params import INTENTS, InpaintParams, OutpaintParams
+from service.contract.params import INTENTS, AnyParams, InpaintParams, MaskParams, OutpaintParams
+from service.submission.finding import Finders, choose_queue
 
 _Params = InpaintParams | OutpaintParams
 
 
 @dataclass(frozen=True)
 class Choice:
-    """The method that paints, and its model if it needs one."""
+    """The method that paints, its model if it needs one, and the finders of its mask."""
 
     method: MethodInfo
     model: ModelEntry | None
+    finders: Finders = field(default_factory=dict)
 
     @property
     def queue(self) -> str:
-        """Queue of the workers that serve it."""
-        return gpu_queue(self.model.group) if self.model else CPU_QUEUE
+        """Queue of the workers that serve it.
+
+        Raises:
+            ConflictingFields: no worker has all of it.
+        """
+        return choose_queue(self.model, self.finders)
 
     @property
     def intents(self) -> Intents:
@@ -89,8 +94,10 @@ def find_settings(params: _Params, choice: Choice) -> dict[str, tuple[Any, SetBy
     return found
 
 
-def find_origins(params: _Params, choice: Choice) -> dict[str, SetBy]:
+def find_origins(params: AnyParams, choice: Choice) -> dict[str, SetBy]:
     """Return who set each parameter that the intent or the preset sets; empty without them."""
+    if isinstance(params, MaskParams):
+        return {}
     return {
         name: by if getattr(params, name) is None else "request"
         for name, (_, by) in sorted(find_settings(params, choice).items())

@@ -26,7 +26,14 @@ from service.contract.errors import (
 from service.contract.faults import fault_of, raise_faults
 from service.contract.geometry import Geometry
 from service.contract.jobs import JobWarning
-from service.contract.params import InpaintParams, MaskPolarity, OutpaintParams
+from service.contract.params import (
+    AnyPaintParams,
+    AnyParams,
+    InpaintParams,
+    MaskParams,
+    MaskPolarity,
+    OutpaintParams,
+)
 from service.outbound.urls import check_url
 from service.pictures.checks import PictureInfo, check_picture
 from service.pictures.cmyk import BY_COMPLEMENT, BY_PROFILE
@@ -37,6 +44,7 @@ from service.pictures.masks import (
     inspect_regions,
     inspect_source_mask,
     inspect_transparency,
+    inspect_wanted,
 )
 from service.submission.canvas import (
     check_overlap,
@@ -45,6 +53,7 @@ from service.submission.canvas import (
     plan_geometry,
 )
 from service.submission.choice import Choice, find_intent_faults
+from service.submission.finding import Finders, choose_finders, choose_queue
 from service.submission.intake import Intake, PictureUpload
 from service.submission.model_rules import check_shape, find_model_faults
 from service.submission.output import (
@@ -58,9 +67,11 @@ from service.submission.planning import (
     IsServed,
     check_painted_pixels,
     choose,
+    count_images,
     find_mask_faults,
     find_retention_faults,
     find_unsupported,
+    has_finders,
 )
 from service.submission.request import JobRequest
 from service.submission.slots import WeightedSlots
@@ -85,16 +96,16 @@ class Inspected:
 
     Attributes:
         params: as sent, before defaults.
-        choice: method and model.
+        choice: method, model and finders.
         picture: file of the picture.
-        mask: the pixels to repaint; `None` in outpainting.
+        mask: the pixels to repaint; `None` in outpainting, and where finders are to find them.
         source_mask: file of the source mask, white where pixels may be copied from.
         reference: file of the picture that the model only looks at.
         geometry: the canvas; `None` in inpainting.
         warnings: likely mistakes in the masks, and that results are resized.
     """
 
-    params: InpaintParams | OutpaintParams
+    params: AnyParams
     choice: Choice
     picture: PictureInfo
     mask: MaskFindings | None
@@ -117,10 +128,12 @@ class _Findings:
 
     faults: list[Fault] = field(default_factory=list)
     choice: Choice | None = None
+    finders: Finders = field(default_factory=dict)
     picture: PictureInfo | None = None
     mask: MaskFindings | None = None
     source_mask: PictureInfo | None = None
     reference: PictureInfo | None = None
+    mask_warnings: list[JobWarning] = field(default_factory=list)
     source_warnings: list[JobWarning] = field(default_factory=list)
     output_warnings: list[JobWarning] = field(default_factory=list)
     geometry: Geometry | None = None
@@ -212,8 +225,8 @@ class Inspector:
         raise_faults(found.faults)
         if request.params is None or found.choice is None or found.picture is None:
             raise ValueError("a request without faults has parameters, a method and a picture")
-        if request.operation == "inpaint" and found.mask is None:
-            raise ValueError("an inpainting without faults has a mask")
+        if request.operation != "outpaint" and found.mask is None and not found.choice.finders:
+            raise ValueError("a request for a mask without faults has one, or finders")
         return Inspected(
             params=request.params,
             choice=found.choice,
@@ -224,7 +237,7 @@ class Inspector:
             geometry=found.geometry,
             warnings=(
                 *find_conversion_warnings(found.picture),
-                *(found.mask.warnings if found.mask else ()),
+                *(found.mask.warnings if found.mask else found.mask_warnings),
                 *found.source_warnings,
                 *found.output_warnings,
             ),
@@ -285,7 +298,8 @@ class Inspector:
     ) -> None:
         """Inspect the mask of any source; that there is exactly one was checked before."""
         pictures = request.intake.pictures
-        known = request.params if isinstance(request.params, InpaintParams) else InpaintParams()
+        asked = request.params
+        known = asked if isinstance(asked, InpaintParams | MaskParams) else InpaintParams()
         polarity = known.mask_polarity or "white_repaints"
         threshold = known.mask_threshold or DEFAULT_THRESHOLD
         rule = (size, polarity, threshold)
@@ -310,6 +324,9 @@ class Inspector:
             )
             with found.at("/mask_source"):
                 found.mask = _look(pictures["image"], memo, ("alpha", *rule), inspect)
+        elif known.regions is not None and has_finders(known):
+            with found.at("/regions"), self._memory.hold(_count_region_bytes(size)):
+                found.mask_warnings = inspect_wanted(known.regions, size)
         elif known.regions is not None:
             with found.at("/regions"):
                 found.mask = self._draw(known, size, polarity, memo)
@@ -319,20 +336,25 @@ class Inspector:
             found.faults[:] = [fault for fault in found.faults if fault.code not in unsure]
 
     def _draw(
-        self, params: InpaintParams, size: tuple[int, int], polarity: MaskPolarity, memo: Memo
+        self,
+        params: InpaintParams | MaskParams,
+        size: tuple[int, int],
+        polarity: MaskPolarity,
+        memo: Memo,
     ) -> MaskFindings:
         """Draw regions, unless the same ones were drawn before; `defaults` gives them to all."""
 
         def draw() -> MaskFindings:
-            with self._memory.hold(REGION_BYTES_PER_PIXEL * size[0] * size[1]):
+            with self._memory.hold(_count_region_bytes(size)):
                 return inspect_regions(params.regions or [], size=size, polarity=polarity)
 
         text = params.model_dump_json(include={"regions"})
         return memo.recall(("regions", size, polarity, sha256(text.encode()).digest()), draw)
 
-    def _check_params(
-        self, request: JobRequest, params: InpaintParams | OutpaintParams, found: _Findings
-    ) -> None:
+    def _check_params(self, request: JobRequest, params: AnyParams, found: _Findings) -> None:
+        with found.at("/regions"):
+            regions = None if isinstance(params, OutpaintParams) else params.regions
+            found.finders = choose_finders(regions or [], self._catalogue)
         with found.at("/method"):
             found.choice = choose(
                 request.operation,
@@ -340,18 +362,26 @@ class Inspector:
                 self._catalogue,
                 request.intake.pictures.keys(),
                 self._is_served,
+                found.finders,
             )
+            with found.at("/regions"):
+                choose_queue(found.choice.model, found.finders)
+        found.faults += find_retention_faults(params)
+        self._check_webhook(params, found)
+        if not isinstance(params, OutpaintParams):
+            found.faults += find_mask_faults(params)
+        if not isinstance(params, MaskParams):
+            self._check_painting(params, found)
+
+    def _check_painting(self, params: AnyPaintParams, found: _Findings) -> None:
+        if found.choice is not None:
             found.faults += find_unsupported(params, found.choice)
             found.faults += find_intent_faults(params, found.choice)
             if found.choice.model is not None:
                 found.faults += find_model_faults(params, found.choice.model)
         found.faults += find_format_faults(params)
-        found.faults += find_retention_faults(params)
-        self._check_webhook(params, found)
         canvas = found.picture.upright_size if found.picture else None
-        if isinstance(params, InpaintParams):
-            found.faults += find_mask_faults(params)
-        else:
+        if isinstance(params, OutpaintParams):
             self._check_geometry(params, canvas, found)
         if found.geometry is not None:
             canvas = found.geometry.width, found.geometry.height
@@ -365,7 +395,7 @@ class Inspector:
         # If the canvas was refused, the picture is checked in its place: no canvas is smaller.
         if canvas is not None:
             with found.at("/num_images"):
-                check_painted_pixels(canvas, params.num_images or 1)
+                check_painted_pixels(canvas, count_images(params))
             with found.at("/output_format"):
                 check_format_holds(canvas, params.output_format or "png")
             with found.at(find_resized_pointer(params)):
@@ -373,7 +403,7 @@ class Inspector:
                     params, canvas, self._settings.max_canvas_pixels
                 )
 
-    def _check_webhook(self, params: InpaintParams | OutpaintParams, found: _Findings) -> None:
+    def _check_webhook(self, params: AnyParams, found: _Findings) -> None:
         """Check the address of webhooks now; the courier checks it again for each delivery."""
         if params.webhook_url is not None:
             with found.at("/webhook_url"):
@@ -403,9 +433,7 @@ class Inspector:
                 check_overlap(params.overlap or 0, found.geometry)
 
 
-def _check_shapes(
-    params: InpaintParams | OutpaintParams, canvas: tuple[int, int] | None, found: _Findings
-) -> None:
+def _check_shapes(params: AnyPaintParams, canvas: tuple[int, int] | None, found: _Findings) -> None:
     """Check that a model can paint the picture, and the canvas if there is another one."""
     if found.picture is not None:
         with found.at("/image"):
@@ -431,6 +459,11 @@ def _look(
     return memo.recall((picture.sha256, *rule), look)
 
 
+def _count_region_bytes(size: tuple[int, int]) -> int:
+    """Return the memory that drawing regions takes on a picture."""
+    return REGION_BYTES_PER_PIXEL * size[0] * size[1]
+
+
 def _find_unsupported_pictures(intake: Intake, choice: Choice | None) -> list[Fault]:
     """Return a fault for every picture that the method cannot use."""
     if choice is None:
@@ -444,9 +477,13 @@ def _find_unsupported_pictures(intake: Intake, choice: Choice | None) -> list[Fa
     ]
 
 
-def _find_two_references(params: InpaintParams | OutpaintParams, intake: Intake) -> list[Fault]:
+def _find_two_references(params: AnyParams, intake: Intake) -> list[Fault]:
     """Return a fault if a picture and a parameter each name what the model is to look at."""
-    if params.reference is None or REFERENCE not in intake.pictures:
+    if (
+        isinstance(params, MaskParams)
+        or params.reference is None
+        or REFERENCE not in intake.pictures
+    ):
         return []
     message = f"excludes {REFERENCE}, which is the reference; send one of them"
     return [Fault("/reference", ConflictingFields.code, message)]

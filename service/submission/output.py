@@ -15,7 +15,7 @@ from service.contract.formats import (
     is_lossless,
 )
 from service.contract.jobs import JobWarning
-from service.contract.params import InpaintParams, OutpaintParams, OutputFormat
+from service.contract.params import AnyPaintParams, OutputFormat
 from service.contract.resizing import find_resized
 from service.pictures.exif_stripping import strip_exif
 
@@ -28,7 +28,7 @@ def list_output_formats() -> tuple[OutputFormat, ...]:
     return ("png", "jpeg", "webp", "avif") if features.check("avif") else ("png", "jpeg", "webp")
 
 
-def find_format_faults(params: InpaintParams | OutpaintParams) -> list[Fault]:
+def find_format_faults(params: AnyPaintParams) -> list[Fault]:
     """Check the parameters of the output format, and return the faults."""
     faults = []
     output_format, formats = params.output_format or "png", list_output_formats()
@@ -63,7 +63,7 @@ def check_format_holds(canvas: tuple[int, int], output_format: OutputFormat) -> 
 
 
 def check_resized(
-    params: InpaintParams | OutpaintParams, canvas: tuple[int, int], max_pixels: int
+    params: AnyPaintParams, canvas: tuple[int, int], max_pixels: int
 ) -> list[JobWarning]:
     """Check the size of the resized copy, and return the warning that there will be one.
 
@@ -93,12 +93,12 @@ def check_resized(
     return [JobWarning(code="resized", detail=detail)]
 
 
-def find_resized_pointer(params: InpaintParams | OutpaintParams) -> str:
+def find_resized_pointer(params: AnyPaintParams) -> str:
     """Return the pointer of the field that asks for a resized copy."""
     return "/output_width" if params.output_width is not None else "/output_height"
 
 
-def check_format_holds_exif(exif: bytes | None, params: InpaintParams | OutpaintParams) -> None:
+def check_format_holds_exif(exif: bytes | None, params: AnyPaintParams) -> None:
     """Check that a format can hold the stripped EXIF of a picture, if it is to be kept.
 
     Args:
@@ -115,7 +115,7 @@ def check_format_holds_exif(exif: bytes | None, params: InpaintParams | Outpaint
         raise InvalidField(f"{limit}, and the picture has more; choose another format")
 
 
-def format_defaults(params: InpaintParams | OutpaintParams) -> dict[str, Any]:
+def format_defaults(params: AnyPaintParams) -> dict[str, Any]:
     """Return the defaults of the output format."""
     values: dict[str, Any] = {}
     if not is_lossless(params.output_format or "png", params.output_lossless or False):

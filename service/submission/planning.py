@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Collection, Mapping
-from typing import Any
+from types import MappingProxyType
+from typing import Any, TypeVar, cast
 
 from service.contract.catalogue import SELF_MODEL, Catalogue, ModelEntry
 from service.contract.errors import (
@@ -23,17 +24,22 @@ from service.contract.params import (
     MARGIN_FIELDS,
     MAX_SEED,
     PERCENT_FIELDS,
+    AnyPaintParams,
+    AnyParams,
     InpaintParams,
     Intent,
     LoraUse,
+    MaskFields,
+    MaskParams,
     Operation,
     OutpaintParams,
 )
 from service.pictures.masks import DEFAULT_THRESHOLD
 from service.submission.choice import Choice, find_intent_faults, find_settings
+from service.submission.finding import Finders, has_queue
 from service.submission.output import MAX_PAINTED_PIXELS, format_defaults
 
-_Params = InpaintParams | OutpaintParams
+Params = TypeVar("Params", bound=AnyParams)
 
 MIN_COST = 0.1
 DEFAULT_FINISH_SECONDS = 3600
@@ -54,19 +60,22 @@ DEFAULTS: Mapping[str, str | int] = {
 IsServed = Callable[[str], bool]
 """Returns whether jobs of a queue have workers, or had them lately."""
 
+_NONE: Finders = MappingProxyType({})
+
 
 def choose(
     operation: Operation,
-    params: InpaintParams | OutpaintParams,
+    params: AnyParams,
     catalogue: Catalogue,
     pictures: Collection[str] = (),
     is_served: IsServed = lambda _: True,
+    finders: Finders = _NONE,
 ) -> Choice:
     """Choose method and model. `auto` follows configuration, not which workers are online.
 
-    `auto` means an eraser, if one is configured that can honor all of the request; only in the
-    absence of its workers it does not. With an intent, `auto` and an absent `model` mean those that
-    honor it, if there are any.
+    `auto` means an eraser, if one is configured that can honor all of the request, in a queue that
+    has the finders too; only in the absence of its workers it does not. With an intent, `auto` and
+    an absent `model` mean those that honor it, if there are any.
 
     Args:
         operation: what is asked.
@@ -74,35 +83,43 @@ def choose(
         catalogue: the models.
         pictures: names of the pictures that were sent.
         is_served: whether a queue has workers.
+        finders: of the mask.
 
     Raises:
         MethodUnavailable: the operation has no such method.
         ModelRequired: the request needs a model, and none is configured or named.
         ModelUnavailable: the model named is not configured.
     """
+    if isinstance(params, MaskParams):
+        method = find_method("mask", "find")
+        if method is None:
+            raise MethodUnavailable("masks have no method here; GET /methods lists them")
+        return Choice(method, None, finders)
     name: str = params.method or "auto"
     if name == "auto":
-        eraser = _find_eraser(params, catalogue, pictures, is_served)
+        eraser = _find_eraser(params, catalogue, pictures, is_served, finders)
         if eraser is not None:
             return eraser
         name = _resolve_auto(operation, params, catalogue)
     method = find_method(operation, name)
     if method is None:
         raise MethodUnavailable(f"{operation} has no such method; GET /methods lists them")
-    return Choice(method, _choose_model(params, catalogue) if method.needs_model else None)
+    model = _choose_model(params, catalogue) if method.needs_model else None
+    return Choice(method, model, finders)
 
 
 def _find_eraser(
-    params: InpaintParams | OutpaintParams,
+    params: AnyPaintParams,
     catalogue: Catalogue,
     pictures: Collection[str],
     is_served: IsServed,
+    finders: Finders,
 ) -> Choice | None:
     """Return the first eraser that can honor all of a request; `None` if there is none."""
     method = find_method("inpaint", "generate")
     if method is None or isinstance(params, OutpaintParams) or params.model is not None:
         return None
-    choices = (Choice(method, entry) for entry in catalogue.erasers)
+    choices = (Choice(method, entry, finders) for entry in catalogue.erasers)
     return next(
         (
             choice
@@ -110,15 +127,14 @@ def _find_eraser(
             if choice.unsupported_fields.isdisjoint(pictures)
             and not find_unsupported(params, choice)
             and not find_intent_faults(params, choice)
+            and has_queue(choice.model, finders)
             and is_served(choice.queue)
         ),
         None,
     )
 
 
-def _resolve_auto(
-    operation: Operation, params: InpaintParams | OutpaintParams, catalogue: Catalogue
-) -> str:
+def _resolve_auto(operation: Operation, params: AnyPaintParams, catalogue: Catalogue) -> str:
     if params.model and catalogue.models:
         return "generate"
     if params.intent is not None:
@@ -136,7 +152,7 @@ def _resolve_auto(
 
 
 def _find_honoring(
-    operation: Operation, params: InpaintParams | OutpaintParams, catalogue: Catalogue
+    operation: Operation, params: AnyPaintParams, catalogue: Catalogue
 ) -> str | None:
     """Return the method of `auto` that honors an intent: the default's, else the first that does.
 
@@ -163,7 +179,7 @@ def _find_model_for(intent: Intent | None, catalogue: Catalogue) -> ModelEntry |
     return next((one for one in allowed if intent in one.honored_intents), None)
 
 
-def _choose_model(params: InpaintParams | OutpaintParams, catalogue: Catalogue) -> ModelEntry:
+def _choose_model(params: AnyPaintParams, catalogue: Catalogue) -> ModelEntry:
     found = None
     if params.model is None and params.intent is not None:
         found = _find_model_for(params.intent, catalogue)
@@ -220,7 +236,7 @@ def _how_to_name_one(catalogue: Catalogue) -> str:
     )
 
 
-def find_unsupported(params: InpaintParams | OutpaintParams, choice: Choice) -> list[Fault]:
+def find_unsupported(params: AnyPaintParams, choice: Choice) -> list[Fault]:
     """Return a fault for every parameter that method or model does not support."""
     method, code = choice.method, "parameter_not_supported"
     faults = [
@@ -248,12 +264,17 @@ def _find_no_extension(model: ModelEntry) -> list[Fault]:
     return [Fault("/model", "parameter_not_supported", message)]
 
 
-def find_mask_faults(params: InpaintParams) -> list[Fault]:
+def find_mask_faults(params: InpaintParams | MaskParams) -> list[Fault]:
     """Return a fault for each mask parameter that has no effect with the mask's source."""
     found = []
+    if params.if_nothing is not None and not has_finders(params):
+        message = "has no effect without regions that are to be found; leave it out"
+        found.append(Fault("/if_nothing", "conflicting_fields", message))
     if params.regions is not None and params.mask_threshold is not None:
         message = "has no effect on regions, which have no luminance; leave it out"
         found.append(Fault("/mask_threshold", "conflicting_fields", message))
+    if isinstance(params, MaskParams):
+        return found
     if params.mask_source == "alpha" and params.feather:
         message = (
             "must be 0 with mask_source alpha: fading into transparent pixels would leave a rim"
@@ -262,10 +283,21 @@ def find_mask_faults(params: InpaintParams) -> list[Fault]:
     return found
 
 
-def find_retention_faults(params: InpaintParams | OutpaintParams) -> list[Fault]:
+def has_finders(params: MaskFields) -> bool:
+    """Return whether a finder has to look for some of the regions."""
+    return any(region.query is not None for region in params.regions or [])
+
+
+def count_finders(params: AnyParams) -> int:
+    """Return how many regions a finder has to look for."""
+    regions = None if isinstance(params, OutpaintParams) else params.regions
+    return sum(region.query is not None for region in regions or [])
+
+
+def find_retention_faults(params: AnyParams) -> list[Fault]:
     """Return a fault for each parameter that contradicts `no_store`."""
     found = []
-    if params.no_store and (params.num_images or 1) > 1:
+    if params.no_store and count_images(params) > 1:
         message = "must be 1 with no_store, which deletes the job with the first download"
         found.append(Fault("/num_images", "conflicting_fields", message))
     if params.no_store and (params.ttl_seconds or 0) > MAX_NO_STORE_TTL_SECONDS:
@@ -274,13 +306,15 @@ def find_retention_faults(params: InpaintParams | OutpaintParams) -> list[Fault]
     return found
 
 
-def fill_defaults(params: _Params, choice: Choice) -> _Params:
+def count_images(params: AnyParams) -> int:
+    """Return how many results a request asks for."""
+    return 1 if isinstance(params, MaskParams) else params.num_images or 1
+
+
+def fill_defaults(params: Params, choice: Choice) -> Params:
     """Return the effective parameters: with defaults and a seed, null where not supported."""
     values: dict[str, Any] = {
         "method": choice.method.name,
-        "num_images": 1,
-        "output_format": "png",
-        "keep_metadata": False,
         "priority": "normal",
         "tags": [],
         "finish_within_seconds": DEFAULT_FINISH_SECONDS,
@@ -288,29 +322,37 @@ def fill_defaults(params: _Params, choice: Choice) -> _Params:
         "no_store": False,
         "cancel_on_disconnect": False,
     }
-    values |= format_defaults(params)
     if params.webhook_url is not None:
         values["webhook_events"] = list(DEFAULT_WEBHOOK_EVENTS)
-    values |= {name: DEFAULTS[name] for name in DEFAULTS if name in choice.method.honors}
-    if choice.model is not None:
-        values |= _model_defaults(choice.model)
     values |= _operation_defaults(params)
-    values |= {name: value for name, (value, _) in find_settings(params, choice).items()}
+    values |= _paint_defaults(params, choice)
     asked = {
         name: getattr(params, name)
         for name in params.model_fields_set - {"method", "regions"}
         if getattr(params, name) is not None
     }
-    if params.seed is None:
-        values["seed"] = secrets.randbelow(MAX_SEED + 1)
     model = {"model": choice.model.name} if choice.model else {}
     filled = params.model_copy(update=values | asked | model)
-    return _scale_loras(filled, choice.model)
+    return cast("Params", _scale_loras(filled, choice.model))
 
 
-def _scale_loras(params: _Params, model: ModelEntry | None) -> _Params:
+def _paint_defaults(params: AnyParams, choice: Choice) -> dict[str, Any]:
+    if isinstance(params, MaskParams):
+        return {}
+    values = {"num_images": 1, "output_format": "png", "keep_metadata": False}
+    values |= format_defaults(params)
+    values |= {name: DEFAULTS[name] for name in DEFAULTS if name in choice.method.honors}
+    if choice.model is not None:
+        values |= _model_defaults(choice.model)
+    values |= {name: value for name, (value, _) in find_settings(params, choice).items()}
+    if params.seed is None:
+        values["seed"] = secrets.randbelow(MAX_SEED + 1)
+    return values
+
+
+def _scale_loras(params: AnyParams, model: ModelEntry | None) -> AnyParams:
     """Return parameters in which every LoRA has a scale."""
-    if not params.loras or model is None:
+    if isinstance(params, MaskParams) or not params.loras or model is None:
         return params
     loras = [
         one if one.scale is not None else one.model_copy(update={"scale": _scale_of(one, model)})
@@ -337,16 +379,21 @@ def _model_defaults(model: ModelEntry) -> dict[str, Any]:
     return {name: value for name, value in values.items() if name not in refused}
 
 
-def _operation_defaults(params: InpaintParams | OutpaintParams) -> dict[str, Any]:
-    if isinstance(params, InpaintParams):
-        # Regions may be as large as a picture; the mask drawn from them is kept instead.
-        values = {"mask_polarity": "white_repaints", "grow": 0, "feather": 0, "regions": None}
-        threshold = {} if params.regions is not None else {"mask_threshold": DEFAULT_THRESHOLD}
-        return values | threshold
+def _operation_defaults(params: AnyParams) -> dict[str, Any]:
+    if not isinstance(params, OutpaintParams):
+        return _mask_defaults(params)
     for fields in (MARGIN_FIELDS, PERCENT_FIELDS):
         if any(getattr(params, name) is not None for name in fields):
             return dict.fromkeys(fields, 0)
     return {} if params.x is not None else {"anchor": "center"}
+
+
+def _mask_defaults(params: InpaintParams | MaskParams) -> dict[str, Any]:
+    # Regions may be as large as a picture; the mask drawn from them is kept instead.
+    values = {"mask_polarity": "white_repaints", "grow": 0, "regions": None}
+    values |= {} if params.regions is not None else {"mask_threshold": DEFAULT_THRESHOLD}
+    values |= {"if_nothing": "fail"} if has_finders(params) else {}
+    return values | ({"feather": 0} if isinstance(params, InpaintParams) else {})
 
 
 def check_painted_pixels(canvas: tuple[int, int], num_images: int) -> None:
@@ -362,13 +409,10 @@ def check_painted_pixels(canvas: tuple[int, int], num_images: int) -> None:
 
 
 def call_key(
-    operation: Operation,
-    params: InpaintParams | OutpaintParams,
-    choice: Choice,
-    canvas: tuple[int, int],
+    operation: Operation, params: AnyParams, choice: Choice, canvas: tuple[int, int]
 ) -> str:
     """Return the key that jobs share if one engine call can paint them; empty for none."""
-    if choice.model is None or params.deterministic:
+    if choice.model is None or isinstance(params, MaskParams) or params.deterministic:
         return ""
     parts = (
         choice.model.name,
@@ -382,14 +426,22 @@ def call_key(
     return "|".join(str(part) for part in parts)
 
 
-def cost(canvas: tuple[int, int], num_images: int, resized: tuple[int, int] | None = None) -> float:
-    """Return what a claim charges its tenant: output megapixels, at least 0.1.
+def cost(
+    canvas: tuple[int, int],
+    num_images: int,
+    resized: tuple[int, int] | None = None,
+    finders: int = 0,
+) -> float:
+    """Return what a claim charges its tenant, at least 0.1.
+
+    That is output megapixels, and those of the picture for each region that a finder looks for.
 
     Args:
         canvas: width and height of each result.
         num_images: how many there are.
         resized: width and height of the resized copy of each, if there is one.
+        finders: regions that a finder looks for; the picture then has the canvas' size.
     """
     sizes = [canvas] if resized is None else [canvas, resized]
-    pixels = sum(width * height for width, height in sizes)
-    return max(MIN_COST, pixels * num_images / 1_000_000)
+    pixels = sum(width * height for width, height in sizes) * num_images
+    return max(MIN_COST, (pixels + canvas[0] * canvas[1] * finders) / 1_000_000)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from service.contract.errors import Fault
 from service.contract.jobs import BatchPlace
 from service.contract.keys import KEYLESS, KeyLimits
-from service.contract.params import InpaintParams, Operation, OutpaintParams
+from service.contract.params import AnyParams, Operation
 from service.submission.intake import Intake
 
 
@@ -33,13 +33,13 @@ class ParsedBody:
     """The parameters of one job, as sent.
 
     Attributes:
-        operation: `inpaint` or `outpaint`.
+        operation: `inpaint`, `outpaint` or `mask`.
         params: before defaults; `None` if they break a rule, which `faults` then names.
         faults: everything that is wrong with the body so far.
     """
 
     operation: Operation
-    params: InpaintParams | OutpaintParams | None
+    params: AnyParams | None
     faults: tuple[Fault, ...] = ()
 
 
@@ -55,7 +55,7 @@ class JobRequest:
     """
 
     operation: Operation
-    params: InpaintParams | OutpaintParams | None
+    params: AnyParams | None
     intake: Intake
     sender: Sender
     idempotency_key: str | None = None

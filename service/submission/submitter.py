@@ -19,8 +19,9 @@ import structlog
 from service.config import ServiceSettings
 from service.contract.catalogue import Catalogue
 from service.contract.errors import BrokerUnavailable, Fault, WebhookKeyRequired
-from service.contract.jobs import BlobRef, JobSpec
+from service.contract.jobs import BlobRef, FinderChoice, JobSpec, StoredFile
 from service.contract.names import new_job_id
+from service.contract.params import MaskParams, OutpaintParams
 from service.contract.resizing import find_resized
 from service.pictures.checks import PictureInfo
 from service.store import (
@@ -38,15 +39,25 @@ from service.store.runner import PackedCommands
 from service.store.wakeups import Wakeups
 from service.submission.admission import Admission
 from service.submission.choice import find_origins
+from service.submission.finding import write_regions
 from service.submission.inspection import REFERENCE, Inspected, Inspector, Memo
 from service.submission.intake import Intake, PictureUpload
-from service.submission.planning import call_key, cost, fill_defaults
+from service.submission.planning import (
+    call_key,
+    cost,
+    count_finders,
+    count_images,
+    fill_defaults,
+)
 from service.submission.request import JobRequest
 from service.submission.work import estimate_work
 from service.telemetry import traces
 
 MOST_BEGUN = 64
 BEGUN_SECONDS = 2.0
+
+USUAL_COVERAGE = 0.2
+"""Share of the picture that a mask is taken for while nothing is found yet."""
 
 RECENT_SECONDS = UPLOAD_SECONDS / 2
 """An upload that began so lately is not wiped yet, whatever the broker remembers of it."""
@@ -166,8 +177,10 @@ class Submitter:
             PaintjobError: the request is refused; `faults` lists all that is wrong with it.
         """
         inspected = self._inspector.inspect(self._check_signing(request), memo)
-        spec = _build_spec(request, inspected)
-        params = spec.params.model_copy(update={"seed": inspected.params.seed})
+        spec, asked = _build_spec(request, inspected), inspected.params
+        if isinstance(asked, MaskParams):
+            return Planned(spec, inspected.canvas)
+        params = spec.params.model_copy(update={"seed": asked.seed})
         return Planned(spec.model_copy(update={"params": params}), inspected.canvas)
 
     def submit(self, request: JobRequest, memo: Memo | None = None) -> Accepted:
@@ -181,8 +194,7 @@ class Submitter:
             PaintjobError: the request is refused; `faults` lists all that is wrong with it.
         """
         inspected = self._inspector.inspect(self._check_signing(request), memo)
-        if inspected.mask is not None and inspected.mask.drawn is not None:
-            request.intake.add_drawn("mask", inspected.mask.drawn)
+        _add_drawn(request, inspected)
         spec = _build_spec(request, inspected)
         if request.idempotency_key is None:
             # A known key leads to its job however full the queue is; only the script knows keys.
@@ -253,6 +265,14 @@ class Submitter:
             log.warning("pictures_not_abandoned", job_id=intake.owner_id)
 
 
+def _add_drawn(request: JobRequest, found: Inspected) -> None:
+    """Add to a request what is made here of its regions: their mask, or they for the finders."""
+    if found.mask is not None and found.mask.drawn is not None:
+        request.intake.add_drawn("mask", found.mask.drawn)
+    if found.choice.finders and not isinstance(found.params, OutpaintParams):
+        request.intake.add_drawn("regions", write_regions(found.params.regions or []))
+
+
 def _has_deadline(request: JobRequest) -> bool:
     """Return whether the caller asked for a deadline: the default one counts from the claim."""
     return request.params is not None and request.params.finish_within_seconds is not None
@@ -285,7 +305,8 @@ def _build_spec(request: JobRequest, found: Inspected) -> JobSpec:
     if REFERENCE in pictures:
         params = params.model_copy(update={"reference": None})
         set_by.pop("reference", None)
-    resized = find_resized(params, found.canvas)
+    resized = None if isinstance(params, MaskParams) else find_resized(params, found.canvas)
+    finders = count_finders(found.params)
     return JobSpec(
         job_id=request.intake.owner_id,
         tenant=request.sender.tenant,
@@ -295,12 +316,13 @@ def _build_spec(request: JobRequest, found: Inspected) -> JobSpec:
         queue=found.choice.queue,
         priority=params.priority or "normal",
         call_key=call_key(request.operation, params, found.choice, found.canvas),
-        cost=cost(found.canvas, params.num_images or 1, resized),
+        cost=cost(found.canvas, count_images(params), resized, finders),
         work=estimate_work(
             found.choice.method.name,
             params,
             _area(found.canvas) + _area(resized or (0, 0)),
             _painted_pixels(found),
+            finders,
         ),
         params=params,
         set_by=set_by,
@@ -308,6 +330,11 @@ def _build_spec(request: JobRequest, found: Inspected) -> JobSpec:
         mask=_find_blob(pictures, "mask", mask.info if mask else None),
         source_mask=_find_blob(pictures, "source_mask", found.source_mask),
         reference_image=_find_blob(pictures, REFERENCE, found.reference),
+        regions=_describe_regions(pictures),
+        finders=[
+            FinderChoice(query=query, finder=entry.name)
+            for query, entry in found.choice.finders.items()
+        ],
         mask_asked=mask.asked if mask else None,
         geometry=found.geometry,
         warnings=[*found.warnings],
@@ -324,6 +351,8 @@ def _painted_pixels(found: Inspected) -> float:
     """Return the pixels to paint: of the mask as it was sent, or of the canvas past the picture."""
     if found.mask is not None:
         return found.mask.asked.coverage * _area(found.canvas)
+    if found.choice.finders:
+        return USUAL_COVERAGE * _area(found.canvas)
     return _area(found.canvas) - _area(found.picture.upright_size)
 
 
@@ -334,6 +363,13 @@ def _find_blob(
     if info is None or name not in pictures:
         return None
     return _describe_blob(pictures[name], info)
+
+
+def _describe_regions(pictures: Mapping[str, PictureUpload]) -> StoredFile | None:
+    """Describe the regions that finders read; `None` if there are none, or in a dry run."""
+    if (file := pictures.get("regions")) is None:
+        return None
+    return StoredFile(path=file.path, bytes=file.bytes, sha256=file.sha256)
 
 
 def _describe_blob(picture: PictureUpload, info: PictureInfo) -> BlobRef:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from service.contract.params import InpaintParams, OutpaintParams, Quality
+from service.contract.params import AnyParams, MaskParams, OutpaintParams, Quality
 
 FIXED = 0.05
 """Seconds that any job takes: claim, decoding, encoding and proof of a small picture."""
@@ -27,12 +27,16 @@ PER_STEP_MEGAPIXEL = 0.05
 DEFAULT_STEPS = 30
 """Of models, by whose steps the seconds grow; the queue of a model holds its like alone."""
 
+PER_FOUND_MEGAPIXEL = 1.0
+"""Of finders, roughly: from 0.2 of a detector of text to 5 of a large model."""
+
 
 def estimate_work(
     method: str,
-    params: InpaintParams | OutpaintParams,
+    params: AnyParams,
     canvas_pixels: int,
     painted_pixels: float,
+    finders: int = 0,
 ) -> float:
     """Return about how many seconds of one core a job takes.
 
@@ -41,7 +45,11 @@ def estimate_work(
         params: the effective parameters.
         canvas_pixels: of one result, and of its resized copy.
         painted_pixels: of them, those that are painted.
+        finders: regions that a finder looks for.
     """
+    found = PER_FOUND_MEGAPIXEL * finders * canvas_pixels / 1_000_000
+    if isinstance(params, MaskParams):
+        return FIXED + PER_CANVAS_MEGAPIXEL * canvas_pixels / 1_000_000 + found
     megapixels = painted_pixels / 1_000_000
     speeds = PER_PAINTED_MEGAPIXEL.get(method)
     if isinstance(params, OutpaintParams) and params.mirror_style == "exact":
@@ -51,4 +59,4 @@ def estimate_work(
     else:
         painting = speeds[params.quality or "balanced"] * megapixels
     one = PER_CANVAS_MEGAPIXEL * canvas_pixels / 1_000_000 + painting
-    return FIXED + one * (params.num_images or 1)
+    return FIXED + one * (params.num_images or 1) + found

@@ -46,7 +46,8 @@ from tests.unit.worker.operations.recording import (
     outpaint_job,
 )
 from worker.config import WorkerSettings
-from worker.engines.base import Canvas, Engine, EngineRegistry, Painted, StepCallback
+from worker.engines.base import Canvas, Engine, Painted, StepCallback
+from worker.engines.lookup import EngineRegistry
 from worker.engines.progress import paint_each
 from worker.engines.registry import QueueEngines, build_engines
 from worker.imaging import MaskArray

@@ -58,6 +58,7 @@ TITLES = {
     "not_acceptable": "No representation matches the Accept header",
     "not_finished": "The job has not finished",
     "not_found": "Not found",
+    "nothing_found": "Nothing was found",
     "out_of_memory": "The worker ran out of memory",
     "output_refused": "The result is refused by the safety check",
     "parameter_not_supported": "The method does not support this parameter",

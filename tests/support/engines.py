@@ -21,11 +21,14 @@ from pathlib import Path
 import numpy as np
 
 from service.contract.catalogue import Catalogue
+from service.contract.finders import GRABCUT
 from service.contract.jobs import Recipe
 from service.contract.methods import METHODS
+from tests.support.finders import ColorFinder
 from worker.config import WorkerSettings
 from worker.engines.base import Canvas, Engine, Painted, StepCallback
 from worker.engines.diffusion.faults import DeviceLost
+from worker.engines.finders.base import Finder
 from worker.engines.models import GroupModel, ModelEngines
 from worker.imaging import ImageArray
 
@@ -179,6 +182,9 @@ class ZooRegistry:
 
     def get(self, operation: str, method: str, model: str | None) -> Engine:
         return self._zoo
+
+    def get_finder(self, name: str) -> Finder:
+        return ColorFinder(GRABCUT)
 
     def methods(self) -> list[tuple[str, str]]:
         return [(method.operation, method.name) for method in METHODS]

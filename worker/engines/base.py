@@ -139,31 +139,3 @@ class UnloadableEngine(Engine, Protocol):
     def unload(self) -> None:
         """Free the memory; does nothing if it is not loaded. `load` and `paint` load again."""
         ...
-
-
-class EngineRegistry(Protocol):
-    """Finds the engine of a job."""
-
-    def get(self, operation: str, method: str, model: str | None) -> Engine:
-        """Return the engine, perhaps not yet loaded, but with room made for it.
-
-        Raises:
-            KeyError: this worker has no such engine.
-        """
-        ...
-
-    def methods(self) -> list[tuple[str, str]]:
-        """Return the (operation, method) pairs that this worker paints."""
-        ...
-
-    def models(self) -> list[str]:
-        """Return the names of the models that this worker holds or can load."""
-        ...
-
-    def loaded_models(self) -> list[str]:
-        """Return the names of the models that are loaded now, the most recently used last."""
-        ...
-
-    def warm(self) -> None:
-        """Load what must be ready before the worker is: the engines of its queue."""
-        ...

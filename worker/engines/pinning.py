@@ -5,13 +5,16 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Final
 
 import structlog
 
 from service.contract.catalogue import ModelEntry
 from service.contract.errors import ModelUnavailable
 from service.contract.finders import FinderEntry
-from worker.engines.models import WEIGHTS
+
+WEIGHTS: Final = frozenset({".safetensors", ".onnx"})
+"""Endings of the files that weights are read from."""
 
 log = structlog.get_logger()
 

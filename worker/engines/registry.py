@@ -3,29 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from service.contract.catalogue import SELF_MODEL, Catalogue, ModelEntry
+from service.contract.errors import MethodUnavailable
+from service.contract.finders import FinderEntry
 from service.contract.methods import METHODS
 from service.contract.names import CPU_QUEUE, gpu_queue
 from service.contract.setting_errors import SettingsError
 from worker.config import WorkerSettings
-from worker.engines.base import Engine, EngineRegistry, UnloadableEngine
+from worker.engines.base import Engine, UnloadableEngine
+from worker.engines.finders.base import Finder, UnloadableFinder
+from worker.engines.finders.building import ADAPTERS, build_finder
+from worker.engines.lookup import EngineRegistry
 from worker.engines.mirror import MirrorEngine
-from worker.engines.models import GroupModel, ModelEngines, count_memory
+from worker.engines.models import GroupFinder, GroupModel, ModelEngines, count_memory
 from worker.engines.patch import PatchEngine
 from worker.engines.pattern import PatternEngine
+
+FIND = ("mask", "find")
+"""The operation and method of masks, of every worker with the weight-free methods."""
 
 
 @dataclass(frozen=True)
 class QueueEngines:
-    """Engines that are loaded once and stay.
+    """Engines and finders that are loaded once and stay.
 
     Attributes:
         by_key: the engine of each operation, method and model; `None` for weight-free methods.
+        finders: by name.
     """
 
     by_key: Mapping[tuple[str, str, str | None], Engine]
+    finders: Mapping[str, Finder] = field(default_factory=dict)
 
     def get(self, operation: str, method: str, model: str | None) -> Engine:
         """Return the engine, not yet loaded.
@@ -35,9 +45,21 @@ class QueueEngines:
         """
         return self.by_key[operation, method, model]
 
+    def get_finder(self, name: str) -> Finder:
+        """Return a finder, not yet loaded.
+
+        Raises:
+            MethodUnavailable: this worker has no such finder.
+        """
+        try:
+            return self.finders[name]
+        except KeyError:
+            raise MethodUnavailable(f"this worker has no finder {name}") from None
+
     def methods(self) -> list[tuple[str, str]]:
-        """Return the (operation, method) pairs that this worker paints."""
-        return sorted({(operation, method) for operation, method, _ in self.by_key})
+        """Return the (operation, method) pairs that this worker serves."""
+        found = {(operation, method) for operation, method, _ in self.by_key}
+        return sorted({FIND, *found}) if found else []
 
     def models(self) -> list[str]:
         """Return the names of the models that this worker holds."""
@@ -52,17 +74,25 @@ class QueueEngines:
         # One engine may serve both operations; loading it again does nothing.
         for engine in self.by_key.values():
             engine.load()
+        for finder in self.finders.values():
+            finder.load()
 
 
 def build_engines(settings: WorkerSettings, catalogue: Catalogue) -> EngineRegistry:
     """Build the engines of a worker's queue, without loading them.
 
     Raises:
-        ValueError: no model is configured for the queue's model group.
+        ValueError: no model is configured for the queue's model group, or the libraries of a
+            finder are not installed.
     """
+    everywhere = {
+        entry.name: build_finder(entry, settings.torch_threads)
+        for entry in catalogue.finders
+        if entry.group is None and entry.family in ADAPTERS
+    }
     if settings.queue == CPU_QUEUE:
-        return QueueEngines(_weight_free_engines())
-    return _build_model_engines(settings, catalogue)
+        return QueueEngines(_weight_free_engines(), everywhere)
+    return _build_model_engines(settings, catalogue, everywhere)
 
 
 def _weight_free_engines() -> dict[tuple[str, str, str | None], Engine]:
@@ -71,24 +101,41 @@ def _weight_free_engines() -> dict[tuple[str, str, str | None], Engine]:
         "mirror": MirrorEngine(),
         "pattern": PatternEngine(),
     }
-    served = (info for info in METHODS if not info.needs_model)
+    served = (info for info in METHODS if not info.needs_model and info.name in engines)
     return {(info.operation, info.name, None): engines[info.name] for info in served}
 
 
-def _build_model_engines(settings: WorkerSettings, catalogue: Catalogue) -> ModelEngines:
+def _build_model_engines(
+    settings: WorkerSettings, catalogue: Catalogue, everywhere: Mapping[str, Finder]
+) -> ModelEngines:
     entries = [
         entry
         for entry in catalogue.models
         if gpu_queue(entry.group) == settings.queue and catalogue.allows(entry)
     ]
-    if not entries:
+    finders = {
+        entry.name: GroupFinder(_build_group_finder(entry, settings), count_memory(entry))
+        for entry in catalogue.finders
+        if entry.group and gpu_queue(entry.group) == settings.queue and catalogue.allows(entry)
+    }
+    if not (entries or finders):
         raise ValueError(f"no model is configured for the queue {settings.queue}")
     models = {
         entry.name: GroupModel(_build_model_engine(entry, settings), count_memory(entry))
         for entry in entries
     }
-    first = next((entry for entry in entries if entry.default), entries[0])
-    return ModelEngines(models, first.name, settings.model_memory_bytes)
+    # Whose jobs have a mask to be found are painted here, too, by whatever method.
+    others = QueueEngines(_weight_free_engines() if finders else {}, everywhere)
+    default = next((entry.name for entry in entries if entry.default), None)
+    first = default or next(iter((*models, *finders)))
+    return ModelEngines(models, first, settings.model_memory_bytes, finders, others)
+
+
+def _build_group_finder(entry: FinderEntry, settings: WorkerSettings) -> UnloadableFinder:
+    finder = build_finder(entry, settings.torch_threads)
+    if not isinstance(finder, UnloadableFinder):
+        raise ValueError(f"the finder {entry.name} belongs to no group: leave out its group")
+    return finder
 
 
 def _build_model_engine(entry: ModelEntry, settings: WorkerSettings) -> UnloadableEngine:

@@ -144,8 +144,12 @@ def _window(mask: MaskArray, pixels: int) -> tuple[slice, slice]:
     return slice(box.top, box.bottom), slice(box.left, box.right)
 
 
-def check_mask(mask: MaskArray) -> None:
+def check_mask(mask: MaskArray, since: str = "after grow was applied") -> None:
     """Check that there is something to repaint and something to keep.
+
+    Args:
+        mask: uint8 (H, W), 255 repaint.
+        since: what has made the mask so, for the error.
 
     Raises:
         MaskEmpty: all is 0.
@@ -153,9 +157,9 @@ def check_mask(mask: MaskArray) -> None:
     """
     painted = cv2.countNonZero(mask)
     if painted == 0:
-        raise MaskEmpty("nothing is left to repaint after grow was applied")
+        raise MaskEmpty(f"nothing is left to repaint {since}")
     if painted == mask.size:
-        raise MaskFull("nothing is left to keep after grow was applied")
+        raise MaskFull(f"nothing is left to keep {since}")
 
 
 def coverage(mask: MaskArray) -> float:
@@ -171,6 +175,9 @@ def bounding_box(mask: MaskArray) -> Box:
 
 def count_components(mask: MaskArray) -> int:
     """Return the number of 8-connected parts."""
+    if cv2.countNonZero(mask) == 0:
+        # OpenCV crashes on a window without pixels.
+        return 0
     # In the box alone: the labels of a large picture would take four bytes a pixel.
     count, _ = cv2.connectedComponents(mask[_window(mask, 0)], connectivity=8)
     return int(count) - 1

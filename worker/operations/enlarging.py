@@ -41,7 +41,8 @@ def enlarge_mask(
     job, params = prepared.job, prepared.job.spec.params
     path = mask_path(job.job_id, job.token)
     posted = blobs.put(path, encode_png(Picture(mask)))
-    report.mask_ready(job.job_id, measure_mask(mask), path)
+    measured = measure_mask(mask).model_copy(update={"found": list(prepared.found)})
+    report.mask_ready(job.job_id, measured, path)
     added = int(np.count_nonzero(mask) - np.count_nonzero(prepared.mask))
     detail = (
         f"the model found effects past the mask and enlarged it by {added} pixels, as "

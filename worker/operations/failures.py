@@ -10,6 +10,7 @@ import structlog
 
 from service.contract.errors import Internal, OutOfMemory, PaintjobError
 from service.contract.jobs import JobFailure
+from service.contract.params import MaskParams
 from worker.reporting import ClaimedJob
 
 log = structlog.get_logger()
@@ -49,6 +50,8 @@ def _is_out_of_memory(error: Exception) -> bool:
 def _traceback_without_prompts(error: Exception, jobs: Sequence[ClaimedJob]) -> str:
     text = "".join(traceback.format_exception(error))
     for job in jobs:
+        if isinstance(job.spec.params, MaskParams):
+            continue
         for prompt in (job.spec.params.prompt, job.spec.params.negative_prompt):
             if prompt:
                 text = text.replace(prompt, "[prompt]")

@@ -137,7 +137,7 @@ def _store_resized(
         InvalidField, SigningFailed, StoreUnavailable: as `finish_output`.
     """
     job, output_format = prepared.job, prepared.output_format
-    size = find_resized(job.spec.params, (picture.width, picture.height))
+    size = find_resized(job.spec.paint_params, (picture.width, picture.height))
     if size is None:
         return None
     encoded = _encode(prepared, resize_picture(picture, size), texts)
@@ -160,14 +160,14 @@ def _store_resized(
 
 
 def _encode(prepared: Prepared, picture: Picture, texts: Mapping[str, str] | None) -> bytes:
-    params, output_format = prepared.job.spec.params, prepared.output_format
+    params, output_format = prepared.job.spec.paint_params, prepared.output_format
     quality, lossless = params.output_quality or DEFAULT_QUALITY, params.output_lossless or False
     return encode_picture(picture, output_format, quality, lossless, texts)
 
 
 def _prove(prepared: Prepared, encoded: bytes) -> Proof:
     output_format = prepared.output_format
-    promised = is_lossless(output_format, prepared.job.spec.params.output_lossless or False)
+    promised = is_lossless(output_format, prepared.job.spec.paint_params.output_lossless or False)
     return prove(prepared.picture, prepared.mask, encoded, output_format, lossless=promised)
 
 
@@ -192,6 +192,13 @@ def _particulars(prepared: Prepared, output_sha256: str | None) -> dict[str, int
         "mask_sha256": prepared.mask_sha256,
         "output_sha256": output_sha256,
     }
+
+
+def add_finders(recipe: Recipe, facts: Sequence[Mapping[str, Any]]) -> Recipe:
+    """Return a recipe with what it says of the finders of the mask, if there were any."""
+    if not facts:
+        return recipe
+    return recipe.model_copy(update={"details": recipe.details | {"finders": [*facts]}})
 
 
 def make_recipe(
@@ -233,7 +240,11 @@ def output_warnings(prepared: Prepared, painted: Sequence[Painted]) -> list[JobW
     found = [warning for one in painted for warning in one.warnings]
     found += find_doubt(prepared.job.spec, painted)
     alpha = prepared.picture.alpha
-    if prepared.job.spec.params.output_format == "jpeg" and alpha is not None and alpha.min() < 255:
+    if (
+        prepared.job.spec.paint_params.output_format == "jpeg"
+        and alpha is not None
+        and alpha.min() < 255
+    ):
         detail = "JPEG has no transparency: the picture was laid on white. Ask for png to keep it."
         found.append(JobWarning(code="alpha_dropped", detail=detail))
     if prepared.picture.deep is not None and prepared.output_format != "png":

@@ -26,7 +26,7 @@ def prepare_outpaint(job: ClaimedJob, blobs: BlobStore, max_image_pixels: int) -
     geometry = job.spec.geometry
     if geometry is None:
         raise Internal("the job has no geometry")
-    params = job.spec.params
+    params = job.spec.paint_params
     picture = decode_picture(
         read_input(blobs, job.spec.image),
         max_image_pixels,

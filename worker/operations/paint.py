@@ -10,23 +10,27 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Final
 
 from service.contract.errors import MethodUnavailable, ModelOutputInvalid
 from service.contract.jobs import Output, Recipe, Timings
 from service.store.blobs import BlobStore
 from service.telemetry import traces
-from worker.engines.base import (
-    Engine,
-    EngineRegistry,
-    Painted,
-    PreviewingEngine,
-    UnloadableEngine,
-)
+from worker.engines.base import Engine, Painted, PreviewingEngine, UnloadableEngine
+from worker.engines.lookup import EngineRegistry
 from worker.operations.enlarging import enlarge_mask
 from worker.operations.failures import describe_failure, log_failure
-from worker.operations.finishing import compose, finish_output, make_recipe, output_warnings
+from worker.operations.finding import GetFinder
+from worker.operations.finishing import (
+    add_finders,
+    compose,
+    finish_output,
+    make_recipe,
+    output_warnings,
+)
 from worker.operations.inpaint import prepare_inpaint
 from worker.operations.marking import MARKED, Marking
+from worker.operations.mask import make_masks
 from worker.operations.outpaint import prepare_outpaint
 from worker.operations.preparation import Prepared
 from worker.operations.previews import Previews
@@ -65,6 +69,7 @@ class EngineCall:
         blobs: where inputs come from and outputs go to.
         report: receives the outcome of each job.
         max_image_pixels: width x height that an input may declare.
+        get_finder: returns a finder by its name.
         safety: judges prompts and pictures; `None` for no check.
         embed_recipe: whether output files contain their recipe.
         marking: how output files are marked.
@@ -76,6 +81,7 @@ class EngineCall:
         blobs: BlobStore,
         report: Reporter,
         max_image_pixels: int,
+        get_finder: GetFinder,
         safety: SafetyCheck | None = None,
         embed_recipe: bool = True,
         marking: Marking = MARKED,
@@ -84,6 +90,7 @@ class EngineCall:
         self._blobs = blobs
         self._report = report
         self._max_image_pixels = max_image_pixels
+        self._get_finder = get_finder
         self._safety = safety
         self._embed_recipe = embed_recipe
         self._marking = marking
@@ -95,7 +102,11 @@ class EngineCall:
         Raises:
             Aborted: no job is wanted any more.
         """
-        prepared = [ready for job in jobs if (ready := self._prepare(job)) is not None]
+        ready_jobs = [ready for job in jobs if (ready := self._prepare(job)) is not None]
+        prepared = [ready for ready in ready_jobs if not ready.is_unchanged]
+        for ready in ready_jobs:
+            if ready.is_unchanged:
+                self._run_finish(partial(self._finish, _leave(ready), UNPAINTED, 0.0))
         if not prepared:
             return
         started = time.perf_counter()
@@ -124,7 +135,8 @@ class EngineCall:
             with traces.part("prepare", attributes={"paintjob.job_id": job.job_id}):
                 return self._read(job)
         except Aborted:
-            raise
+            # While a finder looked; the others may still be wanted.
+            return None
         except Exception as error:
             self._fail([job], error)
             return None
@@ -132,7 +144,8 @@ class EngineCall:
     def _read(self, job: ClaimedJob) -> Prepared:
         check_prompt(self._safety, job)
         if job.spec.operation == "inpaint":
-            ready = prepare_inpaint(job, self._blobs, self._report, self._max_image_pixels)
+            limit = self._max_image_pixels
+            ready = prepare_inpaint(job, self._blobs, self._report, limit, self._get_finder)
         else:
             ready = prepare_outpaint(job, self._blobs, self._max_image_pixels)
         check_input(self._safety, ready)
@@ -197,8 +210,9 @@ class EngineCall:
     def _finish(self, painted: PaintedJob, recipe: Recipe, load_seconds: float) -> None:
         """Make a job's outputs and report them; an aborted job is dropped without a report."""
         prepared, job = painted.prepared, painted.prepared.job
+        shared = add_finders(recipe, prepared.finders)
         recipes = [
-            make_recipe(recipe, picture, painted.call_size, job.spec.set_by)
+            make_recipe(shared, picture, painted.call_size, job.spec.set_by)
             for picture in painted.pictures
         ]
         started = time.perf_counter()
@@ -212,8 +226,10 @@ class EngineCall:
         except Exception as error:
             self._fail([job], error)
             return
+        find_seconds = prepared.find_seconds
         timings = Timings(
             load_seconds=round(load_seconds, 4),
+            find_seconds=None if find_seconds is None else round(find_seconds, 4),
             paint_seconds=round(painted.seconds, 4),
             encode_seconds=round(time.perf_counter() - started, 4),
         )
@@ -245,6 +261,15 @@ class EngineCall:
         log_failure(error, jobs)
         for job in jobs:
             self._report.failed(job.job_id, describe_failure(error))
+
+
+UNPAINTED: Final = Recipe(engine="none")
+"""The recipe of a picture in which nothing was to be painted."""
+
+
+def _leave(ready: Prepared) -> PaintedJob:
+    """Return a job's pictures as they are, because nothing was found to be painted."""
+    return PaintedJob(ready, [Painted(canvas.image) for canvas in ready.canvases()], 1, 0.0)
 
 
 def paint(
@@ -282,8 +307,13 @@ def paint(
     for job in jobs:
         key = (str(job.spec.operation), job.spec.method, job.spec.model)
         groups.setdefault(key, []).append(job)
-    call = EngineCall(blobs, report, max_image_pixels, safety, embed_recipe, marking, finish)
+    call = EngineCall(
+        blobs, report, max_image_pixels, engines.get_finder, safety, embed_recipe, marking, finish
+    )
     for key, group in groups.items():
+        if key[0] == "mask":
+            make_masks(group, blobs, report, max_image_pixels, engines.get_finder)
+            continue
         try:
             call.run(group, partial(_get_engine, engines, *key))
         except Aborted:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from service.contract.errors import Internal
 from service.contract.geometry import Geometry
-from service.contract.jobs import BlobRef, JobSpec, JobWarning
+from service.contract.jobs import BlobRef, FoundThing, JobSpec, JobWarning
 from service.contract.params import MAX_SEED, InpaintParams, OutputFormat
 from service.store.blobs import BlobStore
 from worker.engines.base import Canvas
@@ -38,6 +39,10 @@ class Prepared:
         weight: uint8 (H, W), share of what is painted; `None` for all of it.
         band_pixels: pixels of the original that the mask covers.
         mask_sha256: hex digest of the effective mask as posted; `None` in outpainting.
+        find_seconds: that finders took for the mask; `None` without any.
+        finders: what the recipe says of them.
+        found: what they found.
+        is_unchanged: True if nothing is to be painted, because nothing was found.
     """
 
     job: ClaimedJob
@@ -50,6 +55,10 @@ class Prepared:
     weight: WeightArray | None = None
     band_pixels: int = 0
     mask_sha256: str | None = None
+    find_seconds: float | None = None
+    finders: tuple[dict[str, Any], ...] = ()
+    found: tuple[FoundThing, ...] = ()
+    is_unchanged: bool = False
 
     @property
     def seeds(self) -> list[int]:
@@ -58,7 +67,7 @@ class Prepared:
         Raises:
             Internal: the job was accepted without a seed.
         """
-        seed = self.job.spec.params.seed
+        seed = self.job.spec.paint_params.seed
         if seed is None:
             raise Internal("the job has no seed")
         return [(seed + index) % (MAX_SEED + 1) for index in range(self.count)]
@@ -66,12 +75,12 @@ class Prepared:
     @property
     def count(self) -> int:
         """Number of pictures that are asked for."""
-        return self.job.spec.params.num_images or 1
+        return self.job.spec.paint_params.num_images or 1
 
     @property
     def output_format(self) -> OutputFormat:
         """The format of the results."""
-        return self.job.spec.params.output_format or "png"
+        return self.job.spec.paint_params.output_format or "png"
 
     @property
     def paints_alpha(self) -> bool:
@@ -85,7 +94,7 @@ class Prepared:
         """
         image, mask = self._view()
         image.flags.writeable = mask.flags.writeable = False
-        params = self.job.spec.params
+        params = self.job.spec.paint_params
         return [
             Canvas(image, mask, params, seed, self.geometry, self.source_mask, self.reference)
             for seed in self.seeds

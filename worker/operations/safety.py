@@ -83,7 +83,7 @@ def check_prompt(check: SafetyCheck | None, job: ClaimedJob) -> None:
     """
     if check is None:
         return
-    params = job.spec.params
+    params = job.spec.paint_params
     verdict = check.check_prompt(params.painted_prompt, params.negative_prompt or "")
     if not verdict.allowed:
         raise PromptRefused(verdict.reason)

@@ -46,7 +46,6 @@ _OURS_ALONE: Final = frozenset(
     {
         "method",
         "mask_source",
-        "regions",
         "mask_polarity",
         "mask_threshold",
         "output_quality",
@@ -193,10 +192,16 @@ def read_edits(
     theirs = {k: v for k, v in fields.document.items() if k in EditsForm.model_fields}
     rest = {k: v for k, v in fields.document.items() if k not in EditsForm.model_fields}
     form, faults = parse_fields(EditsForm, Fields(theirs, fields.is_text))
+    if "regions" in rest and mask is not None:
+        message = "and a mask exclude each other; send one of them"
+        faults.append(Fault("/regions", "conflicting_fields", message))
     unknown = sorted(_OURS_ALONE & set(rest))
     faults += [Fault(f"/{name}", "unknown_field", f"{name} {_NOT_OURS}") for name in unknown]
     further = {name: value for name, value in rest.items() if name not in unknown}
-    set_here = {"finish_within_seconds": MAX_SECONDS}, _translate(form, aliases, mask)
+    set_here = (
+        {"finish_within_seconds": MAX_SECONDS},
+        _translate(form, aliases, "regions" if "regions" in rest else mask),
+    )
     by_default, by_form = (_as_sent(values, fields.is_text) for values in set_here)
     ours = {**by_default, **further, **by_form}
     params, further_faults = parse_fields(
@@ -252,7 +257,7 @@ def _as_sent(values: Mapping[str, Any], is_text: bool) -> dict[str, Any]:
 
 
 def _translate(
-    form: EditsForm | None, aliases: Mapping[str, str], mask: MaskKind
+    form: EditsForm | None, aliases: Mapping[str, str], mask: MaskKind | Literal["regions"]
 ) -> dict[str, Any]:
     """Return our parameters for OpenAI's fields; `None` for those that are absent."""
     if form is None:
@@ -264,7 +269,7 @@ def _translate(
     values |= {"method": WEIGHT_FREE} if model == WEIGHT_FREE else {}
     if model not in (AUTO, WEIGHT_FREE):
         values |= {"method": "generate", "model": model}
-    if mask != "white":
+    if mask in ("clear", None):
         values["mask_threshold"] = CLEAR_THRESHOLD
     values["mask_source"] = None if mask else "alpha"
     values["output_quality"] = _translate_compression(form)

@@ -40,6 +40,11 @@ def build_answer_examples() -> Mapping[tuple[str, int], Examples]:
             "outpaint_plan": build_plan_example("outpaint"),
         },
         ("createOutpaint", 202): _jobs("outpaint", "queued"),
+        ("createMask", 200): {
+            **_jobs("mask", "succeeded"),
+            "mask_plan": build_plan_example("mask"),
+        },
+        ("createMask", 202): _jobs("mask", "queued"),
         ("listJobs", 200): {"jobs": _list_job()},
         ("createImageEdit", 200): {"edits": _read(EditsAnswer, "edits")},
         ("listFacadeModels", 200): {

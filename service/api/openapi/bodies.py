@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from copy import deepcopy
 from typing import Any, Literal
 
@@ -55,6 +56,13 @@ _PICTURE_NOTES = {
 _SAMPLE_OF = {"reference_image": "image"}
 """Pictures whose example is that of another."""
 
+PATHS: Mapping[Operation, str] = {
+    "inpaint": "/inpaint",
+    "outpaint": "/outpaint",
+    "mask": "/masks",
+}
+"""The path of the call of each operation."""
+
 
 def component_name(operation: Operation, kind: str) -> str:
     """Return the name of a component: `InpaintForm`, `InpaintJson` and so on."""
@@ -74,6 +82,12 @@ def build_components() -> dict[str, Schema]:
         "description": "A picture by reference; set exactly one field.",
         "properties": {
             "upload": {"type": "string", "description": "`id` of an upload.", "minLength": 1},
+            "job": {
+                "type": "string",
+                "description": "`id` of a job that has ended: its mask, as at `links.mask`. In "
+                "`mask` and `source_mask` alone.",
+                "minLength": 1,
+            },
             "url": {
                 "type": "string",
                 "description": "The picture is fetched from here while the request waits: an https "
@@ -332,7 +346,7 @@ def _base(operation: Operation) -> Schema:
     model = MODELS[operation]
     template = f"#/components/schemas/{_PART}"
     schema = deepcopy(model.model_json_schema(mode="validation", ref_template=template))
-    schema["description"] = f"The body of `POST /{operation}`."
+    schema["description"] = f"The body of `POST {PATHS[operation]}`."
     schema["required"] = list(REQUIRED_PICTURES[operation])
     for part in (schema, *schema.get("$defs", {}).values()):
         part.pop("title", None)

@@ -27,7 +27,7 @@ def describe_callbacks(body: str | None) -> dict[str, Any]:
     Args:
         body: the kind of the call's body.
     """
-    if body not in ("inpaint", "outpaint", "batch"):
+    if body not in ("inpaint", "outpaint", "mask", "batch"):
         return {}
     found = {
         "jobChanged": _describe(

@@ -19,6 +19,7 @@ from service.store import JobView
 JOB_IDS: Mapping[Operation, str] = {
     "inpaint": "job_01KAQ3C8T6XW3V1Z0F9B2M4N5P",
     "outpaint": "job_01KAQ3F0M2S7RQ4T8YV6C1D9EK",
+    "mask": "job_01KAQ3G5P8Z2W4X7M1N6B3C9DQ",
 }
 CREATED_AT = 1_763_800_000_000
 """Milliseconds since 1970, as the records have it."""
@@ -26,6 +27,14 @@ CREATED_AT = 1_763_800_000_000
 _IMAGE_SHA256 = "60b4f7037700a2837bb055d696680327ec3169b6789f5eb96cbcd8151f33fd7e"
 _WORKER = "paint-1-7-paint-cpu-1-0"
 _MASK = {"coverage": 0.0625, "box": [24, 24, 40, 40]}
+_FOUND = {
+    "region": 0,
+    "finder": "grabcut",
+    "label": "subject",
+    "score": 0.97,
+    "box": _MASK["box"],
+    "rle": {"size": [64, 64], "counts": [1560, *[16, 48] * 15, 16, 1560]},
+}
 
 
 def build_job_example(operation: Operation, status: str) -> dict[str, Any]:
@@ -87,13 +96,18 @@ def _build_started(operation: Operation) -> dict[str, Any]:
         "attempts": [{"worker": _WORKER, "started_at": CREATED_AT + 16}],
         "progress": {"stage": "paint", "step": 400, "steps": 1000, "fraction": 0.41},
     }
-    if operation == "inpaint":
+    if operation != "outpaint":
         started |= {"mask_effective": {**_MASK, "components": 1}, "mask_path": "-"}
+    if operation == "mask":
+        started |= {
+            "mask_asked": {**_MASK, "source": "regions"},
+            "mask_effective": {**_MASK, "components": 1, "found": [_FOUND]},
+        }
     return started
 
 
 def _build_success(operation: Operation) -> dict[str, Any]:
-    is_inpaint = operation == "inpaint"
+    is_inpaint = operation != "outpaint"
     digest = "f3070cd79c5a6bde050ed61eb44c9d0eee935d51942f8f118f850d85593cdd3a"
     proof = {
         "kept_pixels": 3840 if is_inpaint else 4096,
@@ -118,6 +132,8 @@ def _build_success(operation: Operation) -> dict[str, Any]:
         "estimate": 0.99,
         "proof": proof,
     }
+    if operation == "mask":
+        output |= {"seed": 0, "estimate": None, "proof": proof | {"kept_pixels": 4096}}
     engine = load_documents()["jobs"][operation]["method"]
     return {
         "version": 5,

@@ -26,6 +26,7 @@ _BATCH_CALLS = (
 LINKS: Mapping[tuple[str, int], Mapping[str, Mapping[str, str]]] = {
     ("createInpaint", 202): {name: {"job_id": _ID} for name in _JOB_CALLS},
     ("createOutpaint", 202): {name: {"job_id": _ID} for name in _JOB_CALLS},
+    ("createMask", 202): {name: {"job_id": _ID} for name in _JOB_CALLS},
     ("listJobs", 200): {"getJob": {"job_id": "$response.body#/jobs/0/id"}},
     ("getJob", 200): {name: {"job_id": _ID} for name in _READ_CALLS},
     ("cancelJob", 200): {name: {"job_id": _ID} for name in ("getJob", "deleteJob")},

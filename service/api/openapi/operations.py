@@ -12,8 +12,9 @@ from typing import Literal
 from pydantic import BaseModel
 
 from service.api.openai.answers import EditEvent, EditsAnswer, FacadeModel, FacadeModels
+from service.api.openapi.bodies import PATHS
 from service.batches import answers as batch_answers
-from service.contract.errors import Internal, PaintingFailed, iter_error_classes
+from service.contract.errors import Internal, NothingFound, PaintingFailed, iter_error_classes
 from service.contract.formats import MEDIA_TYPES
 from service.contract.keys import Scope
 from service.contract.params import Operation as PaintOperation
@@ -42,7 +43,7 @@ _SUBMISSION_ERRORS = _codes(
 _PAINTING_ERRORS = [
     error.code
     for error in iter_error_classes()
-    if issubclass(error, PaintingFailed) and error is not Internal
+    if issubclass(error, PaintingFailed) and error not in (Internal, NothingFound)
 ]
 """Errors that end a job, for callers that request the picture itself."""
 
@@ -135,7 +136,7 @@ def _submit(operation: PaintOperation, summary: str, description: str, errors: s
     headers = ("Location", "ETag", "Retry-After", "Idempotency-Replayed", "Preference-Applied")
     return Operation(
         method="post",
-        path=f"/{operation}",
+        path=PATHS[operation],
         id=f"create{operation.capitalize()}",
         tag="paint",
         summary=summary,
@@ -221,7 +222,7 @@ OPERATIONS: tuple[Operation, ...] = (
         "Repaints where the mask is white (or black, see `mask_polarity`) and keeps every other "
         "pixel unchanged. Exactly one of `mask`, `mask_source` and `regions` describes the mask. "
         "Responds at once; poll `links.self`.",
-        "mask_undecodable mask_size_mismatch mask_empty mask_full",
+        "mask_undecodable mask_size_mismatch mask_empty mask_full nothing_found",
     ),
     _submit(
         "outpaint",
@@ -232,6 +233,15 @@ OPERATIONS: tuple[Operation, ...] = (
         "three with an optional `anchor`. Nothing is ever cropped or scaled: the original is kept "
         "unchanged, and the canvas has exactly the size in `geometry`.",
         "no_change",
+    ),
+    _submit(
+        "mask",
+        "Find what a mask is to mark",
+        "Takes the picture and the mask as `POST /inpaint` does, and paints nothing: the result is "
+        "the mask, a PNG, white where `POST /inpaint` would repaint. `mask.effective.found` has "
+        "each thing that was found, with its box, score and pixels. The `id` of the job may stand "
+        'where a mask stands: `"mask": {"job": id}`.',
+        "mask_undecodable mask_size_mismatch mask_empty mask_full nothing_found",
     ),
     Operation(
         *_at("post", "/v1/images/edits", "createImageEdit", "facade"),
@@ -256,7 +266,8 @@ OPERATIONS: tuple[Operation, ...] = (
             *_SUBMISSION_ERRORS,
             *_PAINTING_ERRORS,
             *_codes(
-                "mask_undecodable mask_size_mismatch mask_empty mask_full no_result not_finished"
+                "mask_undecodable mask_size_mismatch mask_empty mask_full nothing_found no_result "
+                "not_finished"
             ),
         ],
     ),

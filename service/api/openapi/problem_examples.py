@@ -39,6 +39,7 @@ PROBLEMS: Mapping[str, str] = {
     "mask_size_mismatch": "the mask is 640x480, the picture 480x640",
     "mask_empty": "no pixel of the mask is to be repainted (white repaints, from 128 on)",
     "mask_full": "every pixel of the mask is to be repainted (white repaints, from 128 on)",
+    "nothing_found": "nothing was found for regions/0: text",
     "no_change": "the canvas would be the picture itself",
     "method_unavailable": "must be 'auto', 'patch' or 'generate'",
     "model_unavailable": "no such model is configured",

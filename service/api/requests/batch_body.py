@@ -45,7 +45,8 @@ class BatchRequest(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     items: Annotated[list[dict[str, Any]], Field(min_length=1, max_length=MAX_ITEMS)] = Field(
-        description="Each the JSON of `POST /inpaint` or `POST /outpaint`, with `operation`."
+        description="Each the JSON of `POST /inpaint`, `POST /outpaint` or `POST /masks`, with "
+        "`operation`: `inpaint`, `outpaint` or `mask`."
     )
     defaults: dict[str, Any] = Field(
         {}, description="Fields of every item that does not set them itself."

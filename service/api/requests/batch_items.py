@@ -17,7 +17,11 @@ from service.contract.params import Operation
 from service.submission.intake import Intake
 from service.submission.request import ParsedBody
 
-_OPERATIONS: Mapping[Any, Operation] = {"inpaint": "inpaint", "outpaint": "outpaint"}
+_OPERATIONS: Mapping[Any, Operation] = {
+    "inpaint": "inpaint",
+    "outpaint": "outpaint",
+    "mask": "mask",
+}
 
 
 def iter_items(batch: BatchRequest, sources: Sources) -> Iterator[ParsedItem]:
@@ -43,7 +47,7 @@ def _read_item(fields: dict[str, Any], sources: Sources, intake: Intake) -> Pars
     named = fields.pop("operation", None)
     operation = _OPERATIONS.get(named) if isinstance(named, str) else None
     if operation is None:
-        message = "is required: inpaint or outpaint"
+        message = "is required: inpaint, outpaint or mask"
         raise_faults([Fault("/operation", "invalid_field", message, tuple(_OPERATIONS))])
         raise ValueError("a list of faults was raised")
     read = take_pictures(fields, intake, PICTURES[operation], sources)

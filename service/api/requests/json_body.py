@@ -8,7 +8,7 @@ from typing import Any
 
 from service.api.requests.fields import MAX_FIELD_BYTES, Fields
 from service.api.requests.json_text import JsonRefused, parse_json
-from service.api.requests.references import Sources, read_picture
+from service.api.requests.references import MASK_SOURCE, Sources, read_picture
 from service.contract.errors import (
     BodyTooLarge,
     Fault,
@@ -89,6 +89,8 @@ def take_pictures(
 
 def _take_picture(name: str, value: Any, intake: Intake, sources: Sources) -> Fault | None:
     """Move one picture into the intake, or return the fault."""
+    if "mask" not in name:
+        sources = {word: open_one for word, open_one in sources.items() if word != MASK_SOURCE}
     try:
         pieces = read_picture(value, sources)
     except ValueError as error:

@@ -16,7 +16,13 @@ from service.api.requests.references import Sources
 from service.config import ServiceSettings
 from service.contract.errors import Fault, UnsupportedMediaType
 from service.contract.faults import raise_faults
-from service.contract.params import InpaintParams, Operation, OutpaintParams
+from service.contract.params import (
+    AnyParams,
+    InpaintParams,
+    MaskParams,
+    Operation,
+    OutpaintParams,
+)
 from service.submission.intake import Intake
 from service.submission.request import ParsedBody
 from service.submission.slots import WeightedSlots
@@ -34,24 +40,27 @@ UPLOAD_PART = "file"
 REQUIRED_PICTURES: dict[Operation, tuple[str, ...]] = {
     "inpaint": ("image",),
     "outpaint": ("image",),
+    "mask": ("image",),
 }
 PICTURES: dict[Operation, tuple[str, ...]] = {
     "inpaint": ("image", "mask", "source_mask", "reference_image"),
     "outpaint": ("image", "reference_image"),
+    "mask": ("image", "mask"),
 }
 """Fields that contain pictures."""
 
 MASK_SOURCES = ("mask", "mask_source", "regions")
-"""Fields of which `POST /inpaint` needs exactly one."""
+"""Fields of which `POST /inpaint` and `POST /masks` need exactly one."""
 
-MODELS: dict[Operation, type[InpaintParams | OutpaintParams]] = {
+MODELS: dict[Operation, type[AnyParams]] = {
     "inpaint": InpaintParams,
     "outpaint": OutpaintParams,
+    "mask": MaskParams,
 }
 
 
 class BodyReader:
-    """The reader of the bodies of `POST /inpaint` and `POST /outpaint`."""
+    """The reader of the bodies of `POST /inpaint`, `POST /outpaint` and `POST /masks`."""
 
     def __init__(self, settings: ServiceSettings) -> None:
         self._settings = settings
@@ -188,7 +197,7 @@ def judge_fields(fields: Fields, operation: Operation, intake: Intake) -> Parsed
         for name in REQUIRED_PICTURES[operation]
         if name not in intake.pictures and f"/{name}" not in reported
     ]
-    if operation == "inpaint":
+    if operation != "outpaint":
         missing += _find_source_faults(fields, {*intake.pictures, *_names(fields.faults)})
     return ParsedBody(operation, params, (*fields.faults, *missing, *faults))
 

@@ -17,6 +17,9 @@ OpenSource = Callable[[str], Iterator[bytes] | StoredPicture]
 Sources = Mapping[str, OpenSource]
 """The sources of pictures: functions that open them, by the key that a reference uses."""
 
+MASK_SOURCE = "job"
+"""The source that only masks have."""
+
 _DATA_URL = re.compile(
     r"""data:
     (?:[\w.+-]+/[\w.+-]+)?                       # media type

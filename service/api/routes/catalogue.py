@@ -10,6 +10,7 @@ from service.api.requests.preferences import MAX_WAIT_SECONDS
 from service.api.routes.rendering import render
 from service.contract.catalogue import Catalogue, ModelEntry
 from service.contract.errors import BrokerUnavailable, StoreUnavailable
+from service.contract.finders import FinderEntry
 from service.contract.geometry import MAX_SIDE_PIXELS
 from service.contract.intents import IntentSettings, intents_of_method
 from service.contract.loras import OptionalLora
@@ -17,6 +18,7 @@ from service.contract.methods import BEST_WEIGHT_FREE, METHODS, MethodInfo
 from service.contract.names import CPU_QUEUE, gpu_queue
 from service.contract.params import INTENTS, InpaintParams, Intent, Operation
 from service.documents.schemas import (
+    FinderAnswer,
     LimitsAnswer,
     LoraAnswer,
     MethodAnswer,
@@ -60,7 +62,26 @@ def list_models() -> Response:
     catalogue = context.catalogue
     models = [_describe_model(entry, catalogue, workers) for entry in catalogue.models]
     models += [_describe_model(entry, catalogue, []) for entry in catalogue.known]
-    return render(ModelList(models=models))
+    finders = [_describe_finder(entry, catalogue, workers) for entry in catalogue.finders]
+    finders += [_describe_finder(entry, catalogue, []) for entry in catalogue.known_finders]
+    return render(ModelList(models=models, finders=finders))
+
+
+def _describe_finder(
+    entry: FinderEntry, catalogue: Catalogue, workers: list[OnlineWorker]
+) -> FinderAnswer:
+    traits = entry.traits
+    shared = set(FinderAnswer.model_fields) & set(FinderEntry.model_fields)
+    serves = [entry.group is None or worker.queue == gpu_queue(entry.group) for worker in workers]
+    return FinderAnswer(
+        **{name: getattr(entry, name) for name in shared},
+        finds=sorted(traits.finds),
+        is_pinned=entry.is_pinned,
+        extra=traits.extra,
+        min_score=traits.min_score,
+        configured=entry in catalogue.finders and catalogue.allows(entry),
+        workers_online=sum(serves),
+    )
 
 
 def _describe_model(
@@ -180,7 +201,8 @@ def _describe(context: Context, method: MethodInfo, workers: list[OnlineWorker])
     meant = _find_meant(context, method.operation)
     chosen = "generate" if meant else BEST_WEIGHT_FREE[method.operation]
     queues = {gpu_queue(entry.group) for entry in catalogue.models}
-    serving = queues if method.needs_model else {CPU_QUEUE}
+    finding = {gpu_queue(entry.group) for entry in catalogue.finders if entry.group}
+    serving = queues if method.needs_model else {CPU_QUEUE, *finding}
     return MethodAnswer(
         name=method.name,
         operation=method.operation,

@@ -16,8 +16,9 @@ from service.api.context import get_context
 from service.api.requests.preferences import HEADER, Preferences, parse_preferences
 from service.contract.errors import NotAcceptable
 from service.contract.formats import MEDIA_TYPES
-from service.contract.params import InpaintParams, OutpaintParams
+from service.contract.params import AnyParams, MaskParams
 from service.serving.sockets import await_delivery, is_closed
+from service.submission.planning import count_images
 from service.waiting.streams import Waiter
 from service.waiting.waiting import Watched
 
@@ -83,17 +84,16 @@ def check_accepts(media_type: str) -> None:
         raise NotAcceptable(f"this call responds with {media_type}; accept that media type")
 
 
-def choose_answer(
-    params: InpaintParams | OutpaintParams, preferences: Preferences
-) -> Literal["job", "picture"]:
+def choose_answer(params: AnyParams, preferences: Preferences) -> Literal["job", "picture"]:
     """Choose the response to a submission: the job's document, or the picture itself.
 
     Raises:
         NotAcceptable: the client accepts none of the possible responses.
     """
-    output_format = params.output_format or DEFAULT_FORMAT
+    asked = None if isinstance(params, MaskParams) else params.output_format
+    output_format = asked or DEFAULT_FORMAT
     job, picture = _quality(JSON), _quality(MEDIA_TYPES[output_format])
-    is_single = (params.num_images or 1) == 1
+    is_single = count_images(params) == 1
     if picture > job and is_single and preferences.wait_seconds is not None:
         return "picture"
     if job > 0:

@@ -1,4 +1,4 @@
-"""`POST /inpaint` and `POST /outpaint`; with `?dry_run=true` they only return the plan."""
+"""The calls that accept jobs; with `?dry_run=true` they only return the plan."""
 
 from __future__ import annotations
 
@@ -30,6 +30,7 @@ def build_blueprint() -> Blueprint:
     routes = Blueprint("paint", __name__)
     routes.add_url_rule("/inpaint", view_func=create_inpaint, methods=["POST"])
     routes.add_url_rule("/outpaint", view_func=create_outpaint, methods=["POST"])
+    routes.add_url_rule("/masks", view_func=create_mask, methods=["POST"])
     return routes
 
 
@@ -41,6 +42,11 @@ def create_inpaint() -> Response:
 def create_outpaint() -> Response:
     """Accept an image, and how far to extend it."""
     return _create("outpaint")
+
+
+def create_mask() -> Response:
+    """Accept an image, and what is to be marked in it."""
+    return _create("mask")
 
 
 def _create(operation: Operation) -> Response:

@@ -15,6 +15,7 @@ READERS = frozenset(
         *TAKES_TOKENS,
         "paint.create_inpaint",
         "paint.create_outpaint",
+        "paint.create_mask",
         "jobs.get_result",
         "jobs.get_output",
         "jobs.get_resized",

@@ -8,7 +8,7 @@ from flask import g
 
 from service.api.access.auth import get_caller
 from service.api.context import get_context
-from service.api.requests.references import OpenSource, Sources
+from service.api.requests.references import MASK_SOURCE, OpenSource, Sources
 from service.api.routes.queries import read_flag
 from service.contract.errors import Fault
 from service.submission.request import Sender
@@ -30,7 +30,11 @@ def build_sources(read_url: OpenSource, further: Mapping[str, OpenSource] | None
         further: sources that this request alone has.
     """
     context, tenant = get_context(), get_caller().tenant
-    sources = {**(further or {}), "upload": lambda name: context.uploads.find_picture(name, tenant)}
+    sources = {
+        **(further or {}),
+        "upload": lambda name: context.uploads.find_picture(name, tenant),
+        MASK_SOURCE: lambda name: context.job_masks.open(name, tenant),
+    }
     return {**sources, "url": read_url} if context.picture_urls.is_open else sources
 
 

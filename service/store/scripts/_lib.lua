@@ -482,7 +482,7 @@ local function requeue(id, outcome, errors, counts, solo)
     return 'failed'
   end
   redis.call('HSET', job_key(id), 'status', 'queued', 'token', '', 'worker', '', 'painting_at', '', 'progress', '',
-    'mask_effective', '', 'mask_path', '', 'call_size', '', 'shared', '')
+    'mask_asked', '', 'mask_effective', '', 'mask_path', '', 'call_size', '', 'shared', '')
   if solo then
     redis.call('HSET', job_key(id), 'solo', '1')
   end

@@ -14,7 +14,7 @@ from worker.imaging import ImageArray, MaskArray
 
 @dataclass(frozen=True)
 class Query:
-    """What a region of a request asks for; coordinates in pixels of the upright picture.
+    """The query of a region; coordinates in pixels of the upright picture.
 
     Attributes:
         kind: what is asked for.
@@ -55,7 +55,7 @@ class Found:
 
 @dataclass(frozen=True)
 class FinderFacts:
-    """What a recipe says of a finder, so that the same can be found again.
+    """Facts of a finder for the recipe, so that the same can be found again.
 
     Attributes:
         name: of its entry.

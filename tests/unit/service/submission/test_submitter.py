@@ -67,7 +67,7 @@ def test_submit_never_queues_an_inpainting_without_a_mask(store: JobStore, tmp_p
     with submitter.open_intake(keeps=False) as intake:
         asked = _asked(intake)
         del intake.pictures["mask"]
-        with pytest.raises(ValueError, match="has a mask"):
+        with pytest.raises(ValueError, match="has one, or finders"):
             submitter.submit(asked)
 
 
@@ -186,8 +186,8 @@ def test_plan_keeps_nothing_and_draws_no_seed(store: JobStore, tmp_path: Path) -
     submitter = _submitter(store, tmp_path)
     with submitter.open_intake(keeps=False) as intake:
         planned = submitter.plan(_asked(intake, "key", output_format="jpeg"))
-    assert (planned.spec.params.seed, planned.canvas) == (None, (96, 64))
-    assert planned.spec.params.output_quality == 95
+    assert (planned.spec.paint_params.seed, planned.canvas) == (None, (96, 64))
+    assert planned.spec.paint_params.output_quality == 95
     assert store.redis.keys("*") == []
     with pytest.raises(InvalidField), submitter.open_intake(keeps=False) as intake:
         submitter.plan(_asked(intake, "k" * 256))

@@ -7,7 +7,7 @@ import pytest
 from service.contract.catalogue import Catalogue
 from service.store.blobs import BlobStore
 from worker.config import WorkerSettings
-from worker.engines.base import EngineRegistry
+from worker.engines.lookup import EngineRegistry
 from worker.engines.registry import build_engines
 
 

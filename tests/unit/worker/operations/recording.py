@@ -15,6 +15,7 @@ from service.contract.jobs import (
     JobFailure,
     JobSpec,
     JobWarning,
+    MaskAsked,
     MaskEffective,
     Output,
     Recipe,
@@ -57,7 +58,9 @@ class RecordingReporter:
         self.events.append("started")
         self.started_ids += job_ids
 
-    def mask_ready(self, job_id: str, mask: MaskEffective, path: str) -> None:
+    def mask_ready(
+        self, job_id: str, mask: MaskEffective, path: str, asked: MaskAsked | None = None
+    ) -> None:
         self.events.append("mask_ready")
         self.masks[job_id] = (mask, path)
 

@@ -18,7 +18,7 @@ from tests.support.pictures import encode, make_box_mask, make_image
 from tests.support.tiny_pipelines import build_tiny_sd_inpaint
 from tests.unit.worker.operations.recording import RecordingReporter, inpaint_job, outpaint_job
 from worker.config import WorkerSettings
-from worker.engines.base import EngineRegistry
+from worker.engines.lookup import EngineRegistry
 from worker.engines.registry import build_engines
 from worker.imaging.decoding import decode_picture
 from worker.operations.paint import paint

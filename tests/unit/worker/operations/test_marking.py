@@ -16,7 +16,7 @@ from tests.support.files import insert_in_png, make_chunk
 from tests.support.pictures import encode, make_box_mask, make_image
 from tests.unit.worker.operations.recording import RecordingReporter, inpaint_job
 from worker.config import WorkerSettings
-from worker.engines.base import EngineRegistry
+from worker.engines.lookup import EngineRegistry
 from worker.operations.marking import MARKED, Marking
 from worker.operations.paint import paint
 

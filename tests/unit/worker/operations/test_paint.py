@@ -32,7 +32,8 @@ from tests.unit.worker.operations.recording import (
     inpaint_job,
     outpaint_job,
 )
-from worker.engines.base import Canvas, Engine, EngineRegistry, Painted, StepCallback
+from worker.engines.base import Canvas, Engine, Painted, StepCallback
+from worker.engines.lookup import EngineRegistry
 from worker.engines.registry import QueueEngines
 from worker.imaging.decoding import decode_picture
 from worker.operations.paint import paint

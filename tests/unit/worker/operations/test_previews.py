@@ -45,7 +45,10 @@ def job_of(blobs: BlobStore, num_images: int = 1) -> ClaimedJob:
 def prepare(
     jobs: Sequence[ClaimedJob], blobs: BlobStore, report: RecordingReporter
 ) -> list[Prepared]:
-    return [prepare_inpaint(claimed, blobs, report, LIMIT) for claimed in jobs]
+    return [
+        prepare_inpaint(claimed, blobs, report, LIMIT, QueueEngines({}).get_finder)
+        for claimed in jobs
+    ]
 
 
 def make() -> Mapping[int, ImageArray]:

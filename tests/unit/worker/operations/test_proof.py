@@ -22,7 +22,8 @@ from tests.unit.worker.operations.recording import (
     outpaint_job,
 )
 from tests.unit.worker.operations.test_paint import ScriptedEngine, paint_red
-from worker.engines.base import Canvas, EngineRegistry, Painted, StepCallback
+from worker.engines.base import Canvas, Painted, StepCallback
+from worker.engines.lookup import EngineRegistry
 from worker.engines.registry import QueueEngines
 from worker.imaging import MaskArray
 from worker.imaging.decoding import decode_picture

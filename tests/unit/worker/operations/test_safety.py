@@ -17,9 +17,7 @@ from tests.unit.worker.operations.recording import (
     outpaint_job,
 )
 from worker.config import WorkerSettings
-from worker.engines.base import (
-    EngineRegistry,
-)
+from worker.engines.lookup import EngineRegistry
 from worker.engines.registry import QueueEngines
 from worker.imaging import ImageArray, MaskArray
 from worker.operations.paint import paint

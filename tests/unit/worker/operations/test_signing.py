@@ -29,7 +29,7 @@ from tests.support.identities import Identity, Key, make_identity
 from tests.support.pictures import encode, make_box_mask, make_image
 from tests.unit.worker.operations.recording import RecordingReporter, inpaint_job, outpaint_job
 from worker.config import WorkerSettings
-from worker.engines.base import EngineRegistry
+from worker.engines.lookup import EngineRegistry
 from worker.operations.marking import MARKED, Marking, open_signer
 from worker.operations.paint import paint
 from worker.operations.signing import Signer

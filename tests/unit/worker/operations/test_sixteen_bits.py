@@ -20,7 +20,7 @@ from tests.unit.worker.operations.recording import (
     inpaint_job,
     outpaint_job,
 )
-from worker.engines.base import EngineRegistry
+from worker.engines.lookup import EngineRegistry
 from worker.imaging import DeepArray
 from worker.operations.paint import paint
 from worker.reporting import ClaimedJob

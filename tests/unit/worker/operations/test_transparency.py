@@ -16,7 +16,8 @@ from service.contract.params import InpaintParams, OutpaintParams
 from service.store.blobs import BlobStore
 from tests.support.pictures import encode, make_box_mask, make_rgb
 from tests.unit.worker.operations.recording import RecordingReporter, inpaint_job, outpaint_job
-from worker.engines.base import Canvas, EngineRegistry, Painted, StepCallback
+from worker.engines.base import Canvas, Painted, StepCallback
+from worker.engines.lookup import EngineRegistry
 from worker.engines.registry import QueueEngines
 from worker.imaging import ImageArray, MaskArray
 from worker.imaging.decoding import decode_picture

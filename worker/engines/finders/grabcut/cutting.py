@@ -14,7 +14,7 @@ _ROUNDS: Final = 4
 _IS_PLAIN: Final = 0.85
 """From this share on, a ground that a smooth one explains is treated as one."""
 _BAND: Final = 0.06
-"""How far from the edge colors are compared for the score, in shares of the longest side."""
+"""Distance from the edge at which colors are compared for the score, in shares of the long side."""
 _FEWEST, _MOST = 0.002, 0.97
 """Shares of the area that a thing has at least and at most."""
 

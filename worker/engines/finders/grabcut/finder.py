@@ -25,7 +25,7 @@ _SIDE: Final = 480
 _BORDER: Final = 0.03
 """Width of the border that is taken for ground, in shares of the shorter side."""
 _MARGIN: Final = 0.25
-"""How far beyond a box the ground is looked at, in shares of the box' sides."""
+"""Distance beyond a box to which the ground is looked at, in shares of the box' sides."""
 _PARTS: Final = 3
 
 
