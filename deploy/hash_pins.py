@@ -21,6 +21,7 @@ HASHED = (
     "provenance",
     "weightfree",
     "erase",
+    "find",
     "benchmarks",
     "gateway",
     "audit",

@@ -53,7 +53,6 @@ _FAMILIES = (
         name="text-detector",
         finds=frozenset({"text"}),
         extra="find",
-        grow={"text": 2},
     ),
     FinderFamily(
         name="isnet", finds=frozenset({"subject", "background"}), extra="find", min_score=0.0
@@ -61,7 +60,7 @@ _FAMILIES = (
     FinderFamily(
         name="birefnet",
         finds=frozenset({"subject", "background"}),
-        extra="generate",
+        extra="find",
         min_score=0.0,
     ),
     FinderFamily(name="efficientvit-sam", finds=frozenset({"points", "box"}), extra="find"),

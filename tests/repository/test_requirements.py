@@ -27,6 +27,7 @@ NEEDS: dict[str, list[str]] = {
     "extras": [*PROJECT["dependencies"], *IMAGES],
     "provenance": [*PROJECT["dependencies"], *IMAGES, *EXTRAS["provenance"]],
     "erase": [*PROJECT["dependencies"], *EXTRAS["paint"], *EXTRAS["erase"]],
+    "find": [*PROJECT["dependencies"], *EXTRAS["paint"], *EXTRAS["find"]],
     "generate": [*PROJECT["dependencies"], *EXTRAS["paint"], *EXTRAS["generate"]],
     "dev": [*PROJECT["dependencies"], *(need for extra in EXTRAS.values() for need in extra)],
 }

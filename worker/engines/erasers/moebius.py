@@ -15,14 +15,14 @@ import numpy as np
 
 from service.contract.catalogue import ModelEntry
 from worker.engines.erasers import ddim
-from worker.engines.erasers.sessions import (
+from worker.engines.erasing import Check, Floats, NetInputs, NetSettings
+from worker.engines.sessions import (
     Graph,
     Tensor,
     check_float32,
     describe_runtime,
     find_file,
 )
-from worker.engines.erasing import Check, Floats, NetInputs, NetSettings
 from worker.imaging import ImageArray, MaskArray
 
 SIDE: Final = 512

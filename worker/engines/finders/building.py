@@ -10,11 +10,15 @@ from service.contract.finders import FinderEntry
 from worker.engines.finders.base import Finder
 
 ADAPTERS: Mapping[str, str] = {
+    "birefnet": "worker.engines.finders.salience:SalienceFinder",
+    "efficientvit-sam": "worker.engines.finders.efficientvit:EfficientVitSamFinder",
     "grabcut": "worker.engines.finders.grabcut.finder:GrabCutFinder",
     "grounding-dino": "worker.engines.diffusion.finders.detectors:GroundingDinoFinder",
+    "isnet": "worker.engines.finders.salience:SalienceFinder",
     "owlv2": "worker.engines.diffusion.finders.detectors:Owlv2Finder",
     "sam2": "worker.engines.diffusion.finders.sam2:Sam2Finder",
     "sam3": "worker.engines.diffusion.finders.sam3:Sam3Finder",
+    "text-detector": "worker.engines.finders.text.finder:TextFinder",
 }
 """The adapter of each family as `module:class`, by the family's name. Imported when it is built: a
 worker runs without the libraries of those that it does not serve. The class takes the entry and

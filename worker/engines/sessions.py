@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from service.contract.catalogue import ModelEntry
 from service.contract.errors import GpuOutOfMemory, ModelUnavailable, OutOfMemory
+from service.contract.finders import FinderEntry
 from worker.engines.pinning import find_folder
 from worker.processors import count_threads
 
@@ -49,8 +50,9 @@ class Graph:
         entry: the model, for errors.
         file: in ONNX' format.
         inputs: that the family promises, in order.
-        outputs: likewise.
+        outputs: likewise; only these are asked for.
         threads: threads of a run; 0 for all that this process may use.
+        has_more: whether the graph may have further outputs after those.
 
     Raises:
         ModelUnavailable: the file cannot be read, or is another graph.
@@ -58,16 +60,19 @@ class Graph:
 
     def __init__(
         self,
-        entry: ModelEntry,
+        entry: ModelEntry | FinderEntry,
         file: Path,
         inputs: Sequence[Tensor],
         outputs: Sequence[Tensor],
         threads: int = 0,
+        *,
+        has_more: bool = False,
     ) -> None:
         self._session = _open(entry, file, threads)
         self._what = f"the file {file.name} of the model {entry.name}"
         self.inputs = self._match("input", self._session.get_inputs(), inputs)
-        self.outputs = self._match("output", self._session.get_outputs(), outputs)
+        found = self._session.get_outputs()
+        self.outputs = self._match("output", found[: len(outputs)] if has_more else found, outputs)
 
     @property
     def device(self) -> str:
@@ -112,7 +117,8 @@ class Graph:
         self, given: Mapping[str, NDArray[Any]], options: onnxruntime.RunOptions
     ) -> list[NDArray[np.float32]]:
         try:
-            return list(self._session.run(None, dict(given), options))
+            names = [each.name for each in self.outputs]
+            return list(self._session.run(names, dict(given), options))
         except Exception as error:
             if "allocate memory" not in str(error).lower():
                 raise
@@ -172,7 +178,9 @@ def describe_runtime(graph: Graph) -> dict[str, Any]:
     }
 
 
-def _open(entry: ModelEntry, file: Path, threads: int) -> onnxruntime.InferenceSession:
+def _open(
+    entry: ModelEntry | FinderEntry, file: Path, threads: int
+) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads or count_threads()
     options.inter_op_num_threads = 1
