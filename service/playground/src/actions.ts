@@ -32,6 +32,8 @@ export async function loadCatalog(): Promise<void> {
 
 export async function choosePicture(file: File): Promise<void> {
   clearMessage();
+  // Workers come and go while the page is open.
+  void loadCatalog();
   try {
     const most = state.limits.value?.max_part_bytes;
     if (most && file.size > most) {

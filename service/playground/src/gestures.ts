@@ -139,6 +139,7 @@ function beginStroke(stage: Stage): Gesture {
     move,
     end: () => {
       mask.end();
+      state.points.value = [];
       state.maskVersion.value++;
     },
     abandon: () => {
@@ -194,6 +195,7 @@ function fill(area: Area, points: Point[]): void {
     context.fill();
   });
   mask.end();
+  state.points.value = [];
   state.maskVersion.value++;
 }
 

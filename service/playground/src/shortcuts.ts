@@ -50,6 +50,7 @@ export function resizeBrush(factor: number): void {
 export function changeMask(act: "undo" | "redo" | "invert" | "clear"): void {
   if (!state.mask.value || state.isRunning.value) return;
   state.mask.value[act]();
+  state.points.value = [];
   state.maskVersion.value++;
 }
 
