@@ -232,12 +232,16 @@ def outpaint(
 def _choose_fields(given: Mapping[str, Any]) -> dict[str, object]:
     """Return the fields of the request among a command's options."""
     fields = {name: value for name, value in given.items() if name not in _NOT_FIELDS}
-    loras = [_parse_lora(text) for text in given["lora"] or ()]
+    loras = [parse_lora(text) for text in given["lora"] or ()]
     return {**fields, "tags": given["tag"], "loras": loras or None}
 
 
-def _parse_lora(text: str) -> dict[str, object]:
-    """Parse `NAME` or `NAME:SCALE`."""
+def parse_lora(text: str) -> dict[str, object]:
+    """Parse `NAME` or `NAME:SCALE`.
+
+    Raises:
+        typer.BadParameter: it is neither.
+    """
     name, colon, scale = text.partition(":")
     if not colon:
         return {"name": name}

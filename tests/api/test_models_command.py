@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from service.commands.models_file import append_model
+from service.contract.catalogue import ModelEntry, load_catalogue, read_known_models
 from tests.support.hub import running_hub
 
 REPOSITORY = "stable-diffusion-v1-5/stable-diffusion-inpainting"
@@ -81,6 +83,47 @@ def test_pull_fetches_of_a_controlnet_the_one_file_that_is_served(tmp_path: Path
     assert sorted(hub.fetched) == ["config.json", "union-8steps.safetensors"]
     (table,) = tomllib.loads(models_file.read_text())["models"]
     assert list(table["sha256"][REPOSITORY]) == ["config.json", "union-8steps.safetensors"]
+
+
+@pytest.mark.slow
+def test_pull_pins_the_optional_loras_that_the_policy_allows(tmp_path: Path) -> None:
+    models_file = tmp_path / "models.toml"
+    models_file.write_text(
+        f'[[models]]\nname = "mine"\nfamily = "flux2-klein"\nsource = "{tmp_path}"\n'
+        f'[models.presets]\nsnow = {{ loras = [{{ name = "snow" }}] }}\n'
+        "[models.optional_loras]\n"
+    )
+    shared = f'source = "{REPOSITORY}"\nrevision = "main"\n'
+    tables = {
+        "snow": 'weight_name = "snow.safetensors"\nlicence = "MIT"\n',
+        "rain": 'weight_name = "rain.safetensors"\n',
+    }
+    # Each a table of its own would stand before: what `pull` adds must complete it, not replace it.
+    lines = (
+        f"{name} = {{ {', '.join((shared + text).strip().splitlines())} }}"
+        for name, text in tables.items()
+    )
+    models_file.write_text(models_file.read_text() + "\n".join(lines) + "\n")
+    assert not load_catalogue(models_file).models[0].offered_presets
+    names = ("snow.safetensors", "rain.safetensors")
+    with running_hub(REPOSITORY, COMMIT, {name: name.encode() for name in names}) as hub:
+        done = _pull(tmp_path, hub.url, "mine", "--models-file", str(models_file))
+    assert done.returncode == 0, done.stderr
+    # The license of the other is not known.
+    assert hub.fetched == ["snow.safetensors"]
+    assert f'[models.optional_loras.snow]\nrevision = "{COMMIT}"' in done.stdout
+
+
+def test_pull_of_a_known_model_makes_its_presets_offered(tmp_path: Path) -> None:
+    models_file = tmp_path / "models.toml"
+    known = ModelEntry.model_validate(read_known_models()["flux2-klein-4b"])
+    append_model(models_file, {"name": known.name}, {}, default=False, loras={"outpaint": COMMIT})
+    [entry] = load_catalogue(models_file).models
+    assert list(entry.offered_loras) == ["outpaint"]
+    assert list(entry.offered_presets) == ["fill", "outpaint"]
+    assert entry.honored_intents["remove"].preset == "fill"
+    assert entry.optional_loras["outpaint"].scale == known.optional_loras["outpaint"].scale
+    assert "models pull" in entry.optional_loras["erase"].withheld
 
 
 @pytest.mark.parametrize(

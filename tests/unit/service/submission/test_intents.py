@@ -10,11 +10,12 @@ import pytest
 from service.contract.catalogue import SELF_MODEL, Catalogue, ModelEntry, load_catalogue
 from service.contract.families import FAMILIES
 from service.contract.intents import IntentSettings, intents_of_family, intents_of_method
+from service.contract.loras import OptionalLora
 from service.contract.methods import METHODS
 from service.contract.params import INTENTS, InpaintParams, OutpaintParams
 from service.submission.choice import find_intent_faults, find_origins
 from service.submission.model_rules import find_model_faults
-from service.submission.planning import choose, fill_defaults
+from service.submission.planning import call_key, choose, fill_defaults
 
 NONE = Catalogue()
 KLEIN = ModelEntry(name="klein", family="flux2-klein", source="/x")
@@ -164,3 +165,17 @@ def test_the_strength_of_an_intent_leaves_a_step() -> None:
     )
     [fault] = find_model_faults(_inpaint(intent="modify"), few)
     assert "strength 0.6 of 1 steps" in fault.message
+
+
+def test_jobs_with_different_loras_never_share_a_call() -> None:
+    lora = OptionalLora(source="/x", licence="MIT", scale=0.8)
+    model = KLEIN.model_copy(update={"optional_loras": {"snow": lora}})
+    keys = []
+    for asked in (None, [], [{"name": "snow"}], [{"name": "snow", "scale": 0.5}]):
+        params = _inpaint(model="klein", loras=asked)
+        choice = choose("inpaint", params, Catalogue(models=(model,)))
+        filled = fill_defaults(params, choice)
+        keys.append(call_key("inpaint", filled, choice, (64, 64)))
+    assert keys[0] == keys[1]
+    assert len(set(keys)) == 3
+    assert "0.8" in keys[2]
