@@ -18,6 +18,7 @@ from service.commands.batches import batches_app
 from service.commands.config import config_app
 from service.commands.jobs import jobs_app, usage
 from service.commands.keys import keys_app
+from service.commands.masks import masks
 from service.commands.mcp_server import mcp
 from service.commands.models import models_app
 from service.commands.submit import submit_app
@@ -48,6 +49,7 @@ app.add_typer(submit_app, name="submit")
 app.add_typer(webhooks_app, name="webhooks")
 app.add_typer(jobs_app, name="jobs")
 app.add_typer(batches_app, name="batches")
+app.command()(masks)
 app.command()(batch)
 app.command()(usage)
 app.command()(verify)

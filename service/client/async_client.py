@@ -31,7 +31,7 @@ from .documents import (
     Version,
 )
 from .events import EventReader
-from .forms import Picture, build_form
+from .forms import JobMask, Picture, build_form
 
 T = TypeVar("T")
 
@@ -56,7 +56,7 @@ class AsyncPaintjobClient(AsyncCarrier):
         self,
         operation: str,
         image: Picture,
-        mask: Picture | None = None,
+        mask: Picture | JobMask | None = None,
         params: Mapping[str, object] | None = None,
         *,
         source_mask: Picture | None = None,
@@ -67,11 +67,26 @@ class AsyncPaintjobClient(AsyncCarrier):
         form = build_form(image, mask, source_mask, reference_image, params)
         return await self._run(self._calls.submit(operation, form, idempotency_key))
 
+    async def find(
+        self,
+        image: Picture,
+        regions: Sequence[Mapping[str, object]],
+        params: Mapping[str, object] | None = None,
+        *,
+        idempotency_key: str | None = None,
+    ) -> Job:
+        """Submit a picture to have a mask found, by `POST /masks`; nothing is painted.
+
+        Arguments as of `PaintjobClient.find`.
+        """
+        form = build_form(image, None, None, None, {**(params or {}), "regions": list(regions)})
+        return await self._run(self._calls.submit("mask", form, idempotency_key))
+
     async def plan(
         self,
         operation: str,
         image: Picture,
-        mask: Picture | None = None,
+        mask: Picture | JobMask | None = None,
         params: Mapping[str, object] | None = None,
         *,
         source_mask: Picture | None = None,
@@ -107,7 +122,7 @@ class AsyncPaintjobClient(AsyncCarrier):
         return await self._run(self._calls.load_result(job_id, index))
 
     async def get_mask(self, job_id: str) -> bytes:
-        """Return the effective mask of an inpainting, a PNG."""
+        """Return the effective mask of a job, a PNG."""
         return await self._run(self._calls.load(f"/jobs/{job_id}/mask"))
 
     async def save(self, job: Job, path: Path, index: int = 0) -> None:

@@ -44,6 +44,11 @@ Answer = TypeVar("Answer", bound=Document)
 Item = TypeVar("Item")
 
 
+def find_path(operation: str) -> str:
+    """Return the path of an operation's call."""
+    return "/masks" if operation == "mask" else f"/{operation}"
+
+
 class Pages(Generic[Item]):
     """A list that is read page by page."""
 
@@ -112,11 +117,11 @@ class Calls:
 
     def submit(self, operation: str, form: Arguments, key: str | None) -> Flow[Job]:
         """Submit a picture under an idempotency key, a new one if it is None."""
-        return self.ask(Job, "POST", f"/{operation}", headers=_name_request(key), **form)
+        return self.ask(Job, "POST", find_path(operation), headers=_name_request(key), **form)
 
     def plan(self, operation: str, form: Arguments) -> Flow[Plan]:
         """Return the plan of a request."""
-        return self.ask(Plan, "POST", f"/{operation}", params={"dry_run": "true"}, **form)
+        return self.ask(Plan, "POST", find_path(operation), params={"dry_run": "true"}, **form)
 
     def list_jobs(self, filters: Mapping[str, str | list[str]]) -> Pages[ListedJob]:
         """Return the caller's jobs."""

@@ -28,7 +28,7 @@ from .documents import (
     Version,
 )
 from .events import EventReader
-from .forms import Picture, build_form
+from .forms import JobMask, Picture, build_form
 
 T = TypeVar("T")
 
@@ -58,7 +58,7 @@ class PaintjobClient(Carrier):
         self,
         operation: str,
         image: Picture,
-        mask: Picture | None = None,
+        mask: Picture | JobMask | None = None,
         params: Mapping[str, object] | None = None,
         *,
         source_mask: Picture | None = None,
@@ -68,9 +68,10 @@ class PaintjobClient(Carrier):
         """Submit a picture.
 
         Args:
-            operation: `inpaint` or `outpaint`.
+            operation: `inpaint`, `outpaint` or `mask`.
             image: the picture: a file, its content, or its name and content.
-            mask: the part to repaint, for `inpaint`; absent if `params` has it in another form.
+            mask: the part to repaint, for `inpaint`, or `{"job": id}`, the mask of a job; absent if
+            `params` has it in another form.
             params: the other fields; None counts as absent, lists and objects are sent as JSON.
             source_mask: the part that `patch` may copy from.
             reference_image: a picture that the model looks at, such as the product to put in.
@@ -80,11 +81,30 @@ class PaintjobClient(Carrier):
         form = build_form(image, mask, source_mask, reference_image, params)
         return self._run(self._calls.submit(operation, form, idempotency_key))
 
+    def find(
+        self,
+        image: Picture,
+        regions: Sequence[Mapping[str, object]],
+        params: Mapping[str, object] | None = None,
+        *,
+        idempotency_key: str | None = None,
+    ) -> Job:
+        """Submit a picture to have a mask found, by `POST /masks`; nothing is painted.
+
+        Args:
+            image: as in `submit`.
+            regions: what to mark, such as `[{"find": "text"}]`.
+            params: the other fields.
+            idempotency_key: as in `submit`.
+        """
+        form = build_form(image, None, None, None, {**(params or {}), "regions": list(regions)})
+        return self._run(self._calls.submit("mask", form, idempotency_key))
+
     def plan(
         self,
         operation: str,
         image: Picture,
-        mask: Picture | None = None,
+        mask: Picture | JobMask | None = None,
         params: Mapping[str, object] | None = None,
         *,
         source_mask: Picture | None = None,
@@ -142,7 +162,7 @@ class PaintjobClient(Carrier):
         return self._run(self._calls.load_result(job_id, index))
 
     def get_mask(self, job_id: str) -> bytes:
-        """Return the effective mask of an inpainting, a PNG."""
+        """Return the effective mask of a job, a PNG."""
         return self._run(self._calls.load(f"/jobs/{job_id}/mask"))
 
     def save(self, job: Job, path: Path, index: int = 0) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from base64 import b64encode
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,27 +11,33 @@ from typing import Any
 Picture = tuple[str, bytes] | bytes | Path
 """A file, its content, or its name and content."""
 
+JobMask = Mapping[str, str]
+"""`{"job": id}`: the mask of a job."""
+
 Arguments = dict[str, Any]
 """Arguments of httpx2 that make the body of a request."""
 
 
 def build_form(
     image: Picture,
-    mask: Picture | None,
+    mask: Picture | JobMask | None,
     source_mask: Picture | None,
     reference_image: Picture | None,
     params: Mapping[str, object] | None,
 ) -> Arguments:
-    """Build the form of a request."""
-    pictures = {
+    """Build the form of a request; JSON where the mask is a job's, which no form can name."""
+    pictures: dict[str, Picture | None] = {
         "image": image,
-        "mask": mask,
         "source_mask": source_mask,
         "reference_image": reference_image,
     }
     given = {name: value for name, value in (params or {}).items() if value is not None}
+    if isinstance(mask, Mapping):
+        files = _read_files({**pictures, "mask": None})
+        encoded = {name: b64encode(data).decode() for name, (_, data) in files.items()}
+        return {"json": {**given, **encoded, "mask": dict(mask)}}
     data = {name: _write_field(value) for name, value in given.items()}
-    return {"files": _read_files(pictures), "data": data}
+    return {"files": _read_files({**pictures, "mask": mask}), "data": data}
 
 
 def build_batch(

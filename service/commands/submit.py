@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from service.client import Job, PaintjobClient
+from service.client.forms import JobMask
 from service.commands.connecting import DEFAULT_URL, ApiKey, Redirect, ServiceUrl, open_client
 from service.commands.outputs import check_output, find_format, number_output
 from service.commands.showing import show_picture
@@ -57,9 +59,16 @@ MaskSource = Annotated[
 RegionsFile = Annotated[
     Path | None,
     typer.Option(
-        help="JSON list of boxes, polygons and run-lengths to repaint.", exists=True, dir_okay=False
+        help="JSON list of places to mark, and of things to be found.", exists=True, dir_okay=False
     ),
 ]
+Finds = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--find", help="text, subject, background, or words for what to mark; repeatable."
+    ),
+]
+MaskJob = Annotated[str | None, typer.Option(help="Id of a job whose mask is used.")]
 SourceMaskFile = Annotated[
     Path | None,
     typer.Option(help="White: may be copied from; patch only.", exists=True, dir_okay=False),
@@ -95,6 +104,8 @@ _NOT_FIELDS = frozenset(
         "dry_run",
         "show",
         "mask",
+        "mask_job",
+        "find",
         "source_mask",
         "reference_image",
         "regions",
@@ -127,6 +138,8 @@ def inpaint(
     mask: MaskFile = None,
     mask_source: MaskSource = None,
     regions: RegionsFile = None,
+    find: Finds = None,
+    mask_job: MaskJob = None,
     url: ServiceUrl = DEFAULT_URL,
     key: ApiKey = None,
     redirect: Redirect = False,
@@ -163,14 +176,16 @@ def inpaint(
 ) -> None:
     """Repaint the masked part; the mask is a picture, the image's transparency, or regions."""
     given = locals()
-    pictures = {
+    pictures: dict[str, Path | JobMask | None] = {
         "image": image,
-        "mask": mask,
+        "mask": mask if mask_job is None else {"job": mask_job},
         "source_mask": source_mask,
         "reference_image": reference_image,
     }
     params = _choose_fields(given)
-    params["regions"] = _read_regions(regions) if regions is not None else None
+    params["regions"] = read_regions(regions, find)
+    if mask is not None and mask_job is not None:
+        raise typer.BadParameter("send a mask or --mask-job, not both")
     goal = Goal(output, dry_run, show)
     _submit("inpaint", open_client(url, key, redirect), pictures, params, goal)
 
@@ -224,7 +239,10 @@ def outpaint(
     """Extend the picture past its borders: by margins, to an aspect ratio, a size, or a factor."""
     given = locals()
     params = _choose_fields(given)
-    pictures = {"image": image, "reference_image": reference_image}
+    pictures: dict[str, Path | JobMask | None] = {
+        "image": image,
+        "reference_image": reference_image,
+    }
     goal = Goal(output, dry_run, show)
     _submit("outpaint", open_client(url, key, redirect), pictures, params, goal)
 
@@ -266,13 +284,13 @@ def describe_proof(job: Job, index: int = 0) -> str:
 def _submit(
     operation: str,
     client: PaintjobClient,
-    pictures: Mapping[str, Path | None],
+    pictures: Mapping[str, Path | JobMask | None],
     params: Mapping[str, object],
     goal: Goal,
 ) -> None:
     output = goal.output
     asked = {**params, "output_format": None if output is None else find_format(output)}
-    read = {name: path for name, path in pictures.items() if path is not None}
+    read: dict[str, Any] = {name: path for name, path in pictures.items() if path is not None}
     image, mask = read["image"], read.get("mask")
     others: Any = {name: read.get(name) for name in ("source_mask", "reference_image")}
     with client:
@@ -289,7 +307,7 @@ def _submit(
 
 def _paint(client: PaintjobClient, job: Job, output: Path, *, show: bool) -> None:
     """Wait for a job, save its results, and print a summary."""
-    job = _watch(client, job)
+    job = watch(client, job)
     for warning in job.warnings:
         typer.echo(f"warning: {warning.code}: {warning.detail}", err=True)
     check_succeeded(job)
@@ -312,7 +330,7 @@ def check_succeeded(job: Job) -> None:
         raise ValueError(f"{job.id} {job.status}: {reason}")
 
 
-def _watch(client: PaintjobClient, job: Job) -> Job:
+def watch(client: PaintjobClient, job: Job) -> Job:
     """Show a job's progress until it ends."""
     columns = (
         SpinnerColumn(),
@@ -332,8 +350,23 @@ def _watch(client: PaintjobClient, job: Job) -> Job:
         return client.wait(job.id, tell)
 
 
-def _read_regions(path: Path) -> str:
-    """Return the text of a file of regions; the service checks its content."""
+def read_regions(path: Path | None, finds: list[str] | None) -> str | None:
+    """Return regions as JSON: those of a file, then what is to be found; None without any.
+
+    The service checks the content of the file.
+    """
+    text = None if path is None else _read_text(path)
+    if not finds:
+        return text
+    wanted = [{"find": words} for words in finds]
+    try:
+        return json.dumps([*(json.loads(text) if text else []), *wanted])
+    except (ValueError, TypeError):
+        message = "must be a JSON list where --find adds to it"
+        raise typer.BadParameter(message, param_hint="--regions") from None
+
+
+def _read_text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except UnicodeDecodeError:
