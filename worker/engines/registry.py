@@ -14,7 +14,7 @@ from service.contract.setting_errors import SettingsError
 from worker.config import WorkerSettings
 from worker.engines.base import Engine, UnloadableEngine
 from worker.engines.finders.base import Finder, UnloadableFinder
-from worker.engines.finders.building import ADAPTERS, build_finder
+from worker.engines.finders.building import build_finder
 from worker.engines.lookup import EngineRegistry
 from worker.engines.mirror import MirrorEngine
 from worker.engines.models import GroupFinder, GroupModel, ModelEngines, count_memory
@@ -88,7 +88,7 @@ def build_engines(settings: WorkerSettings, catalogue: Catalogue) -> EngineRegis
     everywhere = {
         entry.name: build_finder(entry, settings.torch_threads)
         for entry in catalogue.finders
-        if entry.group is None and entry.family in ADAPTERS
+        if entry.group is None
     }
     if settings.queue == CPU_QUEUE:
         return QueueEngines(_weight_free_engines(), everywhere)
