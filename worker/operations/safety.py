@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
+
 from service.contract.errors import InputRefused, OutputRefused, PromptRefused
 from worker.config import WorkerSettings, load_function
 from worker.imaging import ImageArray, MaskArray
@@ -42,7 +44,9 @@ class SafetyCheck(Protocol):
         ...
 
     def check_input(self, image: ImageArray, mask: MaskArray) -> Verdict:
-        """Judge the picture to be painted on.
+        """Judge the picture to be painted on, and another one that the model looks at.
+
+        Of that one nothing is painted: its mask is empty.
 
         Args:
             image: RGB uint8 (H, W, 3), not to be written to; in outpainting the whole canvas, of
@@ -90,16 +94,22 @@ def check_prompt(check: SafetyCheck | None, job: ClaimedJob) -> None:
 
 
 def check_input(check: SafetyCheck | None, prepared: Prepared) -> None:
-    """Check what a job is painted on.
+    """Check what a job is painted on, and what its model looks at.
 
     Raises:
         InputRefused: with the reason from the check.
     """
     if check is None:
         return
-    verdict = check.check_input(*_locked(prepared.picture, prepared.mask))
-    if not verdict.allowed:
-        raise InputRefused(verdict.reason)
+    seen = [_locked(prepared.picture, prepared.mask)]
+    if prepared.reference is not None:
+        nothing = np.zeros(prepared.reference.shape[:2], np.uint8)
+        nothing.flags.writeable = False
+        seen.append((prepared.reference, nothing))
+    for image, mask in seen:
+        verdict = check.check_input(image, mask)
+        if not verdict.allowed:
+            raise InputRefused(verdict.reason)
 
 
 def check_output(check: SafetyCheck | None, picture: Picture, mask: MaskArray) -> None:

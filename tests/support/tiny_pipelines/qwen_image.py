@@ -92,10 +92,10 @@ def _text_encoder() -> Any:
     return text_library.Qwen2_5_VLForConditionalGeneration(config).eval()
 
 
-def make_transformer() -> Any:
+def make_transformer(**changes: Any) -> Any:
     """Make a transformer of two layers."""
     torch.manual_seed(3)
-    return library.QwenImageTransformer2DModel(out_channels=CHANNELS, **_sizes()).eval()
+    return library.QwenImageTransformer2DModel(out_channels=CHANNELS, **_sizes(), **changes).eval()
 
 
 def _controlnet() -> Any:

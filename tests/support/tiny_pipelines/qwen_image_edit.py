@@ -18,7 +18,8 @@ def build(directory: Path) -> Path:
         text_encoder=make_text_encoder(processor.tokenizer),
         tokenizer=processor.tokenizer,
         processor=processor,
-        transformer=make_transformer(),
+        # As in the weights of 2511: what is looked at has no noise.
+        transformer=make_transformer(zero_cond_t=True),
     )
     pipeline.save_pretrained(directory, safe_serialization=True)
     return name_processor(directory, "processor")

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
@@ -15,6 +15,7 @@ from tests.unit.worker.operations.recording import (
     ShowingEngine,
     inpaint_job,
     outpaint_job,
+    put_input,
 )
 from worker.config import WorkerSettings
 from worker.engines.lookup import EngineRegistry
@@ -107,6 +108,20 @@ def test_what_passes_is_asked_about_everything_and_every_picture(
     for image, mask in check.seen:
         assert image.shape == (64, 64, 3) and mask.shape == (64, 64)
         assert not image.flags.writeable and not mask.flags.writeable
+
+
+def test_a_reference_and_the_text_around_a_prompt_are_judged_too(
+    blobs: BlobStore, engines: EngineRegistry
+) -> None:
+    params = InpaintParams(seed=0, prompt="a door", prompt_template="paint {prompt}")
+    claimed, check = small_job(blobs, params), StubCheck()
+    reference = put_input(blobs, claimed.job_id, "reference_image", encode(make_image("L", 30, 20)))
+    spec = claimed.spec.model_copy(update={"reference_image": reference})
+    run(blobs, engines, replace(claimed, spec=spec), check)
+    assert check.asked == ["prompt 'paint a door' ''", "input", "input", "output"]
+    image, mask = check.seen[1]
+    assert (image.shape, mask.shape, mask.any()) == ((20, 30, 3), (20, 30), False)
+    assert not image.flags.writeable and not mask.flags.writeable
 
 
 def test_an_outpainting_is_judged_on_its_canvas(blobs: BlobStore, engines: EngineRegistry) -> None:
