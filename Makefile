@@ -1,6 +1,6 @@
 # Everything a developer does, each as one word. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-generate guide-pictures test test-fast test-whole test-installed test-clients test-browser playground check audit sbom soak fuzz hash-pins pin-images platforms image-size manifests format openapi cov bench bench-peers bench-seams bench-guided gallery bench-self bench-everyday bench-weightfree clean
+.PHONY: help demo demo-generate guide-pictures test test-fast test-whole test-installed test-clients test-browser playground check audit sbom soak fuzz hash-pins pin-images platforms image-size manifests format openapi cov bench bench-peers bench-fleet bench-seams bench-guided gallery bench-self bench-everyday bench-weightfree clean
 
 # The first Python that is new enough; name another one with `make PYTHON=… demo`.
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
@@ -103,6 +103,10 @@ bench: .venv/dev.stamp ## measure; see benchmarks/
 
 bench-peers: .venv/dev.stamp .venv-peers/iopaint.stamp ## compare requests a second with IOPaint's (installs it)
 	OMP_WAIT_POLICY=passive $(BIN)/python -m benchmarks.peers --python .venv-peers/bin/python
+
+bench-fleet: .venv/dev.stamp ## simulate fleets of workers, and check the simulation against the formulas of queues
+	$(BIN)/python -m benchmarks.fleet
+	$(BIN)/python -m benchmarks.fleet.broker
 
 bench-seams: .venv/benchmarks.stamp ## compare ways to blend what was painted into the picture
 	OMP_WAIT_POLICY=passive $(BIN)/python -m benchmarks.seams --output docs/benchmarks/seams.md
