@@ -77,7 +77,7 @@ class PaintedPicture:
 
 @dataclass(frozen=True, eq=False)
 class _Output:
-    """What a call returned for one picture: float (H, W, 3), and its alpha, if there is one."""
+    """One picture that a call returned: float (H, W, 3), and its alpha, if there is one."""
 
     image: np.ndarray
     alpha: AlphaArray | None
