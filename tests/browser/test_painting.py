@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 from playwright.sync_api import Browser, expect
 
 from tests.support.pictures import encode
@@ -24,6 +25,15 @@ def _make_picture(width: int, height: int) -> bytes:
     channels = np.stack([across * 200 // width, down * 200 // height, (across + down) % 200], 2)
     grain = np.random.default_rng(7).integers(0, 50, channels.shape)
     return encode((channels + grain).astype(np.uint8))
+
+
+def _make_disc(width: int, height: int) -> tuple[Pixels, npt.NDArray[np.bool_]]:
+    """Make a picture of a red disc on a gray ground with grain, and the mask of the disc."""
+    down, across = np.mgrid[0:height, 0:width]
+    disc = (across - width // 2) ** 2 + (down - height // 2) ** 2 < (height // 4) ** 2
+    pixels = np.where(disc[..., None], (180, 40, 50), (205, 210, 212))
+    grain = np.random.default_rng(3).integers(-4, 5, pixels.shape)
+    return (pixels + grain).astype(np.uint8), disc
 
 
 def test_painted_mask_is_repainted_and_every_other_pixel_kept(playground: Playground) -> None:
@@ -89,6 +99,33 @@ def test_mask_tools_add_erase_invert_undo_and_load(playground: Playground) -> No
     playground.load_mask(inverted[:-1])
     alert = playground.page.get_by_role("alert")
     expect(alert).to_contain_text("The mask has 320 \u00d7 239 pixels")
+
+
+def test_things_are_found_and_seen_before_they_are_painted(playground: Playground) -> None:
+    page = playground.page
+    pixels, disc = _make_disc(300, 200)
+    playground.choose(encode(pixels))
+    page.get_by_role("button", name="Subject", exact=True).click()
+    save = page.get_by_label("Save the mask")
+    expect(save).to_be_enabled()
+    found = playground.save_mask() > 0
+    assert (found & disc).sum() > 0.9 * (found | disc).sum()
+    playground.use("Undo")
+    expect(save).to_be_disabled()
+    # The thing in a box; the brush adds to it.
+    page.get_by_label("Boxes mark only the thing in them").check()
+    playground.drag([(0.02, 0.02), (0.98, 0.98)])
+    expect(save).to_be_enabled()
+    boxed = playground.save_mask() > 0
+    assert (boxed & disc).sum() > 0.8 * (boxed | disc).sum()
+    playground.use("Brush")
+    playground.drag([(0.01, 0.5), (0.03, 0.5)])
+    mask = playground.save_mask() > 0
+    assert mask[boxed].all()
+    assert mask.sum() > boxed.sum()
+    playground.paint()
+    kept = f"{np.count_nonzero(~mask):,} pixels kept, 0 changed"
+    expect(playground.badge).to_contain_text(kept)
 
 
 def test_keyboard_alone_paints_zooms_and_pans(playground: Playground) -> None:

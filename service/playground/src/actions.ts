@@ -146,7 +146,7 @@ export async function paint(): Promise<void> {
     fields,
   };
   batch(() => {
-    state.isSending.value = true;
+    state.isRunning.value = true;
     state.shown.value = null;
     state.job.value = null;
     state.announcement.value = "Sending the picture";
@@ -158,17 +158,16 @@ export async function paint(): Promise<void> {
     if (sent.reference) form.set("reference_image", sent.reference);
     for (const [name, value] of Object.entries(fields)) form.set(name, value);
     const job = await api.submitJob(operation.value, form);
-    batch(() => {
-      state.job.value = job;
-      state.isSending.value = false;
-    });
+    state.job.value = job;
     await show(await follow(job), sent);
   } catch (error) {
     state.job.value = null;
     report(error);
   } finally {
-    state.isSending.value = false;
-    state.preview.value = null;
+    batch(() => {
+      state.isRunning.value = false;
+      state.preview.value = null;
+    });
   }
 }
 
@@ -185,11 +184,17 @@ async function show(job: Job, sent: Sent): Promise<void> {
   const effective = job.links.mask ? await api.fetchPart(job.id, "mask") : null;
   const results = await Promise.all(parts);
   await present(job, sent, results, effective);
-  const maskBlob = (await sent.mask?.toPng()) ?? null;
-  const thumbnail = await makeThumbnail(state.shown.value!.results[0]!.levels.at(-1)!);
+  void keep(job, sent, results, effective);
+}
+
+/** Keep a job in the history, while its result is already looked at. */
+async function keep(job: Job, sent: Sent, results: Blob[], effective: Blob | null): Promise<void> {
+  const { picture, reference, fields } = sent;
+  const mask = (await sent.mask?.toPng()) ?? null;
+  const thumbnail = await makeThumbnail(await decode(results[0]!));
   await remember({
-    ...{ id: job.id, at: Date.now(), job, fields: sent.fields, file: sent.picture.file },
-    ...{ mask: maskBlob, reference: sent.reference, effective, results, thumbnail },
+    ...{ id: job.id, at: Date.now(), job, fields, file: picture.file },
+    ...{ mask, reference, effective, results, thumbnail },
   });
 }
 
@@ -201,6 +206,7 @@ async function present(job: Job, sent: Sent, blobs: Blob[], effective: Blob | nu
   const frame = geometry && drawFrame(geometry, geometry.original, PAINT);
   const tinted = effective ? await tint(effective, PAINT) : frame;
   batch(() => {
+    state.isRunning.value = false;
     state.job.value = job;
     state.chosen.value = 0;
     state.wipe.value = 0.5;

@@ -39,7 +39,7 @@ async function find(region: Region): Promise<void> {
   const [file, target] = [picture.value.file, mask.value];
   clearMessage();
   batch(() => {
-    state.isSending.value = true;
+    state.isRunning.value = true;
     state.isFinding.value = true;
   });
   try {
@@ -48,7 +48,6 @@ async function find(region: Region): Promise<void> {
     form.set("regions", JSON.stringify([region]));
     const job = await api.submitJob("masks", form);
     state.job.value = job;
-    state.isSending.value = false;
     const ended = await follow(job);
     if (ended.status !== "succeeded") throw new Error(ended.error?.detail ?? "Canceled.");
     const found = await createImageBitmap(await api.fetchPart(job.id, "results/0"));
@@ -62,7 +61,7 @@ async function find(region: Region): Promise<void> {
   } finally {
     batch(() => {
       state.job.value = null;
-      state.isSending.value = false;
+      state.isRunning.value = false;
       state.isFinding.value = false;
     });
   }

@@ -244,13 +244,15 @@ const STAGES: Record<string, string> = {
 };
 
 function Running() {
-  const { job, isSending } = state;
+  const { job } = state;
   const now = job.value;
   const fraction = now?.progress?.fraction ?? 0;
   const position = now?.queue.position;
   const { isFinding } = state;
   let text = "Sending the picture";
-  if (!isSending.value && now) {
+  const isEnded = now && !["queued", "running"].includes(now.status);
+  if (isEnded) text = "Fetching the result";
+  else if (now) {
     if (now.status === "queued") text = position ? `Waiting: ${position} ahead` : "Waiting for a worker";
     else text = STAGES[now.progress?.stage ?? ""] ?? (isFinding.value ? "Finding" : "Starting");
   }
@@ -266,7 +268,7 @@ function Running() {
         </p>
       ))}
       <progress max="1" value={now?.status === "running" ? fraction : undefined} aria-label={text} />
-      {now && (
+      {now && !isEnded && (
         <button type="button" class="button small" onClick={() => void cancel()}>
           Cancel
         </button>

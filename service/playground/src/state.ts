@@ -55,7 +55,8 @@ export const reference = signal<File | null>(null);
 export const loras = signal<Record<string, string>>({});
 
 export const job = signal<Job | null>(null);
-export const isSending = signal(false);
+/** Whether a job is sent, runs, or has its results fetched. */
+export const isRunning = signal(false);
 /** Whether what runs looks for a mask, and paints nothing. */
 export const isFinding = signal(false);
 export const preview = signal<ImageBitmap | null>(null);
@@ -73,9 +74,6 @@ export const message = signal("");
 /** Read aloud by screen readers. */
 export const announcement = signal("");
 
-export const isRunning = computed(
-  () => isSending.value || job.value?.status === "queued" || job.value?.status === "running",
-);
 export const isExtending = computed(() => operation.value === "outpaint");
 export const canvas = computed(() => {
   const { width, height } = picture.value ?? { width: 1, height: 1 };
