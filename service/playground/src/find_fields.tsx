@@ -35,6 +35,12 @@ export function FindFields() {
             maxLength={256}
             value={words.value}
             onInput={(event) => (words.value = event.currentTarget.value)}
+            onKeyDown={(event) => {
+              if (event.key !== "Enter" || event.ctrlKey || event.metaKey) return;
+              // It would paint.
+              event.preventDefault();
+              if (words.value.trim()) void findNamed(words.value.trim());
+            }}
           />
           <button
             type="button"

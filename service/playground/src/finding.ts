@@ -24,6 +24,11 @@ export function findInBox({ left, top, right, bottom }: Area): Promise<void> {
  */
 export async function findAt(spot: Spot, more: boolean): Promise<void> {
   const spots = more ? [...state.points.value, spot] : [spot];
+  if (!spots.some(({ belongs }) => belongs)) {
+    report(new Error("Click on the thing first, then with Alt on what does not belong to it."));
+    return;
+  }
+  if (state.isRunning.value) return;
   if (more && state.points.value.length) {
     state.mask.value!.undo();
     state.maskVersion.value++;

@@ -99,6 +99,7 @@ function pointOut(faults: Fault[]): void {
   if (!others.length) words.push("See what is marked above.");
   state.message.value = words.map((each) => each.replace(/\.?$/, ".")).join(" ");
   shown[0]?.closest("details")?.setAttribute("open", "");
+  shown[0]?.scrollIntoView({ block: "nearest" });
   document.querySelector<HTMLElement>('[aria-invalid="true"]')?.focus();
 }
 
