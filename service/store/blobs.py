@@ -12,36 +12,26 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, Self
 from urllib.parse import unquote, urlsplit
 
 import obstore
 import structlog
 from obstore.exceptions import BaseError, NotFoundError
-from obstore.store import (
-    AzureStore,
-    GCSStore,
-    LocalStore,
-    MemoryStore,
-    ObjectStore,
-    S3Store,
-    from_url,
-)
+from obstore.store import LocalStore, MemoryStore, ObjectStore
 
 from service.contract.errors import InputLost, StoreUnavailable
-from service.contract.formats import EXTENSIONS, MEDIA_TYPES
-from service.contract.names import new_token, owner_of
+from service.contract.names import new_token
 from service.contract.private_files import make_private_folder
 from service.contract.setting_errors import SettingsError
 from service.store.blob_faults import find_blob_fault
+from service.store.object_stores import OBJECT_STORES, describe, open_object_store, sign
 from service.telemetry import traces
 from service.telemetry.families import BLOB_FAILURES, BLOB_SECONDS
 
 if TYPE_CHECKING:
     from obstore import Attributes, Bytes
-    from obstore.store import ClientConfig, RetryConfig
 
 LOG_AGAIN_SECONDS = 30.0
 
@@ -52,14 +42,6 @@ PIECE_BYTES = 256 * 1024
 
 WINDOW_BYTES = 4 * PIECE_BYTES
 """Bytes that are read by one request from a store elsewhere."""
-
-# obstore's own defaults go on for three minutes, far longer than any client waits.
-# Plain HTTP is the endpoint's to choose: its URL says so.
-_CLIENT: ClientConfig = {"connect_timeout": "2s", "timeout": "30s", "allow_http": True}
-_RETRY: RetryConfig = {"max_retries": 3, "retry_timeout": timedelta(seconds=10)}
-
-_OBJECT_STORES = ("s3", "gs", "az")
-_TYPES = {EXTENSIONS[name]: media_type for name, media_type in MEDIA_TYPES.items()}
 
 log = structlog.get_logger()
 
@@ -112,9 +94,9 @@ class BlobStore:
             return cls(LocalStore(directory), directory)
         if parts.scheme == "memory":
             return cls(MemoryStore())
-        if parts.scheme in _OBJECT_STORES:
-            signer = _open_object_store(url, signing_endpoint) if signing_endpoint else None
-            return cls(_open_object_store(url), signer=signer)
+        if parts.scheme in OBJECT_STORES:
+            signer = open_object_store(url, signing_endpoint) if signing_endpoint else None
+            return cls(open_object_store(url), signer=signer)
         raise SettingsError(f"PAINTJOB_BLOB_URL={url}: must begin with file, s3, gs, az or memory")
 
     def fail(self, error: BaseException) -> StoreUnavailable:
@@ -155,22 +137,14 @@ class BlobStore:
         """True if a linked blob needs no bytes of its own."""
         return self._directory is not None
 
-    @property
-    def signs(self) -> bool:
-        """True if the store can make URLs by which anyone may read a blob for a while."""
-        return isinstance(self._signer, S3Store | GCSStore | AzureStore)
-
     def sign(self, method: str, path: str, seconds: float) -> str | None:
         """Return a URL that allows one method on one blob for a while; None if none can be made.
 
         Raises:
             StoreUnavailable: there are no credentials to sign with.
         """
-        if not isinstance(self._signer, S3Store | GCSStore | AzureStore):
-            return None
         with self.calling("sign"):
-            verb: Literal["HEAD", "GET"] = "HEAD" if method == "HEAD" else "GET"
-            return obstore.sign(self._signer, verb, path, timedelta(seconds=seconds))
+            return sign(self._signer, method, path, seconds)
 
     def put(self, path: str, data: bytes) -> StoredBlob:
         """Write a blob whole, durably.
@@ -189,7 +163,7 @@ class BlobStore:
         """
         with self.calling("put"):
             for path, data in blobs.items():
-                obstore.put(self._store, path, data, attributes=self._describe(path))
+                obstore.put(self._store, path, data, attributes=self._attributes(path))
             self._sync(*blobs)
 
     def link(self, source: str, path: str) -> None:
@@ -325,17 +299,8 @@ class BlobStore:
         except (BaseError, OSError) as error:
             raise self.fail(error) from error
 
-    def _describe(self, path: str) -> Attributes | None:
-        """Return how a store that callers may read themselves is to send a blob."""
-        media_type = _TYPES.get(path.rpartition(".")[2])
-        if media_type is None or self._directory is not None:
-            return None
-        name = f"{owner_of(path)}-{path.rpartition('/')[2]}"
-        return {
-            "Content-Type": media_type,
-            "Content-Disposition": f'inline; filename="{name}"',
-            "Cache-Control": "private",
-        }
+    def _attributes(self, path: str) -> Attributes | None:
+        return describe(path) if self._directory is None else None
 
     def _sync(self, *paths: str) -> None:
         """Bring files, and then their names, to disk; other stores do it themselves.
@@ -417,21 +382,6 @@ class BlobWriter:
             self._writer.close()
             self._blobs._sync(self._path)
         return StoredBlob(self._path, self.bytes, self._digest.hexdigest())
-
-
-def _open_object_store(url: str, endpoint: str = "") -> ObjectStore:
-    """Open a store elsewhere, at its own endpoint or at another.
-
-    Raises:
-        SettingsError: its library refuses the URL, or a variable.
-    """
-    try:
-        if endpoint:
-            return from_url(url, config={"endpoint": endpoint}, client_options=_CLIENT)
-        return from_url(url, client_options=_CLIENT, retry_config=_RETRY)
-    except (BaseError, TypeError, ValueError) as error:
-        reason = str(error).split("\n")[0]
-        raise SettingsError(f"PAINTJOB_BLOB_URL={url}: {reason}") from None
 
 
 def _cut(chunks: Iterable[Bytes | bytes]) -> Iterator[bytes]:
