@@ -10,10 +10,15 @@ import tomllib
 from pathlib import Path
 
 import pytest
+import torch
 
 from service.commands.models_file import append_model
 from service.contract.catalogue import ModelEntry, load_catalogue, read_known_models
+from service.contract.errors import ModelUnavailable
 from tests.support.hub import running_hub
+from tests.support.tiny_nets import make_lama_weights
+from worker.engines.diffusion.lama.eraser import load_lama
+from worker.engines.pinning import check_files
 
 REPOSITORY = "stable-diffusion-v1-5/stable-diffusion-inpainting"
 COMMIT = "8a4288a76071f7280aedbdb3253bdb9e9d5d84bb"
@@ -140,3 +145,37 @@ def test_pull_says_why_not(tmp_path: Path, name: str, message: str) -> None:
     assert message in done.stderr
     assert "Traceback" not in done.stderr
     assert not models_file.exists()
+
+
+@pytest.mark.slow
+def test_pull_converts_weights_that_are_published_as_a_program(tmp_path: Path) -> None:
+    weights = make_lama_weights()
+    torch.save({"state_dict": weights, "epoch": 1}, tmp_path / "published.pt")
+    published = (tmp_path / "published.pt").read_bytes()
+    models_file = tmp_path / "conf" / "models.toml"
+    with running_hub("fashn-ai/LaMa", COMMIT, {"big-lama.pt": published}) as hub:
+        done = _pull(tmp_path, hub.url, "big-lama", "--models-file", str(models_file))
+    assert done.returncode == 0, done.stderr
+    catalogue = load_catalogue(models_file)
+    [entry] = catalogue.models
+    assert (entry.source, entry.revision) == (str(tmp_path / "conf/weights/big-lama"), COMMIT)
+    assert entry.is_pinned
+    check_files(entry)
+    assert load_lama(entry, 1).side is None
+    file = Path(entry.source, "lama.safetensors")
+    file.write_bytes(file.read_bytes()[:-1] + b"?")
+    with pytest.raises(ModelUnavailable, match=r"the file lama\.safetensors .* has changed"):
+        check_files(entry)
+
+
+@pytest.mark.slow
+def test_pull_fetches_the_graph_of_an_eraser_alone(tmp_path: Path) -> None:
+    models_file = tmp_path / "models.toml"
+    files = {"migan.onnx": b"bare", "migan_pipeline_v2.onnx": b"whole", "README.md": b""}
+    with running_hub("andraniksargsyan/migan", COMMIT, files) as hub:
+        done = _pull(tmp_path, hub.url, "mi-gan", "--models-file", str(models_file))
+    assert done.returncode == 0, done.stderr
+    assert hub.fetched == ["migan.onnx"]
+    [table] = tomllib.loads(models_file.read_text())["models"]
+    digest = hashlib.sha256(b"bare").hexdigest()
+    assert table["sha256"] == {"andraniksargsyan/migan": {"migan.onnx": digest}}

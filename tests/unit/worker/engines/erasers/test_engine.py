@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import subprocess
+import sys
 from typing import Any
 
 import numpy as np
@@ -155,3 +157,31 @@ def test_a_file_whose_hash_differs_is_refused_by_name(mi_gan: ModelEntry) -> Non
     changed = mi_gan.model_copy(update={"sha256": hashes})
     with pytest.raises(ModelUnavailable, match=r"the file migan\.onnx of the model .* has changed"):
         EraserEngine(changed, load_mi_gan).load()
+
+
+WITHOUT_TORCH = """
+import sys
+for name in ("torch", "diffusers", "transformers", "safetensors", "accelerate"):
+    sys.modules[name] = None
+from service.contract.catalogue import Catalogue, ModelEntry
+from worker.config import WorkerSettings
+from worker.engines.registry import build_engines
+settings = WorkerSettings(queue="paint-gpu:erase")
+entries = [ModelEntry(name=name, family=name, source=sys.argv[1]) for name in sys.argv[2:]]
+engines = build_engines(settings, Catalogue(models=tuple(entries)))
+engines.warm()
+print(engines.loaded_models())
+"""
+
+
+def test_a_worker_without_torch_serves_mi_gan_and_says_what_lama_needs(
+    mi_gan: ModelEntry,
+) -> None:
+    def run(*families: str) -> subprocess.CompletedProcess[str]:
+        argv = [sys.executable, "-c", WITHOUT_TORCH, mi_gan.source, *families]
+        return subprocess.run(argv, capture_output=True, text=True, timeout=120, check=False)
+
+    served = run("mi-gan")
+    assert served.stdout.endswith("['mi-gan']\n"), served.stderr
+    refused = run("mi-gan", "lama")
+    assert "the model lama needs the package torch: install the extra `generate`" in refused.stderr
