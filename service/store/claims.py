@@ -230,10 +230,16 @@ class Claims(ClaimCalls):
         self._scripts.make(self.call_report(job_id, token, [make_progress(number, progress)]))
 
     def report_mask(
-        self, job_id: str, token: str, number: int, mask: MaskEffective, path: str
+        self,
+        job_id: str,
+        token: str,
+        number: int,
+        mask: MaskEffective,
+        path: str,
+        asked: MaskAsked | None = None,
     ) -> None:
-        """Write the effective mask and where its picture lies."""
-        self._scripts.make(self.call_report(job_id, token, [make_mask(number, mask, path)]))
+        """Write the effective mask and where its picture lies; see `make_mask`."""
+        self._scripts.make(self.call_report(job_id, token, [make_mask(number, mask, path, asked)]))
 
     def finish_succeeded(
         self,

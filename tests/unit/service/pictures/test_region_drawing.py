@@ -309,3 +309,20 @@ def _usual_regions() -> list[dict[str, Any]]:
 
 def test_regions_of_a_usual_size_are_drawn() -> None:
     assert _draw(*_usual_regions(), size=(4000, 4000)).getbbox() is not None
+
+
+def test_regions_count_in_order() -> None:
+    left: dict[str, Any] = {"box": [0, 0, 4, 5]}
+    middle: dict[str, Any] = {"box": [2, 1, 6, 4], "subtract": True}
+    corner: dict[str, Any] = {"rle": {"size": [5, 7], "counts": [10, 2, 23]}}
+    drawn = _draw(left, middle, corner)
+    expected = ImageChops.lighter(
+        ImageChops.subtract(_draw(left), _draw({**middle, "subtract": False})), _draw(corner)
+    )
+    assert drawn.tobytes() == expected.tobytes()
+
+
+def test_layers_that_take_too_much_work_are_refused() -> None:
+    layers = [{"box": [0, 0, 4, 4], "subtract": bool(index % 2)} for index in range(400)]
+    with pytest.raises(InvalidField, match="too much work"):
+        _draw(*layers, size=(4000, 4000))
