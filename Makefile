@@ -1,6 +1,6 @@
 # Everything a developer does, each as one word. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-generate guide-pictures test test-fast test-whole test-installed test-clients test-browser playground check audit sbom soak fuzz hash-pins pin-images platforms image-size manifests format openapi cov bench bench-peers bench-fleet bench-seams bench-guided gallery bench-self bench-everyday bench-weightfree clean
+.PHONY: help demo demo-generate guide-pictures test test-fast test-whole test-installed test-clients test-browser playground check audit sbom soak fuzz hash-pins pin-images platforms image-size manifests format openapi cov bench bench-peers bench-fleet bench-seams bench-guided gallery bench-self bench-everyday bench-finders bench-weightfree clean
 
 # The first Python that is new enough; name another one with `make PYTHON=… demo`.
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
@@ -16,7 +16,7 @@ QUIET_CORES := OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
 
-demo: .venv/weightfree.stamp ## start everything, paint real photos over HTTP, write demo-output/contact-sheet.png
+demo: .venv/find.stamp ## start everything, paint real photos over HTTP, write demo-output/contact-sheet.png
 	@$(BIN)/python demo/demo.py
 
 demo-generate: .venv/generate.stamp ## the same with the built-in model of `generate` (installs torch)
@@ -123,6 +123,9 @@ bench-self: .venv/benchmarks.stamp ## compare the built-in model of `generate` w
 bench-everyday: .venv/features.stamp ## paint pictures whose right answer is known; fails where a goal is missed
 	OMP_WAIT_POLICY=passive $(BIN)/python -m benchmarks.everyday --out docs/benchmarks
 
+bench-finders: .venv/benchmarks.stamp ## compare what finders find with what is known to be there
+	OMP_WAIT_POLICY=passive $(BIN)/python -m benchmarks.finders --out docs/benchmarks
+
 bench-weightfree: .venv/benchmarks.stamp ## compare the weight-free methods with their peers
 	OMP_WAIT_POLICY=passive $(BIN)/python -m benchmarks.weightfree --out docs/benchmarks
 
@@ -139,6 +142,10 @@ clean: ## remove what was built and painted, but not .venv
 	$(PIP) install --no-deps --editable .
 	@echo "Compiling the painting kernels for this processor, once (about ten seconds)"
 	@$(BIN)/python -m worker.engines.patch
+	@touch $@
+
+.venv/find.stamp: $(PINS)/find.txt $(PINS)/erase.txt .venv/weightfree.stamp
+	$(PIP) install --requirement $(PINS)/find.txt
 	@touch $@
 
 .venv/generate.stamp: $(PINS)/generate.txt .venv/weightfree.stamp

@@ -16,11 +16,12 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 
 # Run as a script, Python finds the sheet beside this file, and the package where it is installed.
 from contact_sheet import Row, draw_contact_sheet
-from PIL import Image, ImageChops
+from PIL import Image, ImageChops, ImageDraw, ImageFont
 
 from service.client import Job, PaintjobClient
 
@@ -33,13 +34,14 @@ JOB_SECONDS = 60.0
 
 @dataclass(frozen=True)
 class Task:
-    """One picture to be painted: what is sent, and what the sheet says of it."""
+    """One picture to be painted: what is sent, with what is written over it beforehand."""
 
     name: str
     operation: str
     image: str
     params: Mapping[str, object]
     mask: str | None = None
+    caption: str = ""
 
 
 TASKS = (
@@ -64,6 +66,13 @@ TASKS = (
         "outpaint",
         "coffee.jpg",
         {"method": "pattern", "aspect_ratio": "16:9", "anchor": "center", "seed": 1},
+    ),
+    Task(
+        "text-removed",
+        "inpaint",
+        "rocket.jpg",
+        {"method": "patch", "regions": [{"find": "text"}], "seed": 1},
+        caption="LAUNCH COMPLEX 41",
     ),
 )
 
@@ -157,14 +166,40 @@ def read_url(process: subprocess.Popen[str]) -> str:
 
 def submit(client: PaintjobClient, task: Task) -> Job:
     """Send a task's pictures."""
-    image = PICTURES / task.image
     mask = PICTURES / task.mask if task.mask else None
     return client.submit(
         task.operation,
-        (image.name, image.read_bytes()),
+        (f"{task.name}.png", encode(draw_input(task))),
         (mask.name, mask.read_bytes()) if mask else None,
         task.params,
     )
+
+
+def draw_input(task: Task) -> Image.Image:
+    """Return the picture of a task, RGB, with its caption."""
+    picture = Image.open(PICTURES / task.image).convert("RGB")
+    if task.caption:
+        place, font = (picture.width / 2, 60), ImageFont.load_default(40)
+        ImageDraw.Draw(picture).text(
+            place, task.caption, font=font, anchor="mm", stroke_width=2, stroke_fill="black"
+        )
+    return picture
+
+
+def encode(picture: Image.Image) -> bytes:
+    """Return a picture as PNG."""
+    file = BytesIO()
+    picture.save(file, "PNG")
+    return file.getvalue()
+
+
+def find_mask(client: PaintjobClient, task: Task, job: Job) -> Image.Image | None:
+    """Return what was repainted: the mask that was sent, or the one that was found."""
+    if task.operation == "outpaint":
+        return None
+    if task.mask:
+        return Image.open(PICTURES / task.mask).convert("L")
+    return Image.open(BytesIO(client.get_mask(job.id))).convert("L")
 
 
 def paint(client: PaintjobClient, task: Task, began: float, job: Job) -> Row:
@@ -179,9 +214,9 @@ def paint(client: PaintjobClient, task: Task, began: float, job: Job) -> Row:
     path = OUTPUT / f"{task.name}.png"
     client.save(job, path)
     seconds = time.monotonic() - began
-    before = Image.open(PICTURES / task.image).convert("RGB")
+    before = draw_input(task)
     after = Image.open(path).convert("RGB")
-    mask = Image.open(PICTURES / task.mask).convert("L") if task.mask else None
+    mask = find_mask(client, task, job)
     proof = job.outputs[0].proof
     corner = original_corner(before, after, task)
     changed = max(proof.kept_pixels_changed, count_changed(before, mask, after, corner))
@@ -190,9 +225,8 @@ def paint(client: PaintjobClient, task: Task, began: float, job: Job) -> Row:
         f"{task.operation:<9}{job.method:<9}{path}  in {seconds:.2f} s (painted in "
         f"{paint_seconds:.2f} s); kept pixels: {proof.kept_pixels}, changed: {changed}"
     )
-    return Row(
-        f"{task.operation}: {job.method}", before, mask, after, paint_seconds, changed, corner
-    )
+    title = "text removed, no mask given" if task.caption else f"{task.operation}: {job.method}"
+    return Row(title, before, mask, after, paint_seconds, changed, corner)
 
 
 def count_changed(

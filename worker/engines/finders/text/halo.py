@@ -18,6 +18,9 @@ _DIRECTIONS: Final = tuple(
     (int(x), int(y)) for x in (-1, 0, 1) for y in (-1, 0, 1) if (x, y) != (0, 0)
 )
 
+_AROUND: Final = 0.2
+"""Share of the letters' rim that an outline covers at least."""
+
 
 def list_outlines(band: Band, spaces: list[Space], letters: Bools, far: Bools) -> Iterator[Bools]:
     """Yield what is common right beside the letters, along the line, and rare farther off."""
@@ -30,7 +33,7 @@ def list_outlines(band: Band, spaces: list[Space], letters: Bools, far: Bools) -
             alike = space.distance_to(mode) < 1
             share, farther = alike[inner].mean(), alike[far].mean()
             beside = alike & outer
-            if share > max(0.05, 4 * (farther + 0.01)) and measure_spread(band, beside) >= 0.6:
+            if share > max(_AROUND, 4 * (farther + 0.01)) and measure_spread(band, beside) >= 0.6:
                 yield beside
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from worker.engines.finders.text.band import Band, Bools
 from worker.engines.finders.text.detecting import Floats
 from worker.engines.finders.text.layers import veil_over
-from worker.engines.finders.text.modes import Space, find_modes
+from worker.engines.finders.text.modes import Space, find_modes, read_veil
 
 _FAT: Final = 0.16
 """Half the width of what is no stroke, in heights of the line."""
@@ -96,11 +96,12 @@ def add_faint(band: Band, ground: Floats, strokes: Strokes, letters: Bools, far:
     What counts as partly follows from how much the ground beside each part of the line has of it
     by chance.
     """
-    if strokes.space.kind != "color":
+    if strokes.space.kind == "change":
         return np.zeros_like(letters)
-    opacity, rest = veil_over(band.colors, ground, strokes.mode)
+    color, whole = read_veil(strokes.space.kind, strokes.mode)
+    opacity, rest = veil_over(band.colors, ground, color)
     chance = average(band, np.abs(opacity), far)
-    least = np.maximum(0.2, 3 * chance)[band.segment]
+    least = np.maximum(0.2 * whole, 3 * chance)[band.segment]
     partly = (opacity > least) & (rest < 40) & band.near & band.widen(letters, 0.15)
     return np.asarray(partly & ~_find_fat(partly | letters, band.height))
 

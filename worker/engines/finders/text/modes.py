@@ -16,6 +16,8 @@ from worker.engines.finders.text.layers import BLACK, WHITE, veil_over
 
 Kind = Literal["color", "change", "white veil", "black veil"]
 
+_VEIL: Final = 80
+"""Value of a veil that hides the ground."""
 _SAMPLES: Final = 2000
 _ROUNDS: Final = 4
 _LEAST: Final = 20
@@ -55,6 +57,13 @@ def list_spaces(colors: Floats, ground: Floats) -> list[Space]:
         Space("white veil", _veil(colors, ground, WHITE), 9),
         Space("black veil", _veil(colors, ground, BLACK), 9),
     ]
+
+
+def read_veil(kind: Kind, mode: Floats) -> tuple[Floats, float]:
+    """Return the color that a mode lays over the ground, and how much of it, 0 .. 1."""
+    if kind == "color":
+        return mode, 1.0
+    return (WHITE if kind == "white veil" else BLACK), float(mode[0]) / _VEIL
 
 
 def find_modes(space: Space, where: Bools, most: int) -> Iterator[Floats]:
@@ -102,4 +111,4 @@ def _distinct(centers: Floats, count: Floats, space: Space) -> Iterator[Floats]:
 
 def _veil(colors: Floats, ground: Floats, color: Floats) -> Floats:
     opacity, rest = veil_over(colors, ground, color)
-    return np.dstack([opacity * 80, rest * 0.7, np.zeros_like(opacity)]).astype(np.float32)
+    return np.dstack([opacity * _VEIL, rest * 0.7, np.zeros_like(opacity)]).astype(np.float32)

@@ -27,10 +27,14 @@ _LEAST_RANK_OF_PART: Final = 0.05
 _ROUNDS: Final = 3
 """Each finds what surrounds the letters an eighth of the line's height farther out."""
 
-_PLAIN: Final = 4.0
-"""A ground with less noise than this, in levels, shows what is left of a letter's rim."""
+_PLAIN: Final = 5.0
+"""A ground with less noise than this, in levels, hides no part of a letter."""
+_COARSE: Final = 12.0
+"""A ground with more noise than this hides the rim of a letter: one pixel is taken."""
 _SHOWS: Final = 3.0
 """Levels by which a rim differs from the ground at least."""
+_STRAYS: Final = 12.0
+"""Levels by which a part of the text that was not found otherwise differs from the ground."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,14 +139,14 @@ def _is_letters(strokes: Strokes) -> bool:
 
 
 def _add_rim(band: Band, letters: Bools) -> Bools:
-    """Return letters with their rims: two pixels where they show, else one."""
-    ground = _carry_ground(band, letters)
-    differs = np.abs(band.colors - ground).max(axis=2)
-    noise = 1.5 * float(np.median(differs[_far_from(band, letters)]))
-    once = widen_once(letters)
-    if noise < _PLAIN:
-        once = letters | (once & (differs > _SHOWS))
-    return np.asarray(once | (widen_once(once) & (differs > max(_SHOWS + 1, 2 * noise))))
+    """Return letters with their rims where these show, and strays where the ground is plain."""
+    ground, far = _carry_ground(band, letters), _far_from(band, letters)
+    differs = np.asarray(np.abs(band.colors - ground).max(axis=2), np.float32)
+    noise = (1.25 * average(band, differs, far))[band.segment]
+    stray = band.near & (differs > np.maximum(_STRAYS, 4 * noise)) & (noise < _PLAIN)
+    whole = letters | stray
+    once = whole | (widen_once(whole) & ((differs > np.maximum(_SHOWS, noise)) | (noise > _COARSE)))
+    return np.asarray(once | (widen_once(once) & (differs > np.maximum(_SHOWS + 1, 2 * noise))))
 
 
 def _carry_ground(band: Band, letters: Bools) -> Floats:
