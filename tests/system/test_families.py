@@ -225,6 +225,25 @@ def test_what_a_family_cannot_honor_is_refused_at_submission(
             assert response.json()["errors"][0]["pointer"] == f"/{name}"
 
 
+def test_an_intent_and_a_reference_reach_the_model(service: ModelService) -> None:
+    asked = MATES[0]
+    files = {"image": encode(asked.image), "mask": encode(asked.mask)}
+    files["reference_image"] = encode(make_rgb("gradient", 70, 90))
+    data = {"model": _name("flux2-klein"), "intent": "replace", "prompt": "a door", "seed": "1"}
+    job_id = service.client.post("/inpaint", files=files, data=data).json()["id"]
+    job = service.wait(job_id)
+    details = job["recipe"]["details"]
+    assert (details["infill"], details["reference_size"]) == ("neutral", [64, 96])
+    assert details["set_by"] == {"infill": "intent", "strength": "intent"}
+    without = service.inpaint(asked.image, asked.mask, **data)
+    service.wait(without)
+    assert not np.array_equal(service.fetch(job_id), service.fetch(without))
+    paths = [str(path) for path in service.stack.blobs.list(f"jobs/{job_id}/")]
+    assert any("reference_image" in path for path in paths)
+    assert service.client.delete(f"/jobs/{job_id}").status_code == 204
+    wait_for(lambda: not list(service.stack.blobs.list(f"jobs/{job_id}/")), service.stack.logs)
+
+
 def _name(family: str) -> str:
     """Name a family's model as none that Paintjob knows: that one's entry would complete it."""
     return f"tiny-{family}"

@@ -20,6 +20,8 @@ KEYWORD: Final = "paintjob"
 PAINTING_FIELDS: Final = frozenset(
     {
         "intent",
+        "preset",
+        "loras",
         "strength",
         "guidance_scale",
         "num_inference_steps",

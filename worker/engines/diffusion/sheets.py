@@ -130,11 +130,16 @@ class Sheet:
     def _describe(self) -> dict[str, Any]:
         """Return the details of the first picture, the measures taken for any, and all boxes."""
         first, details = self._done[0]
-        marks = {key: True for _, facts in self._done for key in MARKS & facts.keys()}
+        marks: dict[str, Any] = {
+            key: True for _, facts in self._done for key in MARKS & facts.keys()
+        }
         crops = [
             {"box": piece.box.as_list(), "size": list(piece.size), "seed": piece.whole.seed}
             for piece, _ in self._done
         ]
+        if "reference_size" in details:
+            own = self._canvas.reference is not None
+            marks["reference"] = "picture" if own else self._canvas.params.reference
         return details | marks | {"blend": "membrane", "infill": first.infill, "crops": crops}
 
 

@@ -41,6 +41,8 @@ def test_each_row_looks_at_its_own_reference(engine: DiffusionEngine) -> None:
     together = engine.paint(canvases, ignore)
     assert [one.details["rows"] for one in together] == [1, 2, 2, 1, 2, 2]
     assert together[1].details["reference_size"] == [64, 96]
+    told = [one.details.get("reference") for one in together]
+    assert told == [None, "picture", "picture", "picture", "original", "mask"]
     assert "reference_size" not in together[0].details
     for canvas, painted in zip(canvases, together, strict=True):
         assert largest_difference(paint(engine, [canvas])[0], painted.image) <= 1
