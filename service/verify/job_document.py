@@ -73,6 +73,10 @@ class JobDocument(_Stated):
         return Placement(box.left, box.top, int(self.params.get("overlap") or 0))
 
 
+NOWHERE = (0, 0, 0, 0)
+"""The box of nothing, as jobs have it in which nothing was found."""
+
+
 class _Check(NamedTuple):
     """One value of the document, and what was found."""
 
@@ -94,6 +98,8 @@ def read_job_document(data: bytes) -> JobDocument:
         raise InvalidField(detail) from None
     if not document.outputs:
         raise InvalidField("the job has no outputs, so there is nothing to compare")
+    if document.operation == "mask":
+        raise InvalidField("the job made a mask and painted nothing: verify the job that used it")
     return document
 
 
@@ -169,7 +175,7 @@ def _check_shared(
         pixels, effective = found.width * found.height, document.mask.effective
         coverage = (pixels - found.kept_pixels) / pixels
         yield _Check("mask.effective.coverage", effective.coverage, coverage)
-        yield _Check("mask.effective.box", effective.box, list(found.touched_box or ()))
+        yield _Check("mask.effective.box", effective.box, list(found.touched_box or NOWHERE))
 
 
 def _check_file(output: StatedOutput, found: Comparison, data: bytes) -> Iterator[_Check]:
@@ -184,7 +190,7 @@ def _check_kept(proof: Proof, found: Comparison) -> Iterator[_Check]:
     """Yield the counts of pixels that had to be kept."""
     yield _Check("kept_pixels", proof.kept_pixels, found.kept_pixels)
     yield _Check("band_pixels", proof.band_pixels, found.band_pixels)
-    yield _Check("touched_box", proof.touched_box, list(found.touched_box or ()))
+    yield _Check("touched_box", proof.touched_box, list(found.touched_box or NOWHERE))
 
 
 def _check_changed(proof: Proof, found: Comparison) -> Iterator[_Check]:

@@ -55,6 +55,20 @@ def test_read_job_document_refuses_what_is_no_finished_job() -> None:
         read_job_document(b'{"operation": "inpaint", "params": {}, "outputs": []}')
 
 
+def test_read_job_document_refuses_a_job_that_painted_nothing() -> None:
+    document = json.loads(job_of({}, {}, {})) | {"operation": "mask"}
+    with pytest.raises(InvalidField, match="painted nothing"):
+        read_job_document(json.dumps(document).encode())
+
+
+def test_find_contradictions_finds_none_where_nothing_was_found_to_paint() -> None:
+    nothing = {"touched_box": [0, 0, 0, 0]}
+    effective = {"coverage": 0.0, "box": [0, 0, 0, 0], "components": 0, "found": []}
+    document = read_job_document(job_of({**nothing, "kept_pixels": 3500}, {}, effective))
+    found = Comparison(3500, 0, 0, None, 70, 50, None)
+    assert find_contradictions(document, found, FILES) == []
+
+
 def test_document_of_an_inpainting_has_no_placement() -> None:
     with pytest.raises(InvalidField, match="no geometry"):
         read_job_document(job_of({}, {}, {})).placement()
