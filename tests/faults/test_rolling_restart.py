@@ -23,7 +23,7 @@ from tests.support.stack import Stack
 
 pytestmark = pytest.mark.slow
 
-PACE_SECONDS = 0.1
+PACE_SECONDS = 0.4
 """Between two rounds of a client: together below the rate that nginx lets through."""
 
 
