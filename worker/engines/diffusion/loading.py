@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -141,7 +141,7 @@ def _read(entry: ModelEntry, adapter: Adapter) -> Any:
         "dtype": DTYPES[entry.dtype],
         "use_safetensors": True,
         **adapter.components,
-        **adapter.read_components(entry, find_origin(entry, entry.source, entry.revision)),
+        **_read_parts(entry, adapter),
         **read_controlnet(entry, adapter),
     }
     if entry.quantization is not None:
@@ -158,6 +158,15 @@ def _read(entry: ModelEntry, adapter: Adapter) -> Any:
         **find_origin(entry, entry.source, entry.revision),
         **options,
     )
+
+
+def _read_parts(entry: ModelEntry, adapter: Adapter) -> Mapping[str, Any]:
+    """Read what the adapter reads itself; of a single file, from the directory of its settings."""
+    source = entry.config if Path(entry.source).is_file() else entry.source
+    if source is None:
+        return {}
+    origin = find_origin(entry, source, entry.revision)
+    return adapter.read_components(entry.model_copy(update={"source": source}), origin)
 
 
 def _read_single_file(
