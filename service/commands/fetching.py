@@ -11,6 +11,7 @@ from pathlib import Path
 from service.commands.models_file import add_hashes, append_model
 from service.commands.pickled import convert
 from service.contract.catalogue import Catalogue, ModelEntry, load_catalogue
+from service.contract.finders import FinderEntry
 from service.contract.loras import find_licence_refusal
 
 PATTERNS = ("*.json", "*.txt", "*.model", "*.jinja", "*.safetensors")
@@ -99,6 +100,9 @@ def pull_model(
     """
     path = models_file if models_file.exists() else None
     catalogue = load_catalogue(path, allow_non_commercial=allow_non_commercial)
+    finder = next((one for one in _list_finders(catalogue) if one.name == name), None)
+    if finder is not None:
+        return _pull_finder(finder, catalogue, models_file)
     entry = find_entry(catalogue, name)
     if not catalogue.allows(entry):
         raise ValueError(
@@ -129,6 +133,38 @@ def pull_model(
     if is_pickled:
         return [*done, f"set source and file of {name} to these in {models_file}"]
     return done + add_hashes(models_file, entry, hashes, loras)
+
+
+def _list_finders(catalogue: Catalogue) -> list[FinderEntry]:
+    return [one for one in (*catalogue.finders, *catalogue.known_finders) if one.source]
+
+
+def _pull_finder(entry: FinderEntry, catalogue: Catalogue, models_file: Path) -> list[str]:
+    """Fetch a finder's weights, and add it to the models file.
+
+    Raises:
+        ValueError: its license is not allowed, or it is served already.
+        OSError: it cannot be fetched, or the file cannot be written.
+    """
+    if not catalogue.allows(entry):
+        raise ValueError(
+            f"the license of {entry.name}, {entry.licence}, forbids commercial use; "
+            "PAINTJOB_ALLOW_NON_COMMERCIAL=true allows it"
+        )
+    if entry in catalogue.finders:
+        raise ValueError(f"to pull {entry.name} anew, delete its table in {models_file}")
+    fetched = [
+        _fetch(Source(field, source, revision, files=files))
+        for field, source, revision, files in (
+            ("revision", entry.source, entry.revision, entry.files),
+            ("segmenter_revision", entry.segmenter, entry.segmenter_revision, ()),
+        )
+        if source and revision
+    ]
+    table = {one.source.field: one.commit for one in fetched}
+    append_model(models_file, {"name": entry.name, **table}, _gather_hashes(fetched), default=False)
+    done = [f"fetched {one.source.repository} at {one.commit}" for one in fetched]
+    return [*done, f"{models_file} now serves {entry.name}; restart API and workers"]
 
 
 def _convert(entry: ModelEntry, fetched: Fetched, folder: Path) -> dict[str, str]:
@@ -178,7 +214,7 @@ def _fetch(source: Source) -> Fetched:
         from huggingface_hub import HfApi, snapshot_download
     except ImportError:
         raise ValueError(
-            "install the extra `generate` or `erase` to fetch models (see README.md)"
+            "install the extra `generate`, `erase` or `find` to fetch models (see README.md)"
         ) from None
     try:
         commit = HfApi().model_info(source.repository, revision=source.revision).sha

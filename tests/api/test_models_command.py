@@ -179,3 +179,17 @@ def test_pull_fetches_the_graph_of_an_eraser_alone(tmp_path: Path) -> None:
     [table] = tomllib.loads(models_file.read_text())["models"]
     digest = hashlib.sha256(b"bare").hexdigest()
     assert table["sha256"] == {"andraniksargsyan/migan": {"migan.onnx": digest}}
+
+
+@pytest.mark.slow
+def test_pull_of_a_finder_pins_it_and_serves_it(tmp_path: Path) -> None:
+    models_file = tmp_path / "models.toml"
+    files = {"config.json": b"{}", "model.safetensors": b"weights"}
+    with running_hub("facebook/sam2.1-hiera-tiny", COMMIT, files) as hub:
+        done = _pull(tmp_path, hub.url, "sam2.1-tiny", "--models-file", str(models_file))
+        again = _pull(tmp_path, hub.url, "sam2.1-tiny", "--models-file", str(models_file))
+
+    assert done.returncode == 0, done.stderr
+    assert "delete its table" in again.stderr
+    [served, *_] = load_catalogue(models_file).finders
+    assert (served.name, served.revision, served.is_pinned) == ("sam2.1-tiny", COMMIT, True)
