@@ -27,7 +27,11 @@ from worker.engines.diffusion.loading import load_model
 
 pytestmark = LIBRARY_WARNINGS
 
-KNOWN = [ModelEntry.model_validate(table) for table in read_known_models().values()]
+KNOWN = [
+    ModelEntry.model_validate(table)
+    for table in read_known_models().values()
+    if table.get("kind") != "finder"
+]
 SHIPPED = {entry.name: entry for entry in KNOWN if entry.kind == "diffusion"}
 SHIPPED_PARAMS = [
     pytest.param(entry, id=name, marks=() if name == "sd15-inpaint" else pytest.mark.slow)
