@@ -1,6 +1,6 @@
 # Everything a developer does, each as one word. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-generate guide-pictures test test-fast test-whole test-installed test-clients test-browser playground check audit sbom soak fuzz hash-pins pin-images platforms image-size manifests format openapi cov bench bench-peers bench-fleet bench-seams bench-guided gallery bench-self bench-everyday bench-finders bench-weightfree clean
+.PHONY: help demo demo-generate guide-pictures test test-fast test-whole test-installed test-clients test-browser playground check audit sbom soak fuzz hash-pins pin-images platforms image-size manifests format openapi cov bench bench-peers bench-fleet bench-seams bench-guided bench-gpu gallery bench-self bench-everyday bench-finders bench-weightfree clean
 
 # The first Python that is new enough; name another one with `make PYTHON=… demo`.
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
@@ -110,6 +110,9 @@ bench-fleet: .venv/dev.stamp ## simulate fleets of workers, and check the simula
 
 bench-seams: .venv/benchmarks.stamp ## compare ways to blend what was painted into the picture
 	OMP_WAIT_POLICY=passive $(BIN)/python -m benchmarks.seams --output docs/benchmarks/seams.md
+
+bench-gpu: .venv/dev.stamp ## measure every family of models at its real size on an accelerator, in ten minutes
+	$(BIN)/python -m benchmarks.gpu --output docs/benchmarks/gpu.md
 
 gallery: .venv/benchmarks.stamp ## paint the gallery by each weight-free method and its peers
 	OMP_WAIT_POLICY=passive $(BIN)/python -m benchmarks.gallery

@@ -7,6 +7,7 @@ from typing import Any
 import diffusers
 import structlog
 import torch
+from diffusers.models.attention_dispatch import AttentionBackendName, attention_backend
 
 from service.contract.catalogue import ModelEntry
 from service.contract.errors import ModelUnavailable
@@ -83,11 +84,27 @@ def _slice_autoencoder(autoencoder: Any, entry: ModelEntry) -> None:
         autoencoder.enable_slicing()
 
 
+def set_attention(denoiser: Any, backend: str) -> None:
+    """Make a denoiser compute attention by a backend, and no other model of the process.
+
+    Args:
+        denoiser: of diffusers.
+        backend: by diffusers' name.
+
+    Raises:
+        RuntimeError, ValueError, ImportError, AttributeError: a package is missing, the name is
+            unknown, or the hardware does not fit.
+    """
+    # diffusers also makes it the default of all models that name none: the context takes that back.
+    with attention_backend(AttentionBackendName.NATIVE):
+        denoiser.set_attention_backend(backend)
+
+
 def _set_attention(denoiser: Any, entry: ModelEntry) -> None:
     if entry.attention is None:
         return
     try:
-        denoiser.set_attention_backend(entry.attention)
+        set_attention(denoiser, entry.attention)
     # A package is missing, the name is unknown, or the hardware does not fit.
     except (RuntimeError, ValueError, ImportError, AttributeError):
         log.warning("attention_backend_unavailable", model=entry.name, backend=entry.attention)

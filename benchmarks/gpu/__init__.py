@@ -1,0 +1,1 @@
+"""Every family of `generate` at its real size on an accelerator: `python -m benchmarks.gpu`."""
