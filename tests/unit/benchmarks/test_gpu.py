@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from benchmarks.gpu import __main__ as command
 from benchmarks.gpu import measuring
-from benchmarks.gpu.__main__ import measure
 from benchmarks.gpu.building import count_billions, grow, make_entry, rebuild
 from benchmarks.gpu.sizes import SIZES, RealSize
 from worker.engines.diffusion.loading import load_model
@@ -40,8 +40,9 @@ def test_every_part_is_measured_on_tiny_pipelines(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(measuring, "ROWS", (1, 2))
     monkeypatch.setattr(measuring, "PAIRS", 1)
     monkeypatch.setattr(measuring, "ATTENTION", ("native",))
+    monkeypatch.setattr(command, "TURNS", 2)
     sizes = {name: RealSize(64, 0) for name in ("stable-diffusion", "stable-diffusion-xl")}
-    page = measure(sizes, minutes=5, device="cpu", compiled=())
+    page = command.measure(sizes, minutes=5, device="cpu", compiled=())
     for family in sizes:
         rows = [line for line in page.splitlines() if line.startswith(f"| {family} |")]
         # Calls, pictures in a call, variants, cancel and memory: each has a figure.
