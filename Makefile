@@ -1,6 +1,6 @@
 # Everything a developer does, each as one word. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-generate guide-pictures test test-fast test-whole test-installed test-clients test-browser playground check audit sbom soak fuzz hash-pins pin-images platforms image-size manifests format openapi cov bench bench-peers bench-fleet bench-seams bench-guided bench-gpu gallery bench-self bench-everyday bench-finders bench-weightfree clean
+.PHONY: help demo demo-generate guide-pictures test test-fast test-whole test-installed test-clients test-browser playground check audit sbom soak fuzz hash-pins pin-images platforms image-size manifests format openapi cov bench bench-peers bench-fleet bench-seams bench-guided bench-gpu gallery bench-self bench-everyday bench-finders bench-weightfree bench-pictures clean
 
 # The first Python that is new enough; name another one with `make PYTHON=… demo`.
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
@@ -131,6 +131,9 @@ bench-finders: .venv/benchmarks.stamp ## compare what finders find with what is 
 
 bench-weightfree: .venv/benchmarks.stamp ## compare the weight-free methods with their peers
 	OMP_WAIT_POLICY=passive $(BIN)/python -m benchmarks.weightfree --out docs/benchmarks
+
+bench-pictures: .venv/features.stamp ## score removals by all methods; see docs/benchmarks/pictures.md for sets and models of your own
+	OMP_WAIT_POLICY=passive $(BIN)/python -m benchmarks.pictures --out docs/benchmarks
 
 clean: ## remove what was built and painted, but not .venv
 	rm -rf demo-output build dist htmlcov .coverage* .pytest_cache .mypy_cache .ruff_cache

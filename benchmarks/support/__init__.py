@@ -1,0 +1,1 @@
+"""What several benchmarks use to write their pages."""
