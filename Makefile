@@ -1,12 +1,14 @@
 # Everything a developer does, each as one word. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-generate guide-pictures test test-fast test-whole test-installed test-clients test-browser playground check audit sbom soak fuzz hash-pins pin-images platforms image-size manifests format openapi cov bench bench-peers bench-fleet bench-seams bench-guided bench-gpu gallery bench-self bench-everyday bench-finders bench-weightfree bench-pictures clean
+.PHONY: help demo demo-generate guide-pictures test test-fast test-whole test-installed test-clients test-browser playground check audit sbom soak fuzz hash-pins pin-images platforms image-size manifests format openapi cov bench bench-peers bench-fleet bench-seams bench-guided bench-gpu gallery bench-self bench-everyday bench-finders bench-weightfree bench-pictures report clean
 
 # The first Python that is new enough; name another one with `make PYTHON=… demo`.
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 	$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null \
 	&& echo $$python && break; done)
 SEED ?= 1
+# `make report QUICK=--quick` takes a fifth of the time.
+QUICK ?=
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 PINS := deploy/requirements
@@ -134,6 +136,9 @@ bench-weightfree: .venv/benchmarks.stamp ## compare the weight-free methods with
 
 bench-pictures: .venv/features.stamp ## score removals by all methods; see docs/benchmarks/pictures.md for sets and models of your own
 	OMP_WAIT_POLICY=passive $(BIN)/python -m benchmarks.pictures --out docs/benchmarks
+
+report: .venv/benchmarks.stamp ## measure all that the service costs, with plots, beside IOPaint where bench-peers has installed it
+	$(QUIET_CORES) $(BIN)/python -m benchmarks.report $(QUICK)
 
 clean: ## remove what was built and painted, but not .venv
 	rm -rf demo-output build dist htmlcov .coverage* .pytest_cache .mypy_cache .ruff_cache

@@ -81,7 +81,7 @@ class Used:
 def main(arguments: argparse.Namespace) -> None:
     """Measure and print, or write."""
     with tempfile.TemporaryDirectory(prefix="pj-samples-") as folder:
-        lines = measure(Path(folder), arguments.jobs)
+        lines = render(measure(Path(folder), arguments.jobs))
     text = "\n".join(lines) + "\n"
     if arguments.output is None:
         sys.stdout.write(text)
@@ -89,11 +89,20 @@ def main(arguments: argparse.Namespace) -> None:
         arguments.output.write_text(text)
 
 
-def measure(folder: Path, jobs: int) -> list[str]:
-    """Return the table's lines."""
+Columns = dict[int, dict[tuple[str, str], float]]
+"""Milliseconds of CPU a job, by part and stage, for each side of the picture."""
+
+
+def measure(folder: Path, jobs: int) -> Columns:
+    """Return what a job costs.
+
+    Args:
+        folder: an empty one, for samples of stacks.
+        jobs: with the smallest picture; fewer with larger ones.
+    """
     path = os.pathsep.join((str(ROOT), profiling.__path__[0]))
     environ = {"PYTHONPATH": path, "STACK_SAMPLES": str(folder), "OMP_WAIT_POLICY": "passive"}
-    columns: dict[int, dict[tuple[str, str], float]] = {}
+    columns: Columns = {}
     with running_up(PAINTJOB_LOG_LEVEL="WARNING", OMP_NUM_THREADS="1", **environ) as up:
         for side in GOALS:
             picture, mask = build_pictures(side)
@@ -102,7 +111,7 @@ def measure(folder: Path, jobs: int) -> list[str]:
             before = look(up, folder)
             run_jobs(up, picture, mask, count)
             columns[side] = attribute(before, look(up, folder), count)
-    return render(columns)
+    return columns
 
 
 def build_pictures(side: int) -> tuple[bytes, bytes]:

@@ -1,0 +1,1 @@
+"""All that the service costs, measured in one run, with plots."""
