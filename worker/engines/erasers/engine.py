@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,9 +15,11 @@ from service.contract.geometry import Box
 from service.contract.jobs import Recipe
 from worker.engines.base import Canvas, Painted, StepCallback
 from worker.engines.diffusion.stitching import stitch
+from worker.engines.erasers.detail import FROM_FACTOR, add_detail
 from worker.engines.erasers.framing import EraserFrame, make_eraser_frame
 from worker.engines.erasers.planning import CropPlan, EraserCall, plan_calls
 from worker.engines.erasing import EraserNet, Floats, NetInputs
+from worker.engines.patch import warm
 from worker.engines.pinning import check_files
 from worker.imaging import ImageArray
 from worker.imaging.picture import to_uint8
@@ -97,9 +100,10 @@ class EraserEngine:
             check(0)
             frames = [sheets[crop.index].frame(crop) for crop in call.crops]
             outputs = _call(net, call, frames, check)
+            tell = partial(check, net.count_steps(call.settings))
             for crop, frame, output in zip(call.crops, frames, outputs, strict=True):
                 picture = _find_picture(output, frame, repaints_all=net.repaints_all)
-                sheets[crop.index].put(crop, frame, picture, len(call.crops))
+                sheets[crop.index].put(crop, frame, picture, len(call.crops), tell)
             done += net.count_steps(call.settings)
             on_step(done, total)
         return [sheet.finish() for sheet in sheets]
@@ -108,6 +112,8 @@ class EraserEngine:
         if self._net is None:
             check_files(self._entry)
             self._net = self._load_net(self._entry, self._threads)
+            # Large crops get their detail from patches: compile them now, not in the first job.
+            warm()
         return self._net
 
 
@@ -163,9 +169,14 @@ class _Sheet:
         )
 
     def put(
-        self, planned: CropPlan, frame: EraserFrame, picture: ImageArray, call_size: int
+        self,
+        planned: CropPlan,
+        frame: EraserFrame,
+        picture: ImageArray,
+        call_size: int,
+        tell: Callable[[], None],
     ) -> None:
-        """Paste what the net made of a crop's own hole."""
+        """Paste what the net made of a crop's own hole, with detail if the net saw it reduced."""
         crop, (width, height) = planned.crop, frame.size
         part = _slices(crop.box)
         painted = self._canvas.image[part].copy()
@@ -178,9 +189,27 @@ class _Sheet:
         )
         # Kept pixels in the hole's box are the original's on both sides.
         inside = _slices(crop.hole, crop.box.left, crop.box.top)
+        factor = max(crop.box.width / width, crop.box.height / height)
+        if factor >= FROM_FACTOR:
+            painted = self._add_detail(part, inside, painted, factor, tell)
         self._picture[_slices(crop.hole)] = painted[inside]
-        self._done.append({"box": crop.box.as_list(), "size": list(planned.size)})
+        detail = "patches" if factor >= FROM_FACTOR else "net"
+        self._done.append({"box": crop.box.as_list(), "size": list(planned.size), "detail": detail})
         self._call_size = max(self._call_size, call_size)
+
+    def _add_detail(
+        self,
+        part: tuple[slice, slice],
+        inside: tuple[slice, slice],
+        painted: ImageArray,
+        factor: float,
+        tell: Callable[[], None],
+    ) -> ImageArray:
+        holes = np.ascontiguousarray(self._canvas.mask[part])
+        own = np.zeros_like(holes)
+        own[inside] = holes[inside]
+        crop = np.ascontiguousarray(self._canvas.image[part])
+        return add_detail(crop, holes, own, painted, factor, lambda _step, _steps: tell())
 
     def finish(self) -> Painted:
         """Return the picture, after all crops are in place."""

@@ -6,7 +6,7 @@ import pytest
 
 from service.contract.catalogue import Catalogue, ModelEntry
 from service.contract.errors import ConflictingFields, LicenceRefused, ModelRequired
-from service.contract.finders import GRABCUT, TEXT_FINDER, FinderEntry
+from service.contract.finders import GRABCUT, TEXT_FINDER, FinderEntry, FinderQuery
 from service.contract.names import CPU_QUEUE
 from service.contract.params import InpaintParams, MaskParams
 from service.contract.regions import Region
@@ -51,7 +51,7 @@ def test_choose_finders_refuses_a_license_that_the_policy_forbids() -> None:
 
 def test_choose_queue_is_that_of_the_one_group() -> None:
     model = ModelEntry(name="m", family="flux-fill", group="eyes")
-    everywhere = {"subject": GRABCUT, "text": TEXT_FINDER}
+    everywhere: dict[FinderQuery, FinderEntry] = {"subject": GRABCUT, "text": TEXT_FINDER}
     assert choose_queue(None, everywhere) == CPU_QUEUE
     assert choose_queue(model, everywhere) == "paint-gpu:eyes"
     assert choose_queue(model, {"words": WORDS}) == "paint-gpu:eyes"

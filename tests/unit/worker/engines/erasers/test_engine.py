@@ -7,6 +7,7 @@ import subprocess
 import sys
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
@@ -134,6 +135,38 @@ def test_a_canceled_job_is_given_up_between_steps(moebius: ModelEntry) -> None:
     assert stopping.seen == 2
     [painted] = engine.paint([canvas_of(100, 100, (20, 20, 60, 60))], ignore)
     assert painted.image.shape == (100, 100, 3)
+
+
+class _Flat(MiGan):
+    """Fills holes with one color: it knows what belongs there, and no detail of it."""
+
+    def erase(self, inputs: NetInputs, check: Check) -> Floats:
+        check(1)
+        flat = [
+            np.where(mask[..., None] > 0, image[mask == 0].mean(axis=0), image)
+            for image, mask in zip(inputs.images, inputs.masks, strict=True)
+        ]
+        return (np.stack(flat) / 255).astype(np.float32)
+
+
+def test_what_a_net_sees_reduced_gets_its_detail_from_the_picture(mi_gan: ModelEntry) -> None:
+    def load(entry: ModelEntry, threads: int) -> _Flat:
+        return _Flat(load_mi_gan(entry, threads)._graph, entry.name)
+
+    small = canvas_of(600, 500, (200, 200, 250, 250))
+    large = canvas_of(500, 420, (150, 120, 350, 300))
+    steps: list[tuple[int, int]] = []
+    engine = EraserEngine(mi_gan, load)
+    first, second = engine.paint([small, large], lambda done, total: steps.append((done, total)))
+    assert [one["detail"] for one in first.details["crops"]] == ["net"]
+    assert [one["detail"] for one in second.details["crops"]] == ["patches"]
+    assert [done for done, _ in steps] == sorted(done for done, _ in steps)
+    kept = large.mask == 0
+    assert np.array_equal(second.image[kept], large.image[kept])
+    grain = [cv2.Laplacian(image, cv2.CV_32F)[~kept].std() for image in (second.image, large.image)]
+    assert 0.7 < grain[0] / grain[1] < 1.3
+    # The net's own fill stays flat.
+    assert np.ptp(first.image[210:240, 210:240], axis=(0, 1)).max() < 10
 
 
 class _Broken(MiGan):
