@@ -12,7 +12,6 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from benchmarks.fleet.plots import draw
 from benchmarks.fleet.scenarios import (
     BROKER_SHARE,
     COUNTS,
@@ -27,6 +26,7 @@ from benchmarks.fleet.scenarios import (
     run_steady,
 )
 from benchmarks.fleet.simulation import Fleet, Outcome
+from benchmarks.support.plots import Line, draw_lines
 
 ALLOWED = 0.05
 """Deviation of a mean wait from the formula's that counts as a miss."""
@@ -80,14 +80,13 @@ def describe_steady(price: float, out: Path) -> str:
             lines[f"{used:.0%} used"].append((count, max(outcome.find_wait(95), 0.001)))
         waits = " | ".join(_show(outcome) for outcome in outcomes.values())
         rows.append(f"| {count} | {waits} | {outcomes[0.8].cost_of_thousand(price):.4f} |")
-    draw(
-        out / "fleet-steady.svg",
-        lines,
-        title="95 % of callers wait no longer than",
-        x="workers",
-        y="seconds",
-        logs=(True, True),
+    plot = draw_lines(
+        "95 % of callers wait no longer than",
+        "workers",
+        "seconds",
+        [Line(name, points) for name, points in lines.items()],
     )
+    (out / "fleet-steady.svg").write_text(plot, encoding="utf-8")
     heads = ("workers", *(f"{used:.0%} used" for used in USED), "cost of 1,000 at 80 %")
     title = f"Fleets of a fixed size: `patch` at 2048 x 2048 ({service} s), {price} an hour"
     note = "Seconds that jobs wait: half of them, 95 and 99 of a hundred.\n"
@@ -102,16 +101,17 @@ def describe_scaled(price: float, out: Path) -> str:
         rows.append(f"| {name} | {_show(outcome)} | {outcome.find_wait(100):.0f} | {cost:.2f} |")
     trace = Fleet(fleet.plan(0, 15.0)).run().trace
     first = [entry for entry in trace if entry[0] <= 3600]
-    draw(
-        out / "fleet-scaled.svg",
-        {
-            "waiting jobs": [(at / 60, waiting) for at, waiting, _ in first],
-            "workers": [(at / 60, workers) for at, _, workers in first],
-        },
-        title="A burst of ten minutes, scaled from zero",
-        x="minutes",
-        y="count",
+    plot = draw_lines(
+        "A burst of ten minutes, scaled from zero",
+        "minutes",
+        "count",
+        [
+            Line("waiting jobs", [(at / 60, waiting) for at, waiting, _ in first]),
+            Line("workers", [(at / 60, workers) for at, _, workers in first]),
+        ],
+        (False, False),
     )
+    (out / "fleet-scaled.svg").write_text(plot, encoding="utf-8")
     heads = ("fleet", "wait 50 / 95 / 99", "longest", "cost of 1,000")
     title = f"Scaled by KEDA: a picture takes {fleet.paint_seconds:g} s, {price} an hour"
     note = (
@@ -142,14 +142,14 @@ def describe_broker(out: Path) -> str:
         ]
         for seconds in SERVICE_SECONDS
     }
-    draw(
-        out / "fleet-broker.svg",
-        lines,
-        title="Percent of one core of the broker, workers 80 % used",
-        x="workers",
-        y="percent",
-        logs=(True, False),
+    plot = draw_lines(
+        "Percent of one core of the broker, workers 80 % used",
+        "workers",
+        "percent",
+        [Line(name, points) for name, points in lines.items()],
+        (True, False),
     )
+    (out / "fleet-broker.svg").write_text(plot, encoding="utf-8")
     rows = (
         f"| {seconds:g} | {find_most_workers(seconds):,} | "
         f"{find_most_workers(seconds) * 0.8 / seconds:,.0f} |"

@@ -1,4 +1,4 @@
-"""Small plots as SVG: lines over logarithmic axes, and stacked bars; readable on light and dark."""
+"""Small plots as SVG: lines and stacked bars, readable on light and on dark."""
 
 from __future__ import annotations
 
@@ -23,6 +23,9 @@ GRID: Final = "#9aa2ac"
 TICKS: Final = 6
 """About so many labels on an axis."""
 
+MOST_DOTS: Final = 20
+"""Points of a line; with more, none is marked."""
+
 
 @dataclass(frozen=True)
 class Line:
@@ -30,7 +33,7 @@ class Line:
 
     Attributes:
         name: in the legend.
-        points: x and y, both above 0.
+        points: x and y, above 0 where the axis is logarithmic.
         fits: whether a fitted power is drawn through them, with its exponent in the legend.
     """
 
@@ -47,43 +50,50 @@ class Axes:
     y: Callable[[float], float]
 
 
-def draw_lines(title: str, x_name: str, y_name: str, lines: Sequence[Line]) -> str:
-    """Return a plot whose both axes are logarithmic."""
+def draw_lines(
+    title: str,
+    x_name: str,
+    y_name: str,
+    lines: Sequence[Line],
+    logs: tuple[bool, bool] = (True, True),
+) -> str:
+    """Return a plot.
+
+    Args:
+        title: above it.
+        x_name: below the horizontal axis.
+        y_name: beside the vertical axis.
+        lines: at least one, with points.
+        logs: whether each axis is logarithmic; one that is not begins at 0.
+    """
     xs = [x for line in lines for x, _ in line.points]
     ys = [y for line in lines for _, y in line.points]
-    x_ticks, y_ticks = list_ticks(min(xs), max(xs)), list_ticks(min(ys), max(ys))
-    axes = Axes(
-        _log_scale(min(*xs, x_ticks[0]), max(*xs, x_ticks[-1]), LEFT, WIDTH - RIGHT),
-        _log_scale(min(*ys, y_ticks[0]), max(*ys, y_ticks[-1]), HEIGHT - BOTTOM, TOP),
-    )
+    x_scale, x_ticks = _scale(xs, LEFT, WIDTH - RIGHT, logs[0])
+    y_scale, y_ticks = _scale(ys, HEIGHT - BOTTOM, TOP, logs[1])
+    axes = Axes(x_scale, y_scale)
     parts = [_text(axes.x(tick), HEIGHT - BOTTOM + 16, shorten(tick)) for tick in x_ticks]
     parts += [_grid(axes.y(tick), shorten(tick)) for tick in y_ticks]
-    names = []
     for number, line in enumerate(lines):
         parts.append(_draw_line(line, axes, COLORS[number % len(COLORS)]))
-        names.append(_name_line(line))
-    return _frame(title, x_name, y_name, [*parts, *_legend(names)])
+    return _frame(title, x_name, y_name, [*parts, *_legend([_name_line(one) for one in lines])])
 
 
 def draw_stacks(title: str, y_name: str, stacks: Mapping[str, Mapping[str, float]]) -> str:
     """Return a plot of one stacked bar for each entry, its parts from the bottom up."""
     names = list(dict.fromkeys(name for parts in stacks.values() for name in parts))
-    top = max(sum(parts.values()) for parts in stacks.values())
-    step = _round_step(top / TICKS)
-    scale = (HEIGHT - BOTTOM - TOP) / (step * math.ceil(top / step))
-    drawn = [
-        _grid(HEIGHT - BOTTOM - number * step * scale, shorten(number * step))
-        for number in range(math.ceil(top / step) + 1)
-    ]
+    sums = [sum(parts.values()) for parts in stacks.values()]
+    place, ticks = _scale(sums, HEIGHT - BOTTOM, TOP, is_log=False)
+    drawn = [_grid(place(tick), shorten(tick)) for tick in ticks]
     room = (WIDTH - LEFT - RIGHT) / len(stacks)
     for number, (label, parts) in enumerate(stacks.items()):
-        left, bottom = LEFT + room * (number + 0.2), float(HEIGHT - BOTTOM)
+        left, below = LEFT + room * (number + 0.2), 0.0
         for name, value in parts.items():
-            bottom -= value * scale
+            top, high = place(below + value), place(below) - place(below + value)
+            below += value
             told = f"<title>{escape(name)}: {value:.1f}</title>"
             drawn.append(
-                f'<rect x="{left:.1f}" y="{bottom:.1f}" width="{room * 0.6:.1f}" '
-                f'height="{value * scale:.1f}" fill="{_color(names, name)}">{told}</rect>'
+                f'<rect x="{left:.1f}" y="{top:.1f}" width="{room * 0.6:.1f}" '
+                f'height="{high:.1f}" fill="{_color(names, name)}">{told}</rect>'
             )
         drawn.append(_text(left + room * 0.3, HEIGHT - BOTTOM + 16, label))
     return _frame(title, "", y_name, [*drawn, *_legend(names)])
@@ -107,21 +117,30 @@ def shorten(value: float) -> str:
     return f"{value:g}"
 
 
+def _scale(
+    values: Sequence[float], start: float, end: float, is_log: bool
+) -> tuple[Callable[[float], float], list[float]]:
+    """Return what places values between two pixels, and the ticks, which enclose all values."""
+    if not is_log:
+        step = _round_step((max(values) or 1.0) / TICKS)
+        ticks = [step * number for number in range(math.ceil(max(values) / step - 1e-9) + 1)]
+        top = ticks[-1] or 1.0
+        return lambda value: start + (end - start) * value / top, ticks
+    ticks = list_ticks(min(values), max(values))
+    low, width = ticks[0], math.log(ticks[-1] / ticks[0]) or 1.0
+    return lambda value: start + (end - start) * math.log(value / low) / width, ticks
+
+
 def _round_step(step: float) -> float:
     power = 10.0 ** math.floor(math.log10(step))
     return next(digit * power for digit in (1, 2, 5, 10) if digit * power >= step)
-
-
-def _log_scale(low: float, high: float, start: float, end: float) -> Callable[[float], float]:
-    width = math.log(high / low) or 1.0
-    return lambda value: start + (end - start) * math.log(value / low) / width
 
 
 def _draw_line(line: Line, axes: Axes, color: str) -> str:
     path = " ".join(f"{axes.x(x):.1f},{axes.y(y):.1f}" for x, y in line.points)
     dots = "".join(
         f'<circle cx="{axes.x(x):.1f}" cy="{axes.y(y):.1f}" r="3" fill="{color}"/>'
-        for x, y in line.points
+        for x, y in (line.points if len(line.points) <= MOST_DOTS else ())
     )
     if not line.fits:
         return f'<polyline points="{path}" fill="none" stroke="{color}" stroke-width="2"/>{dots}'
