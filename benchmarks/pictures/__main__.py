@@ -23,6 +23,7 @@ from benchmarks.pictures.pasted import list_pasted
 from benchmarks.pictures.scores import Judge, Scores, load_judge, score
 from benchmarks.pictures.sets import LAYOUTS, Item, load_set
 from benchmarks.pictures.sheet import add_row, write_sheet
+from service.client import PaintjobApiError, ServiceUnreachable
 from worker.imaging import ImageArray
 
 SHOWN: Final = 6
@@ -113,4 +114,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except (PaintjobApiError, ServiceUnreachable, ValueError) as refusal:
+        sys.exit(str(refusal))
