@@ -78,7 +78,8 @@ def test_auto_means_an_eraser_where_no_prompt_is_sent(service: ModelService) -> 
     meant = {
         (one["operation"], one["name"]): one["auto_model"] for one in methods if one["is_default"]
     }
-    assert meant == {("inpaint", "generate"): "tiny-mi-gan", ("outpaint", "pattern"): None}
+    assert meant.pop(("inpaint", "generate")) == "tiny-mi-gan"
+    assert set(meant.values()) == {None}
 
 
 def test_models_are_listed_with_what_they_are_for(service: ModelService) -> None:
