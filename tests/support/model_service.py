@@ -110,9 +110,7 @@ def running_service(
         worker: further settings of the worker.
     """
     file = directory / "models.toml"
-    file.write_text(
-        "".join(_table(entry, has_default and place == 0) for place, entry in enumerate(models))
-    )
+    write_models(file, models, has_default=has_default)
     environ = {
         "PAINTJOB_ENGINES": "worker.engines.registry:build_engines",
         "PAINTJOB_QUEUE": gpu_queue(group),
@@ -129,9 +127,17 @@ def running_service(
         yield ModelService(stack, client, stack.start_worker(**worker))
 
 
+def write_models(
+    file: Path, models: Sequence[Mapping[str, object]], *, has_default: bool = False
+) -> None:
+    """Write a models file with these entries; the first may be the default."""
+    tables = [_table(entry, has_default and place == 0) for place, entry in enumerate(models)]
+    file.write_text("".join(tables))
+
+
 def _table(entry: Mapping[str, object], is_default: bool) -> str:
     lines = [f"{name} = {_value(value)}" for name, value in entry.items()]
-    return "\n".join(["[[models]]", *lines, f"default = {_value(is_default)}", ""])
+    return "\n".join(["[[models]]", *lines, *(["default = true"] if is_default else []), ""])
 
 
 def _value(value: object) -> str:

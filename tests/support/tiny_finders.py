@@ -18,6 +18,31 @@ library: Any = transformers
 
 def save_sam2(folder: Path, seed: int = 0) -> Any:
     """Save a SAM 2 that sees 64 x 64; return it."""
+    config = library.Sam2Config(**_sam2_parts())
+    torch.manual_seed(seed)
+    return _save(library.Sam2Model(config), folder)
+
+
+def save_sam2_video(folder: Path, seed: int = 0) -> Any:
+    """Save a SAM 2 for videos, as its publisher does, which holds one for pictures; return it."""
+    config = library.Sam2VideoConfig(
+        **_sam2_parts(),
+        image_size=64,
+        memory_attention_hidden_size=32,
+        memory_attention_num_layers=1,
+        memory_attention_feed_forward_hidden_size=32,
+        memory_encoder_hidden_size=32,
+        memory_encoder_output_channels=16,
+        mask_downsampler_embed_dim=32,
+        memory_fuser_embed_dim=32,
+        memory_fuser_num_layers=1,
+    )
+    torch.manual_seed(seed)
+    return _save(library.Sam2VideoModel(config), folder)
+
+
+def _sam2_parts() -> dict[str, Any]:
+    """Return the settings that a SAM 2 for pictures and one for videos share."""
     backbone = {
         "hidden_size": 8,
         "image_size": [64, 64],
@@ -34,18 +59,16 @@ def save_sam2(folder: Path, seed: int = 0) -> Any:
         "backbone_feature_sizes": [[16, 16], [8, 8], [4, 4]],
         "fpn_hidden_size": 32,
     }
-    config = library.Sam2Config(
-        vision_config={"model_type": "sam2_vision_model", **vision},
-        prompt_encoder_config={"hidden_size": 32, "image_size": 64, "patch_size": 16},
-        mask_decoder_config={
+    return {
+        "vision_config": {"model_type": "sam2_vision_model", **vision},
+        "prompt_encoder_config": {"hidden_size": 32, "image_size": 64, "patch_size": 16},
+        "mask_decoder_config": {
             "hidden_size": 32,
             "mlp_dim": 32,
             "num_attention_heads": 4,
             "iou_head_hidden_dim": 32,
         },
-    )
-    torch.manual_seed(seed)
-    return _save(library.Sam2Model(config), folder)
+    }
 
 
 def save_sam3(folder: Path, seed: int = 0) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -134,15 +134,38 @@ class ModelFinder(ABC):
             )
 
     def _read_model(self, model_class: str, origin: Origin) -> Any:
+        loaded = getattr(library, model_class)
         places = find_origin(self._entry, origin.source, origin.revision)
-        model = getattr(library, model_class).from_pretrained(
+        self._check_type(loaded.config_class, origin, places)
+        model, report = loaded.from_pretrained(
             origin.source,
             dtype=DTYPES[self._entry.dtype],
             use_safetensors=True,
             trust_remote_code=False,
+            output_loading_info=True,
             **places,
         )
+        # The library fills what the files lack with random numbers, and only warns.
+        if report["missing_keys"]:
+            lacking = f"{len(report['missing_keys'])} of {len(model.state_dict())}"
+            raise self._mistake(f"its weights lack {lacking} tensors of {model_class}")
         return model.to(self._device).eval()
+
+    def _check_type(self, config_class: Any, origin: Origin, places: Mapping[str, Any]) -> None:
+        """Check the type that a model's files name, and raise `ModelUnavailable` for another.
+
+        The settings of another type would be taken for absent, and a model built by the defaults:
+        one of full size.
+        """
+        settings, _ = config_class.get_config_dict(origin.source, **places)
+        named = str(settings.get("model_type", "none"))
+        # Publishers put the model for videos there, which holds the one for pictures.
+        if named not in (config_class.model_type, f"{config_class.model_type}_video"):
+            raise self._mistake(f"its config.json names {named}, not {config_class.model_type}")
+
+    def _mistake(self, reason: str) -> ModelUnavailable:
+        detail = f"the finder {self._entry.name} could not be loaded: {reason}; the operator gives "
+        return ModelUnavailable(f"{detail}it a source of the family {self._entry.family}")
 
     def _attempt(self) -> None:
         transformers_logging.set_verbosity_error()
@@ -150,6 +173,7 @@ class ModelFinder(ABC):
         try:
             return self._read()
         except (ModelUnavailable, MemoryError):
+            self.unload()
             raise
         # Broken weights raise nearly anything: OSError, ValueError, KeyError, SafetensorError, …
         except Exception as error:
