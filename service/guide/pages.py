@@ -86,12 +86,15 @@ def find_page(address: str) -> Page | None:
 
 def find_picture(name: str) -> tuple[bytes, str] | None:
     """Return the bytes and the media type of a picture that a page shows, if there is one."""
-    path = _FOLDER / name
-    media_type = _PICTURES.get(path.suffix)
-    is_below = all(part not in ("", ".", "..") for part in name.split("/"))
-    if media_type is None or not is_below or not path.is_file():
-        return None
-    return path.read_bytes(), media_type
+    # By name alone: no path that a caller made up reaches the file system.
+    file = _list_pictures().get(name)
+    return (file.read_bytes(), _PICTURES[file.suffix]) if file else None
+
+
+@cache
+def _list_pictures() -> dict[str, Path]:
+    files = [file for file in _FOLDER.rglob("*") if file.suffix in _PICTURES]
+    return {file.relative_to(_FOLDER).as_posix(): file for file in files}
 
 
 @cache

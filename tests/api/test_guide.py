@@ -116,7 +116,17 @@ def test_files_are_sent_once(client: FlaskClient) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["nothing", "../README.md", "images/../errors.md", "assets/..%2f__init__.py", "adr"]
+    "path",
+    [
+        "nothing",
+        "../README.md",
+        "images/../errors.md",
+        "assets/..%2f__init__.py",
+        "adr",
+        # Longer than a file's name can be.
+        f"{'a' * 300}.png",
+        "%00.png",
+    ],
 )
 def test_nothing_else_is_served(client: FlaskClient, path: str) -> None:
     assert client.get(f"/guide/{path}").status_code == 404
