@@ -12,10 +12,12 @@ from __future__ import annotations
 import io
 import json
 import pickle  # nosec B403
+import pickletools
 import zipfile
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO, Final
 
@@ -38,6 +40,15 @@ MOST_PICKLE_BYTES: Final = 64 * 1024 * 1024
 
 DEEPEST: Final = 32
 """Most folders of names; deeper ones are of an object that refers to itself."""
+
+MOST_SHARED: Final = 4
+"""Most tensors of a net that share their bytes with others, on average."""
+
+MOST_NODES: Final = 1_000_000
+"""Most objects that are looked through: a few that hold each other can stand for billions."""
+
+
+_REMEMBERS: Final = frozenset({"PUT", "BINPUT", "LONG_BINPUT"})
 
 
 @dataclass(frozen=True)
@@ -155,12 +166,14 @@ def read_names(archive: zipfile.ZipFile) -> dict[str, PickledTensor]:
     if archive.getinfo(pickles[0]).file_size > MOST_PICKLE_BYTES:
         raise ValueError("has a pickle that is too large to only name tensors")
     try:
-        found = _Unpickler(io.BytesIO(archive.read(pickles[0]))).load()  # nosec B301
+        data = archive.read(pickles[0])
+        _check_places(data)
+        found = _Unpickler(io.BytesIO(data)).load()  # nosec B301
     # A pickle that is not torch's may break in any way.
     except Exception as error:
         raise ValueError(f"has a pickle that cannot be read: {error}") from error
     folder = str(PurePosixPath(pickles[0]).parent / "data")
-    named = dict(_walk(found, (), DEEPEST))
+    named = dict(_walk(found, (), DEEPEST, count(1)))
     return {
         name: PickledTensor(
             tensor.kind, tensor.shape, f"{folder}/{tensor.file}", tensor.start, tensor.length
@@ -169,14 +182,31 @@ def read_names(archive: zipfile.ZipFile) -> dict[str, PickledTensor]:
     }
 
 
-def _walk(found: object, path: tuple[str, ...], levels: int) -> Iterator[tuple[str, PickledTensor]]:
+def _check_places(data: bytes) -> None:
+    """Check that a pickle remembers no object at a place past its own length.
+
+    Memory is taken up to the highest place: a few bytes could take all that the machine has.
+
+    Raises:
+        ValueError: it does, or is cut short.
+    """
+    for code, place, _ in pickletools.genops(data):
+        if code.name in _REMEMBERS and (place or 0) > len(data):
+            raise ValueError("it remembers more objects than it has")
+
+
+def _walk(
+    found: object, path: tuple[str, ...], levels: int, nodes: Iterator[int]
+) -> Iterator[tuple[str, PickledTensor]]:
+    if next(nodes) > MOST_NODES:
+        raise ValueError("has a pickle of too many objects to only name tensors")
     if isinstance(found, PickledTensor):
         yield ".".join(path), found
     elif levels:
         children = found.state if isinstance(found, _Inert) else found
         if isinstance(children, dict):
             for name, child in children.items():
-                yield from _walk(child, (*path, str(name)), levels - 1)
+                yield from _walk(child, (*path, str(name)), levels - 1, nodes)
 
 
 def convert(source: Path, target: Path, last_name: str) -> None:
@@ -197,6 +227,7 @@ def convert(source: Path, target: Path, last_name: str) -> None:
     try:
         with zipfile.ZipFile(source) as archive:
             tensors = _choose(read_names(archive), last_name)
+            _check_bytes(archive, tensors, source.stat().st_size)
             with target.open("wb") as file:
                 _write(archive, tensors, file)
     except zipfile.BadZipFile:
@@ -216,6 +247,27 @@ def _choose(tensors: Mapping[str, PickledTensor], last_name: str) -> dict[str, P
         for name, tensor in tensors.items()
         if name.startswith(prefix)
     }
+
+
+def _check_bytes(archive: zipfile.ZipFile, tensors: Mapping[str, PickledTensor], size: int) -> None:
+    """Check that the bytes of tensors are in an archive, which compresses none of them.
+
+    Args:
+        archive: with the tensors.
+        tensors: by name; they may share bytes.
+        size: of the archive.
+
+    Raises:
+        ValueError: a file is missing, or they are of more bytes than the archive can have.
+    """
+    sizes = {info.filename: info.file_size for info in archive.infolist()}
+    for name, tensor in tensors.items():
+        if tensor.file not in sizes:
+            raise ValueError(f"lacks bytes of {name}")
+    read = sum(sizes[file] for file in {tensor.file for tensor in tensors.values()})
+    written = sum(tensor.length for tensor in tensors.values())
+    if read > size or written > MOST_SHARED * size:
+        raise ValueError("names more bytes than it has")
 
 
 def _write(archive: zipfile.ZipFile, tensors: Mapping[str, PickledTensor], file: BinaryIO) -> None:

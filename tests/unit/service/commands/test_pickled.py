@@ -94,6 +94,12 @@ def test_views_and_precisions_are_read_as_torch_reads_them(tmp_path: Path) -> No
         (lambda file: torch.save({"net.b": torch.ones(1)}, file), "has no parameter a"),
         (lambda file: _write_archive(file, b"\x80\x04junk"), "has a pickle that cannot be read"),
         (lambda file: _write_archive(file, pickle.dumps([1])), "has no parameter a"),
+        (lambda file: _write_archive(file, pickle.dumps(_nest())), "has a pickle of too many"),
+        # At the place 4,294,967,295 of what is remembered, which would take 32 GB.
+        (lambda file: _write_archive(file, b"\x80\x04Nr\xff\xff\xff\xff."), "has a .* remembers"),
+        (lambda file: _write_copies(file, 100), "names more bytes than it has"),
+        (lambda file: _write_net(file, lacks="0"), "lacks bytes of a"),
+        (lambda file: _write_net(file, zipfile.ZIP_DEFLATED), "names more bytes than it has"),
     ],
 )
 def test_other_files_are_refused_by_name(tmp_path: Path, write: Any, message: str) -> None:
@@ -105,3 +111,26 @@ def test_other_files_are_refused_by_name(tmp_path: Path, write: Any, message: st
 def _write_archive(file: Path, data: bytes) -> None:
     with zipfile.ZipFile(file, "w") as archive:
         archive.writestr("net/data.pkl", data)
+
+
+def _nest() -> dict[str, Any]:
+    """Return a few dictionaries that hold each other in two billion ways."""
+    nested: dict[str, Any] = {}
+    for _ in range(31):
+        nested = {"a": nested, "b": nested}
+    return nested
+
+
+def _write_copies(file: Path, copies: int) -> None:
+    one = torch.ones(100_000)
+    torch.save(dict.fromkeys(["a", *map(str, range(copies))], one), file)
+
+
+def _write_net(file: Path, compression: int = zipfile.ZIP_STORED, lacks: str = "") -> None:
+    torch.save({"a": torch.zeros(100_000)}, file)
+    with zipfile.ZipFile(file) as archive:
+        kept = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(file, "w", compression) as archive:
+        for name, data in kept.items():
+            if Path(name).name != lacks:
+                archive.writestr(name, data)
