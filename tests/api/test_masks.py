@@ -53,6 +53,18 @@ def test_mask_of_a_job_is_null_until_it_is_found(app: Flask, client: FlaskClient
     assert found["effective"]["found"] == [FOUND.model_dump(mode="json")]
 
 
+@pytest.mark.parametrize(
+    ("no_store", "expected"), [(True, "no-store"), (False, "private, no-cache")]
+)
+def test_mask_of_a_job_with_no_store_is_kept_from_caches(
+    app: Flask, client: FlaskClient, no_store: bool, expected: str
+) -> None:
+    job = _post_json(client, "/masks", regions=SUBJECT, no_store=no_store).get_json()
+    _claim(app, job["id"])
+    found = client.get(f"/jobs/{job['id']}/mask")
+    assert (found.status_code, found.headers["Cache-Control"]) == (200, expected)
+
+
 def test_requeued_job_has_no_mask_any_more(app: Flask, client: FlaskClient) -> None:
     job_id = _post(client, "/masks", SUBJECT).get_json()["id"]
     token = _claim(app, job_id)

@@ -9,6 +9,7 @@ from service.api.context import get_context
 from service.api.routes.clients import JSON, admit, check_accepts, follow, read_preferences
 from service.api.routes.pictures import (
     hand_out,
+    keep_from_caches,
     redirect_to_output,
     send_mask,
     send_output,
@@ -133,7 +134,7 @@ def get_mask(job_id: str) -> Response:
     if record.spec.operation == "outpaint":
         raise NoResult("an outpaint job has no mask; its geometry describes the painted area")
     if record.mask_path is not None:
-        return send_mask(job_id, record.mask_path)
+        return keep_from_caches(send_mask(job_id, record.mask_path), record)
     if record.status.is_terminal:
         raise NoResult("the job ended before its mask was computed")
     raise NotFinished("the mask is not computed yet", retry_after_seconds=RETRY_AFTER_SECONDS)
@@ -143,7 +144,8 @@ def get_preview(job_id: str) -> Response:
     """Send the last preview; it stays as long as the job."""
     record = _load(job_id).record
     if record.progress is not None and record.progress.preview_path is not None:
-        return send_preview(job_id, record.progress.preview_path)
+        preview = send_preview(job_id, record.progress.preview_path)
+        return keep_from_caches(preview, record)
     if record.status.is_terminal:
         raise NoResult("the job ended without a preview")
     raise NotFinished("there is no preview yet", retry_after_seconds=RETRY_AFTER_SECONDS)

@@ -74,9 +74,9 @@ def send_painted(job_id: str, output: Output) -> Response:
 
 def hand_out(response: Response, record: JobRecord) -> Response:
     """Delete a job with `no_store` once its result has been sent completely."""
+    keep_from_caches(response, record)
     if not record.spec.params.no_store:
         return response
-    response.headers["Cache-Control"] = "no-store"
     if response.status_code == 200 and request.method != "HEAD":
         context, job_id, tenant = get_context(), record.job_id, record.spec.tenant
         response.response = wipe_after(
@@ -86,6 +86,13 @@ def hand_out(response: Response, record: JobRecord) -> Response:
             lambda: wipe_job(context.store, context.blobs, job_id, tenant),
             watch_delivery(context.settings.client_silence_seconds),
         )
+    return response
+
+
+def keep_from_caches(response: Response, record: JobRecord) -> Response:
+    """Forbid to store a picture of a job with `no_store`."""
+    if record.spec.params.no_store:
+        response.headers["Cache-Control"] = "no-store"
     return response
 
 
