@@ -11,9 +11,10 @@ from typing import Annotated, Any, Literal, ParamSpec, TypeVar
 import anyio
 from mcp.server.mcpserver import Context, Image, MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
+from mcp.server.mcpserver.tools import Tool
 from mcp.types import ToolAnnotations
 from PIL import Image as Pictures
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, create_model
 
 from service.client import (
     AsyncPaintjobClient,
@@ -154,17 +155,37 @@ def build_server(client: AsyncPaintjobClient, root: Path) -> MCPServer:
         client: of the service.
         root: the folder whose files the tools may read and write.
     """
-    server = MCPServer(
-        "paintjob", instructions=INSTRUCTIONS, version=get_version(), log_level="WARNING"
-    )
     tools = Tools(client, Folder(root))
     writes = ToolAnnotations(read_only_hint=False, destructive_hint=False, open_world_hint=False)
     reads = ToolAnnotations(read_only_hint=True, open_world_hint=False)
-    server.tool(annotations=writes, structured_output=False)(tools.inpaint)
-    server.tool(annotations=writes, structured_output=False)(tools.outpaint)
-    server.tool(annotations=writes, structured_output=False)(tools.find)
-    server.tool(annotations=reads)(tools.job_status)
-    return server
+    listed = [
+        Tool.from_function(call, annotations=writes, structured_output=False)
+        for call in (tools.inpaint, tools.outpaint, tools.find)
+    ]
+    listed.append(Tool.from_function(tools.job_status, annotations=reads))
+    return MCPServer(
+        "paintjob",
+        instructions=INSTRUCTIONS,
+        version=get_version(),
+        log_level="WARNING",
+        tools=[_refuse_unknown(tool) for tool in listed],
+    )
+
+
+def _refuse_unknown(tool: Tool) -> Tool:
+    """Return a tool that refuses arguments it does not have; the library would drop them."""
+    metadata = tool.fn_metadata
+    strict = create_model(
+        metadata.arg_model.__name__,
+        __base__=metadata.arg_model,
+        __cls_kwargs__={"extra": "forbid"},
+    )
+    return tool.model_copy(
+        update={
+            "parameters": strict.model_json_schema(by_alias=True),
+            "fn_metadata": metadata.model_copy(update={"arg_model": strict}),
+        }
+    )
 
 
 def _explained(call: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:

@@ -61,6 +61,7 @@ def test_assistant_paints_with_the_files_of_its_folder_and_with_no_other(tmp_pat
                 ("inpaint", {"image": "rocket.jpg", "output": "../o.png", "regions": [region]}),
                 ("inpaint", {"image": "rocket.jpg", "output": "rocket.jpg", "regions": [region]}),
                 ("inpaint", {"image": "rocket.jpg", "output": "o.png"}),
+                ("outpaint", {"image": "rocket.jpg", "output": "o.png", "right": 32, "sed": 7}),
                 ("job_status", {"job_id": "job_x"}),
             ],
         )
@@ -73,11 +74,12 @@ def test_assistant_paints_with_the_files_of_its_folder_and_with_no_other(tmp_pat
     assert told["files"][0]["kept_pixels_changed"] == 0
     assert isinstance(filled.content[1], ImageContent)
     assert all(result.is_error for result in refused)
-    outside, above, existing, mask_missing, unknown = map(text, refused)
+    outside, above, existing, mask_missing, misspelled, unknown = map(text, refused)
     assert "outside the folder" in outside
     assert "outside the folder" in above
     assert "exists; name another file" in existing
     assert "/mask: is required" in mask_missing
+    assert "sed\n  Extra inputs are not permitted" in misspelled
     assert "there is no such job" in unknown
     assert not wide.is_error
     with Image.open(folder / "rocket.jpg") as before, Image.open(folder / "wide.png") as after:
