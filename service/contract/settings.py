@@ -125,12 +125,14 @@ class SharedSettings(BaseModel):
         """
         if self.redis_url:
             return self.redis_url
-        url_file = self.data_dir.expanduser().absolute() / BROKER_URL_FILE
+        data_dir = self.data_dir.expanduser().absolute()
+        url_file = data_dir / BROKER_URL_FILE
         if url_file.exists():
             return url_file.read_text().strip()
         raise SettingsError(
-            f"{PREFIX}REDIS_URL is not set and no embedded broker runs in {self.data_dir}; "
-            "`paintjob up` starts one"
+            f"{PREFIX}REDIS_URL is not set and no embedded broker runs in {data_dir}; "
+            f"`paintjob up` starts one. If it runs in another folder, call this from there, or set "
+            f"{PREFIX}DATA_DIR to the folder of data that it named when it started"
         )
 
 

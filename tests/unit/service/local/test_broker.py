@@ -56,7 +56,7 @@ def test_broker_leaves_its_url_while_it_runs_and_takes_it_away(tmp_path: Path) -
     assert SharedSettings(data_dir=tmp_path).resolved_redis_url() == url
     broker.stop()
     assert not (tmp_path / BROKER_URL_FILE).exists()
-    with pytest.raises(ValueError, match="no embedded broker runs"):
+    with pytest.raises(ValueError, match=f"runs in {tmp_path}; .*set PAINTJOB_DATA_DIR"):
         SharedSettings(data_dir=tmp_path).resolved_redis_url()
 
 
