@@ -49,7 +49,7 @@ def _draw_row(sheet: Image.Image, row: Row, top: int) -> None:
     cells = (
         ("input", row.before),
         ("to be painted", _marked(row)),
-        (f"{row.title} in {row.seconds:.2f} s, kept pixels changed: {row.changed}", row.after),
+        (f"{row.title}, {row.seconds:.2f} s, kept pixels changed: {row.changed}", row.after),
     )
     pen = ImageDraw.Draw(sheet)
     font = ImageFont.load_default(15)

@@ -214,7 +214,7 @@ def _fetch(source: Source) -> Fetched:
         from huggingface_hub import HfApi, snapshot_download
     except ImportError:
         raise ValueError(
-            "install the extra `generate`, `erase` or `find` to fetch models (see README.md)"
+            "install the extra `generate`, `erase` or `find` to fetch models (see docs/models.md)"
         ) from None
     try:
         commit = HfApi().model_info(source.repository, revision=source.revision).sha
