@@ -273,13 +273,13 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         *_at("get", "/v1/models", "listFacadeModels", "facade"),
-        summary="The values of `model` in `POST /v1/images/edits`",
+        summary="The models of POST /v1/images/edits",
         is_facade=True,
         replies={200: Reply("The names.", FacadeModels)},
     ),
     Operation(
         *_at("get", "/v1/models/{model_id}", "getFacadeModel", "facade"),
-        summary="One of the values of `model` in `POST /v1/images/edits`",
+        summary="A model of POST /v1/images/edits",
         is_facade=True,
         parameters=("model_id",),
         replies={200: Reply("It is one.", FacadeModel)},

@@ -37,9 +37,12 @@ PROBLEMS: Mapping[str, str] = {
     "image_unreachable": "the host did not send the picture in time",
     "mask_undecodable": "the mask is broken or cut short",
     "mask_size_mismatch": "the mask is 640x480, the picture 480x640",
-    "mask_empty": "no pixel of the mask is to be repainted (white repaints, from 128 on)",
-    "mask_full": "every pixel of the mask is to be repainted (white repaints, from 128 on)",
-    "nothing_found": "nothing was found for regions/0: text",
+    "mask_empty": "no pixel of the mask is to be repainted (white_repaints, white from "
+    "luminance 128)",
+    "mask_full": "every pixel of the mask is to be repainted (white_repaints, white from "
+    "luminance 128)",
+    "nothing_found": "nothing was found for /regions/0 (text); lower its min_score, or send "
+    "if_nothing: keep",
     "no_change": "the canvas would be the picture itself",
     "method_unavailable": "must be 'auto', 'patch' or 'generate'",
     "model_unavailable": "no such model is configured",
