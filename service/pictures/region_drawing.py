@@ -95,8 +95,8 @@ def _draw_layers(numbered: Sequence[tuple[int, Region]], size: tuple[int, int]) 
     work, faults = _Work(), list[Fault]()
     layers = groupby(numbered, key=lambda pair: bool(pair[1].subtract))
     for count, (subtracts, layer) in enumerate(layers):
-        # Joining a further layer costs as much as filling it.
-        work.spend(size[0] * size[1] // _PIECE if count else 0)
+        # Making and joining a further layer costs twice as much as filling it.
+        work.spend(2 * size[0] * size[1] // _PIECE if count else 0)
         sheet = _Sheet(*size, work)
         for index, region in layer:
             try:

@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
 from tests.support.costs.files import FILES, make_png, plain_mask, plain_png, small_rows
 
@@ -59,7 +60,11 @@ def multipart(parts: Parts) -> bytes:
 
 
 REFERENCES = (
-    *((path, kind) for path in ("/inpaint", "/outpaint", "/batches") for kind in (FORM, JSON)),
+    *(
+        (path, kind)
+        for path in ("/inpaint", "/outpaint", "/masks", "/batches")
+        for kind in (FORM, JSON)
+    ),
     ("/uploads", FORM),
     ("/v1/images/edits", FORM),
     ("/v1/images/edits", JSON),
@@ -208,6 +213,7 @@ _TEXTS: Mapping[str, Callable[[], str]] = {
 _MEMBERS = {
     "/inpaint": "tags",
     "/outpaint": "tags",
+    "/masks": "regions",
     "/batches": "items",
     "/v1/images/edits": "images",
 }
@@ -329,7 +335,7 @@ def _iter_multipart() -> Iterator[tuple[str, Request]]:
             yield f"multipart of {path}: {name}", Request(path, FORM, build)
 
 
-_REGIONS: Mapping[str, Callable[[], object]] = {
+_REGIONS: Mapping[str, Callable[[], list[Any]]] = {
     "zigzag": lambda: [{"polygon": [[index % 2 * 4000, index % 3999] for index in range(60_000)]}],
     "upright zigzag": lambda: [
         {"polygon": [[index // 8, index % 2 * 4000] for index in range(9000)]}
@@ -342,6 +348,7 @@ _REGIONS: Mapping[str, Callable[[], object]] = {
     "run text": lambda: [{"rle": {"size": [4000, 4000], "counts": "01" * 400_000}}],
     "many texts": lambda: [{"rle": {"size": [4000, 4000], "counts": "0" * 90_000}}] * 10,
     "far away": lambda: [{"polygon": [[-1e300, -1e300], [1e300, 1e300], [0, 1e300]]}] * 9000,
+    "layers": lambda: [{"box": [0, 0, 9, 9]}, {"box": [0, 0, 1, 1], "subtract": True}] * 30,
     "wrong": lambda: [{"box": "x"}] * 60_000,
     "unknown": lambda: [{"x": 0}] * 90_000,
     "empty": lambda: [{}] * 200_000,
@@ -350,14 +357,13 @@ _REGIONS: Mapping[str, Callable[[], object]] = {
 
 def _iter_regions() -> Iterator[tuple[str, Request]]:
     for name, build in _REGIONS.items():
-        yield (
-            f"regions: {name}",
-            Request("/inpaint", FORM, partial(_as_regions, build), pixels=4000**2),
-        )
+        for path, wanted in (("/inpaint", []), ("/masks", [{"find": "subject"}])):
+            body = partial(_as_regions, build, wanted)
+            yield f"regions of {path}: {name}", Request(path, FORM, body, pixels=4000**2)
 
 
-def _as_regions(build: Callable[[], object]) -> bytes:
-    text = json.dumps(build(), separators=(",", ":"))
+def _as_regions(build: Callable[[], list[Any]], wanted: list[Any]) -> bytes:
+    text = json.dumps([*build(), *wanted], separators=(",", ":"))
     return multipart({"image": _large_image(), "regions": text})
 
 
