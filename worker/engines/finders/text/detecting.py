@@ -35,6 +35,8 @@ UNCLIP: Final = 1.6
 """The network marks the core of a line; its height by which the core is widened, as its makers
 do."""
 MOST_LINES: Final = 1000
+LEAST_CONTRAST: Final = 3
+"""Levels by which text differs from its ground at least."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,6 +71,13 @@ def detect_lines(
         found = _read_lines(probability, scale, min_score)
         lines += [line for line in found if not _is_covered(line, lines)]
     return sorted(lines, key=lambda line: tuple(line.corners.min(axis=0)[::-1]))[:MOST_LINES]
+
+
+def has_contrast(image: ImageArray, line: TextLine) -> bool:
+    """Return whether anything can be seen where a line is."""
+    left, top, width, height = cv2.boundingRect(np.rint(line.corners).astype(np.int32))
+    part = image[max(top, 0) : top + height, max(left, 0) : left + width]
+    return part.size > 0 and int(np.ptp(part, axis=(0, 1)).max()) >= LEAST_CONTRAST
 
 
 def _sizes(width: int, height: int) -> list[tuple[int, int]]:

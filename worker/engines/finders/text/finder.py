@@ -16,7 +16,7 @@ from service.contract.finders import FinderEntry
 from worker.engines.base import StepCallback
 from worker.engines.finders.base import FinderFacts, Found, Query
 from worker.engines.finders.graphs import digest, find_graph
-from worker.engines.finders.text.detecting import Floats, TextLine, detect_lines
+from worker.engines.finders.text.detecting import Floats, TextLine, detect_lines, has_contrast
 from worker.engines.finders.text.strokes import count_lines, mark_line
 from worker.engines.sessions import Graph, Tensor, describe_runtime
 from worker.imaging import ImageArray
@@ -78,9 +78,11 @@ class TextFinder:
         """Find all lines of text; details say of each whether it was narrowed to its `strokes`."""
         self.load()
         on_step(0, _STEPS)
-        lines = detect_lines(
+        marked = detect_lines(
             image, partial(self._look, on_step), query.min_score, partial(on_step, 0, _STEPS)
         )
+        # The network takes even areas of some colors for text.
+        lines = [line for line in marked if has_contrast(image, line)]
         count = count_lines(image.shape[:2], lines)
         found = []
         for index, line in enumerate(lines):

@@ -3,7 +3,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from worker.engines.finders.text.detecting import Floats, Network, detect_lines
+from worker.engines.finders.text.detecting import Floats, Network, detect_lines, has_contrast
 
 
 def test_returns_the_rectangle_of_a_line_wider_than_the_core_that_the_network_marks() -> None:
@@ -53,6 +53,15 @@ def test_bounds_what_the_network_sees_of_a_huge_picture() -> None:
 
     assert detect_lines(_blank(6000, 300), look, 0.5, _ignore) == []
     assert max(seen[0][2:]) == 2048
+
+
+def test_nothing_can_be_seen_in_an_even_area() -> None:
+    image = _blank(736, 736) + np.array([9, 200, 9], np.uint8)
+    [line] = detect_lines(image, _network([(100, 200, 500, 230)]), 0.5, _ignore)
+    assert not has_contrast(image, line)
+
+    image[210, 300, 0] += 3
+    assert has_contrast(image, line)
 
 
 def _blank(width: int, height: int) -> np.ndarray:
