@@ -147,8 +147,8 @@ def write_report(rows: Sequence[TextRow], products: Sequence[ProductRow], second
     ).mean(axis=0)
     lines += [
         f"| **mean** | **{recall:.3f}** | **{precision:.2f}** | **{lost:+.2f}** |",
-        "| asked for | 0.97 | 0.50 | 0.50 |\n",
-        f"A megapixel takes {seconds:.2f} s of one processor; 0.6 s were asked for.\n",
+        "| goal | 0.97 | 0.50 | 0.50 |\n",
+        f"A megapixel takes {seconds:.2f} s of one processor; the goal is 0.6 s.\n",
         "![what was found](finders.jpg)\n",
         "Left: as sent; middle: green is text that was found, blue what was found beside it, red",
         "what was missed; right: painted by `patch`.\n",
@@ -158,7 +158,7 @@ def write_report(rows: Sequence[TextRow], products: Sequence[ProductRow], second
     ]
     lines += [f"| {row.name} | {row.subject:.4f} | {row.boxed:.4f} |" for row in products]
     lowest = [min(getattr(row, name) for row in products) for name in ("subject", "boxed")]
-    lines.append(f"| **lowest** (asked for: 0.95) | **{lowest[0]:.4f}** | **{lowest[1]:.4f}** |")
+    lines.append(f"| **lowest** (goal: 0.95) | **{lowest[0]:.4f}** | **{lowest[1]:.4f}** |")
     return "\n".join(lines) + "\n"
 
 

@@ -20,21 +20,43 @@ _DIRECTIONS: Final = tuple(
 
 _AROUND: Final = 0.2
 """Share of the letters' rim that an outline covers at least."""
+_MOST_OF_RIM, _EACH_PART, _MORE = 0.5, 0.4, 0.3
+"""Shares of the closest pixels that an outline in a color of the ground covers: of all, of nearly
+each part of the line, and more than of the ground farther off."""
 
 
 def list_outlines(band: Band, spaces: list[Space], letters: Bools, far: Bools) -> Iterator[Bools]:
-    """Yield what is common right beside the letters, along the line, and rare farther off."""
+    """Yield what is common right beside the letters, along the line, and less so farther off."""
     inner = band.widen(letters, 0.06, 2) & ~letters & band.near
     outer = band.widen(letters, 0.12, 3) & ~letters & band.near
+    closest = band.widen(letters, 0, 2) & inner
     if not inner.any():
         return
     for space in spaces:
         for mode in find_modes(space, inner, 8):
             alike = space.distance_to(mode) < 1
-            share, farther = alike[inner].mean(), alike[far].mean()
             beside = alike & outer
-            if share > max(_AROUND, 4 * (farther + 0.01)) and measure_spread(band, beside) >= 0.6:
+            if (
+                _is_outline(band, alike, (closest, inner, far))
+                and measure_spread(band, beside) >= 0.6
+            ):
                 yield beside
+
+
+def _is_outline(band: Band, alike: Bools, rings: tuple[Bools, Bools, Bools]) -> bool:
+    """Return whether pixels are rare farther off, or else lie along nearly all of the letters.
+
+    Args:
+        band: the line.
+        alike: the pixels.
+        rings: what lies right beside the letters, near them, and farther off.
+    """
+    closest, near, far = (alike[ring].mean() for ring in rings)
+    if near > max(_AROUND, 4 * (far + 0.01)):
+        return True
+    parts = average(band, alike.astype(np.float32), rings[0])
+    steady = np.quantile(parts, 0.1) > _EACH_PART
+    return bool(steady and closest > max(_MOST_OF_RIM, far + _MORE))
 
 
 def find_glow(band: Band, ground: Floats, letters: Bools, far: Bools) -> Bools:

@@ -6,6 +6,7 @@ import pytest
 from tests.unit.worker.engines.finders.text.writing import (
     Written,
     coarse_ground,
+    partly_dark_ground,
     plain_ground,
     write,
 )
@@ -16,6 +17,9 @@ WRITTEN = {
     "dark on light": lambda: write(plain_ground(), (20, 20, 25)),
     "light on dark": lambda: write(plain_ground(60), (250, 250, 250)),
     "outlined": lambda: write(plain_ground(), (250, 250, 250), outline=3),
+    "outlined on a partly dark ground": lambda: write(
+        partly_dark_ground(), (250, 250, 250), outline=4
+    ),
     "with a shadow": lambda: write(plain_ground(), (250, 250, 250), shadow=3),
     "half transparent": lambda: write(plain_ground(100), (255, 255, 255), opacity=0.4),
     "colored on coarse": lambda: write(coarse_ground(), (220, 40, 160)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -13,6 +14,7 @@ from worker.engines.finders.text.detecting import TextLine
 from worker.imaging import ImageArray, MaskArray
 from worker.imaging.picture import to_uint8
 
+DEMO = Path(__file__).parents[6] / "demo" / "pictures"
 WIDTH, HEIGHT = 420, 160
 TEXT, SIZE = "Paintjob 26", 58
 
@@ -60,6 +62,13 @@ def plain_ground(level: int = 180) -> NDArray[np.float32]:
     rows = np.linspace(level - 20, level + 20, HEIGHT, dtype=np.float32)[:, None, None]
     noise = np.random.default_rng(0).normal(0, 1.5, (HEIGHT, WIDTH, 3))
     return (rows + noise).astype(np.float32)
+
+
+def partly_dark_ground() -> NDArray[np.float32]:
+    """Return a part of a photo that is as dark in places as outlines are."""
+    with Image.open(DEMO / "coffee.jpg") as photo:
+        large = photo.convert("RGB").resize((900, 600))
+    return np.asarray(large, np.float32)[400 : 400 + HEIGHT, 90 : 90 + WIDTH]
 
 
 def coarse_ground() -> NDArray[np.float32]:
