@@ -1299,8 +1299,9 @@ class Region(Document):
         refine: `true`: of the `box` only the thing in it; `false` by default.
         subtract: `true`: the region is taken away from what the regions before it have added;
         `false` by default.
-        grow: Pixels by which what is found is widened, negative narrows; by default what suits the
-        finder. The parameter `grow` widens the whole mask afterwards.
+        grow: Pixels by which what is found is widened, negative narrows; by default 3 for things,
+        whose colors reach past their edge, and 0 for text, for the background and for what is kept.
+        0 is the exact edge. The parameter `grow` widens the whole mask afterwards.
         min_score: Found things with a lower score are left out; by default what suits the finder.
     """
 

@@ -8,7 +8,7 @@ family name finds.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
 
@@ -20,6 +20,11 @@ the thing in a box."""
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
 
+RIM_PIXELS: Final[Mapping[FinderQuery, int]] = {"subject": 3, "box": 3, "points": 3, "words": 3}
+"""Default of a region's `grow`: a thing's colors reach some pixels past its edge, and what stays of
+them is continued. Text is found with its rim; a background must not reach into the subject."""
+
+
 class FinderFamily(BaseModel):
     """Finders that one adapter calls.
 
@@ -28,7 +33,6 @@ class FinderFamily(BaseModel):
         finds: the queries that it can answer.
         extra: extra of the installation that it needs beside `paint`; `None` for none.
         min_score: default of `min_score`: what is found with less is left out.
-        grow: default of a region's `grow`, by query; 0 for those not named.
         is_weight_free: whether every worker that paints has it, without any model.
     """
 
@@ -38,7 +42,6 @@ class FinderFamily(BaseModel):
     finds: frozenset[FinderQuery]
     extra: str | None = None
     min_score: float = 0.5
-    grow: Mapping[FinderQuery, int] = {}
     is_weight_free: bool = False
 
 

@@ -149,8 +149,9 @@ class Region(BaseModel):
         None,
         ge=-MAX_REGION_GROW_PIXELS,
         le=MAX_REGION_GROW_PIXELS,
-        description="Pixels by which what is found is widened, negative narrows; by default what "
-        "suits the finder. The parameter `grow` widens the whole mask afterwards.",
+        description="Pixels by which what is found is widened, negative narrows; by default 3 for "
+        "things, whose colors reach past their edge, and 0 for text, for the background and for "
+        "what is kept. 0 is the exact edge. The parameter `grow` widens the whole mask afterwards.",
     )
     min_score: float | None = Field(
         None,

@@ -12,7 +12,7 @@ import numpy as np
 from pydantic import TypeAdapter
 
 from service.contract.errors import Internal, NothingFound
-from service.contract.finders import FINDER_FAMILIES
+from service.contract.finders import FINDER_FAMILIES, RIM_PIXELS
 from service.contract.geometry import Box
 from service.contract.jobs import FoundThing, JobSpec, JobWarning
 from service.contract.regions import Region
@@ -176,7 +176,8 @@ class _Search:
         facts = self._load(name, finder)
         family = FINDER_FAMILIES[facts.family]
         score = family.min_score if region.min_score is None else region.min_score
-        grow = family.grow.get(query.kind, 0) if region.grow is None else region.grow
+        rim = _default_grow(region, query, self._job.spec.params)
+        grow = rim if region.grow is None else region.grow
         query = replace(query, min_score=score)
         found = finder.find(self._image, query, on_step)
         grown = [_grow(one, grow, self._size) for one in found if one.score >= score]
@@ -207,6 +208,12 @@ class _Search:
         if getattr(params, "if_nothing", None) != "keep":
             raise NothingFound(f"{detail}; lower its min_score, or send if_nothing: keep")
         self.warnings.append(JobWarning(code="nothing_found", detail=detail))
+
+
+def _default_grow(region: Region, query: Query, params: object) -> int:
+    """Return how far to widen what is found; what is kept gets no rim of what is repainted."""
+    turned = getattr(params, "mask_polarity", None) == "black_repaints"
+    return 0 if bool(region.subtract) != turned else RIM_PIXELS.get(query.kind, 0)
 
 
 def _is_known(region: Region) -> bool | None:

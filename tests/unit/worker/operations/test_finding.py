@@ -23,6 +23,7 @@ from tests.support.pictures import encode
 from tests.unit.worker.operations.recording import DoneReport, RecordingReporter, inpaint_job
 from worker.engines.patch import PatchEngine
 from worker.engines.registry import QueueEngines
+from worker.imaging.masks import grow_mask
 from worker.operations.paint import paint
 from worker.reporting import Aborted, ClaimedJob
 
@@ -105,7 +106,7 @@ def _done(report: RecordingReporter, job: ClaimedJob) -> DoneReport:
 def test_regions_are_added_and_subtracted_in_order(blobs: BlobStore) -> None:
     job = _claim(
         blobs,
-        {"find": "subject"},
+        {"find": "subject", "grow": 0},
         {"box": [0, 0, 40, 60], "subtract": True},
         {"find": "text", "grow": 0},
         {"find": "red", "subtract": True, "min_score": 1.0},
@@ -126,7 +127,6 @@ def test_mask_lists_what_was_found_with_runs_that_draw_it_again(blobs: BlobStore
     found = report.masks[job.job_id][0].found
     assert [(one.label, one.score) for one in found] == [("text", 1.0)] * 2
     again = np.asarray(draw_regions([Region(rle=one.rle) for one in found if one.rle], SIZE))
-    # Text is widened by two pixels unless the region says how far.
     mask = _mask_of(blobs, report, job)
     assert np.array_equal(again, mask)
     (output,) = _done(report, job).outputs
@@ -149,8 +149,24 @@ def test_paint_changes_nothing_but_what_was_found(blobs: BlobStore) -> None:
 
 
 def test_points_mark_the_one_thing_that_has_them(blobs: BlobStore) -> None:
-    job = _claim(blobs, {"points": [[40.5, 40], [5, 5]], "labels": [1, 0]}, mask=True)
+    region = {"points": [[40.5, 40], [5, 5]], "labels": [1, 0], "grow": 0}
+    job = _claim(blobs, region, mask=True)
     assert np.array_equal(_mask_of(blobs, _run(blobs, job), job), _expect(GREEN))
+
+
+def test_widens_what_is_painted_of_a_thing_and_not_what_is_kept(blobs: BlobStore) -> None:
+    left, top, right, bottom = GREEN
+    wide = grow_mask(_expect(GREEN), 3)
+    job = _claim(blobs, {"find": "subject"}, mask=True)
+    assert np.array_equal(_mask_of(blobs, _run(blobs, job), job), wide)
+    rest = _claim(
+        blobs,
+        {"box": [left - 5, top - 5, right + 5, bottom + 5]},
+        {"find": "subject", "subtract": True},
+        mask=True,
+    )
+    assert not _mask_of(blobs, _run(blobs, rest), rest)[top:bottom, left:right].any()
+    assert _mask_of(blobs, _run(blobs, rest), rest)[top - 1, left:right].all()
 
 
 def test_polarity_keeps_what_was_found(blobs: BlobStore) -> None:
