@@ -103,6 +103,9 @@ def test_mask_tools_add_erase_invert_undo_and_load(playground: Playground) -> No
 
 def test_things_are_found_and_seen_before_they_are_painted(playground: Playground) -> None:
     page = playground.page
+    playground.choose(encode(np.full((200, 300, 3), 200, np.uint8)))
+    page.get_by_role("button", name="Subject", exact=True).click()
+    expect(page.get_by_role("alert")).to_contain_text("Nothing was found here.")
     pixels, disc = _make_disc(300, 200)
     playground.choose(encode(pixels))
     page.get_by_role("button", name="Subject", exact=True).click()

@@ -38,6 +38,8 @@ export async function findAt(spot: Spot, more: boolean): Promise<void> {
   await find({ points, labels: spots.map(({ belongs }) => Number(belongs)) });
 }
 
+const NOTHING = "Nothing was found here. Paint over it, or draw a box or a lasso around it.";
+
 async function find(region: Region): Promise<void> {
   const { picture, mask, isRunning } = state;
   if (!picture.value || !mask.value || isRunning.value) return;
@@ -54,6 +56,7 @@ async function find(region: Region): Promise<void> {
     const job = await api.submitJob("masks", form);
     state.job.value = job;
     const ended = await follow(job);
+    if (ended.error?.code === "nothing_found") throw new Error(NOTHING);
     if (ended.status !== "succeeded") throw new Error(ended.error?.detail ?? "Canceled.");
     const found = await createImageBitmap(await api.fetchPart(job.id, "results/0"));
     if (state.mask.value !== target) return;

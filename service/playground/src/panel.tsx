@@ -118,7 +118,7 @@ export function Faults({ names }: { names: string[] }) {
 }
 
 function Submit() {
-  const { picture, isRunning, isExtending, canvas, message, catalogProblem } = state;
+  const { picture, isRunning, isFinding, isExtending, canvas, message, catalogProblem } = state;
   const image = picture.value;
   const needs = !image
     ? "Choose a picture first"
@@ -135,7 +135,7 @@ function Submit() {
         </p>
       )}
       <button type="submit" form="job" class="button primary big" disabled={Boolean(needs) || isRunning.value}>
-        {isRunning.value ? "Painting …" : "Paint"}
+        {isFinding.value ? "Finding …" : isRunning.value ? "Painting …" : "Paint"}
       </button>
       <p class="hint center">{needs || <Offline />}</p>
     </div>
