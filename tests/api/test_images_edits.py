@@ -79,7 +79,7 @@ def _error(response: TestResponse, status: int = 400) -> dict[str, Any]:
         ({"response_format": "url", "stream": "true"}, "conflicting_fields", "response_format"),
         ({"mask_image": (mask(), "m.png")}, "conflicting_fields", "mask_image"),
         ({"reference_image": (picture(), "r.png")}, "parameter_not_supported", "reference_image"),
-        ({"lora": "mine"}, "model_required", "loras"),
+        ({"lora": "mine"}, "model_required", "lora"),
         ({"lora": '{"name": '}, "invalid_field", "lora"),
         ({"image": None, "url": "https://example.org/a.png"}, "invalid_field", "image"),
         ({"image": None, "url": "no picture"}, "invalid_field", "image"),

@@ -161,10 +161,10 @@ class Stack:
         """End what `zoo:until:{name}` waits for, now and from now on."""
         (self.directory / name).touch()
 
-    def logs(self) -> str:
-        """What the processes wrote, for the message of a failed test."""
+    def logs(self, most: int = 3000) -> str:
+        """The last of what each process wrote, for the message of a failed test."""
         return "\n".join(
-            f"== {path.name}\n{path.read_text()[-3000:]}" for path in self.directory.glob("*.log")
+            f"== {path.name}\n{path.read_text()[-most:]}" for path in self.directory.glob("*.log")
         )
 
     def stop(self) -> None:

@@ -62,6 +62,7 @@ _THEIRS_FOR: Final = {
     "output_quality": "output_compression",
     "output_width": "size",
     "output_height": "size",
+    "loras": "lora",
 }
 
 _NOT_OURS: Final = "is not accepted here; other fields of this call set it"
