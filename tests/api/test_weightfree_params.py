@@ -32,7 +32,7 @@ def test_ground_is_echoed_and_auto_by_default(client: FlaskClient, method: str) 
 def test_methods_that_honor_ground_are_the_weight_free_ones(client: FlaskClient) -> None:
     methods = client.get("/methods").get_json()["methods"]
     refusing = {one["name"] for one in methods if "ground" in one["unsupported_fields"]}
-    assert refusing == {"generate"}
+    assert refusing == {"generate", "find"}
 
 
 def test_an_intent_travels_with_the_job_and_says_what_it_set(
@@ -50,6 +50,7 @@ def test_an_intent_travels_with_the_job_and_says_what_it_set(
         ("outpaint", "mirror"): ["extend"],
         ("outpaint", "pattern"): ["extend"],
         ("outpaint", "generate"): [],
+        ("mask", "find"): [],
     }
 
 

@@ -129,5 +129,6 @@ def test_pictures_are_painted_at_their_own_size(tmp_path: Path) -> None:
     canvas = Canvas(make_rgb("texture", 99, 101), mask, InpaintParams(), 1)
     engine = EraserEngine(entry_of(tmp_path), load_lama, 1)
     [painted] = engine.paint([canvas], lambda *_: None)
-    assert painted.details["crops"] == [{"box": [0, 0, 99, 101], "size": [99, 101]}]
+    crop = {"box": [0, 0, 99, 101], "size": [99, 101], "detail": "net"}
+    assert painted.details["crops"] == [crop]
     assert np.array_equal(painted.image[mask == 0], canvas.image[mask == 0])
