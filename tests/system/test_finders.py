@@ -83,7 +83,9 @@ class FinderService:
     def post(self, path: str, family: str, *regions: Mapping[str, object], **fields: str) -> str:
         """Ask for what a family finds, but not in the corner; return the job's id."""
         client = self.clients.get(family, self.models.client)
-        data = {"regions": json.dumps([*regions, CORNER]), **fields}
+        # As found: what is to be removed is widened by default.
+        exact = [{**region, "grow": 0} for region in regions]
+        data = {"regions": json.dumps([*exact, CORNER]), **fields}
         sent = client.post(path, files={"image": encode(PICTURE)}, data=data)
         assert sent.status_code == 202, sent.text
         job_id: str = sent.json()["id"]
