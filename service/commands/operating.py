@@ -28,8 +28,15 @@ DEFAULTS = SharedSettings()
 
 @contextmanager
 def open_store(redis_url: str, namespace: str, data_dir: Path) -> Iterator[store.JobStore]:
-    """Open the store of a deployment, and close it at the end."""
+    """Open the store that a command's options name, and close it at the end."""
     settings = SharedSettings(redis_url=redis_url, namespace=namespace, data_dir=data_dir)
+    with open_store_of(settings) as jobs:
+        yield jobs
+
+
+@contextmanager
+def open_store_of(settings: SharedSettings) -> Iterator[store.JobStore]:
+    """Open the store of a deployment, and close it at the end."""
     url = settings.resolved_redis_url()
     jobs = store.connect(url, namespace=settings.namespace, logs=False)
     try:

@@ -6,14 +6,13 @@ import os
 import re
 import secrets
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from service.commands.operating import open_store_of
 from service.contract.jobs import BlobRef, JobRecord, JobSpec
 from service.contract.names import CPU_QUEUE, DEFAULT_TENANT, new_job_id
 from service.contract.params import OutpaintParams
@@ -21,7 +20,7 @@ from service.contract.settings import PREFIX, read_settings
 from service.documents.jobs import describe_webhook
 from service.outbound.webhook_settings import WebhookSettings
 from service.outbound.webhooks import Message, Posted, post
-from service.store import JobStore, connect, draw_secret, try_twice
+from service.store import draw_secret, try_twice
 
 webhooks_app = typer.Typer(help="Webhooks: signing keys, and a test.", no_args_is_help=True)
 keys_app = typer.Typer(help="The keys that sign webhooks.", no_args_is_help=True)
@@ -63,7 +62,7 @@ def create_key(
     if not _TENANT.fullmatch(tenant):
         raise ValueError("a tenant's name is 1 to 64 letters, digits, dots, dashes or underscores")
     key_id, secret = f"whk_{secrets.token_hex(4)}", draw_secret()
-    with _open_store(_read_settings(data_dir, redis_url)) as store:
+    with open_store_of(_read_settings(data_dir, redis_url)) as store:
         try_twice(lambda: store.signing_keys.add(tenant, key_id, secret))
     typer.echo(f"Key {key_id} of {tenant} signs from now on; receivers verify with:", err=True)
     typer.echo(secret)
@@ -74,7 +73,7 @@ def list_keys(
     tenant: Tenant = DEFAULT_TENANT, data_dir: DataDir = None, redis_url: RedisUrl = None
 ) -> None:
     """List a tenant's signing keys, newest first, without their secrets."""
-    with _open_store(_read_settings(data_dir, redis_url)) as store:
+    with open_store_of(_read_settings(data_dir, redis_url)) as store:
         for key in store.signing_keys.load_all(tenant):
             typer.echo(f"{key.key_id}  {tenant:<20} {key.created_at:%F %T}")
 
@@ -87,7 +86,7 @@ def retire_key(
     redis_url: RedisUrl = None,
 ) -> None:
     """Delete a signing key: it signs nothing any more."""
-    with _open_store(_read_settings(data_dir, redis_url)) as store:
+    with open_store_of(_read_settings(data_dir, redis_url)) as store:
         if not store.signing_keys.retire(tenant, key_id):
             raise ValueError(f"tenant {tenant} has no such key")
         left = len(store.signing_keys.load_all(tenant))
@@ -124,7 +123,7 @@ def _explain(posted: Posted) -> str:
 
 
 def _read_keys(settings: WebhookSettings, tenant: str) -> list[str]:
-    with _open_store(settings) as store:
+    with open_store_of(settings) as store:
         keys = [key.secret for key in store.signing_keys.load_all(tenant)]
     if not keys:
         command = f"paintjob webhooks keys create --tenant {tenant}"
@@ -157,13 +156,3 @@ def _read_settings(data_dir: Path | None, redis_url: str | None) -> WebhookSetti
     options = {"DATA_DIR": data_dir, "REDIS_URL": redis_url}
     given = {f"{PREFIX}{name}": str(value) for name, value in options.items() if value is not None}
     return read_settings(WebhookSettings, {**os.environ, **given})
-
-
-@contextmanager
-def _open_store(settings: WebhookSettings) -> Iterator[JobStore]:
-    url = settings.resolved_redis_url()
-    store = connect(url, namespace=settings.namespace, logs=False)
-    try:
-        yield store
-    finally:
-        store.redis.close()
