@@ -161,7 +161,8 @@ def print_ratio(entry: ModelEntry, side: int) -> None:
 
 def call_bare(model: LoadedModel, inputs: CallInputs) -> Any:
     """Call the pipeline and nothing else."""
-    embed = partial(PromptCache().embed, model.adapter, model.pipeline, max_sequence_length=None)
+    length = model.entry.max_sequence_length
+    embed = partial(PromptCache().embed, model.adapter, model.pipeline, max_sequence_length=length)
     return model.pipeline(**model.adapter.arguments(model.pipeline, inputs, embed))
 
 

@@ -13,9 +13,8 @@ from typing import Any, Final
 import numpy as np
 import torch
 
+from benchmarks import generate_overhead
 from benchmarks.gpu.building import GrownEngine, count_billions
-from service.contract.params import InpaintParams
-from tests.support.pictures import make_rgb
 from worker.engines.base import Canvas
 from worker.engines.diffusion.call_memory import MemoryModel, Shape, make_shape
 from worker.engines.diffusion.families.base import CallInputs
@@ -23,7 +22,6 @@ from worker.engines.diffusion.fitting import set_attention
 from worker.engines.diffusion.loading import LoadedModel
 from worker.engines.diffusion.planning import plan_rounds
 from worker.engines.diffusion.probes import choose_probe
-from worker.engines.diffusion.prompts import PromptCache
 from worker.engines.diffusion.running import needs_tiles
 from worker.engines.diffusion.sheets import Sheet, frame_call
 from worker.reporting import Aborted
@@ -131,11 +129,8 @@ def measure_family(
 
 def make_canvas(side: int, seed: int = 1) -> Canvas:
     """Return a textured picture with a hole in its middle, that a model sees as a whole."""
-    mask = np.zeros((side, side), np.uint8)
-    first, last = round(side * (0.5 - HOLE / 2)), round(side * (0.5 + HOLE / 2))
-    mask[first:last, first:last] = 255
-    params = InpaintParams.model_validate({"region": "full", "prompt": "a red door"})
-    return Canvas(make_rgb("texture", side, side), mask, params, seed)
+    asked = {"region": "full", "prompt": "a red door"}
+    return replace(generate_overhead.make_canvas(side, HOLE, asked), seed=seed)
 
 
 def make_inputs(model: LoadedModel, canvases: Sequence[Canvas]) -> CallInputs:
@@ -144,14 +139,6 @@ def make_inputs(model: LoadedModel, canvases: Sequence[Canvas]) -> CallInputs:
     planned = plan_rounds(list(canvases), model)[0][0]
     sheets = [Sheet(canvas, model) for canvas in canvases]
     return frame_call(planned, sheets, lambda: None).to_inputs(model.entry)
-
-
-def call_bare(model: LoadedModel, inputs: CallInputs) -> Any:
-    """Call the pipeline and nothing else."""
-    length = model.entry.max_sequence_length
-    embed = partial(PromptCache().embed, model.adapter, model.pipeline, max_sequence_length=length)
-    with torch.inference_mode():
-        return model.pipeline(**model.adapter.arguments(model.pipeline, inputs, embed))
 
 
 def timed(run: Callable[[], Any]) -> float:
@@ -176,7 +163,10 @@ def _ignore(_step: int, _steps: int) -> None:
 def _measure_pair(engine: GrownEngine, report: FamilyReport) -> None:
     canvas = make_canvas(report.side)
     inputs = make_inputs(engine.model, [canvas])
-    bare, ours = partial(call_bare, engine.model, inputs), partial(engine.paint, [canvas], _ignore)
+    bare, ours = (
+        partial(generate_overhead.call_bare, engine.model, inputs),
+        partial(engine.paint, [canvas], _ignore),
+    )
     bare()
     ours()
     pairs = [(timed(bare), timed(ours)) for _ in range(PAIRS)]
@@ -223,7 +213,7 @@ def _measure_memory(engine: GrownEngine, report: FamilyReport) -> None:
         shape = _shape_of(model, inputs, rows)
         foretold = known.estimate(shape)
         probe.begin()
-        call_bare(model, inputs)
+        generate_overhead.call_bare(model, inputs)
         synchronize()
         peak = probe.peak()
         if peak is None:
@@ -244,7 +234,11 @@ def _measure_attention(engine: GrownEngine, report: FamilyReport) -> None:
     denoiser = engine.model.denoiser
     if not hasattr(denoiser, "set_attention_backend"):
         return
-    run = partial(call_bare, engine.model, make_inputs(engine.model, [make_canvas(report.side)]))
+    run = partial(
+        generate_overhead.call_bare,
+        engine.model,
+        make_inputs(engine.model, [make_canvas(report.side)]),
+    )
     for backend in ATTENTION:
         try:
             set_attention(denoiser, backend)
@@ -261,7 +255,11 @@ def _measure_compiled(engine: GrownEngine, report: FamilyReport) -> None:
     denoiser = engine.model.denoiser
     if not getattr(denoiser, "_repeated_blocks", None):
         return
-    run = partial(call_bare, engine.model, make_inputs(engine.model, [make_canvas(report.side)]))
+    run = partial(
+        generate_overhead.call_bare,
+        engine.model,
+        make_inputs(engine.model, [make_canvas(report.side)]),
+    )
     denoiser.compile_repeated_blocks(fullgraph=True)
     report.compiled = timed(run), timed(run)
 
